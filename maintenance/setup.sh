@@ -1,0 +1,86 @@
+# Sourced by the push-button scripts: what they all need before the real work.
+# After it, `here` is the checkout, `program` the place the user runs it from, `as_user` runs a
+# command without privileges, and `state` is the state folder.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+program=$here
+system_user=ubuntu-ci
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$1" && exit "${2:-78}"; }
+
+# Installs the packages named in the files that are missing; what is there already is not touched.
+install_packages() {
+  local missing=() name
+  while read -r name; do
+    case $name in '' | '#'*) continue ;; esac
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+  done < <(cat "$@")
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]}"
+  local root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || die "missing packages: as root, apt-get install ${missing[*]}"
+    root=(sudo)
+  fi
+  "${root[@]}" apt-get update -qq
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Installs the npm packages and builds, unless what is there is what the lock file and sources say.
+build_project() {
+  command -v node >/dev/null || die "Node.js 20.19 or later is not installed"
+  node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' ||
+    die "Node.js is $(node --version); 20.19 or later is needed"
+  cd "$here"
+  # Node's own headers, where its package brings them, spare node-gyp a download.
+  local prefix
+  prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+  if [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir=$prefix; fi
+  if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    say "installing npm packages (compiles better-sqlite3: two to three minutes)"
+    npm ci --no-audit --no-fund --loglevel=error
+  fi
+  if [ ! -e dist/cli.js ] || [ -n "$(find src package.json tsconfig.json -newer dist/cli.js -print -quit)" ]; then
+    npm run --silent build
+  fi
+}
+
+# A free range of 65536 subordinate ids, behind all that are given out.
+give_subids() {
+  local file option
+  for file in /etc/subuid /etc/subgid; do
+    grep -q "^$1:" "$file" 2>/dev/null && continue
+    touch "$file"
+    local start
+    start=$(awk -F: 'BEGIN { end = 100000 } $2 + $3 > end { end = $2 + $3 } END { print end }' "$file")
+    option=--add-subuids
+    [ $file = /etc/subgid ] && option=--add-subgids
+    usermod "$option" "$start-$((start + 65535))" "$1"
+  done
+}
+
+# Builds never run as root: root gets a system user for them, anybody else is that user.
+ensure_user() {
+  if [ "$(id -u)" = 0 ]; then
+    if ! id "$system_user" >/dev/null 2>&1; then
+      useradd --system --user-group --home-dir /var/lib/ubuntu-ci --shell /usr/sbin/nologin "$system_user"
+    fi
+    give_subids "$system_user"
+    user=$system_user
+  else
+    user=$(id -un)
+    grep -q "^$user:" /etc/subuid || die "$user has no subordinate ids: as root, usermod --add-subuids 200000-265535 --add-subgids 200000-265535 $user"
+  fi
+}
+
+as_user() {
+  if [ "$(id -u)" = 0 ]; then
+    local home
+    home=$(getent passwd "$user" | cut -d: -f6)
+    [ -d "$home" ] || home=/tmp
+    (cd / && exec runuser -u "$user" -- env HOME="$home" UBUNTU_CI_STATE_DIR="${state:-}" NO_COLOR="${NO_COLOR:-}" "$@")
+  else
+    env UBUNTU_CI_STATE_DIR="${state:-}" "$@"
+  fi
+}

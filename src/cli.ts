@@ -1,0 +1,235 @@
+import { basename } from "node:path";
+
+import {
+  Command,
+  CommanderError,
+  InvalidArgumentError,
+  Option,
+} from "commander";
+
+import { commandName, commands } from "./commands/index.ts";
+import type { CommandContext, GlobalOptions } from "./commands/context.ts";
+import { ExitCode, messageOf, UbuntuCiError } from "./lib/domain/error.ts";
+import { version } from "./version.ts";
+
+/** Options with a value that may stand before the command's name. */
+const valued = new Set([
+  "-v",
+  "--verbosity",
+  "-u",
+  "--url",
+  "--config",
+  "--state-dir",
+]);
+
+/** The command's name on the command line: the first word that is no option and no option's value. */
+function findCommand(args: readonly string[]): number {
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? "";
+    if (valued.has(arg)) index += 1;
+    else if (!arg.startsWith("-")) return index;
+  }
+  return -1;
+}
+
+function addGlobalOptions(command: Command): Command {
+  const terminal = process.stderr.isTTY ? 2 : 1;
+  return command
+    .addOption(
+      new Option(
+        "-v, --verbosity <level>",
+        "1 errors only, 2 what happens, 3 everything",
+      )
+        .argParser(parseVerbosity)
+        .default(terminal, "2 on a terminal, else 1"),
+    )
+    .option(
+      "-u, --url <url>",
+      "ticket system to talk to, instead of the local state",
+    )
+    .option(
+      "-S, --staging",
+      "talk to the configured staging system (default: no)",
+    )
+    .option(
+      "--config <file>",
+      "configuration (default: searched from the working folder up, then ~/.config, /etc)",
+    )
+    .option(
+      "--state-dir <dir>",
+      "state folder (default: $UBUNTU_CI_STATE_DIR, /var/lib/ubuntu-ci, or $XDG_STATE_HOME/ubuntu-ci)",
+    )
+    .option("--json", "print one JSON document (default: text)")
+    .option(
+      "--dry-run",
+      "say what would be done and change nothing (default: no)",
+    );
+}
+
+function parseVerbosity(text: string): number {
+  if (!/^[123]$/.test(text))
+    throw new InvalidArgumentError("It must be 1, 2 or 3.");
+  return Number(text);
+}
+
+/** The options given anywhere on the line, and the defaults of the rest. */
+function givenOptions(action: Command): GlobalOptions {
+  const line: Command[] = [];
+  for (
+    let command: Command | null = action;
+    command !== null;
+    command = command.parent
+  )
+    line.unshift(command);
+  const given = line.flatMap((command) =>
+    Object.entries(command.opts()).filter(
+      ([key]) => command.getOptionValueSource(key) !== "default",
+    ),
+  );
+  return {
+    ...action.opts<GlobalOptions>(),
+    ...Object.fromEntries(given),
+  };
+}
+
+async function makeContext(
+  action: Command,
+  signal: AbortSignal,
+): Promise<CommandContext> {
+  const options = givenOptions(action);
+  const { stateDir, statePaths } = await import("./lib/host/paths.ts");
+  const { loadConfig } = await import("./lib/host/config.ts");
+  const { createContext } = await import("./commands/context.ts");
+  const { becomeStateOwner } = await import("./lib/host/account.ts");
+  const paths = statePaths(stateDir(options.stateDir));
+  becomeStateOwner(paths.root);
+  return createContext(
+    options,
+    paths,
+    await loadConfig(options.config),
+    signal,
+  );
+}
+
+async function run(argv: readonly string[]): Promise<void> {
+  const invokedAs = commandName(basename(argv[1] ?? ""));
+  const args =
+    invokedAs === undefined ? argv.slice(2) : [invokedAs, ...argv.slice(2)];
+  const program = new Command("ubuntu-ci")
+    .description(
+      "From a signed Debian source upload to a built, tested and published package.",
+    )
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand(false)
+    .showHelpAfterError("(--help shows what there is)")
+    .enablePositionalOptions()
+    .exitOverride();
+  addGlobalOptions(program);
+  // A word like -v may stand on either side of the command's name.
+  const position = findCommand(args);
+  const typed = position < 0 ? undefined : args[position];
+  const name = typed === undefined ? undefined : commandName(typed);
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      stop.abort();
+    });
+  }
+  let action = program;
+  program.hook("preAction", (_program, chosen) => {
+    action = chosen;
+  });
+  for (const [known, entry] of Object.entries(commands)) {
+    const command = program
+      .command(known)
+      .description(entry.summary)
+      .exitOverride();
+    const alias = known.includes("_")
+      ? known.replaceAll("_", "-")
+      : known.replaceAll("-", "_");
+    if (alias !== known) command.alias(alias);
+    command
+      .helpOption("-h, --help", "show this help")
+      .showHelpAfterError("(--help shows what there is)");
+    if (known !== name) continue;
+    addGlobalOptions(command);
+    const loaded = await entry.load();
+    loaded.command.define(command, () => makeContext(action, stop.signal));
+    for (const verb of command.commands) {
+      addGlobalOptions(verb)
+        .helpOption("-h, --help", "show this help")
+        .exitOverride();
+    }
+  }
+  if (
+    typed === undefined &&
+    args.every((arg) => arg !== "--version" && arg !== "-h" && arg !== "--help")
+  ) {
+    program.outputHelp({ error: true });
+    process.exitCode = ExitCode.refused;
+    return;
+  }
+  const given = [...args];
+  // Global options before the command's name belong to it as well.
+  if (name !== undefined && position > 0) {
+    given.splice(
+      0,
+      given.length,
+      args[position] ?? "",
+      ...args.slice(0, position),
+      ...args.slice(position + 1),
+    );
+  }
+  await program.parseAsync(given, { from: "user" });
+}
+
+/** The program's name before an error: red where a person reads it. */
+async function nameInRed(): Promise<string> {
+  if (!process.stderr.isTTY || (process.env["NO_COLOR"] ?? "") !== "")
+    return "ubuntu-ci";
+  const { chalkStderr } = await import("chalk");
+  return chalkStderr.red.bold("ubuntu-ci");
+}
+
+async function report(thrown: unknown): Promise<void> {
+  if (thrown instanceof CommanderError) {
+    // commander has printed its message already; help and version are no errors.
+    process.exitCode = thrown.exitCode === 0 ? ExitCode.ok : ExitCode.refused;
+    return;
+  }
+  const verbose = /(?:^|\s)(?:-v\s*3|--verbosity[= ]3)(?:\s|$)/.test(
+    process.argv.slice(2).join(" "),
+  );
+  if (thrown instanceof UbuntuCiError) {
+    process.stderr.write(`${await nameInRed()}: ${thrown.message}\n`);
+    for (const { where, field, message } of thrown.problems) {
+      process.stderr.write(
+        `  ${where}${field === undefined ? "" : `: ${field}`}: ${message}\n`,
+      );
+    }
+    if (thrown.hint !== undefined) process.stderr.write(`  ${thrown.hint}\n`);
+    if (verbose && thrown.cause instanceof Error)
+      process.stderr.write(`${thrown.cause.stack ?? ""}\n`);
+    process.exitCode = thrown.exitCode;
+    return;
+  }
+  process.stderr.write(
+    `${await nameInRed()}: a bug of ubuntu-ci: ${messageOf(thrown)}\n` +
+      "  run it again with --verbosity 3 and report what it prints, with the version (ubuntu-ci --version)\n",
+  );
+  if (verbose && thrown instanceof Error)
+    process.stderr.write(`${thrown.stack ?? ""}\n`);
+  process.exitCode = ExitCode.bug;
+}
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // `ubuntu-ci status | head` closes the pipe: that is no error.
+  if (error.code !== "EPIPE") throw error;
+});
+
+try {
+  await run(process.argv);
+} catch (thrown) {
+  await report(thrown);
+}

@@ -1,0 +1,80 @@
+import { wholeNumber } from "./arguments.ts";
+import { refused } from "../lib/domain/error.ts";
+import { changing } from "./changing.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command.addHelpText(
+      "after",
+      "\nExamples:\n  ubuntu-ci archive list\n  ubuntu-ci archive revert 6",
+    );
+    command
+      .command("list", { isDefault: true })
+      .description("all revisions, newest last")
+      .action(async () => {
+        const context = await makeContext();
+        const archive = await context.backends().archive();
+        const revisions = await archive.revisions();
+        const current = await archive.current();
+        const lines = revisions.map(
+          ({ revision, created_at, ticket, reverts_to }) => {
+            const why =
+              ticket !== null
+                ? `ticket ${ticket}`
+                : reverts_to !== null
+                  ? `back to ${reverts_to}`
+                  : "init";
+            return `${revision}  ${created_at}  ${why}${revision === current.revision ? "  current" : ""}`;
+          },
+        );
+        context.result(lines.join("\n"), {
+          current: current.revision,
+          revisions,
+        });
+      });
+    command
+      .command("show")
+      .description("what a revision publishes")
+      .argument("<revision>", "number of the revision", wholeNumber)
+      .action(async (revision: number) => {
+        const context = await makeContext();
+        const found = (
+          await (await context.backends().archive()).revisions()
+        ).find((candidate) => candidate.revision === revision);
+        if (found === undefined)
+          throw refused(
+            `there is no revision ${revision}`,
+            "`ubuntu-ci archive list` shows them",
+          );
+        const lines = Object.entries(found.publications).flatMap(
+          ([series, publications]) =>
+            publications.map(
+              ({ kind, name, version, architecture }) =>
+                `${series}  ${kind}  ${name}  ${version}  ${architecture}`,
+            ),
+        );
+        context.result(lines.join("\n") || "empty", { revision: found });
+      });
+    command
+      .command("revert")
+      .description("publish the contents of an older revision again")
+      .argument("<revision>", "number of the revision", wholeNumber)
+      .action(async (revision: number) => {
+        const context = await makeContext();
+        if (context.options.dryRun === true) {
+          context.result(
+            `make a new revision with the contents of revision ${revision}`,
+            { revert: revision },
+          );
+          return;
+        }
+        const made = await changing(context, "archive", async () => {
+          const { revertArchive } =
+            await import("../lib/engine/revert-archive.ts");
+          return revertArchive(await context.engine(), revision);
+        });
+        context.result(String(made.revision), { revision: made });
+      });
+  },
+};

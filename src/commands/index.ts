@@ -1,0 +1,122 @@
+import type { Command as Commander } from "commander";
+
+import type { CommandContext } from "./context.ts";
+
+/** A command: how its options look, and what it does. */
+export interface CommandModule {
+  /** Adds arguments, options and examples to the commander command, and the action at its end. */
+  define(command: Commander, context: () => Promise<CommandContext>): void;
+}
+
+interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<{ command: CommandModule }>;
+}
+
+/**
+ * Every command, by its name as the documentation spells it. Only the one that was asked for is
+ * loaded: importing them all would cost more than most of them do.
+ */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  create_ticket: {
+    summary: "create a ticket from signed source packages",
+    load: () => import("./create-ticket.ts"),
+  },
+  update_ticket: {
+    summary: "change, queue or hold a ticket",
+    load: () => import("./update-ticket.ts"),
+  },
+  status: { summary: "show tickets", load: () => import("./status.ts") },
+  get_image: {
+    summary: "fetch the image a ticket produced",
+    load: () => import("./get-image.ts"),
+  },
+  get_artifact: {
+    summary: "fetch a log, a result or another file of a ticket",
+    load: () => import("./get-artifact.ts"),
+  },
+  land: {
+    summary: "take tickets through all steps",
+    load: () => import("./land.ts"),
+  },
+  "assign-ppa": {
+    summary: "step 100: reserve a PPA of the pool",
+    load: () => import("./assign-ppa.ts"),
+  },
+  "build-source": {
+    summary: "step 200: build the source packages",
+    load: () => import("./build-source.ts"),
+  },
+  "build-image": {
+    summary: "step 300: make the system image",
+    load: () => import("./build-image.ts"),
+  },
+  "run-tests": {
+    summary: "step 400: run the packages' autopkgtests on the image",
+    load: () => import("./run-tests.ts"),
+  },
+  publish: {
+    summary: "step 500: publish into the archive",
+    load: () => import("./publish.ts"),
+  },
+  "release-ppa": {
+    summary: "give back the PPA of an ended ticket",
+    load: () => import("./release-ppa.ts"),
+  },
+  "clean-ppas": {
+    summary: "empty the PPAs that were given back",
+    load: () => import("./clean-ppas.ts"),
+  },
+  ppa: {
+    summary: "list the pool, add to it, fill it",
+    load: () => import("./ppa.ts"),
+  },
+  "apt-source": {
+    summary: "print the apt source of the archive or a PPA",
+    load: () => import("./apt-source.ts"),
+  },
+  archive: {
+    summary: "list, show and revert revisions of the archive",
+    load: () => import("./archive.ts"),
+  },
+  uploaders: {
+    summary: "whose signatures admission accepts",
+    load: () => import("./uploaders.ts"),
+  },
+  "shepherd-report": {
+    summary: "write the static report",
+    load: () => import("./shepherd-report.ts"),
+  },
+  init: {
+    summary: "make the state folder, key, pool and bases",
+    load: () => import("./init.ts"),
+  },
+  "refresh-bases": {
+    summary: "make the bases anew from the mirror",
+    load: () => import("./refresh-bases.ts"),
+  },
+  maintenance: {
+    summary: "hold every changing command back, or not",
+    load: () => import("./maintenance.ts"),
+  },
+  doctor: {
+    summary: "say whether this machine can do each step",
+    load: () => import("./doctor.ts"),
+  },
+  locks: {
+    summary: "list the locks that are held",
+    load: () => import("./locks.ts"),
+  },
+  config: {
+    summary: "show the effective configuration",
+    load: () => import("./config.ts"),
+  },
+};
+
+/** The documented name for any spelling: underscores and hyphens are alike. */
+export function commandName(spelling: string): string | undefined {
+  const wanted = spelling.replaceAll("_", "-");
+  return Object.keys(commands).find(
+    (name) => name.replaceAll("_", "-") === wanted,
+  );
+}

@@ -1,0 +1,31 @@
+import { changing } from "./changing.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .option(
+        "--series <series...>",
+        "series to make bases for (default: `series` of the configuration, else the machine's own)",
+      )
+      .addHelpText(
+        "after",
+        "\nExamples:\n  ubuntu-ci init\n  ubuntu-ci init --series bookworm trixie",
+      )
+      .action(async (options: { series?: string[] }) => {
+        const context = await makeContext();
+        const { initialise, planInit, seriesToInit } =
+          await import("../lib/engine/init.ts");
+        const series = seriesToInit(context.config, options.series);
+        if (context.options.dryRun === true) {
+          const plan = planInit(context.paths, context.config, series);
+          context.result(plan.join("\n") || "nothing to do", { plan });
+          return;
+        }
+        const done = await changing(context, "init", async () =>
+          initialise(await context.engine(), series, context.say),
+        );
+        context.result(done.join("\n"), { done });
+      });
+  },
+};

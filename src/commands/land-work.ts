@@ -1,0 +1,133 @@
+import type { Step, WorkStepCode } from "../lib/domain/step.ts";
+import { stepCommands, stepOf } from "../lib/domain/step.ts";
+import type { RunListener, StepReport } from "../lib/engine/engine.ts";
+import { planStep } from "../lib/engine/engine.ts";
+import type { LandReport } from "../lib/engine/land.ts";
+import { land } from "../lib/engine/land.ts";
+import { listTickets } from "../lib/state/tickets.ts";
+import type { CommandContext } from "./context.ts";
+import { plainListener, reportLine } from "./step-command.ts";
+
+interface LandingOptions {
+  readonly ticket?: number;
+  readonly until?: Step;
+}
+
+/** Lands tickets: with live progress on a terminal, in plain lines elsewhere. */
+export async function landTickets(
+  context: CommandContext,
+  options: LandingOptions,
+): Promise<void> {
+  const engine = await context.engine();
+  const run = (listener: RunListener) =>
+    land(engine, {
+      signal: context.signal,
+      listener,
+      ...(options.ticket !== undefined && { ticket: options.ticket }),
+      ...(options.until !== undefined && { until: options.until.code }),
+    });
+  const live =
+    process.stderr.isTTY &&
+    process.stdout.isTTY &&
+    context.options.verbosity === 2 &&
+    context.options.json !== true;
+  const report = live ? await landLive(run) : await run(plainListener(context));
+  for (const step of report.steps) {
+    const line = reportLine(step, commandAt(step.step));
+    if (step.outcome !== "passed") process.stderr.write(`ubuntu-ci: ${line}\n`);
+    else if (!live) context.say(line);
+  }
+  if (report.steps.length === 0) context.say("land: nothing to do");
+  context.result("", {
+    runs: report.steps.map((step) => ({ ...step, step: stepOf(step.step) })),
+  });
+  context.exit(report.exitCode);
+}
+
+/** Prints the plan of the next step of each open ticket. */
+export async function planLanding(
+  context: CommandContext,
+  options: LandingOptions,
+): Promise<void> {
+  const engine = await context.engine();
+  const open = listTickets(
+    engine.db,
+    { open: true },
+    context.paths.store,
+  ).filter(
+    ({ id, status }) =>
+      status !== "held" &&
+      (options.ticket === undefined || id === options.ticket),
+  );
+  const plans = await Promise.all(
+    open.map((ticket) =>
+      planStep(engine, ticket.step.code as WorkStepCode, ticket),
+    ),
+  );
+  const lines = plans.flatMap((plan) => [
+    `ticket ${plan.ticket}: ${plan.command}`,
+    ...plan.actions.map((line) => `  ${line}`),
+  ]);
+  context.result(lines.length === 0 ? "nothing to do" : lines.join("\n"), {
+    plans,
+  });
+}
+
+function commandAt(code: WorkStepCode): string {
+  return (
+    stepCommands.find((entry) => entry.code === code)?.command ?? String(code)
+  );
+}
+
+/** A listr2 list a step, one after another: which steps there are is only known while landing. */
+async function landLive(
+  run: (listener: RunListener) => Promise<LandReport>,
+): Promise<LandReport> {
+  const { Listr } = await import("listr2");
+  let shown: Promise<unknown> = Promise.resolve();
+  let update: (text: string) => void = () => undefined;
+  let end: (failed?: string) => void = () => undefined;
+  const begin = (title: string) => {
+    const ended = new Promise<string | undefined>((done) => (end = done));
+    const task = {
+      title,
+      task: async (_context: unknown, row: { output: string }) => {
+        update = (text) => (row.output = text);
+        const failed = await ended;
+        if (failed !== undefined) throw new Error(failed);
+      },
+    };
+    const options = { exitOnError: false, registerSignalListeners: false };
+    shown = shown.then(() => new Listr([task], options).run());
+  };
+  try {
+    const report = await run({
+      started(ticket, command) {
+        end();
+        begin(`ticket ${ticket.id}: ${command}`);
+      },
+      progress(_ticket, { message, current, total }) {
+        update(
+          current !== null && total !== null
+            ? `${current}/${total} ${message}`
+            : message,
+        );
+      },
+      note: (line) => update(line),
+    });
+    end(lastFailure(report.steps));
+    return report;
+  } catch (thrown) {
+    end("stopped");
+    throw thrown;
+  } finally {
+    await shown;
+  }
+}
+
+function lastFailure(steps: readonly StepReport[]): string | undefined {
+  const last = steps.at(-1);
+  return last === undefined || last.outcome === "passed"
+    ? undefined
+    : (last.reason ?? last.outcome);
+}

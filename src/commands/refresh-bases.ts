@@ -1,0 +1,35 @@
+import { changing } from "./changing.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .option(
+        "--series <series...>",
+        "series to refresh (default: all that have a base)",
+      )
+      .addHelpText(
+        "after",
+        "\nExamples:\n  ubuntu-ci refresh-bases\n  ubuntu-ci refresh-bases --series bookworm",
+      )
+      .action(async (options: { series?: string[] }) => {
+        const context = await makeContext();
+        const { refreshBases } = await import("../lib/engine/init.ts");
+        const { knownSeries } = await import("../lib/tickets/known-series.ts");
+        const series =
+          options.series ?? knownSeries(context.paths, context.config);
+        if (context.options.dryRun === true) {
+          context.result(
+            series.map((name) => `make a new base of ${name}`).join("\n") ||
+              "nothing to do",
+            { series },
+          );
+          return;
+        }
+        const bases = await changing(context, "refresh-bases", async () =>
+          refreshBases(await context.engine(), series, context.say),
+        );
+        context.result(bases.join("\n"), { bases });
+      });
+  },
+};

@@ -1,0 +1,38 @@
+import { ticketNumber } from "./arguments.ts";
+import { changing } from "./changing.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .option(
+        "--ticket <number>",
+        "release this ticket's PPA alone (default: those of all ended tickets)",
+        ticketNumber,
+      )
+      .addHelpText(
+        "after",
+        "\nExamples:\n  ubuntu-ci release-ppa\n  ubuntu-ci release-ppa --ticket 7",
+      )
+      .action(async (options: { ticket?: number }) => {
+        const context = await makeContext();
+        const { releasable, releaseEnded } =
+          await import("../lib/state/ppas.ts");
+        const { openDatabase } = await import("../lib/state/database.ts");
+        const db = openDatabase(context.paths.database);
+        if (context.options.dryRun === true) {
+          const names = releasable(db, options.ticket);
+          context.result(
+            names.map((name) => `release ${name}`).join("\n") ||
+              "nothing to do",
+            { release: names },
+          );
+          return;
+        }
+        const released = await changing(context, "release-ppa", () =>
+          Promise.resolve(releaseEnded(db, options.ticket, context.actor)),
+        );
+        context.result(released.join("\n"), { released });
+      });
+  },
+};

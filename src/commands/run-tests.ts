@@ -1,0 +1,3 @@
+import { stepCommand } from "./step-command.ts";
+
+export const command = stepCommand("run-tests");

@@ -1,0 +1,54 @@
+import { pathArgument } from "./arguments.ts";
+import { changing } from "./changing.ts";
+import { misconfigured } from "../lib/domain/error.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .option(
+        "--output <dir>",
+        "folder to write (default: STATE/report)",
+        pathArgument,
+      )
+      .option(
+        "--rsync",
+        "send it to `report.rsyncTarget` afterwards (default: no)",
+      )
+      .addHelpText(
+        "after",
+        "\nExamples:\n  ubuntu-ci shepherd-report\n  ubuntu-ci shepherd-report --output /srv/www/ci --rsync",
+      )
+      .action(async (options: { output?: string; rsync?: boolean }) => {
+        const context = await makeContext();
+        const output = options.output ?? context.paths.report;
+        const target = context.config.get("report.rsyncTarget");
+        if (options.rsync === true && target === null)
+          throw misconfigured(
+            "no rsync target is configured",
+            "set `report.rsyncTarget`",
+          );
+        if (context.options.dryRun === true) {
+          context.result(
+            [
+              `write the report to ${output}`,
+              ...(options.rsync === true
+                ? [`rsync it to ${target ?? ""}`]
+                : []),
+            ].join("\n"),
+            { output },
+          );
+          return;
+        }
+        const { writeStateReport, sendReport } =
+          await import("./report-work.ts");
+        const written = await changing(context, "shepherd-report", async () => {
+          const report = await writeStateReport(context, output);
+          if (options.rsync === true && target !== null)
+            await sendReport(output, target);
+          return report;
+        });
+        context.result(written.index, written);
+      });
+  },
+};

@@ -1,0 +1,80 @@
+import type { StepCommand } from "../lib/domain/step.ts";
+import { stepCommands } from "../lib/domain/step.ts";
+import type { Progress, Ticket } from "../lib/domain/ticket.ts";
+import type { RunListener, StepReport } from "../lib/engine/engine.ts";
+import { ticketNumber } from "./arguments.ts";
+import { changing } from "./changing.ts";
+import type { CommandContext } from "./context.ts";
+import type { CommandModule } from "./index.ts";
+
+/** The command of one step: works on one ticket at it, and exits. */
+export function stepCommand(name: StepCommand): CommandModule {
+  const entry = stepCommands.find(({ command }) => command === name);
+  if (entry === undefined) throw new RangeError(name);
+  return {
+    define(command, makeContext) {
+      command
+        .option(
+          "--ticket <number>",
+          "work on this ticket alone (default: the oldest ready one)",
+          ticketNumber,
+        )
+        .addHelpText(
+          "after",
+          `\nExamples:\n  ubuntu-ci ${name}\n  ubuntu-ci ${name} --ticket 7 -v 3`,
+        )
+        .action(async (options: { ticket?: number }) => {
+          const context = await makeContext();
+          const { refuseInMaintenance } =
+            await import("../lib/host/maintenance.ts");
+          refuseInMaintenance(context.paths.maintenance);
+          const { hasWork } = await import("./step-work.ts");
+          if (!(await hasWork(context, entry.code, options.ticket))) {
+            context.say(`${name}: nothing to do`);
+            context.result("", { runs: [] });
+            return;
+          }
+          const { workOnStep } = await import("./step-work.ts");
+          if (context.options.dryRun === true)
+            await workOnStep(context, entry.code, options.ticket);
+          else
+            await changing(context, name, () =>
+              workOnStep(context, entry.code, options.ticket),
+            );
+        });
+    },
+  };
+}
+
+/** Plain lines about a run, for pipes, cron and verbosity 2. */
+export function plainListener(context: CommandContext): RunListener {
+  let last = "";
+  return {
+    started: (ticket: Ticket, command: string) =>
+      context.say(`ticket ${ticket.id}: ${command}`),
+    progress: (
+      ticket: number,
+      { state, message, current, total }: Progress,
+    ) => {
+      const count =
+        current !== null && total !== null ? ` ${current}/${total}` : "";
+      const line = `ticket ${ticket}: ${state}${count} ${message}`;
+      if (
+        line !== last &&
+        (context.options.verbosity >= 3 || state !== "STATUS")
+      )
+        context.say(line);
+      last = line;
+    },
+    note: (line: string) => context.say(line),
+  };
+}
+
+/** One line about how a run ended. */
+export function reportLine(
+  { ticket, outcome, reason, waiting }: StepReport,
+  name: string,
+): string {
+  const how = waiting ? "waits" : outcome;
+  return `ticket ${ticket}: ${name} ${how}${reason === null ? "" : `: ${reason}`}`;
+}

@@ -1,0 +1,89 @@
+import { notNow, refused } from "../lib/domain/error.ts";
+import type { WorkStepCode } from "../lib/domain/step.ts";
+import { stepCommands, stepOf } from "../lib/domain/step.ts";
+import type { CommandContext } from "./context.ts";
+import { plainListener, reportLine } from "./step-command.ts";
+
+/**
+ * Whether there may be something to do at a step, from one cheap look at the state: a pass that
+ * finds nothing should cost little more than starting Node.
+ */
+export async function hasWork(
+  context: CommandContext,
+  step: WorkStepCode,
+  ticket: number | undefined,
+): Promise<boolean> {
+  if (ticket !== undefined) return true;
+  const { openDatabase } = await import("../lib/state/database.ts");
+  const { mayHaveWork } = await import("../lib/state/runs.ts");
+  const db = openDatabase(context.paths.database);
+  try {
+    return mayHaveWork(db, step);
+  } finally {
+    db.close();
+  }
+}
+
+/** Runs one step of one ticket, or with --dry-run prints its plan; sets the exit code. */
+export async function workOnStep(
+  context: CommandContext,
+  step: WorkStepCode,
+  id: number | undefined,
+): Promise<void> {
+  const { planStep, runStep } = await import("../lib/engine/engine.ts");
+  const { whyNot } = await import("../lib/engine/land.ts");
+  const { findTicket, listTickets } = await import("../lib/state/tickets.ts");
+  const engine = await context.engine();
+  const name = stepCommands.find(({ code }) => code === step)?.command ?? "";
+  const ticket =
+    id === undefined
+      ? undefined
+      : findTicket(engine.db, id, context.paths.store);
+  if (id !== undefined && ticket === undefined)
+    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+  if (ticket !== undefined && ticket.step.code !== step) {
+    const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
+    if (ticket.step.code < step)
+      throw notNow(message, "the steps before have to pass first");
+    context.say(`${message}: nothing to do`);
+    context.result("", { runs: [] });
+    return;
+  }
+  if (context.options.dryRun === true) {
+    const next =
+      ticket ??
+      listTickets(engine.db, { step, open: true }, context.paths.store).find(
+        ({ status }) => status === "waiting",
+      );
+    const plan =
+      next === undefined ? undefined : await planStep(engine, step, next);
+    context.result(
+      plan === undefined
+        ? "nothing to do"
+        : [
+            `ticket ${plan.ticket}: ${plan.command}`,
+            ...plan.actions.map((line) => `  ${line}`),
+          ].join("\n"),
+      {
+        plan: plan ?? null,
+      },
+    );
+    return;
+  }
+  const report = await runStep(engine, step, {
+    signal: context.signal,
+    listener: plainListener(context),
+    ...(id !== undefined && { ticket: id }),
+  });
+  if (report === undefined) {
+    if (ticket !== undefined) throw whyNot(engine, ticket);
+    context.say(`${name}: nothing to do`);
+    context.result("", { runs: [] });
+    return;
+  }
+  const line = reportLine(report, name);
+  if (report.outcome === "passed") context.say(line);
+  else process.stderr.write(`ubuntu-ci: ${line}\n`);
+  context.result("", { runs: [{ ...report, step: stepOf(report.step) }] });
+  context.exit(report.exitCode);
+}

@@ -1,0 +1,145 @@
+import type { Run, Ticket } from "../lib/domain/ticket.ts";
+
+/** All tickets as a table, newest last. */
+export function ticketTable(tickets: readonly Ticket[]): string {
+  if (tickets.length === 0) return "no tickets";
+  const rows = tickets.map((ticket) => [
+    String(ticket.id),
+    ticket.status,
+    ticket.step.name,
+    ticket.subtickets
+      .map(({ source, version }) => `${source} ${version}`)
+      .join(", "),
+    ticket.owner,
+    ticket.title,
+  ]);
+  return table([
+    ["#", "status", "step", "source packages", "owner", "title"],
+    ...rows,
+  ]);
+}
+
+/** One ticket with everything a person asks about it. */
+export function ticketInFull(ticket: Ticket): string {
+  const lines = [
+    `ticket ${ticket.id}: ${clean(ticket.title)}`,
+    `  ${ticket.status}, ${ticket.step.name} (${ticket.step.code})${why(ticket)}`,
+    `  owner ${ticket.owner}, series ${ticket.series}, priority ${ticket.priority}`,
+  ];
+  if (ticket.description !== "") lines.push(`  ${clean(ticket.description)}`);
+  if (ticket.bug !== null) lines.push(`  bug ${ticket.bug}`);
+  if (ticket.ppa !== null) lines.push(`  PPA ${ticket.ppa}`);
+  if (ticket.queue_position !== null)
+    lines.push(`  position ${ticket.queue_position} in the queue`);
+  if (ticket.archive_revision !== null)
+    lines.push(`  published as archive revision ${ticket.archive_revision}`);
+  if (ticket.failure !== null) {
+    const { step, kind, reason, artifact } = ticket.failure;
+    lines.push(
+      `  failed at ${step.name}, ${kind === "package" ? "the package is at fault" : "infrastructure is to blame"}:`,
+    );
+    lines.push(`    ${clean(reason)}`);
+    if (artifact !== null)
+      lines.push(`    ubuntu-ci get_artifact ${ticket.id} ${artifact} -o -`);
+  }
+  lines.push("", "source packages");
+  for (const { source, version, status, binaries } of ticket.subtickets) {
+    lines.push(
+      `  ${source} ${version}: ${status}${binaries.length > 0 ? `, builds ${binaries.join(", ")}` : ""}`,
+    );
+  }
+  if (ticket.runs.length > 0)
+    lines.push("", "steps", indent(table(ticket.runs.map(runRow))));
+  if (ticket.tests.length > 0) {
+    const rows = ticket.tests.map(
+      ({ package: name, name: test, result, seconds, detail }) => [
+        `${name}/${test}`,
+        result,
+        `${seconds.toFixed(1)} s`,
+        clean(detail),
+      ],
+    );
+    lines.push("", "tests", indent(table(rows)));
+  }
+  if (ticket.artifacts.length > 0) {
+    const rows = ticket.artifacts.map(({ name, type, size }) => [
+      name,
+      type,
+      bytes(size),
+    ]);
+    lines.push("", "artifacts", indent(table(rows)));
+  }
+  return lines.join("\n");
+}
+
+function why(ticket: Ticket): string {
+  if (ticket.progress !== null) {
+    const { message, current, total } = ticket.progress;
+    return `: ${clean(message)}${current !== null && total !== null ? ` (${current}/${total})` : ""}`;
+  }
+  const due = ticket.retry_at === null ? "" : `, due ${ticket.retry_at}`;
+  return ticket.waiting_for === null
+    ? due
+    : `: ${clean(ticket.waiting_for)}${due}`;
+}
+
+function runRow({
+  step,
+  attempt,
+  outcome,
+  started_at,
+  finished_at,
+  reason,
+}: Run): string[] {
+  const seconds =
+    finished_at === null
+      ? ""
+      : `${((Date.parse(finished_at) - Date.parse(started_at)) / 1000).toFixed(1)} s`;
+  return [
+    step.name,
+    attempt === 1 ? "" : `attempt ${attempt}`,
+    outcome ?? "running",
+    seconds,
+    started_at,
+    clean(reason ?? ""),
+  ];
+}
+
+/** A size for people, in the powers of 1000 that disks are sold by. */
+export function bytes(size: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = size;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ""}`;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach(
+      (cell, column) =>
+        (widths[column] = Math.max(widths[column] ?? 0, cell.length)),
+    );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}
+
+/** Text of others on a terminal: control characters could rewrite the screen. */
+function clean(text: string): string {
+  // eslint-disable-next-line no-control-regex -- they are what is taken out
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}

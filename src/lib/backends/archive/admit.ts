@@ -1,0 +1,62 @@
+import { compareVersions } from "../../domain/debian/version.ts";
+import type { PublishRequest } from "./archive.ts";
+import type { PublishedPackage } from "./index-files.ts";
+
+/**
+ * Why an archive may not take these sources, or undefined: it holds that version of one or a higher
+ * one. What a ticket was built against may have been overtaken meanwhile.
+ */
+export function overtaken(
+  sources: PublishRequest["sources"],
+  published: readonly PublishedPackage[],
+): string | undefined {
+  for (const { name, version } of sources) {
+    for (const held of published) {
+      if (held.kind !== "source" || held.name !== name) continue;
+      if (compareVersions(held.version, version) >= 0) {
+        return held.version === version
+          ? `the archive holds ${name} ${version} already`
+          : `the archive holds ${name} ${held.version}, which is above ${version}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Why these binary packages may not replace those of the same name, or undefined. */
+export function downgraded(
+  added: readonly PublishedPackage[],
+  published: readonly PublishedPackage[],
+): string | undefined {
+  for (const { name, version, source } of added) {
+    for (const held of published) {
+      if (held.kind !== "binary" || held.name !== name) continue;
+      if (compareVersions(held.version, version) >= 0)
+        return `the archive holds the binary package ${name} ${held.version} of source ${held.source}, which is not below ${version} of source ${source}`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * What stays published when these sources with these binary packages come in: a revision lists the
+ * newest version of each source with its binaries, and one version of each binary.
+ */
+export function remaining(
+  published: readonly PublishedPackage[],
+  sources: ReadonlySet<string>,
+  binaries: ReadonlySet<string>,
+): PublishedPackage[] {
+  return published.filter(
+    ({ kind, name, source }) =>
+      !sources.has(source) && !(kind === "binary" && binaries.has(name)),
+  );
+}
+
+/** Where a source package's files are in a pool (aptly's and Debian's layout). */
+export function poolFolder(source: string): string {
+  const prefix = source.startsWith("lib")
+    ? source.slice(0, 4)
+    : source.slice(0, 1);
+  return `pool/main/${prefix}/${source}`;
+}

@@ -1,0 +1,31 @@
+import type { AptRepository } from "../apt-repository.ts";
+
+/**
+ * A deb822 `.sources` stanza for a repository, with its signing key in it, that apt (2.3.10 and
+ * later) accepts as it is (sources.list(5), Signed-By).
+ *
+ * @param uri where the client finds the repository; default: its folder on this machine
+ */
+export function aptSource(
+  repository: AptRepository,
+  uri = fileUri(repository.root),
+): string {
+  const key = repository.signingKey
+    .trimEnd()
+    .split("\n")
+    .map((line) => (line.trim() === "" ? " ." : ` ${line.trimEnd()}`));
+  return [
+    "Types: deb deb-src",
+    `URIs: ${uri}`,
+    `Suites: ${repository.suite}`,
+    `Components: ${repository.component}`,
+    "Signed-By:",
+    ...key,
+    "",
+  ].join("\n");
+}
+
+/** A folder as apt's `file:` method wants it; what separates words or escapes them is escaped. */
+function fileUri(folder: string): string {
+  return `file:${folder.split("/").map(encodeURIComponent).join("/")}`;
+}

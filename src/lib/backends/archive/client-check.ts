@@ -1,0 +1,150 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { notNow } from "../../domain/error.ts";
+import { digestFile } from "../../host/atomic-file.ts";
+import { describeEnd, exec, lastLines } from "../../host/exec.ts";
+import type { AptRepository } from "../apt-repository.ts";
+import { aptSource } from "./apt-source.ts";
+import type { PublishedPackage } from "./index-files.ts";
+
+/**
+ * Checks a repository as its clients see it: a real apt-get with nothing but this source verifies
+ * the signature and the indexes, has each package at that version and no other as its candidate,
+ * and names a file that is there with the right size and digest.
+ *
+ * @param expected the packages that it has to offer; its others are not looked at
+ * @param folder scratch folder, made and removed; whatever is in it is gone
+ * @throws UbuntuCiError (75) saying what a client would not get
+ */
+export async function checkAsClient(
+  repository: AptRepository,
+  expected: readonly PublishedPackage[],
+  folder: string,
+): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  try {
+    const apt = await client(repository, folder);
+    await apt(["update"]);
+    // apt does not know installer packages (.udeb): only their file can be looked at.
+    const known = expected.filter(({ files }) =>
+      files.every(({ path }) => !path.endsWith(".udeb")),
+    );
+    const of = (kind: PublishedPackage["kind"]) =>
+      known.filter((candidate) => candidate.kind === kind);
+    await Promise.all([
+      offered(repository, of("binary"), (names) =>
+        apt(["--print-uris", "download", ...names]),
+      ),
+      offered(repository, of("source"), (names) =>
+        apt(["--print-uris", "--download-only", "source", ...names]),
+      ),
+      ...expected.flatMap(({ files }) =>
+        files.map((file) => isThere(repository, file)),
+      ),
+    ]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type Apt = (args: readonly string[]) => Promise<string>;
+
+/** An apt-get that knows of nothing but this repository, and writes nowhere but in that folder. */
+async function client(repository: AptRepository, folder: string): Promise<Apt> {
+  for (const path of [
+    "etc/apt.conf.d",
+    "state/lists/partial",
+    "cache/archives/partial",
+  ])
+    await mkdir(join(folder, path), { recursive: true });
+  const config = join(folder, "apt.conf");
+  await writeFile(join(folder, "status"), "");
+  await writeFile(join(folder, "etc/it.sources"), aptSource(repository));
+  const settings = {
+    Dir: folder,
+    "Dir::Etc": join(folder, "etc"),
+    "Dir::Etc::sourcelist": "/dev/null",
+    "Dir::Etc::sourceparts": join(folder, "etc"),
+    "Dir::Etc::trusted": "/dev/null",
+    "Dir::Etc::trustedparts": "/dev/null",
+    "Dir::Etc::preferencesparts": "/dev/null",
+    "Dir::State": join(folder, "state"),
+    "Dir::State::status": join(folder, "status"),
+    "Dir::Cache": join(folder, "cache"),
+    "Dir::Bin::methods": "/usr/lib/apt/methods",
+    "Dir::Bin::dpkg": "/usr/bin/dpkg",
+    "Dir::Bin::solvers": "/usr/lib/apt/solvers",
+    "Dir::Bin::planners": "/usr/lib/apt/planners",
+    "Acquire::Languages": "none",
+    // apt started by root would otherwise read as _apt, which may not see the state folder.
+    "APT::Sandbox::User": "",
+  };
+  const lines = Object.entries(settings).map(
+    ([key, value]) => `${key} ${JSON.stringify(value)};\n`,
+  );
+  await writeFile(config, lines.join(""));
+  return async (args) => {
+    const result = await exec(["apt-get", "-q", ...args], {
+      cleanEnv: true,
+      env: {
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+        LC_ALL: "C.UTF-8",
+        APT_CONFIG: config,
+      },
+      cwd: folder,
+      timeoutMs: 120_000,
+    });
+    // Some of what goes wrong is only a warning to apt: an index that it could not get, for one.
+    if (result.exitCode !== 0 || /^[WE]:/m.test(result.stderr)) {
+      throw notNow(
+        `the published tree of ${repository.name} does not hold as apt sees it: apt-get ${args[0] ?? ""} ${describeEnd(result)}: ${lastLines(result.stderr)}`,
+      );
+    }
+    return result.stdout;
+  };
+}
+
+/** `'URI' FILE SIZE ALGORITHM:HASH`, as --print-uris prints. */
+const uriLine = /^'(?<uri>[^']+)' (?<file>\S+) (?<size>[0-9]+) /;
+
+async function offered(
+  repository: AptRepository,
+  expected: readonly PublishedPackage[],
+  ask: (names: readonly string[]) => Promise<string>,
+): Promise<void> {
+  if (expected.length === 0) return;
+  const names = expected.map(({ name }) => name);
+  const seen = new Map<string, number>();
+  for (const line of (await ask(names)).split("\n")) {
+    const groups = uriLine.exec(line)?.groups;
+    if (groups === undefined) continue;
+    seen.set(
+      decodeURIComponent(groups["uri"] ?? "").replace(/^file:(?:\/\/)?/, ""),
+      Number(groups["size"]),
+    );
+  }
+  for (const { name, version, files } of expected) {
+    for (const { path, size } of files) {
+      // An epoch's colon is escaped once more in a file's name.
+      const sizeSeen = seen.get(
+        decodeURIComponent(join(repository.root, path)),
+      );
+      if (sizeSeen !== size) {
+        throw notNow(
+          `a client of ${repository.name} does not get ${name} ${version}: ${sizeSeen === undefined ? "apt offers another version" : `apt sees ${sizeSeen} bytes of ${path}, not ${size}`}`,
+        );
+      }
+    }
+  }
+}
+
+async function isThere(
+  repository: AptRepository,
+  file: { path: string; size: number; sha256: string },
+): Promise<void> {
+  const path = join(repository.root, file.path);
+  const { size, sha256 } = await digestFile(path);
+  if (size !== file.size || sha256 !== file.sha256)
+    throw notNow(`${path} is not the file that the index of its archive names`);
+}

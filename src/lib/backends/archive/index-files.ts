@@ -1,0 +1,115 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { Stanza } from "../../domain/debian/deb822.ts";
+import { linesOf, parseDeb822 } from "../../domain/debian/deb822.ts";
+import { notNow } from "../../domain/error.ts";
+import type { Publication } from "./archive.ts";
+
+/** A file of a package in a pool; path is relative to the repository, size in bytes. */
+export interface PoolFile {
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** A publication and the files it consists of. */
+export interface PublishedPackage extends Publication {
+  readonly files: readonly PoolFile[];
+}
+
+/** An index file that a Release file names; path is relative to it. */
+export interface IndexFile {
+  readonly path: string;
+  /** As it is called in by-hash/: MD5Sum, SHA1, SHA256, SHA512. */
+  readonly algorithm: string;
+  readonly hash: string;
+}
+
+/** The index files of a Release file (deb822; DebianRepository/Format). */
+export function indexFilesOf(release: string): IndexFile[] {
+  const [stanza] = parseDeb822(release);
+  return ["MD5Sum", "SHA1", "SHA256", "SHA512"].flatMap((algorithm) =>
+    linesOf(stanza?.get(algorithm) ?? "").map((line) => {
+      const [hash, , path] = line.split(/\s+/);
+      if (hash === undefined || path === undefined)
+        throw notNow(`a Release file has the line ${JSON.stringify(line)}`);
+      return { path, algorithm, hash };
+    }),
+  );
+}
+
+/** The packages of a Sources or Packages file. */
+export function packagesOf(
+  index: string,
+  kind: Publication["kind"],
+): PublishedPackage[] {
+  return parseDeb822(index).map(kind === "source" ? sourceOf : binaryOf);
+}
+
+/**
+ * Everything that a distribution (dists/SERIES) publishes, from its index files.
+ *
+ * @throws UbuntuCiError (75) when an index is not what apt expects
+ */
+export async function readPublished(
+  distribution: string,
+): Promise<PublishedPackage[]> {
+  const release = await readFile(join(distribution, "Release"), "utf8");
+  const paths = new Set(indexFilesOf(release).map(({ path }) => path));
+  const packages: PublishedPackage[] = [];
+  for (const path of [...paths].sort()) {
+    const name = path.split("/").at(-1);
+    if (name !== "Packages" && name !== "Sources") continue;
+    const index = await readFile(join(distribution, path), "utf8");
+    packages.push(
+      ...packagesOf(index, name === "Sources" ? "source" : "binary"),
+    );
+  }
+  return packages;
+}
+
+function sourceOf(stanza: Stanza): PublishedPackage {
+  const name = need(stanza, "Package");
+  const folder = need(stanza, "Directory");
+  return {
+    kind: "source",
+    name,
+    version: need(stanza, "Version"),
+    architecture: "source",
+    source: name,
+    files: linesOf(need(stanza, "Checksums-Sha256")).map((line) => {
+      const [sha256 = "", size, file = ""] = line.split(/\s+/);
+      return { path: `${folder}/${file}`, size: Number(size), sha256 };
+    }),
+  };
+}
+
+function binaryOf(stanza: Stanza): PublishedPackage {
+  const name = need(stanza, "Package");
+  return {
+    kind: "binary",
+    name,
+    version: need(stanza, "Version"),
+    architecture: need(stanza, "Architecture"),
+    // "NAME (VERSION)" when the source has another version (deb-control(5)).
+    source: (stanza.get("Source") ?? name).split(/\s/)[0] ?? name,
+    files: [
+      {
+        path: need(stanza, "Filename"),
+        size: Number(need(stanza, "Size")),
+        sha256: need(stanza, "SHA256"),
+      },
+    ],
+  };
+}
+
+function need(stanza: Stanza, field: string): string {
+  const value = stanza.get(field);
+  if (value === undefined || value === "") {
+    throw notNow(
+      `an index has no ${field} for ${stanza.get("Package") ?? "a package"}`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,215 @@
+import { existsSync } from "node:fs";
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { misconfigured, refused } from "../../domain/error.ts";
+import {
+  besidePath,
+  isUnfinished,
+  replaceSymlink,
+  syncPath,
+  writeFileAtomic,
+} from "../../host/atomic-file.ts";
+import type { Revision } from "./archive.ts";
+import type { PublishedPackage } from "./index-files.ts";
+import { indexFilesOf } from "./index-files.ts";
+
+/** A revision with the files of its publications. */
+export interface StoredRevision extends Revision {
+  readonly publications: Readonly<Record<string, readonly PublishedPackage[]>>;
+}
+
+/**
+ * A repository's public tree, which changes in one instant:
+ *
+ *     pool/                         only grows
+ *     dists -> .revisions/7/dists   what clients see
+ *     .revisions/7/dists/           index files, hard links where they did not change
+ *     .revisions/7/pool -> ../../pool
+ *     .revisions/7/revision.json
+ *
+ * A revision is a repository of its own before clients see it. One that is newer than what clients
+ * see was left by a process that was killed; it is made again.
+ */
+export interface RevisionTree {
+  readonly root: string;
+  /** Number of the revision that clients see, or null before the first. */
+  currentNumber(): Promise<number | null>;
+  /** @throws UbuntuCiError (78) before the first revision */
+  current(): Promise<StoredRevision>;
+  /** @throws UbuntuCiError (2) when there is no such revision */
+  read(revision: number): Promise<StoredRevision>;
+  /** Numbers of all revisions that clients have seen, ascending. */
+  numbers(): Promise<number[]>;
+  /**
+   * Makes the next revision beside the current one: the series given come from their new
+   * distribution folder, all others stay; a series that has none has none yet. Returns its root,
+   * which clients do not see yet.
+   */
+  prepare(
+    revision: StoredRevision,
+    distributions: ReadonlyMap<string, string>,
+  ): Promise<string>;
+  /** Shows clients what `prepare` has made. */
+  show(revision: StoredRevision, prepared: string): Promise<void>;
+  /** Removes revisions older than the one before the current. */
+  forgetOld(): Promise<void>;
+}
+
+/** The revisions of the public tree in that folder. */
+export function revisionTree(root: string): RevisionTree {
+  const revisions = join(root, ".revisions");
+  const folderOf = (revision: number) => join(revisions, String(revision));
+
+  const tree: RevisionTree = {
+    root,
+    async currentNumber() {
+      try {
+        const target = await readlink(join(root, "dists"));
+        return Number(/^\.revisions\/([0-9]+)\/dists$/.exec(target)?.[1]);
+      } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+        throw thrown;
+      }
+    },
+    async current() {
+      const number = await tree.currentNumber();
+      if (number === null)
+        throw misconfigured(
+          `${root} is no archive yet`,
+          "run `ubuntu-ci init`",
+        );
+      return tree.read(number);
+    },
+    async read(revision) {
+      const current = await tree.currentNumber();
+      const file = join(folderOf(revision), "revision.json");
+      try {
+        if (current !== null && revision <= current)
+          return JSON.parse(await readFile(file, "utf8")) as StoredRevision;
+      } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+      }
+      throw refused(
+        `there is no revision ${revision}`,
+        "`ubuntu-ci archive list` shows them",
+      );
+    },
+    async numbers() {
+      const current = await tree.currentNumber();
+      if (current === null) return [];
+      return (await readdir(revisions))
+        .filter((name) => /^[0-9]+$/.test(name))
+        .map(Number)
+        .filter((revision) => revision <= current)
+        .sort((a, b) => a - b);
+    },
+    async prepare(revision, distributions) {
+      await mkdir(revisions, { recursive: true });
+      await mkdir(join(root, "pool"), { recursive: true });
+      for (const name of await readdir(revisions)) {
+        if (isUnfinished(name))
+          await rm(join(revisions, name), { recursive: true });
+      }
+      const made = besidePath(folderOf(revision.revision));
+      const before = await tree.currentNumber();
+      await mkdir(join(made, "dists"), { recursive: true });
+      await symlink("../../pool", join(made, "pool"));
+      for (const series of Object.keys(revision.publications)) {
+        const to = join(made, "dists", series);
+        const old =
+          before === null ? null : join(folderOf(before), "dists", series);
+        const changed = distributions.get(series);
+        if (changed !== undefined) await linkDistribution(changed, old, to);
+        else if (old !== null && existsSync(old)) await linkTree(old, to);
+      }
+      await syncFolders(join(made, "dists"));
+      const text = `${JSON.stringify(revision, null, 1)}\n`;
+      await writeFileAtomic(join(made, "revision.json"), text);
+      return made;
+    },
+    async show(revision, prepared) {
+      const folder = folderOf(revision.revision);
+      // Never shown, see above; nobody else is at work here.
+      await rm(folder, { recursive: true, force: true });
+      await rename(prepared, folder);
+      await syncPath(revisions);
+      const target = `.revisions/${revision.revision}/dists`;
+      await replaceSymlink(target, join(root, "dists"));
+    },
+    async forgetOld() {
+      for (const revision of (await tree.numbers()).slice(0, -2))
+        await rm(folderOf(revision), { recursive: true });
+    },
+  };
+  return tree;
+}
+
+/**
+ * Links the index files that a new Release file names, also by hash, and those of the Release file
+ * before it by hash: a client that has read the old one finds what it was promised.
+ */
+async function linkDistribution(
+  from: string,
+  before: string | null,
+  to: string,
+): Promise<void> {
+  await mkdir(to, { recursive: true });
+  const indexes = indexFilesOf(await readFile(join(from, "Release"), "utf8"));
+  const files = [
+    ...["Release", "Release.gpg", "InRelease"],
+    ...new Set(indexes.map(({ path }) => path)),
+  ];
+  for (const file of files) {
+    await mkdir(dirname(join(to, file)), { recursive: true });
+    await link(join(from, file), join(to, file));
+    await syncPath(join(to, file));
+  }
+  for (const { path, algorithm, hash } of indexes)
+    await linkByHash(join(to, path), join(to, path), algorithm, hash);
+  if (before === null || !existsSync(before)) return;
+  const promised = indexFilesOf(
+    await readFile(join(before, "Release"), "utf8"),
+  );
+  for (const { path, algorithm, hash } of promised)
+    await linkByHash(join(before, path), join(to, path), algorithm, hash);
+}
+
+async function linkByHash(
+  file: string,
+  place: string,
+  algorithm: string,
+  hash: string,
+): Promise<void> {
+  const folder = join(dirname(place), "by-hash", algorithm);
+  await mkdir(folder, { recursive: true });
+  try {
+    await link(file, join(folder, hash));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+  }
+}
+
+async function linkTree(from: string, to: string): Promise<void> {
+  await mkdir(to);
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) await linkTree(source, target);
+    else await link(source, target);
+  }
+}
+
+async function syncFolders(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) await syncFolders(join(folder, entry.name));
+  await syncPath(folder);
+}

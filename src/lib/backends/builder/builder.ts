@@ -1,0 +1,33 @@
+import type { Outcome } from "../../domain/ticket.ts";
+import type { AptRepository } from "../apt-repository.ts";
+import type { ProducedFile, Work } from "../work.ts";
+
+export interface BuildRequest {
+  readonly source: string;
+  readonly version: string;
+  readonly series: string;
+  /** Absolute path of the .dsc, its files beside it. */
+  readonly dsc: string;
+  /** Repositories beside the distribution's own; the first (the ticket's PPA) wins over all others. */
+  readonly repositories: readonly AptRepository[];
+}
+
+export interface BuildResult {
+  readonly outcome: Outcome;
+  /** One line for people: what failed and where, null when it passed. */
+  readonly reason: string | null;
+  /** .deb, .udeb, .ddeb files, .buildinfo and .changes; empty unless it passed. */
+  readonly files: readonly ProducedFile[];
+  /** The build log, always there once the build began. */
+  readonly log: ProducedFile | null;
+  /** Digest of the base it was built on. */
+  readonly base: string | null;
+  /** Milliseconds a stage took: session, build-deps, compile, collect. For the bench and the page. */
+  readonly stages: Readonly<Record<string, number>>;
+}
+
+/** Builds one source package into binary packages for the machine's own architecture. */
+export interface Builder {
+  readonly name: "session" | "sbuild" | "fake";
+  build(request: BuildRequest, work: Work): Promise<BuildResult>;
+}

@@ -1,0 +1,124 @@
+import { misconfigured } from "../domain/error.ts";
+import type { Outcome } from "../domain/ticket.ts";
+import type { Work } from "./work.ts";
+
+/**
+ * What a fake backend does with a package. `slow` passes after a while; `kill` ends this process
+ * with SIGKILL, at a point of the backend's choice when it has that point, else at once.
+ */
+export type Knob =
+  | { readonly kind: "pass" | "fail" | "tmpfail" }
+  | { readonly kind: "slow"; readonly milliseconds: number }
+  | { readonly kind: "kill"; readonly at: string | null };
+
+const slowMs = 2000;
+
+/**
+ * The knob for a source package, from a setting's text: entries `KNOB` (for all) or `SOURCE=KNOB`,
+ * separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS, kill, or kill\@POINT.
+ *
+ * @throws UbuntuCiError (78) when the text is something else
+ */
+export function knobFor(text: string, source: string): Knob {
+  let found: Knob = { kind: "pass" };
+  let own: Knob | undefined;
+  for (const entry of text.split(",").map((part) => part.trim())) {
+    const [left, right, more] = entry.split("=");
+    if (left === undefined || more !== undefined) throw notAKnob(entry);
+    if (right === undefined) found = parseKnob(left);
+    else {
+      const knob = parseKnob(right);
+      if (left === source) own = knob;
+    }
+  }
+  return own ?? found;
+}
+
+/**
+ * Does what a knob says and tells how it ended. A `kill` with a point is left to the backend, which
+ * calls {@link killAt} there.
+ *
+ * @throws the signal's reason, when the work is ended meanwhile
+ */
+export async function playKnob(
+  knob: Knob,
+  work: Pick<Work, "signal" | "progress">,
+): Promise<Outcome> {
+  switch (knob.kind) {
+    case "pass":
+      return "passed";
+    case "fail":
+      return "failed";
+    case "tmpfail":
+      return "tmpfail";
+    case "slow":
+      work.progress({
+        state: "STATUS",
+        message: "being slow",
+        current: null,
+        total: null,
+      });
+      await pause(knob.milliseconds, work.signal);
+      return "passed";
+    case "kill":
+      if (knob.at === null) return killSelf();
+      return "passed";
+  }
+}
+
+/** Ends this process with SIGKILL, if the knob says so for that point. */
+export async function killAt(knob: Knob, point: string): Promise<void> {
+  if (knob.kind === "kill" && knob.at === point) await killSelf();
+}
+
+function parseKnob(text: string): Knob {
+  const [kind, argument, more] = text.split("@");
+  if (more !== undefined) throw notAKnob(text);
+  switch (kind) {
+    case "pass":
+    case "fail":
+    case "tmpfail":
+      if (argument !== undefined) break;
+      return { kind };
+    case "slow":
+      if (argument !== undefined && !/^[0-9]+$/.test(argument)) break;
+      return {
+        kind,
+        milliseconds: argument === undefined ? slowMs : Number(argument),
+      };
+    case "kill":
+      if (argument === "") break;
+      return { kind, at: argument ?? null };
+    case undefined:
+    default:
+  }
+  throw notAKnob(text);
+}
+
+function notAKnob(text: string) {
+  return misconfigured(
+    `${JSON.stringify(text)} is not a knob of a fake backend`,
+    "use pass, fail, tmpfail, slow or kill, or SOURCE=KNOB, separated by commas",
+  );
+}
+
+async function killSelf(): Promise<never> {
+  process.kill(process.pid, "SIGKILL");
+  // The signal is on its way; nothing of ours may run any more.
+  return new Promise<never>(() => undefined);
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise<void>((done, fail) => {
+    const ended = () => {
+      clearTimeout(timer);
+      fail(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", ended);
+      done();
+    }, milliseconds);
+    signal.addEventListener("abort", ended, { once: true });
+  });
+}

@@ -1,0 +1,326 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import {
+  declaredTests,
+  hasGeneratedTests,
+  hasTests,
+  needsInstalling,
+  readExitCode,
+  readSummary,
+  readTestEvent,
+  type DeclaredTest,
+  type Summary,
+} from "../../domain/autopkgtest.ts";
+import { parseDsc, type Dsc } from "../../domain/debian/dsc.ts";
+import { messageOf } from "../../domain/error.ts";
+import type { Outcome, TestResult } from "../../domain/ticket.ts";
+import { describeEnd, exec } from "../../host/exec.ts";
+import { programRoot, type StatePaths } from "../../host/paths.ts";
+import { findLayer, requireBase } from "../../host/session/layers.ts";
+import { removeTree } from "../../host/session/remove-tree.ts";
+import { limitsOf, ourFault, verdictOf } from "../verdict.ts";
+import { stageClock, startHeartbeat } from "../work-log.ts";
+import type { ProducedFile, Work } from "../work.ts";
+import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
+import type { TestbedOptions } from "./virt-server.ts";
+
+export interface AutopkgtestOptions {
+  readonly paths: StatePaths;
+  /** Time limit of one package's tests together. */
+  readonly timeoutMs: number;
+}
+
+/** A tester that runs Debian's autopkgtest with sessions over the image as its testbed. */
+export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
+  return {
+    name: "autopkgtest",
+    async test(request, work) {
+      const { source, version } = request;
+      const clock = stageClock();
+      const alive = startHeartbeat(work);
+      alive.say({ state: "WAITING", message: `${source} ${version}` });
+      const limits = limitsOf(work.signal, options.timeoutMs);
+      const log = {
+        name: `${source}.autopkgtest.log`,
+        path: join(work.scratch, `${source}.autopkgtest.log`),
+      };
+      await writeFile(log.path, "");
+      let result: Partial<TestRunResult> & {
+        outcome: Outcome;
+        reason: string | null;
+      };
+      try {
+        result = await run(options, request, work, {
+          clock,
+          log,
+          signal: limits.any,
+          say: (update) => alive.say(update),
+        });
+        limits.any.throwIfAborted();
+      } catch (thrown) {
+        const verdict = verdictOf(thrown, limits);
+        result = { outcome: verdict.outcome, reason: verdict.message };
+      } finally {
+        alive.stop();
+      }
+      work.progress({
+        state: result.outcome === "passed" ? "COMPLETED" : "FAILED",
+        message: result.reason ?? `${source} ${version} is tested`,
+        current: result.tests?.length ?? null,
+        total: result.tests?.length ?? null,
+      });
+      return {
+        tests: [],
+        exitCode: null,
+        output: null,
+        ...result,
+        log,
+        stages: clock.stages,
+      };
+    },
+  };
+}
+
+interface Run {
+  readonly clock: ReturnType<typeof stageClock>;
+  readonly log: ProducedFile;
+  readonly signal: AbortSignal;
+  readonly say: ReturnType<typeof startHeartbeat>["say"];
+}
+
+async function run(
+  { paths }: AutopkgtestOptions,
+  request: TestRequest,
+  work: Work,
+  { clock, log, signal, say }: Run,
+): Promise<
+  Pick<TestRunResult, "outcome" | "reason" | "tests" | "exitCode" | "output">
+> {
+  const { source, image, series } = request;
+  const dsc = parseDsc(await readFile(request.dsc, "utf8"), request.dsc);
+  const declared = await clock.time("plan", () =>
+    sourceTests(dsc, request.dsc, signal),
+  );
+  if (declared === "none") {
+    const detail = "no tests in this package";
+    await writeFile(log.path, `${source}: ${detail}\n`);
+    return {
+      outcome: "passed",
+      reason: null,
+      tests: [
+        { package: source, name: "*", result: "neutral", seconds: 0, detail },
+      ],
+      exitCode: 8,
+      output: null,
+    };
+  }
+  const baseName = image.layers.at(-1);
+  const layers = await Promise.all(
+    image.layers.map(async (name) => {
+      const layer = await findLayer(paths.layers, name);
+      if (layer === undefined)
+        throw ourFault(`the image's layer ${name} is gone`);
+      return layer.root;
+    }),
+  );
+  const base = await requireBase(paths.layers, series, baseName ?? null);
+  const testbed: TestbedOptions = {
+    layers,
+    base,
+    repositories: request.repositories,
+    scratch: join(work.scratch, "testbeds"),
+    lists:
+      declared === "unknown" ||
+      needsInstalling(
+        declared.tests,
+        declared.control,
+        image.manifest,
+        base.architecture,
+      ),
+  };
+  await mkdir(testbed.scratch);
+  const options = join(work.scratch, "testbed.json");
+  await writeFile(options, JSON.stringify(testbed));
+  const output = join(work.scratch, "output", source);
+  await mkdir(dirname(output));
+  const temporary = join(work.scratch, "tmp");
+  await mkdir(temporary);
+  const live = liveTests(
+    declared === "unknown" ? null : declared.tests.length,
+    say,
+  );
+  say({ message: `preparing the tests of ${source}` });
+  const ended = await clock.time("test", async () => {
+    try {
+      return await exec(
+        [
+          // When we die, in whatever way, it dies too; its testbed then reads the end of its input.
+          ...["setpriv", "--pdeathsig", "KILL"],
+          // autopkgtest opens /dev/stderr anew, which a socket (what Node gives its children) does
+          // not allow and a pipe does. With exec the process that is ended is autopkgtest itself.
+          ...["bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "autopkgtest"],
+          "autopkgtest",
+          `--output-dir=${output}`,
+          "-B",
+          request.dsc,
+          "--",
+          process.execPath,
+          join(programRoot, "bin/ubuntu-ci-testbed"),
+          options,
+        ],
+        {
+          logFile: log.path,
+          signal,
+          onLine: live.onLine,
+          env: { TMPDIR: temporary },
+        },
+      );
+    } finally {
+      // Ended from outside, autopkgtest's own cleaning may not have come to its end.
+      await removeTree(testbed.scratch);
+    }
+  });
+  const packed = await clock.time("collect", () =>
+    packOutput(work, source, signal),
+  );
+  const summary = readSummary(
+    await readFile(join(output, "summary"), "utf8").catch((thrown: unknown) => {
+      throw ourFault(
+        `autopkgtest ${describeEnd(ended)} and left no summary: ${messageOf(thrown)}`,
+      );
+    }),
+  );
+  const verdict = readExitCode(ended.exitCode);
+  return {
+    outcome: verdict.outcome,
+    reason:
+      verdict.outcome === "passed" ? null : whyNot(verdict.meaning, summary),
+    tests: summary.tests.map((test): TestResult => ({
+      package: source,
+      ...test,
+      seconds: live.secondsOf(test.name),
+    })),
+    exitCode: ended.exitCode ?? null,
+    output: packed,
+  };
+}
+
+/** One line for people that says why the tests did not pass. */
+function whyNot(meaning: string, { tests, message }: Summary): string {
+  const bad = tests
+    .filter(({ result }) => result === "fail")
+    .map(({ name, detail }) => (detail === "" ? name : `${name} (${detail})`));
+  const shown = bad.slice(0, 3).join(", ");
+  const more = bad.length > 3 ? ` and ${bad.length - 3} more` : "";
+  return [meaning, ...(bad.length === 0 ? [] : [shown + more]), message ?? ""]
+    .filter((part) => part !== "")
+    .join(": ");
+}
+
+/** What a source says of its tests. */
+interface SourceTests {
+  readonly tests: readonly DeclaredTest[];
+  /** Its debian/control. */
+  readonly control: string;
+}
+
+/** What tests the source declares; unknown when only autopkgtest itself can tell. */
+async function sourceTests(
+  dsc: Dsc,
+  path: string,
+  signal: AbortSignal,
+): Promise<SourceTests | "none" | "unknown"> {
+  if (!hasTests(dsc.testsuite)) return "none";
+  if (hasGeneratedTests(dsc.testsuite)) return "unknown";
+  // 3.0 (quilt) has debian/ in a tarball of its own, 3.0 (native) in the only one; of 1.0 with a
+  // diff autopkgtest sees more than we do.
+  const native = !dsc.files.some(({ name }) => name.endsWith(".diff.gz"));
+  const tarball =
+    dsc.files.find(({ name }) => /\.debian\.tar\.\w+$/.test(name)) ??
+    (native
+      ? dsc.files.find(({ name }) => /\.tar\.\w+$/.test(name))
+      : undefined);
+  if (tarball === undefined) return "unknown";
+  const prefix = tarball.name.includes(".debian.tar.") ? "" : "*/";
+  const read = async (name: string): Promise<string> => {
+    const argv = [
+      ...["tar", "--extract", "--to-stdout"],
+      ...["--wildcards", "--no-wildcards-match-slash"],
+      `--file=${join(dirname(path), tarball.name)}`,
+      `${prefix}debian/${name}`,
+    ];
+    return (await exec(argv, { signal })).stdout;
+  };
+  const [text, control] = await Promise.all([
+    read("tests/control"),
+    read("control"),
+  ]);
+  if (text === "" || control === "") return "unknown";
+  try {
+    return { tests: declaredTests(text), control };
+  } catch {
+    return "unknown"; // autopkgtest says what is wrong with it
+  }
+}
+
+/** Follows autopkgtest's output: which test runs, and how long each took. */
+function liveTests(
+  total: number | null,
+  say: Run["say"],
+): {
+  onLine: (line: string) => void;
+  secondsOf: (name: string) => number;
+} {
+  const started = new Map<string, number>();
+  const took = new Map<string, number>();
+  let current = 0;
+  return {
+    onLine(line) {
+      const event = readTestEvent(line);
+      switch (event?.phase) {
+        case "preparing":
+          current += 1;
+          say({ message: event.test, current, total });
+          return;
+        case "begins":
+          started.set(event.test, performance.now());
+          return;
+        case "ends": {
+          const since = started.get(event.test) ?? performance.now();
+          took.set(event.test, (performance.now() - since) / 1000);
+          return;
+        }
+        case undefined:
+      }
+    },
+    secondsOf: (name) => Math.round((took.get(name) ?? 0) * 1000) / 1000,
+  };
+}
+
+async function packOutput(
+  work: Work,
+  source: string,
+  signal: AbortSignal,
+): Promise<ProducedFile | null> {
+  const name = `${source}.autopkgtest.tar.zst`;
+  const path = join(work.scratch, name);
+  const packed = await exec(
+    [
+      "tar",
+      "--create",
+      "--zstd",
+      `--file=${path}`,
+      `--directory=${join(work.scratch, "output")}`,
+      "--",
+      source,
+    ],
+    { signal },
+  );
+  signal.throwIfAborted();
+  if (packed.exitCode !== 0)
+    throw ourFault(
+      `packing the test output: tar ${describeEnd(packed)}: ${packed.stderr.trim()}`,
+    );
+  return { name, path };
+}

@@ -1,0 +1,29 @@
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+
+import { messageOf } from "../../domain/error.ts";
+import { createTestbed, type TestbedOptions } from "./virt-server.ts";
+
+/** Lines in, lines out: autopkgtest's README.virtualisation-server. */
+const [file] = process.argv.slice(2);
+if (file === undefined)
+  throw new Error("usage: ubuntu-ci-testbed OPTIONS.json");
+const options = JSON.parse(await readFile(file, "utf8")) as TestbedOptions;
+const testbed = createTestbed(options);
+const say = (line: string) => process.stdout.write(`${line}\n`);
+say("ok");
+try {
+  for await (const line of createInterface({ input: process.stdin })) {
+    // autopkgtest does not wait for the answer to `quit`: its end of our output is closed already.
+    if (line.trim() === "quit") break;
+    say(await testbed.answer(line));
+  }
+} catch (thrown) {
+  // The protocol: on any error the message goes to stderr and the testbed is closed.
+  process.stderr.write(`ubuntu-ci-testbed: ${messageOf(thrown)}\n`);
+  process.exitCode = 1;
+} finally {
+  await testbed.close();
+}
+// autopkgtest may still hold our standard input open after `quit`.
+process.stdin.destroy();

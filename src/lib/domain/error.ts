@@ -1,0 +1,98 @@
+/** What a command leaves behind for its caller (sysexits.h where it has a number for it). */
+export const ExitCode = {
+  ok: 0,
+  ticketFailed: 1,
+  refused: 2,
+  bug: 70,
+  notNow: 75,
+  misconfigured: 78,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** One thing that is wrong with an input: where (file, field) and what. */
+export interface Problem {
+  /** File, option or setting the problem is in. */
+  readonly where: string;
+  /** Field inside it, when it has fields. */
+  readonly field?: string;
+  readonly message: string;
+}
+
+/**
+ * An error whose message a user can act on. `src/cli.ts` is the one place that prints it.
+ *
+ * message: what went wrong and where; hint: what to do about it; problems: every single finding,
+ * when there are several; exitCode: see {@link ExitCode}.
+ */
+export class UbuntuCiError extends Error {
+  override readonly name: string = "UbuntuCiError";
+  readonly exitCode: ExitCode;
+  readonly hint: string | undefined;
+  readonly problems: readonly Problem[];
+
+  constructor(
+    message: string,
+    options: {
+      exitCode: ExitCode;
+      hint?: string;
+      problems?: readonly Problem[];
+      cause?: unknown;
+    },
+  ) {
+    super(
+      message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.exitCode = options.exitCode;
+    this.hint = options.hint;
+    this.problems = options.problems ?? [];
+  }
+}
+
+/** What was asked is wrong: usage, bad input, refused by policy (exit 2). */
+export function refused(message: string, hint?: string): UbuntuCiError {
+  return new UbuntuCiError(message, {
+    exitCode: ExitCode.refused,
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** Input was checked and found wrong in one or more places (exit 2). */
+export function refusedWith(
+  message: string,
+  problems: readonly Problem[],
+): UbuntuCiError {
+  return new UbuntuCiError(message, { exitCode: ExitCode.refused, problems });
+}
+
+/** Not now: maintenance, another copy running, or our infrastructure failed (exit 75). */
+export function notNow(
+  message: string,
+  hint?: string,
+  cause?: unknown,
+): UbuntuCiError {
+  return new UbuntuCiError(message, {
+    exitCode: ExitCode.notNow,
+    ...(hint !== undefined && { hint }),
+    cause,
+  });
+}
+
+/** The configuration is wrong or a needed tool is missing (exit 78); the hint names the remedy. */
+export function misconfigured(
+  message: string,
+  hint?: string,
+  cause?: unknown,
+): UbuntuCiError {
+  return new UbuntuCiError(message, {
+    exitCode: ExitCode.misconfigured,
+    ...(hint !== undefined && { hint }),
+    cause,
+  });
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

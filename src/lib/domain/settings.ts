@@ -1,0 +1,227 @@
+/** A setting's kind decides how it is checked and shown. */
+export type SettingKind =
+  | { readonly type: "string"; readonly choices?: readonly string[] }
+  | { readonly type: "integer"; readonly min: number; readonly max: number }
+  | { readonly type: "boolean" }
+  | { readonly type: "list" };
+
+export interface Setting {
+  readonly key: string;
+  readonly kind: SettingKind;
+  readonly default: string | number | boolean | readonly string[] | null;
+  readonly help: string;
+}
+
+/**
+ * Every setting there is, in the order the sample configuration shows them. One table serves the
+ * check of a file, `ubuntu-ci config`, and templates/ubuntu-ci.config.json.
+ */
+export const settings = [
+  {
+    key: "series",
+    kind: { type: "list" },
+    default: null,
+    help: "series that `init` makes a base for; default: the machine's own",
+  },
+  {
+    key: "mirror",
+    kind: { type: "string" },
+    default: null,
+    help: "mirror of the distribution; default: the machine's own apt sources",
+  },
+  {
+    key: "components",
+    kind: { type: "list" },
+    default: ["main"],
+    help: "components of the mirror, when `mirror` is set",
+  },
+  {
+    key: "mirrorKeyring",
+    kind: { type: "string" },
+    default: null,
+    help: "keyring that signs the mirror, when `mirror` is set; default: the distribution's",
+  },
+  {
+    key: "concurrency",
+    kind: { type: "integer", min: 1, max: 64 },
+    default: 1,
+    help: "tickets in flight at a time",
+  },
+  {
+    key: "ppa.pool",
+    kind: { type: "integer", min: 1, max: 999 },
+    default: 4,
+    help: "PPAs that `init` puts in the pool",
+  },
+  {
+    key: "ppa.prefix",
+    kind: { type: "string" },
+    default: "ci_pool",
+    help: "what the names of the pool's PPAs begin with",
+  },
+  {
+    key: "admission.signatures",
+    kind: { type: "string", choices: ["required", "optional"] },
+    default: "required",
+    help: "whether an upload must be signed by an uploader",
+  },
+  {
+    key: "admission.maxFileMiB",
+    kind: { type: "integer", min: 1, max: 1048576 },
+    default: 2048,
+    help: "largest file of an upload",
+  },
+  {
+    key: "admission.maxFiles",
+    kind: { type: "integer", min: 1, max: 10000 },
+    default: 100,
+    help: "most files of an upload",
+  },
+  {
+    key: "admission.maxTotalMiB",
+    kind: { type: "integer", min: 1, max: 1048576 },
+    default: 8192,
+    help: "most of all files of a ticket together",
+  },
+  {
+    key: "builder",
+    kind: { type: "string", choices: ["session", "sbuild", "fake"] },
+    default: "session",
+    help: "what builds packages",
+  },
+  {
+    key: "imager",
+    kind: { type: "string", choices: ["session", "fake"] },
+    default: "session",
+    help: "what makes images",
+  },
+  {
+    key: "tester",
+    kind: { type: "string", choices: ["autopkgtest", "fake"] },
+    default: "autopkgtest",
+    help: "what runs tests",
+  },
+  {
+    key: "archiveKeeper",
+    kind: { type: "string", choices: ["aptly", "fake"] },
+    default: "aptly",
+    help: "what keeps the PPAs and the archive",
+  },
+  {
+    key: "build.parallel",
+    kind: { type: "integer", min: 1, max: 64 },
+    default: 2,
+    help: "source packages of one ticket built side by side",
+  },
+  {
+    key: "build.timeoutMinutes",
+    kind: { type: "integer", min: 1, max: 10080 },
+    default: 240,
+    help: "time limit of one package's build",
+  },
+  {
+    key: "image.timeoutMinutes",
+    kind: { type: "integer", min: 1, max: 10080 },
+    default: 60,
+    help: "time limit of one image",
+  },
+  {
+    key: "test.timeoutMinutes",
+    kind: { type: "integer", min: 1, max: 10080 },
+    default: 240,
+    help: "time limit of one package's tests",
+  },
+  {
+    key: "retry.limit",
+    kind: { type: "integer", min: 0, max: 100 },
+    default: 3,
+    help: "retries of a step after a temporary failure",
+  },
+  {
+    key: "retry.firstDelaySeconds",
+    kind: { type: "integer", min: 0, max: 86400 },
+    default: 60,
+    help: "wait before the first retry; doubled for each further one",
+  },
+  {
+    key: "lock.warnAfterMinutes",
+    kind: { type: "integer", min: 1, max: 10080 },
+    default: 120,
+    help: "age at which a lock is warned about",
+  },
+  {
+    key: "staging.url",
+    kind: { type: "string" },
+    default: null,
+    help: "ticket system that --staging talks to",
+  },
+  {
+    key: "report.title",
+    kind: { type: "string" },
+    default: "ubuntu-ci",
+    help: "title of the report",
+  },
+  {
+    key: "report.rsyncTarget",
+    kind: { type: "string" },
+    default: null,
+    help: "where `shepherd-report --rsync` sends the report",
+  },
+  {
+    key: "archive.url",
+    kind: { type: "string" },
+    default: null,
+    help: "address of the archive for clients; default: its folder, as file:",
+  },
+  {
+    key: "archive.origin",
+    kind: { type: "string" },
+    default: "ubuntu-ci",
+    help: "Origin and Label of the archive's Release files",
+  },
+  {
+    key: "fake.builder",
+    kind: { type: "string" },
+    default: "pass",
+    help: "fake builder: pass, fail, tmpfail, slow, kill; per package as SOURCE=KNOB,…",
+  },
+  {
+    key: "fake.imager",
+    kind: { type: "string" },
+    default: "pass",
+    help: "fake imager: the same knobs",
+  },
+  {
+    key: "fake.tester",
+    kind: { type: "string" },
+    default: "pass",
+    help: "fake tester: the same knobs",
+  },
+  {
+    key: "fake.archive",
+    kind: { type: "string" },
+    default: "pass",
+    help: "fake archive: the same knobs",
+  },
+] as const satisfies readonly Setting[];
+
+type Table = typeof settings;
+export type SettingKey = Table[number]["key"];
+type KindOf<K extends SettingKey> = Extract<Table[number], { key: K }>["kind"];
+type DefaultOf<K extends SettingKey> = Extract<
+  Table[number],
+  { key: K }
+>["default"];
+type Value<T> = T extends { type: "integer" }
+  ? number
+  : T extends { type: "boolean" }
+    ? boolean
+    : T extends { type: "list" }
+      ? readonly string[]
+      : T extends { choices: readonly (infer C)[] }
+        ? C
+        : string;
+
+/** The type of a setting's value; null where there is no default. */
+export type SettingValue<K extends SettingKey> =
+  Value<KindOf<K>> | (DefaultOf<K> extends null ? null : never);

@@ -1,0 +1,98 @@
+import type { Step } from "./step.ts";
+
+/** What happened to one attempt at one step. *failed* is the package's fault, *tmpfail* is ours. */
+export type Outcome = "passed" | "failed" | "tmpfail";
+
+export type TicketStatus = "waiting" | "running" | "held" | "failed" | "done";
+export type ArtifactType = "SPU" | "LOGS" | "RESULTS" | "IMAGE";
+export type TestResultKind = "pass" | "fail" | "skip" | "flaky" | "neutral";
+export type Blame = "package" | "infrastructure";
+
+/** One test of one package, as autopkgtest reported it; seconds of wall time. */
+export interface TestResult {
+  readonly package: string;
+  readonly name: string;
+  readonly result: TestResultKind;
+  readonly seconds: number;
+  readonly detail: string;
+}
+
+/** A stored file; path is absolute, size in bytes. */
+export interface Artifact {
+  readonly name: string;
+  readonly type: ArtifactType;
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** Subticket it belongs to, or null for the ticket's own. */
+  readonly subticket: number | null;
+}
+
+export interface Subticket {
+  readonly id: number;
+  readonly source: string;
+  readonly version: string;
+  readonly step: Step;
+  readonly status: TicketStatus;
+  readonly binaries: readonly string[];
+}
+
+/** One attempt at one step. */
+export interface Run {
+  readonly step: Step;
+  readonly attempt: number;
+  readonly outcome: Outcome | null;
+  readonly started_at: string;
+  readonly finished_at: string | null;
+  readonly reason: string | null;
+  /** Milliseconds that each stage of it took, as far as the backend tells. */
+  readonly stages: Readonly<Record<string, number>>;
+}
+
+export interface Failure {
+  readonly step: Step;
+  readonly kind: Blame;
+  readonly reason: string;
+  /** Name of the artifact that shows it, for `get_artifact`. */
+  readonly artifact: string | null;
+}
+
+/** Where a running step is (seed 001: WAITING, STATUS, COMPLETED, FAILED; a test's current/total). */
+export interface Progress {
+  readonly state: "WAITING" | "STATUS" | "COMPLETED" | "FAILED";
+  readonly message: string;
+  readonly current: number | null;
+  readonly total: number | null;
+  readonly at: string;
+}
+
+/** A ticket as `status N --json` shows it: the stable shape other programs rely on. */
+export interface Ticket {
+  readonly id: number;
+  readonly title: string;
+  readonly description: string;
+  readonly owner: string;
+  readonly bug: string | null;
+  readonly series: string;
+  readonly priority: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly step: Step;
+  readonly status: TicketStatus;
+  readonly ppa: string | null;
+  readonly queue_position: number | null;
+  readonly archive_revision: number | null;
+  readonly failure: Failure | null;
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+  readonly base_image: string | null;
+  readonly progress: Progress | null;
+  /** Why it waits, when it waits for something else than its turn. */
+  readonly waiting_for: string | null;
+  /** When the next attempt is due after a temporary failure. */
+  readonly retry_at: string | null;
+  readonly subtickets: readonly Subticket[];
+  readonly runs: readonly Run[];
+  readonly artifacts: readonly Artifact[];
+  readonly tests: readonly TestResult[];
+}

@@ -1,0 +1,22 @@
+import { finishCleaning, listPpas, startCleaning } from "../state/ppas.ts";
+import type { Engine } from "./engine.ts";
+
+/** Empties the PPAs that were given back; they are free afterwards. Returns their names. */
+export async function cleanPpas({
+  db,
+  actor,
+  backends,
+}: Pick<Engine, "db" | "actor" | "backends">): Promise<string[]> {
+  if (
+    !listPpas(db).some(({ state }) => state === "dirty" || state === "cleaning")
+  )
+    return [];
+  const cleaned: string[] = [];
+  const archive = await backends.archive();
+  for (const { name } of startCleaning(db, actor)) {
+    await archive.clearPpa(name);
+    finishCleaning(db, name, actor);
+    cleaned.push(name);
+  }
+  return cleaned;
+}

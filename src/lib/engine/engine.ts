@@ -1,0 +1,365 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { containerName } from "../backends/store/store.ts";
+import type { Store } from "../backends/store/store.ts";
+import type { Work } from "../backends/work.ts";
+import { ExitCode, messageOf, UbuntuCiError } from "../domain/error.ts";
+import type { WorkStepCode } from "../domain/step.ts";
+import { nextStep, stepCommands } from "../domain/step.ts";
+import type { Outcome, Progress, Ticket } from "../domain/ticket.ts";
+import { now } from "../host/clock.ts";
+import type { Config } from "../host/config.ts";
+import type { StatePaths } from "../host/paths.ts";
+import { thisProcess } from "../host/process-identity.ts";
+import { removeTree } from "../host/session/remove-tree.ts";
+import type { Connection } from "../state/database.ts";
+import { listPpas } from "../state/ppas.ts";
+import type { Lease, RetryPolicy, RunEnd } from "../state/runs.ts";
+import {
+  endRun,
+  giveUpDeadLeases,
+  imageOf,
+  renewLease,
+  reserveForLease,
+  takeLease,
+} from "../state/runs.ts";
+import type { NewArtifact } from "../state/tickets.ts";
+import { findTicket } from "../state/tickets.ts";
+import { assignPpa } from "../steps/assign-ppa.ts";
+import { buildImage } from "../steps/build-image.ts";
+import { buildSource } from "../steps/build-source.ts";
+import { publish } from "../steps/publish.ts";
+import { runTests } from "../steps/run-tests.ts";
+import type {
+  StepBackends,
+  StepDefinition,
+  StepFile,
+  StepInput,
+  StepPlan,
+  StepResult,
+} from "../steps/step-work.ts";
+
+/** What the engine works with: the state, where things are, and what does the heavy work. */
+export interface Engine {
+  readonly db: Connection;
+  readonly paths: StatePaths;
+  readonly config: Config;
+  /** Who acts, for the history: `user@host`. */
+  readonly actor: string;
+  readonly store: Store;
+  readonly backends: StepBackends;
+}
+
+/** What a caller sees of a run while it goes on. */
+export interface RunListener {
+  started?(ticket: Ticket, command: string): void;
+  progress?(ticket: number, progress: Progress): void;
+  note?(line: string): void;
+}
+
+/** How one run of one step ended, as recorded. */
+export interface StepReport {
+  readonly ticket: number;
+  readonly step: WorkStepCode;
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  /** The ticket now waits for something; no attempt was used up. */
+  readonly waiting: boolean;
+  /** Exit code that tells the caller apart what to do: 75 try later, 78 something has to be installed. */
+  readonly exitCode: ExitCode;
+}
+
+const heartbeatMs = 30_000;
+
+const definitions: {
+  readonly [Code in WorkStepCode]: StepDefinition<StepPlan>;
+} = {
+  100: assignPpa,
+  200: buildSource,
+  300: buildImage,
+  400: runTests,
+  500: publish,
+};
+
+/** The retry policy of the configuration. */
+export function retryPolicy(config: Config): RetryPolicy {
+  return {
+    limit: config.get("retry.limit"),
+    firstDelaySeconds: config.get("retry.firstDelaySeconds"),
+  };
+}
+
+/**
+ * Works on one ticket at one step: chooses the oldest ready one (or takes that very ticket), leases
+ * it, runs the step, records what came of it in one transaction.
+ *
+ * @returns undefined when nothing is ready
+ */
+export async function runStep(
+  engine: Engine,
+  step: WorkStepCode,
+  options: {
+    readonly ticket?: number;
+    readonly signal: AbortSignal;
+    readonly listener?: RunListener;
+  },
+): Promise<StepReport | undefined> {
+  const { db, config, actor, paths } = engine;
+  const policy = retryPolicy(config);
+  for (const run of giveUpDeadLeases(db, actor, policy))
+    await removeTree(scratchOf(paths, run));
+  const lease = takeLease(db, step, thisProcess(), {
+    concurrency: config.get("concurrency"),
+    ...(options.ticket !== undefined && { ticket: options.ticket }),
+  });
+  if (lease === null) return undefined;
+  const scratch = scratchOf(paths, lease.run);
+  const lost = new AbortController();
+  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const heartbeat = setInterval(() => {
+    if (!renewLease(db, lease.run)) lost.abort();
+  }, heartbeatMs);
+  try {
+    await mkdir(scratch, { recursive: true });
+    const { end, exitCode } = await perform(
+      engine,
+      lease,
+      { scratch, signal },
+      options.listener,
+    );
+    const next = nextStep(step);
+    if (!endRun(db, actor, lease, next, policy, end)) {
+      return {
+        ticket: lease.ticket,
+        step,
+        outcome: "tmpfail",
+        reason: "the lease was lost",
+        waiting: true,
+        exitCode: ExitCode.notNow,
+      };
+    }
+    return {
+      ticket: lease.ticket,
+      step,
+      outcome: end.outcome,
+      reason: end.reason,
+      waiting: end.waitFor !== undefined,
+      exitCode,
+    };
+  } finally {
+    clearInterval(heartbeat);
+    await removeTree(scratch);
+  }
+}
+
+/** What a step would do to that ticket now, changing nothing. */
+export async function planStep(
+  engine: Engine,
+  step: WorkStepCode,
+  ticket: Ticket,
+): Promise<StepPlan> {
+  return definitions[step].plan(stepInput(engine, ticket));
+}
+
+function scratchOf(paths: StatePaths, run: number): string {
+  return join(paths.scratch, `run.${run}`);
+}
+
+interface Performed {
+  readonly end: RunEnd;
+  readonly exitCode: ExitCode;
+}
+
+async function perform(
+  engine: Engine,
+  lease: Lease,
+  place: { readonly scratch: string; readonly signal: AbortSignal },
+  listener: RunListener = {},
+): Promise<Performed> {
+  const { db, paths, actor } = engine;
+  if (lease.step === 100 && reserveForLease(db, lease, actor) === null) {
+    const reason = poolInWords(db);
+    return {
+      end: { outcome: "tmpfail", reason, waitFor: reason },
+      exitCode: ExitCode.notNow,
+    };
+  }
+  const ticket = findTicket(db, lease.ticket, paths.store);
+  if (ticket === undefined)
+    throw new RangeError(`ticket ${lease.ticket} is gone`);
+  const command =
+    stepCommands.find(({ code }) => code === lease.step)?.command ?? "";
+  listener.started?.(ticket, command);
+  const work: Work = {
+    ...place,
+    progress(update) {
+      const progress = { ...update, at: now() };
+      renewLease(db, lease.run, progress);
+      listener.progress?.(ticket.id, progress);
+    },
+    note: (line) => listener.note?.(line),
+  };
+  const input = stepInput(engine, ticket);
+  const definition = definitions[lease.step];
+  try {
+    const result = await definition.execute(
+      await definition.plan(input),
+      input,
+      engine.backends,
+      work,
+    );
+    if (place.signal.aborted && result.outcome !== "passed")
+      return interrupted();
+    return {
+      end: await endOf(engine, lease, result),
+      exitCode: exitCodeOf(result.outcome),
+    };
+  } catch (thrown) {
+    if (place.signal.aborted) return interrupted();
+    return troubleOf(thrown);
+  }
+}
+
+function interrupted(): Performed {
+  const reason = "the run was interrupted";
+  return {
+    end: { outcome: "tmpfail", reason, waitFor: reason },
+    exitCode: ExitCode.notNow,
+  };
+}
+
+/** An error is never the package's fault; one that needs a person costs the ticket no retry. */
+function troubleOf(thrown: unknown): Performed {
+  if (thrown instanceof UbuntuCiError) {
+    const reason =
+      thrown.hint === undefined
+        ? thrown.message
+        : `${thrown.message} (${thrown.hint})`;
+    if (thrown.exitCode === ExitCode.misconfigured) {
+      return {
+        end: { outcome: "tmpfail", reason, waitFor: reason },
+        exitCode: ExitCode.misconfigured,
+      };
+    }
+    return { end: { outcome: "tmpfail", reason }, exitCode: ExitCode.notNow };
+  }
+  const where =
+    thrown instanceof Error ? (thrown.stack?.split("\n")[1]?.trim() ?? "") : "";
+  return {
+    end: {
+      outcome: "tmpfail",
+      reason: `a bug of ubuntu-ci: ${messageOf(thrown)} ${where}`.trim(),
+    },
+    exitCode: ExitCode.bug,
+  };
+}
+
+function exitCodeOf(outcome: Outcome): ExitCode {
+  switch (outcome) {
+    case "passed":
+      return ExitCode.ok;
+    case "failed":
+      return ExitCode.ticketFailed;
+    case "tmpfail":
+      return ExitCode.notNow;
+  }
+}
+
+function poolInWords(db: Connection): string {
+  const ppas = listPpas(db);
+  if (ppas.length === 0)
+    return "no PPA is free: the pool is empty (`ubuntu-ci ppa populate` fills it)";
+  const states = (["reserved", "dirty", "cleaning"] as const).flatMap(
+    (state) => {
+      const count = ppas.filter((ppa) => ppa.state === state).length;
+      return count === 0 ? [] : `${count} ${state}`;
+    },
+  );
+  return `no PPA is free: ${states.join(", ")}`;
+}
+
+function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
+  const image = imageOf(db, ticket.id);
+  return {
+    ticket,
+    config,
+    sources: ticket.subtickets.map(({ id, source, version }) => {
+      const mine = ticket.artifacts.filter(({ subticket }) => subticket === id);
+      const dsc = mine.find(
+        ({ type, name }) => type === "SPU" && name.endsWith(".dsc"),
+      );
+      if (dsc === undefined)
+        throw new RangeError(`ticket ${ticket.id} has no .dsc of ${source}`);
+      const binaries = mine.filter(
+        ({ type, name }) =>
+          type === "RESULTS" && /\.(?:deb|udeb|ddeb)$/.test(name),
+      );
+      return {
+        subticket: id,
+        source,
+        version,
+        dsc: dsc.path,
+        binaries: binaries.map(({ path }) => path),
+      };
+    }),
+    image:
+      image === null
+        ? null
+        : {
+            layers: image.layers,
+            digest: image.digest,
+            manifest: JSON.parse(image.manifest) as [],
+          },
+  };
+}
+
+/** Puts the files of a result into the data store and turns it into what will be recorded. */
+async function endOf(
+  { store }: Engine,
+  lease: Lease,
+  result: StepResult,
+): Promise<RunEnd> {
+  const artifacts: NewArtifact[] = [];
+  const names = new Map<string, string>();
+  for (const file of result.files) {
+    const container = containerName(`ticket.${lease.ticket}`, file.component);
+    const name = keptName(file, lease.attempt);
+    names.set(file.name, name);
+    const { size, sha256 } = await store.putFile(container, name, file.path, {
+      move: true,
+    });
+    artifacts.push({
+      name,
+      type: file.type,
+      container,
+      size,
+      sha256,
+      subticket: file.subticket,
+    });
+  }
+  return {
+    outcome: result.outcome,
+    reason: result.reason,
+    evidence:
+      result.evidence == null ? null : (names.get(result.evidence) ?? null),
+    artifacts,
+    ...(result.tests !== undefined && { tests: result.tests }),
+    ...(result.image !== undefined && {
+      image: {
+        layers: result.image.layers,
+        digest: result.image.digest,
+        manifest: JSON.stringify(result.image.manifest),
+      },
+    }),
+    ...(result.base !== undefined && { base: result.base }),
+    ...(result.published !== undefined && { published: result.published }),
+    ...(result.stages !== undefined && { stages: result.stages }),
+  };
+}
+
+/** Logs of later attempts stand beside the first one's: what failed once should stay readable. */
+function keptName(file: StepFile, attempt: number): string {
+  if (file.type !== "LOGS" || attempt === 1) return file.name;
+  return file.name.replace(/(\.log)?$/, `.attempt${attempt}$1`);
+}

@@ -1,0 +1,79 @@
+import {
+  accessSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
+
+import { misconfigured } from "../domain/error.ts";
+
+/** The system user that `maintenance/quickstart` makes when root runs it. */
+const systemUser = "ubuntu-ci";
+
+interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/**
+ * Builds never run as root. When root runs a command on a state folder of another user, the process
+ * becomes that user for good before it touches anything. A state folder that is missing or empty is
+ * handed to the system user, when there is one; without one root keeps it, and whatever needs a
+ * session says what to do.
+ */
+export function becomeStateOwner(root: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const owner = ownerOf(root);
+  if (owner === undefined) return;
+  try {
+    process.setgroups?.([owner.gid]);
+    process.setgid?.(owner.gid);
+    process.setuid?.(owner.uid);
+  } catch (thrown) {
+    throw misconfigured(
+      `cannot become ${owner.name}, who owns ${root}`,
+      `run the command as ${owner.name}`,
+      thrown,
+    );
+  }
+  Object.assign(process.env, {
+    HOME: owner.home,
+    USER: owner.name,
+    LOGNAME: owner.name,
+  });
+  delete process.env["XDG_RUNTIME_DIR"];
+  try {
+    accessSync(".");
+  } catch {
+    process.chdir("/");
+  }
+}
+
+function ownerOf(root: string): Account | undefined {
+  const uid = statSync(root, { throwIfNoEntry: false })?.uid;
+  if (uid !== undefined && uid !== 0)
+    return account((candidate) => candidate.uid === uid);
+  const system = account(({ name }) => name === systemUser);
+  if (system === undefined) return undefined;
+  if (uid === undefined) mkdirSync(root, { recursive: true });
+  else if (readdirSync(root).length > 0) return undefined;
+  chownSync(root, system.uid, system.gid);
+  return system;
+}
+
+function account(wanted: (candidate: Account) => boolean): Account | undefined {
+  return readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .map(([name = "", , uid, gid, , home = "/"]) => ({
+      name,
+      uid: Number(uid),
+      gid: Number(gid),
+      home,
+    }))
+    .find((candidate) => candidate.name !== "" && wanted(candidate));
+}

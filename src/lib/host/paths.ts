@@ -1,0 +1,100 @@
+import { accessSync, constants, existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { refused } from "../domain/error.ts";
+
+/** Root folder of this program's own files: templates/, bin/, package.json. */
+export const programRoot = resolve(
+  dirname(fileURLToPath(import.meta.url)),
+  "../../..",
+);
+
+/** Where everything is in the state folder. All paths are absolute. */
+export interface StatePaths {
+  readonly root: string;
+  readonly database: string;
+  readonly maintenance: string;
+  /** PID files. */
+  readonly run: string;
+  readonly log: string;
+  /** The data store: store/CONTAINER/FILE. */
+  readonly store: string;
+  readonly layers: string;
+  /** The archive's public tree. */
+  readonly archive: string;
+  /** Public trees of the PPAs: ppa/NAME. */
+  readonly ppa: string;
+  readonly report: string;
+  /** One folder a run, thrown away after it. */
+  readonly scratch: string;
+  /** GnuPG home with the installation's signing key. */
+  readonly gnupg: string;
+  /** One binary key file an uploader: uploaders/FINGERPRINT.gpg. */
+  readonly uploaders: string;
+  /** What aptly keeps for itself, one folder a repository. */
+  readonly aptly: string;
+}
+
+/** The layout of a state folder (COMMANDS, Files). */
+export function statePaths(root: string): StatePaths {
+  const absolute = resolve(root);
+  return {
+    root: absolute,
+    database: join(absolute, "state.sqlite"),
+    maintenance: join(absolute, "maintenance.txt"),
+    run: join(absolute, "run"),
+    log: join(absolute, "log"),
+    store: join(absolute, "store"),
+    layers: join(absolute, "layers"),
+    archive: join(absolute, "archive"),
+    ppa: join(absolute, "ppa"),
+    report: join(absolute, "report"),
+    scratch: join(absolute, "scratch"),
+    gnupg: join(absolute, "gnupg"),
+    uploaders: join(absolute, "uploaders"),
+    aptly: join(absolute, "aptly"),
+  };
+}
+
+/**
+ * The state folder: the option, else UBUNTU_CI_STATE_DIR, else /var/lib/ubuntu-ci when it is there
+ * and writable, else $XDG_STATE_HOME/ubuntu-ci.
+ */
+export function stateDir(
+  option: string | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  if (option !== undefined) return resolve(option);
+  const fromEnv = env["UBUNTU_CI_STATE_DIR"];
+  if (fromEnv !== undefined && fromEnv !== "") return resolve(fromEnv);
+  const system = "/var/lib/ubuntu-ci";
+  if (existsSync(system) && isWritable(system)) return system;
+  const xdg = env["XDG_STATE_HOME"];
+  return join(
+    xdg !== undefined && xdg !== "" ? xdg : join(homedir(), ".local/state"),
+    "ubuntu-ci",
+  );
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A path inside a folder from one untrusted name.
+ *
+ * @throws UbuntuCiError (2) when the name is empty, has a slash or a NUL, or is . or ..
+ */
+export function childPath(folder: string, name: string): string {
+  if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
+    throw refused(`${JSON.stringify(name)} is not a file name`);
+  }
+  return join(folder, name);
+}

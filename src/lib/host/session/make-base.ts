@@ -1,0 +1,157 @@
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  rename,
+  rm,
+  writeFile,
+  copyFile,
+  stat,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { misconfigured, notNow } from "../../domain/error.ts";
+import { digestFile } from "../atomic-file.ts";
+import { now } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { describeEnd, exec, execOk, lastLines } from "../exec.ts";
+import { mirrorOf } from "../mirror.ts";
+import type { StatePaths } from "../paths.ts";
+import type { Base } from "./layer.ts";
+import {
+  commitLayer,
+  findLayer,
+  layerInProgress,
+  requireBase,
+} from "./layers.ts";
+import { removeTree } from "./remove-tree.ts";
+
+/** Beside buildd's own: what builds without root need, and what every autopkgtest would install. */
+const packages = ["fakeroot", "ca-certificates"];
+
+/**
+ * Makes a base of a series with mmdebstrap: its tarball (for sbuild, its digest names the base), and
+ * the same unpacked under the mapping of our sessions. A base with that digest that is there already
+ * is kept.
+ *
+ * @throws UbuntuCiError (75) when the mirror cannot be reached, (78) when none is known
+ */
+export async function makeBase(
+  paths: StatePaths,
+  series: string,
+  config: Config,
+): Promise<Base> {
+  if (process.geteuid?.() === 0) {
+    throw misconfigured(
+      "bases are not made as root",
+      "run the command as the user who owns the state folder",
+    );
+  }
+  const mirror = await mirrorOf(series, config);
+  await mkdir(paths.scratch, { recursive: true });
+  const scratch = await mkdtemp(
+    join(await workshop(paths.scratch), "ubuntu-ci-base."),
+  );
+  const progress = await layerInProgress(paths.layers);
+  // mmdebstrap works there as the first of our subuids, not as us.
+  await chmod(scratch, 0o711);
+  try {
+    const sources = join(scratch, "distribution.sources");
+    const tarball = join(scratch, "base.tar.zst");
+    await writeFile(sources, mirror.sources);
+    const made = await exec(
+      [
+        ...["mmdebstrap", "--mode=unshare", "--variant=buildd", "--format=tar"],
+        `--include=${[...packages, ...mirror.keyringPackages].join(",")}`,
+        ...mirror.acquire
+          .split("\n")
+          .filter((line) => line !== "")
+          .map((line) => `--aptopt=${line}`),
+        // Resolving needs the package lists; they are left out of images.
+        ...[
+          "--skip=cleanup/apt/lists",
+          '--customize-hook=chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash builder',
+        ],
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+        ...[series, tarball, sources],
+      ],
+      {
+        cwd: scratch,
+        env: { SOURCE_DATE_EPOCH: "0", TMPDIR: scratch },
+        logFile: join(scratch, "mmdebstrap.log"),
+      },
+    );
+    if (made.exitCode !== 0) {
+      const log = await (
+        await import("node:fs/promises")
+      ).readFile(join(scratch, "mmdebstrap.log"), "utf8");
+      throw notNow(
+        `mmdebstrap ${describeEnd(made)}: ${lastLines(log)}`,
+        "see whether the mirror can be reached, then run it again",
+      );
+    }
+    const { sha256 } = await digestFile(tarball);
+    const name = `base-${series}-${sha256.slice(0, 12)}`;
+    if ((await findLayer(paths.layers, name)) === undefined) {
+      await mkdir(join(progress, "root"));
+      await execOk([
+        ...[
+          "unshare",
+          "--user",
+          "--map-auto",
+          "--map-root-user",
+          "tar",
+          "--extract",
+          "--zstd",
+          "--numeric-owner",
+        ],
+        // Device nodes cannot be made without privileges; every session has a /dev of its own.
+        ...[
+          "--preserve-permissions",
+          "--exclude=./dev/*",
+          `--directory=${join(progress, "root")}`,
+          `--file=${tarball}`,
+        ],
+      ]);
+      await move(tarball, join(progress, "base.tar.zst"));
+      await commitLayer(paths.layers, progress, {
+        name,
+        kind: "base",
+        digest: `sha256:${sha256}`,
+        below: [],
+        series,
+        architecture: (await execOk(["dpkg", "--print-architecture"])).trim(),
+        created_at: now(),
+        sources: mirror.sources,
+        acquire: mirror.acquire,
+      });
+    }
+    return await requireBase(paths.layers, series, name);
+  } finally {
+    await removeTree(progress);
+    await rm(scratch, { recursive: true, force: true }).catch(() =>
+      removeTree(scratch),
+    );
+  }
+}
+
+/**
+ * Where mmdebstrap can work: it does so as our subuids, who may not pass a folder that is closed to
+ * others, as a home or a temporary folder often is.
+ */
+async function workshop(scratch: string): Promise<string> {
+  for (let folder = scratch; folder !== "/"; folder = dirname(folder)) {
+    if (((await stat(folder)).mode & 0o001) === 0) return "/var/tmp";
+  }
+  return scratch;
+}
+
+/** Moves a file, also to another disk. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EXDEV") throw thrown;
+    await copyFile(from, to);
+  }
+}

@@ -1,0 +1,181 @@
+import { existsSync } from "node:fs";
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { misconfigured, notNow } from "../domain/error.ts";
+import { alone } from "./alone.ts";
+import { syncPath, writeFileAtomic } from "./atomic-file.ts";
+import type { ExecOptions, ExecResult } from "./exec.ts";
+import { exec, execOk } from "./exec.ts";
+
+/** The key an installation signs its archives with; publicKey is ASCII-armoured. */
+export interface SigningKey {
+  readonly fingerprint: string;
+  readonly publicKey: string;
+}
+
+const keyFile = "signing-key.json";
+const secretKeys = "private-keys-v1.d";
+const publicKeys = "pubring.kbx";
+
+/**
+ * Makes the installation's OpenPGP key, unless it is there: ed25519, for signing only, no
+ * passphrase, no expiry. Killed at any instant, the folder holds a whole key or is not there.
+ *
+ * @param gnupg the GnuPG home, of this user alone
+ * @param name user ID of the key
+ * @throws UbuntuCiError (78) when the folder holds something else
+ */
+export async function ensureSigningKey(
+  gnupg: string,
+  name: string,
+): Promise<SigningKey> {
+  return (
+    (await readKey(gnupg)) ??
+    alone(gnupg, async () => (await readKey(gnupg)) ?? makeKey(gnupg, name))
+  );
+}
+
+async function makeKey(gnupg: string, name: string): Promise<SigningKey> {
+  const made = `${gnupg}.new`;
+  // Left by a run that was killed.
+  await rm(made, { recursive: true, force: true });
+  await mkdir(join(made, secretKeys), { recursive: true, mode: 0o700 });
+  const links = { [secretKeys]: join(made, secretKeys) };
+  const key = await withHome(links, async (home) => {
+    const env = { GNUPGHOME: home };
+    const generate = [
+      ...["gpg", "--batch", "--no-tty", "--passphrase", ""],
+      ...["--quick-generate-key", name, "ed25519", "sign", "never"],
+    ];
+    await execOk(withItsAgent(generate), { env });
+    const list = ["gpg", "--batch", "--with-colons", "--list-keys"];
+    const listed = await execOk(list, { env });
+    const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1];
+    if (fingerprint === undefined) throw notNow(`gpg made no key: ${listed}`);
+    const show = ["gpg", "--batch", "--armor", "--export"];
+    const publicKey = await execOk(show, { env });
+    // gpg replaces this file, so that a link to its lasting place would not stay one.
+    const ring = await readFile(join(home, publicKeys));
+    await writeFileAtomic(join(made, publicKeys), ring, 0o600);
+    return { fingerprint, publicKey };
+  });
+  await writeFileAtomic(join(made, keyFile), JSON.stringify(key), 0o600);
+  for (const file of await readdir(join(made, secretKeys)))
+    await syncPath(join(made, secretKeys, file));
+  await syncPath(join(made, secretKeys));
+  try {
+    await rename(made, gnupg);
+  } catch (thrown) {
+    await rm(made, { recursive: true });
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw thrown;
+    throw misconfigured(
+      `${gnupg} holds something else than the signing key`,
+      "move it away, and run `ubuntu-ci init` again",
+      thrown,
+    );
+  }
+  await syncPath(dirname(gnupg));
+  return key;
+}
+
+/**
+ * The installation's key, without starting gpg.
+ *
+ * @throws UbuntuCiError (78) when it was not made yet
+ */
+export async function readSigningKey(gnupg: string): Promise<SigningKey> {
+  const key = await readKey(gnupg);
+  if (key !== undefined) return key;
+  throw misconfigured(`${gnupg} holds no signing key`, "run `ubuntu-ci init`");
+}
+
+/**
+ * Runs a program that calls gpg to sign with the installation's key (GNUPGHOME is set for it). The
+ * gpg-agent it needs is its parent's for this one run: it ends with the program, killed or not, and
+ * no other run depends on it. The program itself is killed when this process dies.
+ */
+export async function execSigning(
+  gnupg: string,
+  argv: readonly string[],
+  options: ExecOptions = {},
+): Promise<ExecResult> {
+  return withHome(
+    {
+      [secretKeys]: join(gnupg, secretKeys),
+      [publicKeys]: join(gnupg, publicKeys),
+    },
+    (home) =>
+      exec(withItsAgent(argv), {
+        ...options,
+        env: { ...options.env, GNUPGHOME: home },
+      }),
+  );
+}
+
+/** A command with a gpg-agent of its own (gpg-agent(1), --daemon COMMAND). */
+function withItsAgent(argv: readonly string[]): string[] {
+  return [
+    ...["setpriv", "--pdeathsig", "KILL", "--"],
+    ...["gpg-agent", "--quiet", "--daemon", "--", ...argv],
+  ];
+}
+
+/**
+ * A GnuPG home for one run, with links to the keys. The agent's socket lies in it, whose path has
+ * room for 107 bytes (unix(7)), which a state folder's may exceed. An agent ends when its socket is
+ * gone.
+ */
+async function withHome<T>(
+  links: Readonly<Record<string, string>>,
+  work: (home: string) => Promise<T>,
+): Promise<T> {
+  const short = tmpdir().length <= 60 ? tmpdir() : "/tmp";
+  await sweepHomes(short);
+  const home = await mkdtemp(join(short, `ubuntu-ci-gnupg-${process.pid}-`));
+  try {
+    for (const [name, target] of Object.entries(links))
+      await symlink(target, join(home, name));
+    return await work(home);
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** Removes the homes of runs that were killed; there is nothing in them but links and sockets. */
+async function sweepHomes(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = /^ubuntu-ci-gnupg-([0-9]+)-/.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const home = join(folder, name);
+    try {
+      if ((await lstat(home)).uid === process.getuid?.())
+        await rm(home, { recursive: true, force: true });
+    } catch (thrown) {
+      // Another process was faster.
+      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+    }
+  }
+}
+
+async function readKey(gnupg: string): Promise<SigningKey | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(gnupg, keyFile), "utf8");
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw thrown;
+  }
+  return JSON.parse(text) as SigningKey;
+}

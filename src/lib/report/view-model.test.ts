@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+
+import { stepOf } from "../domain/step.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import {
+  bugLink,
+  duration,
+  fileSize,
+  inOrder,
+  packageHistory,
+  timeline,
+  whereabouts,
+} from "./view-model.ts";
+
+const ticket = (over: Partial<Ticket>): Ticket => ({
+  id: 1,
+  title: "hello",
+  description: "",
+  owner: "dev@example.com",
+  bug: null,
+  series: "bookworm",
+  priority: 0,
+  created_at: "2026-01-01T00:00:00.000Z",
+  updated_at: "2026-01-01T00:00:00.000Z",
+  step: stepOf(100),
+  status: "waiting",
+  ppa: null,
+  queue_position: null,
+  archive_revision: null,
+  failure: null,
+  add: [],
+  remove: [],
+  base_image: null,
+  progress: null,
+  waiting_for: null,
+  retry_at: null,
+  subtickets: [],
+  runs: [],
+  artifacts: [],
+  tests: [],
+  ...over,
+});
+
+const run = (code: 100 | 200, outcome: "passed" | "tmpfail" | null) => ({
+  step: stepOf(code),
+  attempt: 1,
+  outcome,
+  started_at: "2026-01-01T00:00:00.000Z",
+  finished_at: outcome === null ? null : "2026-01-01T00:01:05.000Z",
+  reason: null,
+  stages: {},
+});
+
+describe("what the report shows", () => {
+  test("open tickets come before ended ones, newest first", () => {
+    const { open, ended } = inOrder([
+      ticket({ id: 1 }),
+      ticket({ id: 2, step: stepOf(1000) }),
+      ticket({ id: 3 }),
+    ]);
+    expect(open.map(({ id }) => id)).toEqual([3, 1]);
+    expect(ended.map(({ id }) => id)).toEqual([2]);
+  });
+
+  test("a timeline has every step, the failed one marked", () => {
+    const failed = ticket({
+      step: stepOf(999),
+      failure: {
+        step: stepOf(200),
+        kind: "package",
+        reason: "it does not compile",
+        artifact: null,
+      },
+      runs: [run(100, "passed"), run(200, "tmpfail")],
+    });
+    expect(timeline(failed).map(({ name, state }) => [name, state])).toEqual([
+      ["assign-ppa", "passed"],
+      ["build-source", "failed"],
+      ["build-image", "not reached"],
+      ["run-tests", "not reached"],
+      ["publish", "not reached"],
+    ]);
+    expect(timeline(failed)[0]?.attempts[0]?.duration).toBe("1 min 5 s");
+  });
+
+  test("only http and https bugs are linked", () => {
+    expect(bugLink(ticket({ bug: "javascript:alert(1)" }))).toBeNull();
+    expect(bugLink(ticket({ bug: "https://bugs.example.org/1" }))).toBe(
+      "https://bugs.example.org/1",
+    );
+  });
+
+  test("a waiting ticket says what it waits for before its position", () => {
+    expect(
+      whereabouts(ticket({ queue_position: 2, waiting_for: "no PPA is free" })),
+    ).toBe("no PPA is free");
+    expect(whereabouts(ticket({ queue_position: 2 }))).toBe(
+      "position 2 in the queue",
+    );
+  });
+
+  test("a package's history lists its tickets, newest first", () => {
+    const sub = (version: string) => ({
+      id: 1,
+      source: "hello",
+      version,
+      step: stepOf(100),
+      status: "waiting" as const,
+      binaries: [],
+    });
+    const history = packageHistory([
+      ticket({ id: 1, subtickets: [sub("1")] }),
+      ticket({ id: 2, subtickets: [sub("2")] }),
+    ]);
+    expect(history.get("hello")?.map(({ version }) => version)).toEqual([
+      "2",
+      "1",
+    ]);
+  });
+
+  test("durations and sizes are for people", () => {
+    expect(duration(1500)).toBe("1.5 s");
+    expect(duration(3_720_000)).toBe("1 h 2 min");
+    expect(fileSize(999)).toBe("999 B");
+    expect(fileSize(50_200_000)).toBe("50.2 MB");
+  });
+});

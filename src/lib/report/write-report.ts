@@ -1,0 +1,214 @@
+import {
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+} from "node:fs/promises";
+import { join } from "node:path";
+
+import { Eta } from "eta";
+
+import type { Ticket } from "../domain/ticket.ts";
+import { writeFileAtomic } from "../host/atomic-file.ts";
+import { childPath, programRoot } from "../host/paths.ts";
+import type { ReportInput } from "./report-input.ts";
+import * as view from "./view-model.ts";
+
+/** What writing came to. */
+export interface WrittenReport {
+  readonly index: string;
+  readonly written: number;
+  readonly unchanged: number;
+}
+
+/** Bytes of a failing log that its ticket's page shows. */
+const tailBytes = 6000;
+
+/**
+ * Writes the static site: index, tickets/N/, packages/SOURCE/, landings/, health/, beside each page
+ * its JSON. Pages that did not change are left alone, pages of what is gone are removed. Pages do not
+ * say when they were made where nothing else changed: an rsync then moves nothing.
+ */
+export async function writeReport(
+  input: ReportInput,
+  output: string,
+): Promise<WrittenReport> {
+  const eta = new Eta({
+    views: join(programRoot, "templates"),
+    autoTrim: false,
+  });
+  let written = 0;
+  let unchanged = 0;
+  const write = async (path: string, text: string) => {
+    const file = join(output, path);
+    if ((await readFile(file, "utf8").catch(() => undefined)) === text) {
+      unchanged += 1;
+      return;
+    }
+    await mkdir(join(file, ".."), { recursive: true });
+    await writeFileAtomic(file, text);
+    written += 1;
+  };
+  const page = async (
+    folder: string,
+    template: string,
+    title: string,
+    data: object,
+    json: unknown,
+  ) => {
+    const root =
+      folder === ""
+        ? "."
+        : folder
+            .split("/")
+            .map(() => "..")
+            .join("/");
+    const common = { ...view, input, root, title, ...data };
+    const body = await eta.renderAsync(template, common);
+    await write(
+      join(folder, "index.html"),
+      await eta.renderAsync("page", { ...common, body }),
+    );
+    await write(
+      join(folder, "index.json"),
+      `${JSON.stringify(json, null, 2)}\n`,
+    );
+  };
+  await write(
+    "style.css",
+    await readFile(join(programRoot, "templates/style.css"), "utf8"),
+  );
+  await page("", "tickets", "Tickets", view.inOrder(input.tickets), {
+    tickets: input.tickets,
+  });
+  for (const ticket of input.tickets) {
+    const folder = `tickets/${ticket.id}`;
+    await placeArtifacts(ticket, join(output, folder, "files"));
+    const data = {
+      ticket,
+      steps: view.timeline(ticket),
+      tail: await failureTail(ticket),
+    };
+    await page(folder, "ticket", `Ticket ${ticket.id}: ${ticket.title}`, data, {
+      ticket,
+    });
+  }
+  const packages = view.packageHistory(input.tickets);
+  await page(
+    "packages",
+    "packages",
+    "Packages",
+    { packages },
+    { packages: [...packages.keys()] },
+  );
+  for (const [source, history] of packages) {
+    const json = history.map(({ ticket, version }) => ({
+      ticket: ticket.id,
+      version,
+      status: ticket.status,
+    }));
+    await page(
+      join("packages", source),
+      "package",
+      source,
+      { source, history },
+      { source, history: json },
+    );
+  }
+  await page(
+    "landings",
+    "landings",
+    "Landings",
+    {},
+    { revisions: input.revisions },
+  );
+  const { ppas, locks, maintenance, warnings } = input;
+  await page(
+    "health",
+    "health",
+    "Health",
+    {},
+    { ppas, locks, maintenance, warnings },
+  );
+  await removeOthers(
+    join(output, "tickets"),
+    new Set(input.tickets.map(({ id }) => String(id))),
+  );
+  await removeOthers(
+    join(output, "packages"),
+    new Set([...packages.keys(), "index.html", "index.json"]),
+  );
+  return { index: join(output, "index.html"), written, unchanged };
+}
+
+/** Files are linked, not copied: the report costs no space beside the data store it lies next to. */
+async function placeArtifacts(ticket: Ticket, folder: string): Promise<void> {
+  const shown = view.shownArtifacts(ticket);
+  if (shown.length === 0) return;
+  await mkdir(folder, { recursive: true });
+  for (const { name, path } of shown) {
+    const place = childPath(folder, name);
+    const [there, original] = await Promise.all([
+      stat(place).catch(() => undefined),
+      stat(path).catch(() => undefined),
+    ]);
+    if (
+      original === undefined ||
+      (there?.ino === original.ino && there.dev === original.dev)
+    )
+      continue;
+    if (
+      there !== undefined &&
+      there.size === original.size &&
+      there.mtimeMs >= original.mtimeMs
+    )
+      continue;
+    await rm(place, { force: true });
+    // On another disk, or a file of another user, it has to be a copy.
+    await link(path, place).catch(() => copyFile(path, place));
+  }
+}
+
+/** The end of the log that shows why a ticket failed. */
+async function failureTail(ticket: Ticket): Promise<string | null> {
+  const log = ticket.artifacts.find(
+    ({ name }) => name === ticket.failure?.artifact,
+  );
+  if (log === undefined) return null;
+  let file;
+  try {
+    file = await open(log.path);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw thrown;
+  }
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, tailBytes);
+    const { buffer } = await file.read(
+      Buffer.alloc(length),
+      0,
+      length,
+      size - length,
+    );
+    const text = buffer.toString("utf8");
+    return size > length ? text.slice(text.indexOf("\n") + 1) : text;
+  } finally {
+    await file.close();
+  }
+}
+
+async function removeOthers(
+  folder: string,
+  wanted: ReadonlySet<string>,
+): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    if (!wanted.has(name))
+      await rm(join(folder, name), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,66 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+
+import Database from "better-sqlite3";
+
+import { misconfigured, notNow } from "../domain/error.ts";
+import { migrations } from "./migrations.ts";
+
+export type Connection = Database.Database;
+
+/**
+ * Opens the state file, making or migrating it as needed. Before a file with contents is migrated,
+ * a copy is set aside as `state.sqlite.before-N`.
+ *
+ * @throws UbuntuCiError (78) when the file is newer than this program, (75) when it cannot be opened
+ */
+export function openDatabase(file: string): Connection {
+  let db: Connection | undefined;
+  try {
+    if (!existsSync(file)) mkdirSync(dirname(file), { recursive: true });
+    db = new Database(file, { timeout: 30_000 });
+    db.pragma("journal_mode = WAL");
+    db.pragma("synchronous = FULL");
+    db.pragma("foreign_keys = ON");
+    migrate(db, file);
+    return db;
+  } catch (thrown) {
+    db?.close();
+    if (thrown instanceof Database.SqliteError) {
+      throw notNow(
+        `the state file ${file} cannot be used: ${thrown.message}`,
+        "check its owner, its disk, and that it is a state file of ubuntu-ci",
+        thrown,
+      );
+    }
+    throw thrown;
+  }
+}
+
+function version(db: Connection): number {
+  return db.pragma("user_version", { simple: true }) as number;
+}
+
+function migrate(db: Connection, file: string): void {
+  const latest = migrations.length;
+  const found = version(db);
+  if (found === latest) return;
+  if (found > latest) {
+    throw misconfigured(
+      `the state file ${file} was written by a newer version (schema ${found}, this program knows ${latest})`,
+      "use the newer ubuntu-ci again, or restore a backup made before the upgrade",
+    );
+  }
+  if (found > 0) {
+    const aside = `${file}.before-${found + 1}`;
+    if (!existsSync(aside)) db.prepare("VACUUM INTO ?").run(aside);
+  }
+  const upgrade = db.transaction(() => {
+    // Another process may have migrated while this one waited for the write lock.
+    for (let next = version(db) + 1; next <= latest; next += 1) {
+      db.exec(migrations[next - 1] ?? "");
+      db.pragma(`user_version = ${next}`);
+    }
+  });
+  upgrade.immediate();
+}

@@ -1,0 +1,173 @@
+import { refused } from "../domain/error.ts";
+import { now } from "../host/clock.ts";
+import type { Connection } from "./database.ts";
+import { recordEvent } from "./events.ts";
+
+/** A package archive of the pool (seed 001, PPA assigner). */
+export interface Ppa {
+  readonly name: string;
+  readonly state: "reserved" | "dirty" | "cleaning" | "free";
+  readonly ticket: number | null;
+  readonly since: string;
+}
+
+export function listPpas(db: Connection): Ppa[] {
+  return db.prepare<[], Ppa>("SELECT * FROM ppa ORDER BY name").all();
+}
+
+export function ppaOfTicket(db: Connection, ticket: number): string | null {
+  return (
+    db
+      .prepare<[number], { name: string }>(
+        "SELECT name FROM ppa WHERE ticket = ?",
+      )
+      .get(ticket)?.name ?? null
+  );
+}
+
+/** Adds a PPA to the pool, dirty: whatever is on disk under that name is removed before it is used. */
+export function addPpa(db: Connection, name: string, actor: string): boolean {
+  return db
+    .transaction(() => {
+      const added = db
+        .prepare(
+          "INSERT INTO ppa (name, state, since) VALUES (?, 'dirty', ?) ON CONFLICT DO NOTHING",
+        )
+        .run(name, now());
+      if (added.changes === 1)
+        recordEvent(db, {
+          actor,
+          subject: "ppa",
+          subject_id: name,
+          what: "added",
+          to_state: "dirty",
+        });
+      return added.changes === 1;
+    })
+    .immediate();
+}
+
+function move(
+  db: Connection,
+  ppa: Ppa,
+  to: Ppa["state"],
+  ticket: number | null,
+  actor: string,
+  why: string,
+): void {
+  db.prepare(
+    "UPDATE ppa SET state = ?, ticket = ?, since = ? WHERE name = ?",
+  ).run(to, ticket, now(), ppa.name);
+  recordEvent(db, {
+    actor,
+    subject: "ppa",
+    subject_id: ppa.name,
+    what: to,
+    from_state: ppa.state,
+    to_state: to,
+    why,
+  });
+}
+
+/** Reserves the first free PPA for a ticket; the one it has already, if it has one; null when none is free. */
+export function reservePpa(
+  db: Connection,
+  ticket: number,
+  actor: string,
+): string | null {
+  const mine = ppaOfTicket(db, ticket);
+  if (mine !== null) return mine;
+  const free = db
+    .prepare<[], Ppa>(
+      "SELECT * FROM ppa WHERE state = 'free' ORDER BY name LIMIT 1",
+    )
+    .get();
+  if (free === undefined) return null;
+  move(db, free, "reserved", ticket, actor, `ticket ${ticket}`);
+  return free.name;
+}
+
+/** Gives back the PPA of a ticket, to be cleaned. Null when it has none. */
+export function releasePpa(
+  db: Connection,
+  ticket: number,
+  actor: string,
+  why: string,
+): string | null {
+  const mine = db
+    .prepare<[number], Ppa>("SELECT * FROM ppa WHERE ticket = ?")
+    .get(ticket);
+  if (mine === undefined) return null;
+  move(db, mine, "dirty", null, actor, why);
+  return mine.name;
+}
+
+/** Marks the dirty PPAs as being cleaned, and tells which are to be emptied (also half-done ones). */
+export function startCleaning(db: Connection, actor: string): Ppa[] {
+  return db
+    .transaction(() => {
+      for (const ppa of listPpas(db)) {
+        if (ppa.state === "dirty")
+          move(db, ppa, "cleaning", null, actor, "given back");
+      }
+      return listPpas(db).filter((ppa) => ppa.state === "cleaning");
+    })
+    .immediate();
+}
+
+/** A cleaned PPA is free again. */
+export function finishCleaning(
+  db: Connection,
+  name: string,
+  actor: string,
+): void {
+  db.transaction(() => {
+    const ppa = db
+      .prepare<[string], Ppa>(
+        "SELECT * FROM ppa WHERE name = ? AND state = 'cleaning'",
+      )
+      .get(name);
+    if (ppa !== undefined) move(db, ppa, "free", null, actor, "emptied");
+  }).immediate();
+}
+
+/** PPAs whose ticket has ended without giving it back, or that ticket's own when it has ended. */
+export function releasable(db: Connection, ticket?: number): string[] {
+  return db
+    .prepare<[number | null, number | null], { name: string }>(
+      `SELECT ppa.name FROM ppa JOIN ticket ON ticket.id = ppa.ticket
+       WHERE ticket.step >= 999 AND (? IS NULL OR ticket.id = ?) ORDER BY ppa.name`,
+    )
+    .all(ticket ?? null, ticket ?? null)
+    .map(({ name }) => name);
+}
+
+/**
+ * Gives back the PPAs of ended tickets.
+ *
+ * @throws UbuntuCiError (2) when the ticket named has not ended
+ */
+export function releaseEnded(
+  db: Connection,
+  ticket: number | undefined,
+  actor: string,
+): string[] {
+  return db
+    .transaction(() => {
+      const names = releasable(db, ticket);
+      if (
+        ticket !== undefined &&
+        names.length === 0 &&
+        ppaOfTicket(db, ticket) !== null
+      ) {
+        throw refused(`ticket ${ticket} has not ended: it needs its PPA`);
+      }
+      for (const name of names) {
+        const ppa = listPpas(db).find((candidate) => candidate.name === name);
+        if (ppa?.ticket != null)
+          releasePpa(db, ppa.ticket, actor, "the ticket has ended");
+      }
+      return names;
+    })
+    .immediate();
+}

@@ -1,0 +1,53 @@
+import type { Connection } from "./database.ts";
+
+/** The version of a source package in the archive's newest revision for that series, or null. */
+export function archiveVersion(
+  db: Connection,
+  series: string,
+  source: string,
+): string | null {
+  return (
+    db
+      .prepare<[string, string], { version: string }>(
+        "SELECT version FROM publication WHERE series = ? AND source = ? ORDER BY revision DESC LIMIT 1",
+      )
+      .get(series, source)?.version ?? null
+  );
+}
+
+/** A ticket in flight with that very source and version, or null. */
+export function ticketInFlight(
+  db: Connection,
+  source: string,
+  version: string,
+): number | null {
+  return (
+    db
+      .prepare<[string, string], { id: number }>(
+        `SELECT ticket.id FROM source_package_upload upload
+           JOIN source_package ON source_package.id = upload.source_package
+           JOIN subticket ON subticket.upload = upload.id
+           JOIN ticket ON ticket.id = subticket.ticket
+         WHERE source_package.name = ? AND upload.version = ? AND ticket.step < 999 LIMIT 1`,
+      )
+      .get(source, version)?.id ?? null
+  );
+}
+
+/** Records what a revision publishes; recording it twice changes nothing. */
+export function recordPublication(
+  db: Connection,
+  row: {
+    revision: number;
+    series: string;
+    source: string;
+    version: string;
+    ticket: number | null;
+    created_at: string;
+  },
+): void {
+  db.prepare(
+    `INSERT INTO publication (revision, series, source, version, ticket, created_at)
+     VALUES (@revision, @series, @source, @version, @ticket, @created_at) ON CONFLICT DO NOTHING`,
+  ).run(row);
+}

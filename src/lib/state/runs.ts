@@ -1,0 +1,452 @@
+import type { StepCode, WorkStepCode } from "../domain/step.ts";
+import type { Blame, Outcome, Progress, TestResult } from "../domain/ticket.ts";
+import { now } from "../host/clock.ts";
+import type { ProcessIdentity } from "../host/process-identity.ts";
+import { isGone } from "../host/process-identity.ts";
+import type { Connection } from "./database.ts";
+import { recordEvent } from "./events.ts";
+import { releasePpa, reservePpa } from "./ppas.ts";
+import { recordPublication } from "./publications.ts";
+import type { NewArtifact } from "./tickets.ts";
+import { recordArtifacts } from "./tickets.ts";
+
+/** A lease on a ticket's step: the open run. */
+export interface Lease {
+  readonly run: number;
+  readonly ticket: number;
+  readonly step: WorkStepCode;
+  readonly attempt: number;
+}
+
+interface OpenRun extends ProcessIdentity {
+  id: number;
+  ticket: number;
+  step: WorkStepCode;
+  heartbeat_at: string;
+}
+
+/** Seed 001: an update every 60 s, ten missed ones and the callee is dead. */
+const heartbeatLimitMs = 10 * 60_000;
+
+export function openRuns(db: Connection): OpenRun[] {
+  return db
+    .prepare<[], OpenRun>(
+      "SELECT * FROM run WHERE finished_at IS NULL ORDER BY id",
+    )
+    .all();
+}
+
+/** How a temporary failure is retried: how often, and the first wait in seconds, doubled each time. */
+export interface RetryPolicy {
+  readonly limit: number;
+  readonly firstDelaySeconds: number;
+}
+
+/**
+ * Gives up the leases whose process is gone: each such run ends as tmpfail, its ticket is ready
+ * again at once. Returns the ids of the runs given up, whose scratch folders can go.
+ */
+export function giveUpDeadLeases(
+  db: Connection,
+  actor: string,
+  policy: RetryPolicy,
+): number[] {
+  const isDead = (run: OpenRun) =>
+    isGone(run) ?? Date.now() - Date.parse(run.heartbeat_at) > heartbeatLimitMs;
+  if (!openRuns(db).some(isDead)) return [];
+  return db
+    .transaction(() => {
+      const dead = openRuns(db).filter(isDead);
+      for (const run of dead) {
+        finishRun(
+          db,
+          actor,
+          { run: run.id, ticket: run.ticket, step: run.step, attempt: 0 },
+          policy,
+          {
+            outcome: "tmpfail",
+            reason: `process ${run.pid} on ${run.host} was gone before it finished`,
+            retryAtOnce: true,
+          },
+        );
+      }
+      return dead.map(({ id }) => id);
+    })
+    .immediate();
+}
+
+/**
+ * Takes the lease on the ticket to work on next at this step: the oldest ready one, by priority,
+ * then first in first out; or that very ticket. At the first step a ticket is only taken while
+ * fewer than `concurrency` are in flight, and none of those has a source package in common with it.
+ */
+export function takeLease(
+  db: Connection,
+  step: WorkStepCode,
+  who: ProcessIdentity,
+  options: { readonly ticket?: number; readonly concurrency: number },
+): Lease | null {
+  if (readyTickets(db, step, options.ticket).length === 0) return null;
+  return db
+    .transaction(() => {
+      const found = readyTickets(db, step, options.ticket).find(
+        (ticket) => step !== 100 || mayStart(db, ticket, options.concurrency),
+      );
+      if (found === undefined) return null;
+      const at = now();
+      const attempt =
+        (db
+          .prepare<[number, number], { attempt: number | null }>(
+            "SELECT max(attempt) AS attempt FROM run WHERE ticket = ? AND step = ?",
+          )
+          .get(found, step)?.attempt ?? 0) + 1;
+      const run = Number(
+        db
+          .prepare(
+            `INSERT INTO run (ticket, step, attempt, host, pid, boot_id, process_start, started_at, heartbeat_at)
+             VALUES (@ticket, @step, @attempt, @host, @pid, @boot_id, @process_start, @at, @at)`,
+          )
+          .run({ ticket: found, step, attempt, at, ...who }).lastInsertRowid,
+      );
+      db.prepare(
+        "UPDATE ticket SET status = 'running', waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?",
+      ).run(at, found);
+      return { run, ticket: found, step, attempt };
+    })
+    .immediate();
+}
+
+function readyTickets(
+  db: Connection,
+  step: WorkStepCode,
+  ticket: number | undefined,
+): number[] {
+  return db
+    .prepare<(string | number | null)[], { id: number }>(
+      `SELECT id FROM ticket WHERE status = 'waiting' AND step = ? AND (retry_at IS NULL OR retry_at <= ?)
+         AND (? IS NULL OR id = ?) ORDER BY priority DESC, id`,
+    )
+    .all(step, now(), ticket ?? null, ticket ?? null)
+    .map(({ id }) => id);
+}
+
+/** The tickets in flight that keep this one from starting. */
+export function startBlockers(
+  db: Connection,
+  ticket: number,
+  concurrency: number,
+): number[] {
+  const inFlight = db
+    .prepare<[number], { id: number }>(
+      `SELECT id FROM ticket WHERE id <> ? AND step < 999
+         AND (step > 100 OR status = 'running' OR EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)) ORDER BY id`,
+    )
+    .all(ticket)
+    .map(({ id }) => id);
+  if (inFlight.length >= concurrency) return inFlight;
+  const shared = db.prepare<[number, number], { found: number }>(
+    `SELECT 1 AS found FROM subticket mine JOIN source_package_upload a ON a.id = mine.upload
+       JOIN source_package_upload b ON b.source_package = a.source_package JOIN subticket other ON other.upload = b.id
+     WHERE mine.ticket = ? AND other.ticket = ? LIMIT 1`,
+  );
+  return inFlight.filter((other) => shared.get(ticket, other) !== undefined);
+}
+
+function mayStart(
+  db: Connection,
+  ticket: number,
+  concurrency: number,
+): boolean {
+  return startBlockers(db, ticket, concurrency).length === 0;
+}
+
+/** Renews a lease, and tells where its work is. False when the lease is not ours any more. */
+export function renewLease(
+  db: Connection,
+  run: number,
+  progress?: Progress,
+): boolean {
+  return db
+    .transaction(() => {
+      const renewed = db
+        .prepare(
+          "UPDATE run SET heartbeat_at = ? WHERE id = ? AND finished_at IS NULL",
+        )
+        .run(now(), run);
+      if (renewed.changes === 0) return false;
+      if (progress !== undefined) {
+        db.prepare(
+          `INSERT INTO progress (run, state, message, current, total, at) VALUES (@run, @state, @message, @current, @total, @at)
+           ON CONFLICT (run) DO UPDATE SET state = excluded.state, message = excluded.message,
+             current = excluded.current, total = excluded.total, at = excluded.at`,
+        ).run({ run, ...progress });
+      }
+      return true;
+    })
+    .immediate();
+}
+
+/** What a run leaves behind, recorded in one transaction. */
+export interface RunEnd {
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  /** Name of the artifact that shows a failure. */
+  readonly evidence?: string | null;
+  readonly artifacts?: readonly NewArtifact[];
+  readonly tests?: readonly TestResult[];
+  readonly image?: {
+    readonly layers: readonly string[];
+    readonly digest: string;
+    readonly manifest: string;
+  };
+  readonly base?: string | null;
+  readonly published?: {
+    readonly revision: number;
+    readonly created_at: string;
+  };
+  readonly stages?: Readonly<Record<string, number>>;
+  /** Subtickets that passed this step or failed at it, when they differ from the ticket. */
+  readonly failedSubtickets?: readonly number[];
+  /** Ready again at once: the process died, the failure itself is unknown. */
+  readonly retryAtOnce?: boolean;
+  /** The step did not begin: what the ticket waits for (no free PPA); costs no retry. */
+  readonly waitFor?: string;
+}
+
+/**
+ * Ends a run and moves its ticket: to the next step when it passed, to 999 when it failed, back to
+ * waiting after a temporary failure, or to 999 blaming infrastructure when the retries are used up.
+ *
+ * @returns false, and nothing is recorded, when the lease was lost meanwhile
+ */
+export function endRun(
+  db: Connection,
+  actor: string,
+  lease: Lease,
+  next: StepCode,
+  policy: RetryPolicy,
+  end: RunEnd,
+): boolean {
+  return db
+    .transaction(() => finishRun(db, actor, lease, policy, end, next))
+    .immediate();
+}
+
+function finishRun(
+  db: Connection,
+  actor: string,
+  lease: Lease,
+  policy: RetryPolicy,
+  end: RunEnd,
+  next?: StepCode,
+): boolean {
+  const at = now();
+  const { ticket, step, run } = lease;
+  const closed = db
+    .prepare(
+      "UPDATE run SET finished_at = ?, outcome = ?, reason = ?, stages = ? WHERE id = ? AND finished_at IS NULL",
+    )
+    .run(at, end.outcome, end.reason, JSON.stringify(end.stages ?? {}), run);
+  if (closed.changes === 0) return false;
+  db.prepare("DELETE FROM progress WHERE run = ?").run(run);
+  recordArtifacts(db, ticket, end.artifacts ?? []);
+  recordTests(db, lease, end.tests ?? []);
+  if (end.base != null)
+    db.prepare("UPDATE ticket SET base_digest = ? WHERE id = ?").run(
+      end.base,
+      ticket,
+    );
+  if (end.image !== undefined) {
+    db.prepare(
+      "INSERT OR REPLACE INTO image (ticket, layers, digest, manifest) VALUES (?, ?, ?, ?)",
+    ).run(
+      ticket,
+      JSON.stringify(end.image.layers),
+      end.image.digest,
+      end.image.manifest,
+    );
+  }
+  const event = {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    from_state: String(step),
+    run,
+  } as const;
+  const why = end.reason === null ? {} : { why: end.reason };
+  switch (end.outcome) {
+    case "passed": {
+      if (next === undefined)
+        throw new RangeError("a passed run needs the step that follows");
+      moveTicket(db, ticket, next, next === 1000 ? "done" : "waiting", at);
+      if (end.published !== undefined)
+        recordRevision(db, ticket, end.published);
+      recordEvent(db, {
+        ...event,
+        what: "passed",
+        to_state: String(next),
+        ...why,
+      });
+      if (next === 1000)
+        releasePpa(db, ticket, actor, "the ticket is complete");
+      break;
+    }
+    case "failed":
+      failTicket(db, lease, "package", end, at);
+      recordEvent(db, { ...event, what: "failed", to_state: "999", ...why });
+      releasePpa(db, ticket, actor, "the ticket failed");
+      break;
+    case "tmpfail": {
+      if (end.waitFor !== undefined) {
+        db.prepare(
+          "UPDATE ticket SET status = 'waiting', waiting_for = ?, updated_at = ? WHERE id = ?",
+        ).run(end.waitFor, at, ticket);
+        // Waiting for the same thing again is no news, and no attempt: the history would only grow.
+        db.prepare("DELETE FROM run WHERE id = ?").run(run);
+        break;
+      }
+      const failures =
+        (db
+          .prepare<[number], { tmpfails: number }>(
+            "SELECT tmpfails FROM ticket WHERE id = ?",
+          )
+          .get(ticket)?.tmpfails ?? 0) + 1;
+      if (failures > policy.limit) {
+        failTicket(db, lease, "infrastructure", end, at);
+        recordEvent(db, {
+          ...event,
+          what: "failed",
+          to_state: "999",
+          why: `${end.reason ?? ""} (${failures} attempts)`,
+        });
+        releasePpa(db, ticket, actor, "the ticket failed");
+        break;
+      }
+      const delay =
+        end.retryAtOnce === true
+          ? 0
+          : policy.firstDelaySeconds * 2 ** (failures - 1);
+      const due =
+        delay === 0 ? null : new Date(Date.now() + delay * 1000).toISOString();
+      db.prepare(
+        "UPDATE ticket SET status = 'waiting', tmpfails = ?, retry_at = ?, waiting_for = ?, updated_at = ? WHERE id = ?",
+      ).run(
+        failures,
+        due,
+        `retry ${failures} of ${policy.limit}: ${end.reason ?? ""}`,
+        at,
+        ticket,
+      );
+      recordEvent(db, {
+        ...event,
+        what: "tmpfail",
+        to_state: String(step),
+        ...why,
+      });
+      break;
+    }
+  }
+  return true;
+}
+
+function moveTicket(
+  db: Connection,
+  ticket: number,
+  step: StepCode,
+  status: string,
+  at: string,
+): void {
+  db.prepare(
+    "UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, updated_at = ? WHERE id = ?",
+  ).run(step, status, at, ticket);
+  db.prepare("UPDATE subticket SET step = ?, status = ? WHERE ticket = ?").run(
+    step,
+    status,
+    ticket,
+  );
+}
+
+function failTicket(
+  db: Connection,
+  { ticket, step }: Lease,
+  kind: Blame,
+  end: RunEnd,
+  at: string,
+): void {
+  moveTicket(db, ticket, 999, "failed", at);
+  db.prepare(
+    "UPDATE ticket SET failure_step = ?, failure_kind = ?, failure_reason = ?, failure_artifact = ? WHERE id = ?",
+  ).run(step, kind, end.reason ?? "", end.evidence ?? null, ticket);
+}
+
+function recordTests(
+  db: Connection,
+  lease: Lease,
+  tests: readonly TestResult[],
+): void {
+  const insert = db.prepare(
+    "INSERT INTO test_result (ticket, run, package, name, result, seconds, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
+  for (const test of tests)
+    insert.run(
+      lease.ticket,
+      lease.run,
+      test.package,
+      test.name,
+      test.result,
+      test.seconds,
+      test.detail,
+    );
+}
+
+function recordRevision(
+  db: Connection,
+  ticket: number,
+  { revision, created_at }: NonNullable<RunEnd["published"]>,
+): void {
+  db.prepare("UPDATE ticket SET archive_revision = ? WHERE id = ?").run(
+    revision,
+    ticket,
+  );
+  const uploads = db
+    .prepare<[number], { series: string; source: string; version: string }>(
+      `SELECT ticket.series, source_package.name AS source, upload.version FROM subticket
+         JOIN ticket ON ticket.id = subticket.ticket JOIN source_package_upload upload ON upload.id = subticket.upload
+         JOIN source_package ON source_package.id = upload.source_package WHERE ticket.id = ?`,
+    )
+    .all(ticket);
+  for (const upload of uploads)
+    recordPublication(db, { revision, ticket, created_at, ...upload });
+}
+
+/** Reserves a PPA for a leased ticket and remembers nothing else; null when the pool has none free. */
+export function reserveForLease(
+  db: Connection,
+  lease: Lease,
+  actor: string,
+): string | null {
+  return db.transaction(() => reservePpa(db, lease.ticket, actor)).immediate();
+}
+
+/** The image of a ticket as build-image recorded it, or null. */
+export function imageOf(
+  db: Connection,
+  ticket: number,
+): { layers: string[]; digest: string; manifest: string } | null {
+  const row = db
+    .prepare<[number], { layers: string; digest: string; manifest: string }>(
+      "SELECT layers, digest, manifest FROM image WHERE ticket = ?",
+    )
+    .get(ticket);
+  return row === undefined
+    ? null
+    : { ...row, layers: JSON.parse(row.layers) as string[] };
+}
+
+/** Whether a pass at this step may find something: a ticket that is ready, or a lease that may be dead. */
+export function mayHaveWork(db: Connection, step: WorkStepCode): boolean {
+  return (
+    readyTickets(db, step, undefined).length > 0 ||
+    openRuns(db).some((run) => run.step === step)
+  );
+}

@@ -1,0 +1,86 @@
+import { basename } from "node:path";
+
+import type {
+  StepDefinition,
+  StepFile,
+  StepInput,
+  StepPlan,
+} from "./step-work.ts";
+import { ppaOf } from "./step-work.ts";
+
+interface ImagePlan extends StepPlan {
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+/** Makes the system image that holds the ticket's packages. */
+export const buildImage: StepDefinition<ImagePlan> = {
+  plan(input) {
+    const { ticket } = input;
+    const add = packagesToAdd(input);
+    return Promise.resolve({
+      ticket: ticket.id,
+      command: "build-image",
+      add,
+      remove: ticket.remove,
+      actions: [
+        `open a session over ${ticket.base_image ?? `the base of ${ticket.series}`}`,
+        `install ${add.join(", ") || "nothing"} from ${ticket.ppa ?? "the PPA"}`,
+        ...(ticket.remove.length > 0
+          ? [`remove ${ticket.remove.join(", ")}`]
+          : []),
+        "export the image with its manifest",
+      ],
+    });
+  },
+
+  async execute(plan, { ticket }, backends, work) {
+    const archive = await backends.archive();
+    const repositories = [
+      await archive.ppaRepository(ppaOf(ticket), ticket.series),
+      await archive.archiveRepository(ticket.series),
+    ];
+    const imager = await backends.imager();
+    const result = await imager.buildImage(
+      {
+        ticket: ticket.id,
+        series: ticket.series,
+        baseImage: ticket.base_image,
+        add: plan.add,
+        remove: plan.remove,
+        repositories,
+        types: ["rootfs"],
+      },
+      work,
+    );
+    const files = result.files.map((file): StepFile => ({
+      ...file,
+      type: file.name.endsWith(".json") ? "RESULTS" : "IMAGE",
+      subticket: null,
+    }));
+    if (result.log !== null)
+      files.push({ ...result.log, type: "LOGS", subticket: null });
+    return {
+      outcome: result.outcome,
+      reason: result.reason,
+      evidence: result.log?.name ?? null,
+      files,
+      base: result.base,
+      stages: result.stages,
+      ...(result.image !== null && { image: result.image }),
+    };
+  },
+};
+
+/** What the ticket names, else every binary package its sources build, debug symbols and udebs aside. */
+function packagesToAdd({ ticket, sources }: StepInput): string[] {
+  if (ticket.add.length > 0) return [...ticket.add];
+  const names = sources
+    .flatMap(({ binaries }) => binaries)
+    .filter((path) => path.endsWith(".deb"))
+    .map((path) => basename(path).split("_", 1)[0] ?? "")
+    .filter(
+      (name) => !name.endsWith("-dbgsym") && !ticket.remove.includes(name),
+    );
+  return [...new Set(names)].sort();
+}

@@ -1,0 +1,138 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { BuildResult, Builder } from "../backends/builder/builder.ts";
+import type { AptRepository } from "../backends/apt-repository.ts";
+import type { Work } from "../backends/work.ts";
+import { buildOrder } from "../domain/debian/build-order.ts";
+import { parseDsc } from "../domain/debian/dsc.ts";
+import type {
+  StepDefinition,
+  StepFile,
+  StepInput,
+  StepPlan,
+  StepResult,
+  TicketSource,
+} from "./step-work.ts";
+import { partOf, ppaOf } from "./step-work.ts";
+
+interface BuildPlan extends StepPlan {
+  /** Names of source packages that can be built side by side, wave after wave. */
+  readonly waves: readonly (readonly string[])[];
+}
+
+/** Builds every source package of the ticket into its PPA, in the order they need each other. */
+export const buildSource: StepDefinition<BuildPlan> = {
+  async plan({ ticket, sources }) {
+    const parsed = await Promise.all(
+      sources.map(async ({ dsc }) =>
+        parseDsc(await readFile(dsc, "utf8"), dsc),
+      ),
+    );
+    const waves = buildOrder(parsed);
+    const actions = waves.flatMap((wave) => [
+      `build ${wave.map((name) => versioned(sources, name)).join(" and ")} for ${ticket.series}`,
+      `publish the packages in ${ticket.ppa ?? "the ticket's PPA"}`,
+    ]);
+    return { ticket: ticket.id, command: "build-source", actions, waves };
+  },
+
+  async execute(plan, input, backends, work) {
+    const { ticket } = input;
+    const ppa = ppaOf(ticket);
+    const archive = await backends.archive();
+    const builder = await backends.builder();
+    // What an interrupted attempt left in the PPA must not be built against.
+    const repositories = [
+      await archive.resetPpa(ppa, ticket.series),
+      await archive.archiveRepository(ticket.series),
+    ];
+    const files: StepFile[] = [];
+    const stages: Record<string, number> = {};
+    let base: string | null = null;
+    for (const wave of plan.waves) {
+      const results = await buildWave(wave, input, builder, repositories, work);
+      for (const { source, result } of results) {
+        base = result.base ?? base;
+        if (result.log !== null)
+          files.push({
+            ...result.log,
+            type: "LOGS",
+            subticket: source.subticket,
+          });
+        for (const [stage, ms] of Object.entries(result.stages))
+          stages[stage] = (stages[stage] ?? 0) + ms;
+      }
+      // A package that is at fault decides over trouble of our own.
+      const bad =
+        results.find(({ result }) => result.outcome === "failed") ??
+        results.find(({ result }) => result.outcome === "tmpfail");
+      if (bad !== undefined) {
+        return {
+          outcome: bad.result.outcome,
+          reason: `${bad.source.source} ${bad.source.version}: ${bad.result.reason ?? "the build did not pass"}`,
+          evidence: bad.result.log?.name ?? null,
+          files,
+          base,
+          stages,
+        } satisfies StepResult;
+      }
+      const built = results.flatMap(({ source, result }) =>
+        result.files.map((file): StepFile => ({
+          ...file,
+          type: "RESULTS",
+          subticket: source.subticket,
+        })),
+      );
+      files.push(...built);
+      const started = performance.now();
+      const packages = built
+        .filter(({ name }) => /\.(?:deb|udeb|ddeb)$/.test(name))
+        .map(({ path }) => path);
+      const sources = results.map(({ source }) => source.dsc);
+      await archive.addToPpa(ppa, ticket.series, [...sources, ...packages]);
+      stages["ppa"] = (stages["ppa"] ?? 0) + (performance.now() - started);
+    }
+    return { outcome: "passed", reason: null, files, base, stages };
+  },
+};
+
+async function buildWave(
+  wave: readonly string[],
+  { ticket, sources, config }: StepInput,
+  builder: Builder,
+  repositories: readonly AptRepository[],
+  work: Work,
+): Promise<{ source: TicketSource; result: BuildResult }[]> {
+  const queue = wave.flatMap(
+    (name) => sources.find(({ source }) => source === name) ?? [],
+  );
+  const results: { source: TicketSource; result: BuildResult }[] = [];
+  const worker = async () => {
+    for (
+      let source = queue.shift();
+      source !== undefined;
+      source = queue.shift()
+    ) {
+      const scratch = join(work.scratch, `build-${source.subticket}`);
+      await mkdir(scratch, { recursive: true });
+      work.note(`building ${source.source} ${source.version}`);
+      const result = await builder.build(
+        { ...source, series: ticket.series, repositories },
+        partOf(work, scratch),
+      );
+      results.push({ source, result });
+    }
+  };
+  await Promise.all(
+    Array.from(
+      { length: Math.min(config.get("build.parallel"), queue.length) },
+      worker,
+    ),
+  );
+  return results;
+}
+
+function versioned(sources: readonly TicketSource[], name: string): string {
+  return `${name} ${sources.find(({ source }) => source === name)?.version ?? ""}`.trim();
+}

@@ -1,0 +1,84 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { TestRunResult } from "../backends/tester/tester.ts";
+import type { TestResult } from "../domain/ticket.ts";
+import type {
+  StepDefinition,
+  StepFile,
+  StepPlan,
+  TicketSource,
+} from "./step-work.ts";
+import { partOf, ppaOf } from "./step-work.ts";
+
+/** Runs the autopkgtests of each source package of the ticket on its image. All must pass (seed 001). */
+export const runTests: StepDefinition<StepPlan> = {
+  plan: ({ ticket, sources }) =>
+    Promise.resolve({
+      ticket: ticket.id,
+      command: "run-tests",
+      actions: sources.map(
+        ({ source, version }) =>
+          `run the autopkgtests of ${source} ${version} on the ticket's image`,
+      ),
+    }),
+
+  async execute(_plan, { ticket, sources, image }, backends, work) {
+    if (image === null)
+      throw new RangeError(`ticket ${ticket.id} has no image`);
+    const archive = await backends.archive();
+    const repositories = [
+      await archive.ppaRepository(ppaOf(ticket), ticket.series),
+      await archive.archiveRepository(ticket.series),
+    ];
+    const tester = await backends.tester();
+    const ended: { source: TicketSource; result: TestRunResult }[] = [];
+    for (const source of sources) {
+      const scratch = join(work.scratch, `test-${source.subticket}`);
+      await mkdir(scratch, { recursive: true });
+      work.note(`testing ${source.source} ${source.version}`);
+      const result = await tester.test(
+        { ...source, series: ticket.series, image, repositories },
+        partOf(work, scratch),
+      );
+      ended.push({ source, result });
+    }
+    const files = ended.flatMap(({ source, result }) =>
+      filesOf(source, result),
+    );
+    const tests: TestResult[] = ended.flatMap(({ result }) => [
+      ...result.tests,
+    ]);
+    const stages: Record<string, number> = {};
+    for (const { result } of ended) {
+      for (const [stage, ms] of Object.entries(result.stages))
+        stages[stage] = (stages[stage] ?? 0) + ms;
+    }
+    const bad =
+      ended.find(({ result }) => result.outcome === "failed") ??
+      ended.find(({ result }) => result.outcome === "tmpfail");
+    if (bad === undefined)
+      return { outcome: "passed", reason: null, files, tests, stages };
+    return {
+      outcome: bad.result.outcome,
+      reason: `${bad.source.source} ${bad.source.version}: ${bad.result.reason ?? "its tests did not pass"}`,
+      evidence: bad.result.log?.name ?? null,
+      files,
+      tests,
+      stages,
+    };
+  },
+};
+
+function filesOf(source: TicketSource, result: TestRunResult): StepFile[] {
+  const files: StepFile[] = [];
+  const place = {
+    subticket: source.subticket,
+    component: "test-runner",
+  } as const;
+  if (result.log !== null)
+    files.push({ ...result.log, type: "LOGS", ...place });
+  if (result.output !== null)
+    files.push({ ...result.output, type: "RESULTS", ...place });
+  return files;
+}

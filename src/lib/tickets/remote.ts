@@ -1,0 +1,22 @@
+import { misconfigured } from "../domain/error.ts";
+import type { TicketSystem } from "./ticket-system.ts";
+
+/** A ticket system over HTTP. Speaking to one comes later; until then it says so. */
+export function remoteTicketSystem(url: string): TicketSystem {
+  const refuse = () =>
+    Promise.reject(
+      misconfigured(
+        `remote ticket systems are not available yet (${url})`,
+        "leave out --url and --staging to use the local state",
+      ),
+    );
+  return {
+    create: refuse,
+    planCreate: refuse,
+    update: refuse,
+    list: refuse,
+    get: refuse,
+    fetchArtifact: refuse,
+    close: () => undefined,
+  };
+}

@@ -1,0 +1,456 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+
+import type { AptRepository } from "../src/lib/backends/apt-repository.ts";
+import { aptSource } from "../src/lib/backends/archive/apt-source.ts";
+import { aptlyKeeper } from "../src/lib/backends/archive/aptly.ts";
+import type {
+  ArchiveKeeper,
+  PublishRequest,
+  PublishResult,
+} from "../src/lib/backends/archive/archive.ts";
+import type { StatePaths } from "../src/lib/host/paths.ts";
+import { statePaths } from "../src/lib/host/paths.ts";
+
+const killed = fileURLToPath(new URL("archive-killed.js", import.meta.url));
+const origin = "test";
+let folder: string;
+let made: string;
+let paths: StatePaths;
+let keeper: ArchiveKeeper;
+let count = 0;
+const times: Record<string, number[]> = {};
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "archive-"));
+  made = join(folder, "packages");
+  mkdirSync(made);
+});
+afterAll(() => {
+  for (const [what, all] of Object.entries(times)) {
+    const sorted = all.map((ms) => Math.round(ms)).sort((a, b) => a - b);
+    console.log(`${what}: ${sorted.join(" ")} ms`);
+  }
+  rmSync(folder, { recursive: true });
+});
+beforeEach(async () => {
+  count += 1;
+  paths = statePaths(join(folder, `state${count}`, "long".repeat(18)));
+  mkdirSync(paths.root, { recursive: true });
+  keeper = aptlyKeeper(paths, { origin });
+  await keeper.init(["bookworm"]);
+});
+
+const quiet: { stdio: "pipe" } = { stdio: "pipe" };
+const control = (fields: Record<string, string>) =>
+  Object.entries(fields)
+    .map(([name, value]) => `${name}: ${value}\n`)
+    .join("");
+
+/** Builds tiny packages: source NAME with binaries NAME, NAME-data (all), NAME-dbgsym and a .udeb. */
+function packages(name: string, version: string, text = version) {
+  const work = join(made, `${name}_${version}_${text}`.replaceAll(":", "+"));
+  const plain = version.replace(/^[0-9]+:/, "");
+  const tree = join(work, "tree");
+  const binaries = [
+    { binary: name, architecture: "amd64", kind: "deb" },
+    { binary: `${name}-data`, architecture: "all", kind: "deb" },
+    { binary: `${name}-dbgsym`, architecture: "amd64", kind: "ddeb" },
+    { binary: `${name}-installer`, architecture: "amd64", kind: "udeb" },
+  ].map(({ binary, architecture, kind }) => {
+    const root = join(work, binary);
+    const file = join(work, `${binary}_${plain}_${architecture}.${kind}`);
+    if (existsSync(file)) return file;
+    mkdirSync(join(root, "DEBIAN"), { recursive: true });
+    mkdirSync(join(root, "usr/share", binary), { recursive: true });
+    writeFileSync(join(root, "usr/share", binary, "text"), text);
+    writeFileSync(
+      join(root, "DEBIAN/control"),
+      control({
+        Package: binary,
+        Source: name,
+        Version: version,
+        Architecture: architecture,
+        Maintainer: "A Developer <dev@example.com>",
+        Description: "tiny",
+      }),
+    );
+    const deb = ["--root-owner-group", "-Znone", "-b", root, file];
+    execFileSync("dpkg-deb", deb, quiet);
+    return file;
+  });
+  const dsc = join(work, `${name}_${plain}.dsc`);
+  if (!existsSync(dsc)) {
+    mkdirSync(join(tree, "debian/source"), { recursive: true });
+    writeFileSync(join(tree, "debian/source/format"), "3.0 (native)\n");
+    writeFileSync(join(tree, "text"), text);
+    writeFileSync(join(tree, "debian/rules"), "#!/usr/bin/make -f\n");
+    writeFileSync(
+      join(tree, "debian/control"),
+      `${control({ Source: name, Maintainer: "A Developer <dev@example.com>" })}\n${control({ Package: name, Architecture: "any", Description: "tiny" })}`,
+    );
+    writeFileSync(
+      join(tree, "debian/changelog"),
+      `${name} (${version}) bookworm; urgency=low\n\n  * ${text}\n\n -- A Developer <dev@example.com>  Thu, 01 Jan 2026 00:00:00 +0000\n`,
+    );
+    execFileSync("dpkg-source", ["-b", "tree"], { ...quiet, cwd: work });
+  }
+  return { source: { name, version, dsc }, binaries };
+}
+
+function request(
+  ticket: number,
+  ...built: readonly ReturnType<typeof packages>[]
+): PublishRequest {
+  return {
+    ticket,
+    series: "bookworm",
+    sources: built.map(({ source }) => source),
+    binaries: built.flatMap(({ binaries }) => binaries),
+  };
+}
+
+async function timed<T>(what: string, work: Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await work;
+  (times[what] ??= []).push(performance.now() - start);
+  return result;
+}
+const publish = (wanted: PublishRequest) =>
+  timed("publish", keeper.publish(wanted));
+const revisionIn = (result: PublishResult) =>
+  result.outcome === "passed" ? result.revision.revision : result;
+
+/** What apt has as candidates in that repository: `PACKAGE VERSION`, source packages as src:NAME. */
+function offered(repository: AptRepository): string[] {
+  const root = mkdtempSync(join(folder, "client-"));
+  for (const path of ["state/lists/partial", "cache/archives/partial", "etc"])
+    mkdirSync(join(root, path), { recursive: true });
+  writeFileSync(join(root, "status"), "");
+  writeFileSync(join(root, "etc/it.sources"), aptSource(repository));
+  const options = [
+    `Dir::State=${root}/state`,
+    `Dir::State::status=${root}/status`,
+    `Dir::Cache=${root}/cache`,
+    "Dir::Etc::sourcelist=/dev/null",
+    `Dir::Etc::sourceparts=${root}/etc`,
+    "APT::Sandbox::User=",
+  ].flatMap((option) => ["-o", option]);
+  const apt = (tool: string, ...args: string[]) =>
+    execFileSync(tool, [...options, ...args], { ...quiet, encoding: "utf8" });
+  const update = spawnSync("apt-get", [...options, "update"], {
+    encoding: "utf8",
+  });
+  expect(update.stderr).toBe("");
+  expect(update.status).toBe(0);
+  const names = apt("apt-cache", "pkgnames").split("\n").filter(Boolean);
+  const binaries =
+    names.length === 0 ? "" : apt("apt-cache", "madison", ...names);
+  return [
+    ...new Set(
+      binaries.split("\n").flatMap((line) => {
+        const [name, version, where] = line.split("|").map((it) => it.trim());
+        if (where === undefined) return [];
+        return `${where.endsWith("Sources") ? "src:" : ""}${name ?? ""} ${version ?? ""}`;
+      }),
+    ),
+  ].sort();
+}
+const inArchive = async (series = "bookworm") =>
+  offered(await keeper.archiveRepository(series));
+const tiny = (version: string) =>
+  ["src:tiny", "tiny", "tiny-data", "tiny-dbgsym"].map(
+    (name) => `${name} ${version}`,
+  );
+
+test("an empty archive and an empty PPA are repositories that apt accepts", async () => {
+  expect(await inArchive()).toEqual([]);
+  expect((await keeper.current()).revision).toBe(0);
+  const ppa = await timed(
+    "resetPpa",
+    keeper.resetPpa("ci_pool-001", "bookworm"),
+  );
+  expect(offered(ppa)).toEqual([]);
+  await keeper.init(["bookworm"]);
+  expect(await keeper.revisions()).toHaveLength(1);
+});
+
+test("what is added to a PPA is there for apt, once, until it is reset or cleared", async () => {
+  const ppa = await timed(
+    "resetPpa",
+    keeper.resetPpa("ci_pool-001", "bookworm"),
+  );
+  const { source, binaries } = packages("tiny", "1.0");
+  const files = [source.dsc, ...binaries];
+  await timed("addToPpa", keeper.addToPpa(ppa.name, "bookworm", files));
+  expect(offered(ppa)).toEqual(tiny("1.0"));
+  const before = readFileSync(join(ppa.root, "dists/bookworm/InRelease"));
+  await keeper.addToPpa(ppa.name, "bookworm", files);
+  expect(readFileSync(join(ppa.root, "dists/bookworm/InRelease"))).toEqual(
+    before,
+  );
+
+  const more = ["aa", "bb"].map((name) => packages(name, "1"));
+  await Promise.all(
+    more.map((one) =>
+      timed(
+        "addToPpa",
+        keeper.addToPpa(ppa.name, "bookworm", [
+          one.source.dsc,
+          ...one.binaries,
+        ]),
+      ),
+    ),
+  );
+  expect(offered(ppa)).toEqual(
+    expect.arrayContaining(["src:aa 1", "src:bb 1", "tiny 1.0"]),
+  );
+  const rebuilt = packages("tiny", "1.0", "built again");
+  await keeper.addToPpa(ppa.name, "bookworm", rebuilt.binaries);
+  expect(offered(ppa)).toEqual(expect.arrayContaining(tiny("1.0")));
+  expect(
+    readFileSync(join(ppa.root, "pool/main/t/tiny/tiny_1.0_amd64.deb")),
+  ).toEqual(readFileSync(rebuilt.binaries[0] ?? ""));
+
+  await keeper.resetPpa(ppa.name, "bookworm");
+  expect(offered(ppa)).toEqual([]);
+  await keeper.clearPpa(ppa.name);
+  expect(existsSync(ppa.root)).toBe(false);
+  await expect(keeper.resetPpa("../x", "bookworm")).rejects.toThrow("name");
+  await expect(keeper.resetPpa("archive", "bookworm")).rejects.toThrow("name");
+});
+
+test("publishes source and binaries as one revision, and supersedes older ones", async () => {
+  const first = await publish(
+    request(1, packages("tiny", "1.0"), packages("libodd", "1:2~rc1+b.3")),
+  );
+  expect(revisionIn(first)).toBe(1);
+  expect(await inArchive()).toEqual([
+    ...["libodd", "libodd-data", "libodd-dbgsym"].map(
+      (name) => `${name} 1:2~rc1+b.3`,
+    ),
+    "src:libodd 1:2~rc1+b.3",
+    ...tiny("1.0"),
+  ]);
+  const again = await publish(
+    request(1, packages("tiny", "1.0"), packages("libodd", "1:2~rc1+b.3")),
+  );
+  expect(revisionIn(again)).toBe(1);
+
+  expect(revisionIn(await publish(request(2, packages("tiny", "1.1"))))).toBe(
+    2,
+  );
+  expect(await inArchive()).toEqual(expect.arrayContaining(tiny("1.1")));
+  expect(await inArchive()).not.toContain("tiny 1.0");
+  expect(await inArchive()).toContain("libodd 1:2~rc1+b.3");
+  const [, one, two] = await keeper.revisions();
+  expect(one?.publications["bookworm"]).toContainEqual(
+    expect.objectContaining({
+      kind: "binary",
+      name: "tiny-installer",
+      version: "1.0",
+    }),
+  );
+  expect(two).toMatchObject({ revision: 2, ticket: 2, reverts_to: null });
+  // A ticket that was published before another one, and whose run was lost, is not published twice.
+  expect(
+    revisionIn(await publish(request(1, packages("libodd", "1:2~rc1+b.3")))),
+  ).toBe(1);
+});
+
+test("refuses a version that is not above the archive's, and changes nothing", async () => {
+  await publish(request(1, packages("tiny", "1.1")));
+  for (const version of ["1.0", "1.1", "1.1~rc1"]) {
+    const result = await publish(
+      request(2, packages("tiny", version, "other")),
+    );
+    expect(result).toMatchObject({ outcome: "failed" });
+  }
+  expect((await keeper.current()).revision).toBe(1);
+});
+
+test("says tmpfail when a file is broken, and goes on with the next", async () => {
+  const broken = join(folder, "broken_1_amd64.deb");
+  writeFileSync(broken, "no package");
+  const wanted = request(1, packages("tiny", "1.0"));
+  const result = await publish({ ...wanted, binaries: [broken] });
+  expect(result).toMatchObject({ outcome: "tmpfail" });
+  expect(await inArchive()).toEqual([]);
+  expect(revisionIn(await publish(wanted))).toBe(1);
+});
+
+test("keeps what clients in the middle of an update were promised, and old revisions as they were", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  const dists = join(paths.archive, ".revisions/1/dists/bookworm");
+  const release = readFileSync(join(dists, "Release"), "utf8");
+  const packagesHash =
+    /^ ([0-9a-f]{128}) +\d+ main\/binary-amd64\/Packages$/m.exec(release)?.[1];
+  const all = () =>
+    readdirSync(dists, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => [
+        join(entry.parentPath, entry.name),
+        readFileSync(join(entry.parentPath, entry.name), "hex"),
+      ]);
+  const before = all();
+  await publish(request(2, packages("tiny", "1.1")));
+  const byHash = `dists/bookworm/main/binary-amd64/by-hash/SHA512/${packagesHash ?? ""}`;
+  expect(readFileSync(join(paths.archive, byHash), "utf8")).toContain(
+    "Version: 1.0",
+  );
+  await publish(request(3, packages("tiny", "1.2")));
+  expect(all()).toEqual(before);
+});
+
+test("goes back to an old revision, and on from there", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  await publish(request(2, packages("tiny", "1.1"), packages("aa", "1")));
+  const back = await timed("revert", keeper.revert(1));
+  expect(back).toMatchObject({ revision: 3, ticket: null, reverts_to: 1 });
+  expect(await inArchive()).toEqual(tiny("1.0"));
+  expect(await keeper.revert(1)).toEqual(back);
+  const result = await publish(
+    request(3, packages("tiny", "1.1", "other bits")),
+  );
+  expect(result).toMatchObject({
+    outcome: "failed",
+    reason: expect.stringMatching(/revision 2 .* another tiny_1.1/) as string,
+  });
+  expect(revisionIn(await publish(request(4, packages("tiny", "1.2"))))).toBe(
+    4,
+  );
+  expect(await inArchive()).toEqual(tiny("1.2"));
+  await keeper.revert(0);
+  expect(await inArchive()).toEqual([]);
+  await expect(keeper.revert(77)).rejects.toMatchObject({ exitCode: 2 });
+});
+
+test("keeps several series in one archive", async () => {
+  await keeper.init(["bookworm", "trixie"]);
+  expect((await keeper.current()).revision).toBe(1);
+  await publish({ ...request(1, packages("tiny", "1.0")), series: "trixie" });
+  await publish(request(2, packages("tiny", "0.9")));
+  expect(await inArchive()).toEqual(tiny("0.9"));
+  expect(await inArchive("trixie")).toEqual(tiny("1.0"));
+});
+
+test.each(["begun", "published", "prepared", "checked", "shown"])(
+  "killed at %s and called again, the ticket is published once",
+  async (point) => {
+    await publish(request(1, packages("tiny", "1.0")));
+    const wanted = request(2, packages("tiny", "1.1"));
+    const run = spawnSync(
+      process.execPath,
+      [killed, paths.root, point, JSON.stringify(wanted)],
+      { encoding: "utf8" },
+    );
+    expect(run.stderr).toBe("");
+    expect(run.signal).toBe("SIGKILL");
+    expect(await inArchive()).toEqual(tiny(point === "shown" ? "1.1" : "1.0"));
+    expect(revisionIn(await publish(wanted))).toBe(2);
+    expect(await inArchive()).toEqual(tiny("1.1"));
+    expect((await keeper.revisions()).map(({ ticket }) => ticket)).toEqual([
+      null,
+      1,
+      2,
+    ]);
+    expect(readdirSync(join(paths.archive, ".revisions")).sort()).toEqual([
+      "0",
+      "1",
+      "2",
+    ]);
+  },
+);
+
+test("killed at any moment of a publication and called again, the ticket is published once", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  for (const delay of [150, 220, 290, 360, 430, 500, 600, 700]) {
+    const { revision } = await keeper.current();
+    const wanted = request(revision + 1, packages("tiny", `2.${revision}`));
+    spawnSync(
+      process.execPath,
+      [killed, paths.root, String(delay), JSON.stringify(wanted)],
+      { encoding: "utf8" },
+    );
+    expect(revisionIn(await publish(wanted))).toBe(revision + 1);
+  }
+  expect(await inArchive()).toEqual(tiny("2.8"));
+});
+
+test("killed at any moment of filling a PPA and called again, the PPA is whole", async () => {
+  const { source, binaries } = packages("tiny", "1.0");
+  const ppa = "ci_pool-001";
+  const files = [source.dsc, ...binaries];
+  const wanted = JSON.stringify({ ppa, files });
+  for (const delay of [150, 250, 350, 450, 550, 650]) {
+    spawnSync(process.execPath, [killed, paths.root, String(delay), wanted]);
+    const repository = await keeper.resetPpa(ppa, "bookworm");
+    expect(offered(repository)).toEqual([]);
+    await keeper.addToPpa(ppa, "bookworm", files);
+    expect(offered(repository)).toEqual(tiny("1.0"));
+  }
+});
+
+test("a ticket whose killed publication left other files is published with its own", async () => {
+  const args = [killed, paths.root, "published"];
+  const first = request(1, packages("tiny", "1.0", "first build"));
+  spawnSync(process.execPath, [...args, JSON.stringify(first)]);
+  const second = request(1, packages("tiny", "1.0", "second build"));
+  expect(revisionIn(await publish(second))).toBe(1);
+  expect(
+    readFileSync(join(paths.archive, "pool/main/t/tiny/tiny_1.0_amd64.deb")),
+  ).toEqual(readFileSync(second.binaries[0] ?? ""));
+});
+
+test.each(["damaged", "gone"])(
+  "an aptly database that is %s is made anew",
+  async (how) => {
+    await publish(request(1, packages("tiny", "1.0"), packages("aa", "1")));
+    const aptly = join(paths.aptly, "archive");
+    if (how === "gone") rmSync(aptly, { recursive: true });
+    else
+      for (const name of readdirSync(join(aptly, "db")))
+        writeFileSync(join(aptly, "db", name), "noise");
+    expect(revisionIn(await publish(request(2, packages("tiny", "1.1"))))).toBe(
+      2,
+    );
+    expect(await inArchive()).toEqual(
+      expect.arrayContaining([...tiny("1.1"), "src:aa 1"]),
+    );
+  },
+);
+
+test("two tickets at once make two revisions", async () => {
+  const results = await Promise.all([
+    publish(request(1, packages("aa", "1"))),
+    publish(request(2, packages("bb", "1"))),
+  ]);
+  expect(results.map(revisionIn).sort()).toEqual([1, 2]);
+  expect(await inArchive()).toEqual(
+    expect.arrayContaining(["src:aa 1", "src:bb 1"]),
+  );
+});
+
+test("a client does not get a package whose file was changed", async () => {
+  const wanted = request(1, packages("tiny", "1.0"));
+  await publish(wanted);
+  const file = join(paths.archive, "pool/main/t/tiny/tiny_1.0_amd64.deb");
+  const aside = join(folder, "aside.deb");
+  linkSync(file, aside);
+  rmSync(file);
+  writeFileSync(file, "something else");
+  expect(await publish(wanted)).toMatchObject({ outcome: "tmpfail" });
+});

@@ -1,0 +1,352 @@
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { Installation, program } from "./support/program.ts";
+
+/** The whole program on fake backends: what it decides, without what takes minutes. */
+const fakes = {
+  series: ["bookworm"],
+  builder: "fake",
+  imager: "fake",
+  tester: "fake",
+  archiveKeeper: "fake",
+  retry: { firstDelaySeconds: 0 },
+};
+
+let ci: Installation;
+
+function install(config: object): void {
+  ci = new Installation({ ...fakes, ...config });
+  ci.ok("init");
+  ci.addUploader();
+}
+
+const create = (name: string, version = "1.0", ...options: string[]) =>
+  ci.ok(
+    "create_ticket",
+    "-t",
+    `land ${name}`,
+    "-s",
+    ci.upload(name, version, program(name)),
+    ...options,
+  );
+
+beforeEach(() => install({}));
+afterEach(() => ci.remove());
+
+describe("a ticket's way", () => {
+  test("it lands step by step, and its PPA is free again", () => {
+    const id = create("hello");
+    expect(ci.ticket(id)).toMatchObject({
+      id: 1,
+      status: "waiting",
+      step: { code: 100, name: "Queued" },
+      queue_position: 1,
+      owner: "dev@example.com",
+    });
+    for (const [command, code] of [
+      ["assign-ppa", 200],
+      ["build-source", 300],
+      ["build-image", 400],
+      ["run-tests", 500],
+      ["publish", 1000],
+    ] as const) {
+      expect(ci.run(command).code).toBe(0);
+      expect(ci.ticket(id).step.code).toBe(code);
+    }
+    const landed = ci.ticket(id);
+    expect(landed).toMatchObject({
+      status: "done",
+      archive_revision: 1,
+      failure: null,
+      ppa: null,
+    });
+    expect(landed.runs.map(({ outcome }) => outcome)).toEqual([
+      "passed",
+      "passed",
+      "passed",
+      "passed",
+      "passed",
+    ]);
+    expect(landed.artifacts.every(({ path }) => existsSync(path))).toBe(true);
+    ci.ok("clean-ppas");
+    expect(ci.ok("ppa", "list")).not.toMatch(/reserved|dirty/);
+  });
+
+  test("both spellings of a command work, as executables too", () => {
+    create("hello");
+    expect(ci.run("assign_ppa").code).toBe(0);
+    expect(ci.run("build_source", "-v", "2").stderr).toContain(
+      "build-source passed",
+    );
+  });
+
+  test("a step with nothing to do says so and exits 0", () => {
+    expect(ci.run("publish", "-v", "2")).toMatchObject({
+      code: 0,
+      stderr: "publish: nothing to do\n",
+    });
+  });
+
+  test("a version that is in the archive is refused, and a higher one is not", () => {
+    create("hello");
+    ci.ok("land");
+    const refusal = ci.run(
+      "create_ticket",
+      "-t",
+      "again",
+      "-s",
+      ci.upload("hello", "1.0", program("hello")),
+    );
+    expect(refusal.code).toBe(2);
+    expect(refusal.stderr).toContain("Version: 1.0 is not higher than 1.0");
+    expect(ci.ok("status", "--json")).not.toContain("again");
+    create("hello", "1.1");
+    ci.ok("land");
+    expect(ci.ticket("2").archive_revision).toBe(2);
+  });
+
+  test("tickets wait for each other, first in first out, higher priority first", () => {
+    create("one");
+    create("two");
+    create("three", "1.0", "--priority", "5");
+    expect(ci.ticket("3").queue_position).toBe(1);
+    ci.ok("assign-ppa");
+    expect(ci.ticket("3").step.code).toBe(200);
+    expect(ci.run("assign-ppa", "--ticket", "1")).toMatchObject({
+      code: 75,
+      stderr: expect.stringContaining(
+        "ticket 1 waits behind ticket 3",
+      ) as string,
+    });
+    ci.ok("land");
+    expect(["1", "2", "3"].map((id) => ci.ticket(id).status)).toEqual([
+      "done",
+      "done",
+      "done",
+    ]);
+  });
+
+  test("a held ticket waits until it is queued", () => {
+    const id = create("hello", "1.0", "--wait");
+    expect(ci.run("land").code).toBe(0);
+    expect(ci.ticket(id).status).toBe("held");
+    ci.ok("update_ticket", id, "--queue", "--title", "now");
+    ci.ok("land");
+    expect(ci.ticket(id)).toMatchObject({ status: "done", title: "now" });
+    expect(ci.run("update_ticket", id, "--hold").code).toBe(2);
+  });
+
+  test("--dry-run changes nothing", () => {
+    const upload = ci.upload("hello", "1.0", program("hello"));
+    expect(
+      ci.ok("create_ticket", "--dry-run", "-t", "t", "-s", upload),
+    ).toContain("source package hello 1.0");
+    expect(ci.ok("status")).toBe("no tickets");
+    create("hello");
+    expect(ci.ok("land", "--dry-run")).toContain("reserve a free PPA");
+    expect(ci.ticket("1").runs).toEqual([]);
+  });
+});
+
+describe("a ticket that does not land", () => {
+  test("the package's fault fails it at once, with the log as evidence, and gives the PPA back", () => {
+    ci.remove();
+    install({ fake: { builder: "fail" } });
+    const id = create("hello");
+    expect(ci.run("land").code).toBe(1);
+    const ticket = ci.ticket(id);
+    expect(ticket).toMatchObject({
+      status: "failed",
+      step: { code: 999 },
+      ppa: null,
+      failure: { kind: "package", step: { code: 200 } },
+    });
+    expect(
+      ci.run("get_artifact", id, ticket.failure?.artifact ?? "none", "-o", "-")
+        .code,
+    ).toBe(0);
+    expect(ci.ok("archive", "list", "--json")).toContain('"current": 0');
+  });
+
+  test("our own trouble is retried, then blamed on infrastructure", () => {
+    ci.remove();
+    install({
+      fake: { tester: "tmpfail" },
+      retry: { limit: 2, firstDelaySeconds: 0 },
+    });
+    const id = create("hello");
+    expect(ci.run("land").code).toBe(75);
+    expect(ci.ticket(id)).toMatchObject({
+      status: "waiting",
+      step: { code: 400 },
+    });
+    expect(ci.run("land").code).toBe(75);
+    ci.run("land");
+    expect(ci.ticket(id)).toMatchObject({
+      status: "failed",
+      ppa: null,
+      failure: { kind: "infrastructure", step: { code: 400 } },
+    });
+    expect(
+      ci.ticket(id).runs.filter(({ outcome }) => outcome === "tmpfail"),
+    ).toHaveLength(3);
+  });
+
+  test("without a free PPA it waits and says so", () => {
+    ci.remove();
+    install({ ppa: { pool: 1 }, concurrency: 2 });
+    create("one");
+    create("two");
+    ci.ok("assign-ppa");
+    const waiting = ci.run("assign-ppa");
+    expect(waiting.code).toBe(75);
+    expect(ci.ticket("2")).toMatchObject({
+      status: "waiting",
+      waiting_for: "no PPA is free: 1 reserved",
+    });
+    ci.ok("land");
+    expect(ci.ticket("2").status).toBe("done");
+  });
+});
+
+describe("killed and held back", () => {
+  test("a process that is killed in a step loses nothing: the next run takes over", () => {
+    ci.remove();
+    install({ fake: { builder: "kill" } });
+    const id = create("hello");
+    expect(ci.run("land").code).toBeNull();
+    expect(ci.ticket(id).status).toBe("running");
+    writeFileSync(join(ci.root, "config.json"), JSON.stringify(fakes));
+    expect(ci.run("land").code).toBe(0);
+    const ticket = ci.ticket(id);
+    expect(ticket).toMatchObject({ status: "done", archive_revision: 1 });
+    expect(
+      ticket.runs.find(({ outcome }) => outcome === "tmpfail")?.reason,
+    ).toMatch(/process \d+ on .* was gone/);
+    expect(readdirSync(join(ci.state, "scratch"))).toEqual([]);
+    expect(ci.ok("locks")).toBe("no locks");
+  });
+
+  test("a second copy leaves with 75 and says who is at work", async () => {
+    ci.remove();
+    install({ fake: { builder: "slow" } });
+    create("hello");
+    const first = ci.start("land", "-v", "2");
+    await once(first.stderr, "data");
+    const second = ci.run("land");
+    expect(second).toMatchObject({
+      code: 75,
+      stderr: expect.stringMatching(
+        /land is running already: process \d+/,
+      ) as string,
+    });
+    const [code] = (await once(first, "exit")) as [number];
+    expect(code).toBe(0);
+  });
+
+  test("maintenance.txt stops what changes something, reading goes on", () => {
+    create("hello");
+    writeFileSync(join(ci.state, "maintenance.txt"), "new disk\n");
+    for (const command of [
+      ["land"],
+      ["assign-ppa"],
+      ["clean-ppas"],
+      ["shepherd-report"],
+      ["update_ticket", "1", "-t", "x"],
+    ]) {
+      expect(ci.run(...command)).toMatchObject({
+        code: 75,
+        stderr: expect.stringContaining("new disk") as string,
+      });
+    }
+    expect(ci.ticket("1").runs).toEqual([]);
+    expect(ci.ok("maintenance")).toMatch(/^on since .*: new disk$/);
+    ci.ok("maintenance", "off");
+    expect(ci.run("land").code).toBe(0);
+  });
+});
+
+describe("the command line", () => {
+  test.each([
+    [["create_ticket"], "required option '-t, --title <title>' not specified"],
+    [["status", "x"], "It must be the number of a ticket"],
+    [["status", "99"], "there is no ticket 99"],
+    [["frobnicate"], "unknown command 'frobnicate'"],
+    [["land", "--until", "tea"], "It must be one of 100 (Queued)"],
+    [
+      ["create_ticket", "-t", "x", "-s", "/nowhere/a_1_source.changes"],
+      "is missing",
+    ],
+    [["get_image", "99"], "there is no ticket 99"],
+  ])("%j exits 2 and says why", (args, message) => {
+    expect(ci.run(...args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(message) as string,
+    });
+  });
+
+  test("a remote ticket system is refused for now", () => {
+    expect(ci.run("status", "-u", "http://localhost:1/")).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining(
+        "remote ticket systems are not available yet",
+      ) as string,
+    });
+  });
+
+  test("a wrong configuration is refused with every problem", () => {
+    writeFileSync(
+      join(ci.root, "config.json"),
+      JSON.stringify({ builder: "magic", ppa: { pool: 0 }, nonsense: 1 }),
+    );
+    const { code, stderr } = ci.run("status");
+    expect(code).toBe(78);
+    expect(stderr).toContain("builder: must be one of session, sbuild, fake");
+    expect(stderr).toContain("ppa.pool: must be a whole number from 1 to 999");
+    expect(stderr).toContain("nonsense: there is no such setting");
+  });
+
+  test("a newer state file is refused", async () => {
+    const { default: Database } = await import("better-sqlite3");
+    const db = new Database(join(ci.state, "state.sqlite"));
+    db.pragma("user_version = 999");
+    db.close();
+    expect(ci.run("status")).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining("newer version") as string,
+    });
+  });
+
+  test("the report shows every ticket, and a second one writes nothing", () => {
+    create("hello");
+    ci.ok("land");
+    const index = ci.ok("shepherd-report");
+    expect(existsSync(index)).toBe(true);
+    expect(existsSync(join(ci.state, "report/tickets/1/index.json"))).toBe(
+      true,
+    );
+    expect(JSON.parse(ci.ok("shepherd-report", "--json"))).toMatchObject({
+      written: 0,
+    });
+    rmSync(join(ci.state, "report"), { recursive: true });
+    ci.ok("shepherd-report");
+    expect(existsSync(index)).toBe(true);
+  });
+
+  test("every command has help with its options and two examples", () => {
+    for (const name of readdirSync(join(import.meta.dirname, "../bin")).filter(
+      (file) => !file.startsWith("ubuntu-ci"),
+    )) {
+      const help = ci.ok(name, "--help");
+      expect(help, name).toContain("--state-dir");
+      expect(
+        help.split("Examples:")[1]?.match(/ubuntu-ci /g)?.length ?? 0,
+        name,
+      ).toBeGreaterThanOrEqual(2);
+    }
+  });
+});

@@ -1,0 +1,141 @@
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { Installation, library, program } from "./support/program.ts";
+
+/** The main job with the real tools: mmdebstrap, apt, dpkg, autopkgtest, aptly, in real sessions. */
+let ci: Installation;
+
+beforeAll(() => {
+  ci = new Installation({
+    series: ["bookworm"],
+    retry: { firstDelaySeconds: 0 },
+  });
+  ci.ok("init");
+  ci.addUploader();
+});
+
+afterAll(() => ci.remove());
+
+const create = (title: string, ...changes: string[]) =>
+  ci.ok(
+    "create_ticket",
+    "-t",
+    title,
+    ...changes.flatMap((path) => ["-s", path]),
+  );
+
+const nothingLeft = () => {
+  expect(readdirSync(join(ci.state, "scratch"))).toEqual([]);
+  expect(ci.ok("locks")).toBe("no locks");
+  expect(ci.ok("ppa", "list")).not.toMatch(/reserved|dirty|cleaning/);
+};
+
+describe("the main job", () => {
+  test("a library and what needs its new version land together, named in the wrong order", () => {
+    const user = ci.upload(
+      "asker",
+      "1.0",
+      program("asker", {
+        main: '#include <stdio.h>\n#include <answer.h>\nint main(void) { printf("it works: %d\\n", answer()); return 0; }\n',
+        buildDepends: "liboracle-dev (>= 2.0)",
+        link: "-loracle",
+      }),
+    );
+    const id = create(
+      "oracle",
+      user,
+      ci.upload("oracle", "2.0", library("oracle", 42)),
+    );
+    expect(ci.run("land", "--ticket", id)).toMatchObject({ code: 0 });
+    const ticket = ci.ticket(id);
+    expect(ticket).toMatchObject({
+      status: "done",
+      archive_revision: 1,
+      failure: null,
+    });
+    expect(ticket.tests).toEqual([
+      expect.objectContaining({
+        package: "asker",
+        name: "works",
+        result: "pass",
+      }),
+      expect.objectContaining({ package: "oracle", result: "neutral" }),
+    ]);
+    const types = new Set(ticket.artifacts.map(({ type }) => type));
+    expect([...types].sort()).toEqual(["IMAGE", "LOGS", "RESULTS", "SPU"]);
+    const image = ci.ok("get_image", id, "-o", ci.root);
+    expect(
+      execFileSync("tar", ["--zstd", "-tf", image], {
+        maxBuffer: 1e9,
+      }).toString(),
+    ).toContain("usr/bin/asker");
+    nothingLeft();
+  });
+
+  test("a package that does not compile fails, with its log, and the archive stays as it was", () => {
+    const id = create(
+      "broken",
+      ci.upload(
+        "broken",
+        "1.0",
+        program("broken", { main: "int main(void) { return undeclared; }\n" }),
+      ),
+    );
+    expect(ci.run("land", "--ticket", id).code).toBe(1);
+    const { failure, status } = ci.ticket(id);
+    expect(status).toBe("failed");
+    expect(failure).toMatchObject({ kind: "package", step: { code: 200 } });
+    expect(failure?.reason).toContain("undeclared");
+    expect(
+      ci.ok("get_artifact", id, failure?.artifact ?? "", "-o", "-"),
+    ).toContain("main.c");
+    expect(ci.ok("archive", "list", "--json")).toContain('"current": 1');
+    nothingLeft();
+  });
+
+  test("a package whose test fails does not land", () => {
+    const id = create(
+      "unproven",
+      ci.upload(
+        "unproven",
+        "1.0",
+        program("unproven", { test: "#!/bin/sh\nexit 3\n" }),
+      ),
+    );
+    expect(ci.run("land", "--ticket", id).code).toBe(1);
+    const ticket = ci.ticket(id);
+    expect(ticket.failure).toMatchObject({
+      kind: "package",
+      step: { code: 400 },
+    });
+    expect(ticket.tests).toEqual([
+      expect.objectContaining({ name: "works", result: "fail" }),
+    ]);
+    expect(ci.ok("archive", "list", "--json")).toContain('"current": 1');
+    nothingLeft();
+  });
+
+  test("killed in the middle of a build, the ticket lands once, and nothing is left over", async () => {
+    const id = create(
+      "stubborn",
+      ci.upload("stubborn", "1.0", program("stubborn")),
+    );
+    const first = ci.start("land", "--ticket", id, "-v", "3");
+    for await (const chunk of first.stderr)
+      if (String(chunk).includes("building stubborn")) break;
+    first.kill("SIGKILL");
+    if (first.exitCode === null && first.signalCode === null)
+      await once(first, "exit");
+    expect(ci.run("land", "--ticket", id)).toMatchObject({ code: 0 });
+    expect(ci.ticket(id)).toMatchObject({
+      status: "done",
+      archive_revision: 2,
+    });
+    nothingLeft();
+  });
+});
