@@ -141,6 +141,8 @@ async function run(argv: readonly string[]): Promise<void> {
     action = chosen;
   });
   for (const [known, entry] of Object.entries(commands)) {
+    // The others only matter to help and to a name that is none.
+    if (name !== undefined && known !== name) continue;
     const command = program
       .command(known)
       .description(entry.summary)
@@ -152,7 +154,7 @@ async function run(argv: readonly string[]): Promise<void> {
     command
       .helpOption("-h, --help", "show this help")
       .showHelpAfterError("(--help shows what there is)");
-    if (known !== name) continue;
+    if (name === undefined) continue;
     addGlobalOptions(command);
     const loaded = await entry.load();
     loaded.command.define(command, () => makeContext(action, stop.signal));

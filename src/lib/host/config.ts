@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import type { Problem } from "../domain/error.ts";
 import { misconfigured, UbuntuCiError, ExitCode } from "../domain/error.ts";
@@ -25,6 +26,28 @@ const places = [
   "ubuntu-ci.config.yaml",
 ];
 
+/** In the folders that are for nothing but our configuration. */
+const names = ["config.json", "config.yaml", "config.yml"];
+
+const folders = () => [join(homedir(), ".config/ubuntu-ci"), "/etc/ubuntu-ci"];
+
+/** Whether cosmiconfig would find anything to read: loading it to find nothing is 10 ms a command. */
+function mayHaveConfig(): boolean {
+  const candidates = folders().flatMap((folder) =>
+    names.map((name) => join(folder, name)),
+  );
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    candidates.push(...places.map((name) => join(folder, name)));
+    if (folder === dirname(folder)) break;
+  }
+  return candidates.some((candidate) => existsSync(candidate));
+}
+
+/** cosmiconfig's own JSON loader costs every command 15 ms where there is a package.json. */
+const loaders = {
+  ".json": (_file: string, text: string): unknown => JSON.parse(text),
+};
+
 /**
  * Reads the configuration: the file named, else cosmiconfig's search from the working folder up,
  * then ~/.config/ubuntu-ci/, then /etc/ubuntu-ci/.
@@ -32,25 +55,24 @@ const places = [
  * @throws UbuntuCiError (78) with every problem of the file, each with its key
  */
 export async function loadConfig(file: string | undefined): Promise<Config> {
+  if (file === undefined && !mayHaveConfig()) return configOf({}, null);
   const cosmiconfig = await import("cosmiconfig");
-  const names = ["config.json", "config.yaml", "config.yml"];
   let found;
   try {
     if (file !== undefined) {
-      found = cosmiconfig.cosmiconfigSync("ubuntu-ci").load(file);
+      found = cosmiconfig.cosmiconfigSync("ubuntu-ci", { loaders }).load(file);
     } else {
       found = cosmiconfig
         .cosmiconfigSync("ubuntu-ci", {
+          loaders,
           searchPlaces: places,
           searchStrategy: "global",
         })
         .search();
-      for (const folder of [
-        join(homedir(), ".config/ubuntu-ci"),
-        "/etc/ubuntu-ci",
-      ]) {
+      for (const folder of folders()) {
         found ??= cosmiconfig
           .cosmiconfigSync("ubuntu-ci", {
+            loaders,
             searchPlaces: names,
           })
           .search(folder);

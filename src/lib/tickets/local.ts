@@ -1,6 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 import { containerName } from "../backends/store/store.ts";
@@ -89,9 +87,8 @@ export function localTicketSystem({
     if (problems.length > 0)
       throw refusedWith("the ticket was not created", problems);
     mkdirSync(paths.scratch, { recursive: true });
-    const staging = join(
-      paths.scratch,
-      `admission.${process.pid}.${randomUUID()}`,
+    const staging = mkdtempSync(
+      join(paths.scratch, `admission.${process.pid}.`),
     );
     try {
       const { admit } = await import("./admission.ts");
@@ -109,7 +106,7 @@ export function localTicketSystem({
         );
       return use(uploads, bug, owner);
     } finally {
-      await rm(staging, { recursive: true, force: true });
+      rmSync(staging, { recursive: true, force: true });
     }
   }
 
