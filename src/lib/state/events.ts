@@ -7,7 +7,15 @@ export interface Event {
   readonly at: string;
   readonly actor: string;
   readonly subject:
-    "ticket" | "ppa" | "archive" | "uploader" | "base" | "maintenance";
+    | "ticket"
+    | "ppa"
+    | "archive"
+    | "uploader"
+    | "base"
+    | "maintenance"
+    | "lock"
+    | "program"
+    | "state";
   readonly subject_id: string;
   readonly what: string;
   readonly from_state: string | null;

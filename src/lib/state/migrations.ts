@@ -163,4 +163,48 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (series, source, revision)
   ) STRICT;
   `,
+  // What operators may do (cancel, retry, override), what retention removed, how far the log is written.
+  `
+  ALTER TABLE ticket ADD COLUMN cancel_at TEXT;
+  ALTER TABLE ticket ADD COLUMN cancel_by TEXT;
+  ALTER TABLE ticket ADD COLUMN cancel_reason TEXT;
+  ALTER TABLE ticket ADD COLUMN resume_step INTEGER CHECK (resume_step IN (100, 200, 300, 400, 500));
+  ALTER TABLE artifact ADD COLUMN expired_at TEXT;
+  CREATE TABLE override (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ticket INTEGER NOT NULL REFERENCES ticket,
+    kind TEXT NOT NULL CHECK (kind IN ('step', 'arch', 'test')),
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    undone_at TEXT,
+    undone_by TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX override_in_force ON override (ticket, kind, target) WHERE undone_at IS NULL;
+  CREATE INDEX run_by_step ON run (step, id) WHERE finished_at IS NOT NULL;
+  CREATE TABLE log_export (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+    event INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO log_export VALUES (1, 0);
+  CREATE TABLE event_2 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    subject TEXT NOT NULL CHECK (subject IN
+      ('ticket', 'ppa', 'archive', 'uploader', 'base', 'maintenance', 'lock', 'program', 'state')),
+    subject_id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    from_state TEXT,
+    to_state TEXT,
+    why TEXT,
+    run INTEGER
+  ) STRICT;
+  INSERT INTO event_2 SELECT * FROM event;
+  DROP TABLE event;
+  ALTER TABLE event_2 RENAME TO event;
+  CREATE INDEX event_by_subject ON event (subject, subject_id, id);
+  CREATE TRIGGER event_is_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+  `,
 ];
