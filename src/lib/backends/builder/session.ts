@@ -334,6 +334,9 @@ async function compile(
         env: { ...buildEnv, DEB_BUILD_OPTIONS: `parallel=${run.parallel}` },
       });
       limits.any.throwIfAborted();
+      // A package can't reach what starts its build, so a signal there is the machine's.
+      if (built.exitCode === undefined)
+        throw ourFault(`dpkg-buildpackage ${describeEnd(built)}`);
       if (built.exitCode !== 0) {
         const tail = await log.tail();
         const trouble = machineTrouble(tail);

@@ -121,10 +121,9 @@ chroot run/host umount --lazy --no-canonicalize "/proc/$pid/root/run/host"
 rmdir run/host
 
 echo ready
-# Orphans inside become our children; ignored, they are reaped by the kernel.
-trap '' CHLD
-while read -r line; do
-  case $line in
-  kill) kill -KILL -1 2>/dev/null || : ;;
-  esac
-done
+# Orphans inside become our children; ignored, they are reaped by the kernel. Not in this shell:
+# dash ends a `read` when a child of its dies. perl-base is essential, so that every layer has it.
+exec perl -e '
+  $SIG{CHLD} = "IGNORE";
+  while (my $line = <STDIN>) { kill "KILL", -1 if $line eq "kill\n"; }
+'
