@@ -218,6 +218,17 @@ describe("building", () => {
     }
   });
 
+  test("fakeroot's daemon and other orphans that end do not end the session", async () => {
+    const rooted = greeter("rooted", "1.0");
+    const result = await build({
+      ...rooted,
+      needsRoot: "binary-targets",
+      build: [...rooted.build, "(sleep 0.1 &) ; sleep 0.3"],
+    });
+    await expectPassed(result);
+    expect(await logOf(result)).toContain("fakeroot debian/rules");
+  });
+
   test("the compile is a plain user's, without network but with localhost", async () => {
     const result = await build({
       ...greeter("curious", "1"),

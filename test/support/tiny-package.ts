@@ -10,6 +10,8 @@ export interface TinyPackage {
   readonly source: string;
   readonly version: string;
   readonly buildDepends?: string;
+  /** Rules-Requires-Root; default: no. */
+  readonly needsRoot?: "binary-targets";
   /** Binary packages: name, and what debian/control says of it besides. */
   readonly binaries: Readonly<Record<string, string>>;
   /** Makefile lines of the build, and of the installation into debian/NAME of each binary. */
@@ -60,7 +62,7 @@ export async function writeSource(
 Section: misc
 Priority: optional
 Maintainer: A Tester <tester@example.com>
-Rules-Requires-Root: no
+Rules-Requires-Root: ${tiny.needsRoot ?? "no"}
 Standards-Version: 4.6.2
 ${tiny.buildDepends === undefined ? "" : `Build-Depends: ${tiny.buildDepends}\n`}
 ${Object.entries(tiny.binaries)
