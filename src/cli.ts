@@ -9,7 +9,12 @@ import {
 
 import { commandName, commands } from "./commands/index.ts";
 import type { CommandContext, GlobalOptions } from "./commands/context.ts";
-import { ExitCode, messageOf, UbuntuCiError } from "./lib/domain/error.ts";
+import {
+  ExitCode,
+  messageOf,
+  troubleOfMachine,
+  UbuntuCiError,
+} from "./lib/domain/error.ts";
 import { version } from "./version.ts";
 
 /** Options with a value that may stand before the command's name. */
@@ -194,7 +199,8 @@ async function nameInRed(): Promise<string> {
   return chalkStderr.red.bold("ubuntu-ci");
 }
 
-async function report(thrown: unknown): Promise<void> {
+async function report(caught: unknown): Promise<void> {
+  const thrown = troubleOfMachine(caught) ?? caught;
   if (thrown instanceof CommanderError) {
     // commander has printed its message already; help and version are no errors.
     process.exitCode = thrown.exitCode === 0 ? ExitCode.ok : ExitCode.refused;

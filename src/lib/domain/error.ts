@@ -92,6 +92,67 @@ export function misconfigured(
   });
 }
 
+/** What the machine refuses by the code of its error, where that is not a bug of ours. */
+const machineTrouble: Readonly<
+  Record<string, { what: string; exitCode: ExitCode; hint: string }>
+> = {
+  ENOSPC: {
+    what: "no space is left",
+    exitCode: ExitCode.notNow,
+    hint: "free some space on the disk of the state folder",
+  },
+  EDQUOT: {
+    what: "the disk quota is used up",
+    exitCode: ExitCode.notNow,
+    hint: "free some space, or raise the quota",
+  },
+  EMFILE: {
+    what: "too many files are open",
+    exitCode: ExitCode.notNow,
+    hint: "raise the limit (ulimit -n)",
+  },
+  EIO: {
+    what: "the disk does not work",
+    exitCode: ExitCode.notNow,
+    hint: "see the kernel's log",
+  },
+  EACCES: {
+    what: "permission is denied",
+    exitCode: ExitCode.misconfigured,
+    hint: "run the command as the user who owns the state folder",
+  },
+  EROFS: {
+    what: "the file system is read-only",
+    exitCode: ExitCode.misconfigured,
+    hint: "mount it writable, or name another --state-dir",
+  },
+};
+
+const sameForSqlite: Readonly<Record<string, string>> = {
+  SQLITE_FULL: "ENOSPC",
+  SQLITE_READONLY: "EACCES",
+  SQLITE_CANTOPEN: "EACCES",
+  SQLITE_IOERR: "EIO",
+};
+
+/** The error a user can act on that a thrown system or SQLite error stands for; undefined: a bug. */
+export function troubleOfMachine(thrown: unknown): UbuntuCiError | undefined {
+  if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
+  const code = String(thrown.code);
+  // Extended codes of SQLite go on after the plain one: SQLITE_IOERR_WRITE.
+  const plain = Object.keys(sameForSqlite).find((name) =>
+    code.startsWith(name),
+  );
+  const found = machineTrouble[sameForSqlite[plain ?? ""] ?? code];
+  if (found === undefined) return undefined;
+  const { what, exitCode, hint } = found;
+  return new UbuntuCiError(`${what}: ${thrown.message}`, {
+    exitCode,
+    hint,
+    cause: thrown,
+  });
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

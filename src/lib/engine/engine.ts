@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { containerName } from "../backends/store/store.ts";
 import type { Store } from "../backends/store/store.ts";
 import type { Work } from "../backends/work.ts";
-import { ExitCode, messageOf, UbuntuCiError } from "../domain/error.ts";
+import {
+  ExitCode,
+  messageOf,
+  troubleOfMachine,
+  UbuntuCiError,
+} from "../domain/error.ts";
 import type { WorkStepCode } from "../domain/step.ts";
 import { nextStep, stepCommands } from "../domain/step.ts";
 import type { Outcome, Progress, Ticket } from "../domain/ticket.ts";
@@ -230,7 +235,8 @@ function interrupted(): Performed {
 }
 
 /** An error is never the package's fault; one that needs a person costs the ticket no retry. */
-function troubleOf(thrown: unknown): Performed {
+function troubleOf(caught: unknown): Performed {
+  const thrown = troubleOfMachine(caught) ?? caught;
   if (thrown instanceof UbuntuCiError) {
     const reason =
       thrown.hint === undefined

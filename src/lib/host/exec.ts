@@ -36,8 +36,10 @@ export interface ExecResult {
 const packageOf: Readonly<Record<string, string>> = {
   "apt-get": "apt",
   "apt-cache": "apt",
+  "apt-config": "apt",
   "dpkg-source": "dpkg-dev",
   "dpkg-scanpackages": "dpkg-dev",
+  "dpkg-buildpackage": "dpkg-dev",
   gpg: "gnupg",
   gpgconf: "gnupg",
   newuidmap: "uidmap",

@@ -86,7 +86,7 @@ export async function makeBase(
         await import("node:fs/promises")
       ).readFile(join(scratch, "mmdebstrap.log"), "utf8");
       throw notNow(
-        `mmdebstrap ${describeEnd(made)}: ${lastLines(log)}`,
+        `mmdebstrap ${describeEnd(made)}: ${complaints(log)}`,
         "see whether the mirror can be reached, then run it again",
       );
     }
@@ -133,6 +133,16 @@ export async function makeBase(
       removeTree(scratch),
     );
   }
+}
+
+/** What apt and mmdebstrap complain of; what mmdebstrap says last is only that it failed. */
+function complaints(log: string): string {
+  const errors = log
+    .split("\n")
+    .filter(
+      (line) => line.startsWith("E: ") && !line.includes("failed to run"),
+    );
+  return lastLines(errors.length === 0 ? log : errors.join("\n"));
 }
 
 /**
