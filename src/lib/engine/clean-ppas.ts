@@ -1,3 +1,4 @@
+import { crashPoint } from "../host/crash-point.ts";
 import { finishCleaning, listPpas, startCleaning } from "../state/ppas.ts";
 import type { Engine } from "./engine.ts";
 
@@ -14,8 +15,11 @@ export async function cleanPpas({
   const cleaned: string[] = [];
   const archive = await backends.archive();
   for (const { name } of startCleaning(db, actor)) {
+    crashPoint("ppa.cleaning");
     await archive.clearPpa(name);
+    crashPoint("ppa.emptied");
     finishCleaning(db, name, actor);
+    crashPoint("ppa.freed");
     cleaned.push(name);
   }
   return cleaned;

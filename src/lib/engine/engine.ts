@@ -15,6 +15,7 @@ import { nextStep, stepCommands } from "../domain/step.ts";
 import type { Outcome, Progress, Ticket } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import type { Config } from "../host/config.ts";
+import { crashPoint } from "../host/crash-point.ts";
 import type { StatePaths } from "../host/paths.ts";
 import { thisProcess } from "../host/process-identity.ts";
 import { removeTree } from "../host/session/remove-tree.ts";
@@ -112,13 +113,16 @@ export async function runStep(
 ): Promise<StepReport | undefined> {
   const { db, config, actor, paths } = engine;
   const policy = retryPolicy(config);
-  for (const run of giveUpDeadLeases(db, actor, policy))
+  for (const run of giveUpDeadLeases(db, actor, policy)) {
+    crashPoint("lease.given-up");
     await removeTree(scratchOf(paths, run));
+  }
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
     ...(options.ticket !== undefined && { ticket: options.ticket }),
   });
   if (lease === null) return undefined;
+  crashPoint("lease.taken");
   const scratch = scratchOf(paths, lease.run);
   const lost = new AbortController();
   const signal = AbortSignal.any([options.signal, lost.signal]);
@@ -154,6 +158,7 @@ export async function runStep(
     };
   } finally {
     clearInterval(heartbeat);
+    crashPoint("run.ended");
     await removeTree(scratch);
   }
 }
@@ -344,6 +349,7 @@ async function endOf(
       subticket: file.subticket,
     });
   }
+  crashPoint("run.files-stored");
   return {
     outcome: result.outcome,
     reason: result.reason,

@@ -5,6 +5,7 @@ import { mkdir, open, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { refused } from "../domain/error.ts";
+import { crashPoint } from "./crash-point.ts";
 
 /** What a copied file is: bytes and hex digest. */
 export interface FileDigest {
@@ -95,7 +96,9 @@ export async function moveDurably(
   try {
     const digest = await readThrough(file, () => undefined);
     await file.sync();
+    crashPoint("file.flushed");
     await rename(from, to);
+    crashPoint("file.renamed");
     await syncPath(dirname(to));
     return digest;
   } finally {
@@ -110,6 +113,7 @@ export async function replaceSymlink(
 ): Promise<void> {
   const temporary = besidePath(link);
   await symlink(target, temporary);
+  crashPoint("link.made");
   try {
     await rename(temporary, link);
   } catch (thrown) {
@@ -140,11 +144,14 @@ async function beside(
   try {
     try {
       await write(file);
+      crashPoint("file.written");
       await file.sync();
     } finally {
       await file.close();
     }
+    crashPoint("file.flushed");
     await rename(temporary, path);
+    crashPoint("file.renamed");
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw thrown;

@@ -1,15 +1,23 @@
+import { randomBytes } from "node:crypto";
 import {
+  closeSync,
+  futimesSync,
+  linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 import { notNow } from "../domain/error.ts";
 import { now } from "./clock.ts";
+import { crashPoint } from "./crash-point.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import { isGone, thisProcess } from "./process-identity.ts";
 
@@ -20,12 +28,17 @@ export interface LockHolder extends ProcessIdentity {
   readonly command: string;
 }
 
-// Far longer than any pause of the event loop; a dead holder is found by its process, not by age.
-const staleMs = 30 * 60_000;
+/** Another machine's process can't be seen from here: ten missed updates and it is dead (seed 001). */
+const updateMs = 60_000;
+const missedMs = 10 * updateMs;
 
 /**
  * Runs `work` while holding the PID-file lock of that name. A lock whose process is dead is taken
- * over, and `tookOver` is told of it.
+ * over at once, and `tookOver` is told of it.
+ *
+ * The PID file is the lock. It comes into being with its contents, as a hard link, so there is no
+ * instant at which a killed process leaves a lock that does not say whose it is; and no clock decides
+ * about a process of this machine.
  *
  * @throws UbuntuCiError (75) saying who holds it and since when
  */
@@ -36,57 +49,125 @@ export async function withLock<T>(
   work: () => Promise<T>,
   options: { readonly patient?: boolean } = {},
 ): Promise<T> {
-  const { default: lockfile } = await import("proper-lockfile");
   const file = join(runFolder, `${name}.pid`);
   mkdirSync(runFolder, { recursive: true });
-  writeFileSync(file, "", { flag: "a" });
-  const take = () =>
-    lockfile.lock(file, { realpath: false, stale: staleMs, update: 60_000 });
-  let release: (() => Promise<void>) | undefined;
-  for (
-    let tries = options.patient === true ? 600 : 1;
-    release === undefined;
-    tries -= 1
-  ) {
-    try {
-      release = await take();
-      break;
-    } catch (thrown) {
-      if (!isLocked(thrown)) throw thrown;
-    }
-    const dead = deadHolder(file);
-    if (dead === undefined) {
-      if (tries <= 1) throw heldBy(name, file);
-      await setTimeout(50);
-      continue;
-    }
-    // Only one of several that found it dead may remove it, and only while it is still the dead one's.
-    const alone = await lockfile.lock(`${file}.takeover`, {
-      realpath: false,
-      stale: 10_000,
-      retries: { retries: 20, minTimeout: 50, maxTimeout: 200 },
-    });
-    try {
-      if (deadHolder(file) === undefined) throw heldBy(name, file);
-      rmSync(`${file}.lock`, { recursive: true, force: true });
-      release = await take();
-      tookOver(dead);
-    } finally {
-      await alone();
-    }
-  }
+  const holder: LockHolder = {
+    ...thisProcess(),
+    name,
+    since: now(),
+    command: process.argv.slice(1).join(" "),
+  };
+  const dead = await takeInTime(file, holder, options.patient === true);
+  const open = openSync(file, "r");
+  const alive = setInterval(() => {
+    const time = Date.now() / 1000;
+    futimesSync(open, time, time);
+  }, updateMs);
+  alive.unref();
   try {
-    const holder: LockHolder = {
-      ...thisProcess(),
-      name,
-      since: now(),
-      command: process.argv.slice(1).join(" "),
-    };
-    writeFileSync(file, `${JSON.stringify(holder)}\n`);
+    if (dead !== null) tookOver(dead);
     return await work();
   } finally {
-    writeFileSync(file, "");
-    await release();
+    clearInterval(alive);
+    closeSync(open);
+    // It is another's when a person removed it, or another machine gave us up.
+    const found = lookAt(file);
+    if (found !== "gone" && isSame(found.holder, holder)) rmSync(file);
+    crashPoint("lock.released");
+  }
+}
+
+/**
+ * Takes the lock, waiting for it half a minute when patient.
+ *
+ * @returns the dead process it was taken from, or null
+ */
+async function takeInTime(
+  file: string,
+  holder: LockHolder,
+  patient: boolean,
+): Promise<LockHolder | null> {
+  for (let tries = patient ? 600 : 1; ; tries -= 1) {
+    const found = await take(file, holder);
+    if ("dead" in found) return found.dead;
+    if (tries <= 1) throw heldBy(holder.name, found.by);
+    await setTimeout(50);
+  }
+}
+
+/** Takes the lock, if need be from a dead process, which it returns; or tells who holds it. */
+async function take(
+  file: string,
+  holder: LockHolder,
+): Promise<{ readonly dead: LockHolder | null } | { readonly by: LockHolder }> {
+  const mine = join(
+    dirname(file),
+    `.${basename(file)}.${randomBytes(9).toString("hex")}`,
+  );
+  try {
+    for (;;) {
+      writeFileSync(mine, `${JSON.stringify(holder)}\n`);
+      crashPoint("lock.prepared");
+      try {
+        linkSync(mine, file);
+        crashPoint("lock.taken");
+        removeUnused(file);
+        return { dead: null };
+      } catch (thrown) {
+        // Half written it looks unused to others, who may remove it.
+        if (hasCode(thrown, "ENOENT")) continue;
+        if (!hasCode(thrown, "EEXIST")) throw thrown;
+      }
+      const found = lookAt(file);
+      if (found === "gone") continue;
+      if (!found.dead) return { by: found.holder };
+      // Several may have found it dead: one after another, and only while it is still the dead one's.
+      const { alone } = await import("./alone.ts");
+      const taken = await alone(file, () => {
+        const again = lookAt(file);
+        if (again === "gone" || !again.dead) return Promise.resolve(undefined);
+        renameSync(mine, file);
+        crashPoint("lock.taken-over");
+        return Promise.resolve({ dead: again.holder });
+      });
+      if (taken !== undefined) {
+        removeUnused(file);
+        return taken;
+      }
+    }
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+/** Who holds the lock, and whether that process is dead. A file that says nothing is nobody's. */
+function lookAt(
+  file: string,
+):
+  | "gone"
+  | { readonly dead: true; readonly holder: LockHolder | null }
+  | { readonly dead: false; readonly holder: LockHolder } {
+  try {
+    const holder = readHolder(file);
+    if (holder === undefined) return { dead: true, holder: null };
+    const { mtimeMs } = statSync(file);
+    const dead = isGone(holder) ?? Date.now() - mtimeMs > missedMs;
+    return { dead, holder };
+  } catch (thrown) {
+    if (hasCode(thrown, "ENOENT")) return "gone";
+    throw thrown;
+  }
+}
+
+/** Removes what processes left that were killed while they tried to take this lock. */
+function removeUnused(file: string): void {
+  const folder = dirname(file);
+  const prefix = `.${basename(file)}.`;
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(prefix)) continue;
+    const found = lookAt(join(folder, name));
+    if (found !== "gone" && found.dead)
+      rmSync(join(folder, name), { force: true });
   }
 }
 
@@ -98,17 +179,17 @@ export function heldLocks(
   try {
     names = readdirSync(runFolder);
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (hasCode(thrown, "ENOENT")) return [];
     throw thrown;
   }
   return names
-    .filter((name) => name.endsWith(".pid"))
-    .flatMap((name) => readHolder(join(runFolder, name)) ?? [])
-    .map((holder) => ({ ...holder, dead: isGone(holder) === true }));
-}
-
-function isLocked(thrown: unknown): boolean {
-  return (thrown as NodeJS.ErrnoException).code === "ELOCKED";
+    .filter((name) => name.endsWith(".pid") && !name.startsWith("."))
+    .flatMap((name) => {
+      const found = lookAt(join(runFolder, name));
+      return found === "gone" || found.holder === null
+        ? []
+        : [{ ...found.holder, dead: found.dead }];
+    });
 }
 
 function readHolder(file: string): LockHolder | undefined {
@@ -117,23 +198,21 @@ function readHolder(file: string): LockHolder | undefined {
   try {
     return JSON.parse(text) as LockHolder;
   } catch {
-    return undefined; // half written by a process that was killed; its age decides
+    return undefined; // the power failed before it was on disk
   }
 }
 
-function deadHolder(file: string): LockHolder | undefined {
-  const holder = readHolder(file);
-  return holder !== undefined && isGone(holder) === true ? holder : undefined;
+function isSame(found: LockHolder | null, holder: LockHolder): boolean {
+  return JSON.stringify(found) === JSON.stringify(holder);
 }
 
-function heldBy(name: string, file: string): Error {
-  const holder = readHolder(file);
-  const who =
-    holder === undefined
-      ? "another copy"
-      : `process ${holder.pid} on ${holder.host}, since ${holder.since}`;
+function heldBy(name: string, holder: LockHolder): Error {
   return notNow(
-    `${name} is running already: ${who}`,
+    `${name} is running already: process ${holder.pid} on ${holder.host}, since ${holder.since}`,
     "wait for it, or run it again later",
   );
+}
+
+function hasCode(thrown: unknown, code: string): boolean {
+  return (thrown as NodeJS.ErrnoException).code === code;
 }

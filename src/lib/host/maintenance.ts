@@ -1,6 +1,14 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 
 import { notNow } from "../domain/error.ts";
+import { crashPoint } from "./crash-point.ts";
 
 /** The toggle, when it is on: since when, and what the file says. */
 export interface Maintenance {
@@ -38,11 +46,20 @@ export function startMaintenance(
   reason: string | null,
 ): void {
   if (reason === null && readMaintenance(file) !== null) return;
-  writeFileSync(file, `by ${by}: ${reason ?? ""}\n`);
+  // Whole or not at all: a file that is there without its text would be a toggle without a reason.
+  writeFileSync(beside(file), `by ${by}: ${reason ?? ""}\n`);
+  crashPoint("maintenance.written");
+  renameSync(beside(file), file);
 }
 
 export function endMaintenance(file: string): void {
   rmSync(file, { force: true });
+  rmSync(beside(file), { force: true });
+}
+
+/** Where the text is until it is whole; a killed process may leave it. */
+function beside(file: string): string {
+  return join(dirname(file), `.${basename(file)}`);
 }
 
 /** @throws UbuntuCiError (75) when maintenance.txt is there: nothing that changes something may start */

@@ -1,5 +1,6 @@
 import { refused } from "../domain/error.ts";
 import { now } from "../host/clock.ts";
+import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 
@@ -84,6 +85,7 @@ export function reservePpa(
     .get();
   if (free === undefined) return null;
   move(db, free, "reserved", ticket, actor, `ticket ${ticket}`);
+  crashPoint("ppa.reserved");
   return free.name;
 }
 

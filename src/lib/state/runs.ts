@@ -1,6 +1,7 @@
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import type { Blame, Outcome, Progress, TestResult } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
+import { crashPoint } from "../host/crash-point.ts";
 import type { ProcessIdentity } from "../host/process-identity.ts";
 import { isGone } from "../host/process-identity.ts";
 import type { Connection } from "./database.ts";
@@ -108,6 +109,7 @@ export function takeLease(
           )
           .run({ ticket: found, step, attempt, at, ...who }).lastInsertRowid,
       );
+      crashPoint("lease.written");
       db.prepare(
         "UPDATE ticket SET status = 'running', waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?",
       ).run(at, found);
@@ -248,6 +250,7 @@ function finishRun(
     )
     .run(at, end.outcome, end.reason, JSON.stringify(end.stages ?? {}), run);
   if (closed.changes === 0) return false;
+  crashPoint("run.closed");
   db.prepare("DELETE FROM progress WHERE run = ?").run(run);
   recordArtifacts(db, ticket, end.artifacts ?? []);
   recordTests(db, lease, end.tests ?? []);
@@ -346,6 +349,7 @@ function finishRun(
       break;
     }
   }
+  crashPoint("run.recorded");
   return true;
 }
 

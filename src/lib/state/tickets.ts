@@ -15,6 +15,7 @@ import type {
   TicketStatus,
 } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
+import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 
@@ -340,7 +341,9 @@ export function insertTicket(
       const subtickets = ticket.uploads.map((upload) =>
         insertSubticket(db, id, upload, ticket.held),
       );
+      crashPoint("ticket.rows-written");
       recordArtifacts(db, id, place(id, subtickets));
+      crashPoint("ticket.placed");
       recordEvent(db, {
         actor,
         subject: "ticket",
@@ -440,6 +443,7 @@ export function updateTicket(
   db.prepare(
     `UPDATE ticket SET ${columns.map((column) => `${column} = @${column}`).join(", ")}, updated_at = @at WHERE id = @id`,
   ).run({ ...sets, at: now(), id });
+  crashPoint("ticket.updated");
   if (change.status !== undefined) {
     db.prepare(
       "UPDATE subticket SET status = ? WHERE ticket = ? AND status IN ('waiting', 'held')",

@@ -6,6 +6,7 @@ import type { Problem } from "../domain/error.ts";
 import { refused, refusedWith } from "../domain/error.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { Config } from "../host/config.ts";
+import { crashPoint } from "../host/crash-point.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
@@ -97,6 +98,7 @@ export function localTicketSystem({
         policy(request.series),
         staging,
       );
+      crashPoint("admission.staged");
       checkBinaries(request, uploads);
       const owner = request.owner ?? uploads[0]?.changedByEmail ?? "";
       if (!isEmail(owner))
@@ -162,6 +164,7 @@ export function localTicketSystem({
             placeFiles(paths, uploads, ticket, subtickets),
         ),
       );
+      crashPoint("ticket.created");
       return get(id);
     },
 
@@ -220,6 +223,7 @@ function placeFiles(
   return uploads.flatMap((upload, index) =>
     upload.files.map(({ name, path, size, sha256 }) => {
       renameSync(path, join(folder, name));
+      crashPoint("ticket.file-placed");
       return {
         name,
         type: "SPU" as const,

@@ -15,6 +15,7 @@ import {
 } from "../../domain/error.ts";
 import { digestFile, syncPath } from "../../host/atomic-file.ts";
 import { now } from "../../host/clock.ts";
+import { crashPoint } from "../../host/crash-point.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { childPath } from "../../host/paths.ts";
 import { ensureSigningKey, readSigningKey } from "../../host/signing-key.ts";
@@ -230,6 +231,7 @@ export function aptlyKeeper(
         `the archive has no series ${series}`,
         `ubuntu-ci init --series ${series}`,
       );
+    crashPoint("publish.begun");
     onPoint("begun");
     const added = [...new Set([...sources.map(({ dsc }) => dsc), ...binaries])];
     const wanted = await digestsOf(added);
@@ -257,6 +259,7 @@ export function aptlyKeeper(
       new Set(binaries.map((path) => basename(path).split("_")[0] ?? "")),
     );
     const made = await publishWithAptly(archiveAptly, series, { kept, added });
+    crashPoint("publish.copied");
     onPoint("published");
     const all = await readPublished(made);
     const came = all.filter(({ files }) =>
@@ -280,6 +283,7 @@ export function aptlyKeeper(
       publications: { ...current.publications, [series]: all },
     };
     const prepared = await archive.prepare(revision, new Map([[series, made]]));
+    crashPoint("publish.prepared");
     onPoint("prepared");
     await checkAsClient(
       await repository("archive", prepared, series),
@@ -288,6 +292,7 @@ export function aptlyKeeper(
     );
     onPoint("checked");
     await archive.show(revision, prepared);
+    crashPoint("publish.shown");
     onPoint("shown");
     await checkAsClient(
       await repository("archive", paths.archive, series),

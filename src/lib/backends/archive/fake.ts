@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { misconfigured } from "../../domain/error.ts";
 import { copyDurably, writeFileAtomic } from "../../host/atomic-file.ts";
 import { now } from "../../host/clock.ts";
+import { crashPoint } from "../../host/crash-point.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { childPath } from "../../host/paths.ts";
 import type { AptRepository } from "../apt-repository.ts";
@@ -140,7 +141,8 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
       if (outcome !== "passed")
         return { outcome, reason: `the fake archive was told to ${knob.kind}` };
     }
-    const point = async (name: string) => {
+    const point = async (name: "begun" | "copied" | "prepared" | "shown") => {
+      crashPoint(`publish.${name}`);
       for (const knob of knobsOfTicket) await killAt(knob, name);
     };
     await point("begun");

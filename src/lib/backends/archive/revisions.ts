@@ -19,6 +19,7 @@ import {
   syncPath,
   writeFileAtomic,
 } from "../../host/atomic-file.ts";
+import { crashPoint } from "../../host/crash-point.ts";
 import type { Revision } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { indexFilesOf } from "./index-files.ts";
@@ -142,6 +143,7 @@ export function revisionTree(root: string): RevisionTree {
       // Never shown, see above; nobody else is at work here.
       await rm(folder, { recursive: true, force: true });
       await rename(prepared, folder);
+      crashPoint("publish.renamed");
       await syncPath(revisions);
       const target = `.revisions/${revision.revision}/dists`;
       await replaceSymlink(target, join(root, "dists"));

@@ -1,0 +1,116 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import type { LockHolder } from "./lock.ts";
+import { heldLocks, withLock } from "./lock.ts";
+import { thisProcess } from "./process-identity.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "locks-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const never = () => expect.unreachable("nothing was taken over");
+const holder = (change: Partial<LockHolder>): LockHolder => ({
+  ...thisProcess(),
+  name: "land",
+  since: "2026-01-01T00:00:00.000Z",
+  command: "ubuntu-ci land",
+  ...change,
+});
+const leave = (change: Partial<LockHolder>) =>
+  writeFileSync(join(folder, "land.pid"), JSON.stringify(holder(change)));
+
+test("is held while the work is done, says by whom, and leaves nothing", async () => {
+  await withLock(folder, "land", never, () => {
+    expect(heldLocks(folder)).toEqual([
+      expect.objectContaining({ name: "land", pid: process.pid, dead: false }),
+    ]);
+    return Promise.resolve();
+  });
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a second copy is refused with 75 and told who holds it", async () => {
+  await withLock(folder, "land", never, async () => {
+    await expect(
+      withLock(folder, "land", never, () => Promise.resolve()),
+    ).rejects.toMatchObject({
+      exitCode: 75,
+      message: expect.stringContaining(`process ${process.pid}`) as string,
+    });
+  });
+});
+
+test("a patient copy waits for its turn", async () => {
+  const order: string[] = [];
+  const work = (name: string) => async () => {
+    order.push(`${name} begins`);
+    await setTimeout(20);
+    order.push(`${name} ends`);
+  };
+  const patient = { patient: true };
+  await Promise.all([
+    withLock(folder, "land", never, work("one"), patient),
+    withLock(folder, "land", never, work("two"), patient),
+  ]);
+  expect(order.map((line) => line.split(" ")[1])).toEqual([
+    "begins",
+    "ends",
+    "begins",
+    "ends",
+  ]);
+});
+
+test.each([
+  ["whose process has ended", { pid: spawnSync("true").pid }],
+  ["whose pid was reused", { process_start: "1" }],
+  ["of before a reboot", { boot_id: "another" }],
+])("a lock %s is taken over at once, by one alone", async (_name, change) => {
+  leave(change);
+  const taken: LockHolder[] = [];
+  const work = () =>
+    withLock(
+      folder,
+      "land",
+      (dead) => taken.push(dead),
+      () => setTimeout(50),
+    );
+  const ended = await Promise.allSettled([work(), work(), work()]);
+  expect(
+    ended.filter(({ status }) => status === "fulfilled").length,
+  ).toBeGreaterThanOrEqual(1);
+  expect(taken).toEqual([holder(change)]);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a lock of another machine is kept while it is renewed", async () => {
+  leave({ host: "elsewhere" });
+  await expect(
+    withLock(folder, "land", never, () => Promise.resolve()),
+  ).rejects.toMatchObject({ exitCode: 75 });
+  expect(heldLocks(folder)).toEqual([
+    expect.objectContaining({ host: "elsewhere", dead: false }),
+  ]);
+});
+
+test("a file that says nothing is nobody's lock", async () => {
+  writeFileSync(join(folder, "land.pid"), "");
+  await withLock(folder, "land", never, () => Promise.resolve());
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("what a killed process left while taking the lock goes", async () => {
+  writeFileSync(
+    join(folder, ".land.pid.1"),
+    JSON.stringify(holder({ process_start: "1" })),
+  );
+  writeFileSync(join(folder, ".land.pid.2"), "");
+  await withLock(folder, "land", never, () => Promise.resolve());
+  expect(readdirSync(folder)).toEqual([]);
+});
