@@ -225,6 +225,22 @@ describe("admission", () => {
 });
 
 describe("admission refuses", () => {
+  test("names of one character, of a source and of a binary package", async () => {
+    expect(await problemsOf(upload({ source: "a" }))).toEqual([
+      expect.stringContaining(
+        'a_1.0-2_source.changes: Source: "a" is not the name of a source package',
+      ),
+      expect.stringContaining("a_1.0-2.dsc: Source"),
+      expect.stringContaining("a_1.0-2.dsc: Binary"),
+    ]);
+    const path = upload({
+      dsc: (text) => text.replace("Binary: hello,", "Binary: hello, b,"),
+    });
+    expect(await problemsOf(path)).toEqual([
+      'hello_1.0-2.dsc: Binary: "b" is not the name of a binary package',
+    ]);
+  });
+
   test("a missing signature", async () => {
     expect(await problemsOf(upload({ sign: "nobody" }))).toEqual([
       expect.stringContaining("_source.changes: signature: is missing"),

@@ -11,8 +11,11 @@ export interface ListedFile {
   readonly sha256: string;
 }
 
-/** Package names of source packages (deb-src-control(5)). */
-export const sourceName = /^[a-z0-9][a-z0-9+.-]+$/;
+/**
+ * Names of source and binary packages: at least two characters (Debian Policy 5.6.1 and 5.6.7;
+ * dpkg takes one, archives do not).
+ */
+export const packageName = /^[a-z0-9][a-z0-9+.-]+$/;
 
 /**
  * Reads one signed or unsigned control file of a single stanza. Problems go into the list, each with
@@ -69,7 +72,7 @@ export function readIdentity(
     / \(.*\)$/,
     "",
   );
-  if (source !== "" && !sourceName.test(source)) {
+  if (source !== "" && !packageName.test(source)) {
     problems.push({
       where: file,
       field: "Source",

@@ -2,6 +2,7 @@ import type { Problem } from "../error.ts";
 import { refusedWith } from "../error.ts";
 import type { ListedFile } from "./control-file.ts";
 import {
+  packageName,
   readFileList,
   readIdentity,
   readStanza,
@@ -42,7 +43,15 @@ export function readDsc(
   );
   const binaries = required(stanza, "Binary", file, problems)
     .split(/[\s,]+/)
-    .filter((name) => name !== "" && !udebs.has(name));
+    .filter((name) => name !== "");
+  for (const name of binaries) {
+    if (!packageName.test(name))
+      problems.push({
+        where: file,
+        field: "Binary",
+        message: `${JSON.stringify(name)} is not the name of a binary package`,
+      });
+  }
   const buildDepends = [
     "Build-Depends",
     "Build-Depends-Arch",
@@ -54,7 +63,7 @@ export function readDsc(
   return {
     source,
     version,
-    binaries,
+    binaries: binaries.filter((name) => !udebs.has(name)),
     buildDepends,
     testsuite: (stanza.get("Testsuite") ?? "")
       .split(/[\s,]+/)
