@@ -2,12 +2,14 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { withoutEpoch } from "../../domain/debian/version.ts";
-import { describeEnd, exec } from "../../host/exec.ts";
+import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
+import type { ServedFolders } from "../../host/serve-folders.ts";
+import { serveFolders } from "../../host/serve-folders.ts";
 import { requireBase } from "../../host/session/layers.ts";
-import type { AptRepository } from "../apt-repository.ts";
+import type { RepositoryFiles } from "../../host/session/session-apt.ts";
+import { repositoryFiles } from "../../host/session/session-apt.ts";
 import { aptVerdict } from "../apt-verdict.ts";
-import { publishedIn } from "../published.ts";
 import {
   limitsOf,
   ourFault,
@@ -49,15 +51,17 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
       let base: string | null = null;
       let verdict: Verdict | undefined;
       let files: readonly ProducedFile[] = [];
+      let served: ServedFolders | undefined;
       try {
+        requireTools(["sbuild"]);
         const found = await requireBase(options.paths.layers, series, null);
         base = found.digest;
-        // sbuild's default configuration would mail, and keep logs elsewhere.
-        const config = join(work.scratch, "sbuild.conf");
-        await writeFile(config, sbuildConf);
-        const extra = await clock.time("build-deps", () =>
-          ownPackages(request.repositories),
+        served = await serveFolders(
+          new Map(request.repositories.map(({ name, root }) => [name, root])),
         );
+        const apt = await repositoryFiles(request.repositories, served.urlOf);
+        const config = join(work.scratch, "sbuild.conf");
+        await writeFile(config, sbuildConf(apt, found.acquire));
         alive.say({ message: `sbuild of ${source} ${version}` });
         const ended = await clock.time("compile", () =>
           exec(
@@ -78,7 +82,6 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
               "--verbose",
               `--jobs=${options.parallel}`,
               `--build-path=${buildPath}`,
-              ...extra.map((deb) => `--extra-package=${deb}`),
               request.dsc,
             ],
             {
@@ -110,6 +113,7 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
         verdict = verdictOf(thrown, limits);
       } finally {
         alive.stop();
+        await served?.close();
       }
       const outcome = verdict?.outcome ?? "passed";
       const reason = verdict?.message ?? null;
@@ -131,21 +135,33 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
   };
 }
 
-/** The .debs that our repositories hold at present; sbuild makes an archive of them inside. */
-async function ownPackages(
-  repositories: readonly AptRepository[],
-): Promise<readonly string[]> {
-  const paths: string[] = [];
-  for (const repository of repositories)
-    for (const { filename } of await publishedIn(repository))
-      paths.push(join(repository.root, filename));
-  return paths;
-}
-
-const sbuildConf = `$build_environment = {};
+/**
+ * sbuild's configuration: its default one would mail, and keep logs elsewhere. The base stays as it
+ * is, so that both builders start from the same. apt inside is told of our repositories, whose
+ * folders the users of sbuild's namespace may not enter, by address.
+ */
+function sbuildConf(
+  { sources, preferences }: RepositoryFiles,
+  acquire: string,
+): string {
+  const files = {
+    "sources.list.d/ubuntu-ci.sources": sources,
+    "preferences.d/ubuntu-ci": preferences,
+    "apt.conf.d/ubuntu-ci": `${acquire}Acquire::http::Proxy::127.0.0.1 "DIRECT";\n`,
+  };
+  // sbuild gives them to a shell, after it has replaced what follows a percent sign.
+  const commands = Object.entries(files).map(([file, text]) => {
+    const encoded = Buffer.from(text).toString("base64");
+    return `  ['echo ${encoded} | base64 --decode >/etc/apt/${file}'],\n`;
+  });
+  return `$build_environment = {};
 $log_colour = 0;
 $purge_build_directory = 'always';
 $purge_build_deps = 'never';
 $stats_dir = undef;
+$apt_distupgrade = 0;
+$external_commands = { 'chroot-setup-commands' => [
+${commands.join("")}] };
 1;
 `;
+}

@@ -30,6 +30,31 @@ export interface SessionApt {
 
 const home = "/run/ubuntu-ci";
 
+/** What of apt's configuration makes repositories known, the first of them winning over all else. */
+export interface RepositoryFiles {
+  /** deb822 sources, each with its key in it. */
+  readonly sources: string;
+  /** apt_preferences(5). */
+  readonly preferences: string;
+}
+
+/** Writes apt's files for repositories; `uriOf` is where apt finds one. */
+export async function repositoryFiles(
+  repositories: readonly SessionRepository[],
+  uriOf: (name: string) => string,
+): Promise<RepositoryFiles> {
+  const [first] = repositories;
+  return {
+    sources: repositories
+      .map((repository) => repositorySource(repository, uriOf(repository.name)))
+      .join("\n"),
+    preferences:
+      first === undefined
+        ? ""
+        : `Package: *\nPin: release l=${await labelOf(first)}\nPin-Priority: 1001\n`,
+  };
+}
+
 /**
  * Sets apt up so that nothing of it lands in what the session writes: configuration, sources and
  * lists are in /run, which is a tmpfs. The first repository wins over all others.
@@ -48,16 +73,13 @@ export async function setUpApt(
     join(folder, "sources.list.d/distribution.sources"),
     base.sources,
   );
-  const extra = repositories.map(repositorySource).join("\n");
-  await writeFile(join(folder, "sources.list.d/ubuntu-ci.sources"), extra);
-  await writeFile(join(folder, "ubuntu-ci.sources"), extra);
-  const [first] = repositories;
-  await writeFile(
-    join(folder, "preferences"),
-    first === undefined
-      ? ""
-      : `Package: *\nPin: release l=${await labelOf(first)}\nPin-Priority: 1001\n`,
+  const { sources, preferences } = await repositoryFiles(
+    repositories,
+    (name) => `file:${home}/repo/${name}`,
   );
+  await writeFile(join(folder, "sources.list.d/ubuntu-ci.sources"), sources);
+  await writeFile(join(folder, "ubuntu-ci.sources"), sources);
+  await writeFile(join(folder, "preferences"), preferences);
   await writeFile(
     join(folder, "apt.conf"),
     `Dir::Etc::sourcelist "/dev/null";
@@ -152,19 +174,17 @@ async function labelOf({ root, suite }: SessionRepository): Promise<string> {
   return label;
 }
 
-function repositorySource({
-  name,
-  suite,
-  component,
-  signingKey,
-}: SessionRepository): string {
+function repositorySource(
+  { suite, component, signingKey }: SessionRepository,
+  uri: string,
+): string {
   const key = signingKey
     .trimEnd()
     .split("\n")
     .map((line) => (line.trim() === "" ? " ." : ` ${line.trimEnd()}`));
   return [
     "Types: deb",
-    `URIs: file:${home}/repo/${name}`,
+    `URIs: ${uri}`,
     `Suites: ${suite}`,
     `Components: ${component}`,
     "Signed-By:",
