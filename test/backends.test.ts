@@ -296,6 +296,32 @@ describe("building", () => {
     expect(result.reason).toContain("noble");
   });
 
+  test("the PPA wins over the distribution, also with the same version", async () => {
+    const { stdout } = await promisify(execFile)("apt-cache", [
+      "madison",
+      "hello",
+    ]);
+    const version = /\|\s*(\S+)\s*\|/.exec(stdout)?.[1] ?? "";
+    expect(version).not.toBe("");
+    await intoPpa(greeter("hello", version));
+    const asking = {
+      ...greeter("asking", "1"),
+      buildDepends: "hello",
+      build: [
+        "hello | grep 'greetings from hello' >said.h",
+        "gcc -o greet greet.c",
+      ],
+      install: ["install -D said.h debian/asking/usr/share/asking/said"],
+    };
+    const results = [];
+    for (const builder of [sessionBuilder(), sbuildBuilder()]) {
+      const result = await build(asking, { builder, repositories: [ppa] });
+      await expectPassed(result);
+      results.push(await sums(result));
+    }
+    expect(results[1]).toEqual(results[0]);
+  });
+
   test("a build that never ends is ended: by its time limit, or by us", async () => {
     const endless = { ...greeter("endless", "1"), build: ["sleep 86400"] };
     const late = await build(endless, {
@@ -333,6 +359,65 @@ describe("building", () => {
     await expectPassed(again);
     expect(await kept("build-deps-")).toEqual(after);
   });
+});
+
+describe("a tool that is not installed", () => {
+  /** A PATH with everything but those tools. */
+  async function pathWithout(...tools: readonly string[]): Promise<string> {
+    const folder = join(root, `path-${(count += 1)}`);
+    await mkdir(folder);
+    for (const from of ["/usr/sbin", "/usr/bin"])
+      for (const name of await readdir(from))
+        if (!tools.includes(name))
+          await symlink(join(from, name), join(folder, name)).catch(
+            () => undefined,
+          );
+    return folder;
+  }
+
+  test.each([
+    [
+      "sbuild",
+      "sbuild",
+      () => build(greeter("tiny", "1"), { builder: sbuildBuilder() }),
+    ],
+    ["nsenter", "util-linux", () => build(greeter("tiny", "1"))],
+    ["zstd", "zstd", () => image([])],
+    [
+      "autopkgtest",
+      "autopkgtest",
+      async () => {
+        const dsc = await sourceOf(greeter("tiny", "1"));
+        return createAutopkgtestTester({ paths, ...limits }).test(
+          {
+            source: "tiny",
+            version: "1",
+            series,
+            dsc,
+            image: { layers: [], digest: "", manifest: [] },
+            repositories: [],
+          },
+          await workFor(),
+        );
+      },
+    ],
+    ["aptly", "aptly", () => archive.resetPpa("ci_pool-002", series)],
+  ] as const)(
+    "%s: the package to install is named at once",
+    async (tool, name, work) => {
+      const before = process.env["PATH"];
+      process.env["PATH"] = await pathWithout(tool);
+      try {
+        await expect(work()).rejects.toMatchObject({
+          exitCode: 78,
+          message: `${tool} is not installed`,
+          hint: `apt-get install ${name}`,
+        });
+      } finally {
+        process.env["PATH"] = before;
+      }
+    },
+  );
 });
 
 async function kept(prefix: string): Promise<readonly string[]> {
@@ -407,7 +492,7 @@ describe("imaging", () => {
     expect(entry("./etc/shadow")?.owner).toBe("0/42");
     expect(entry("./etc/machine-id")?.size ?? "0").toBe("0");
     const strange = entries.filter(({ name }) =>
-      /^\.\/(?:run\/ubuntu-ci|run\/host|var\/lib\/apt\/lists\/.+_|var\/cache\/apt\/.+\.bin|var\/log\/apt\/.|dev\/.|proc\/.|sys\/.|tmp\/.|usr\/sbin\/policy-rc\.d$)/.test(
+      /^\.\/(?:etc\/(?:hosts|hostname|resolv\.conf)$|run\/ubuntu-ci|run\/host|var\/lib\/apt\/lists\/.+_|var\/cache\/apt\/.+\.bin|var\/log\/apt\/.|dev\/.|proc\/.|sys\/.|tmp\/.|usr\/sbin\/policy-rc\.d$)/.test(
         name,
       ),
     );

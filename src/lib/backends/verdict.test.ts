@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { notNow } from "../domain/error.ts";
+import { misconfigured, notNow } from "../domain/error.ts";
 import { limitsOf, packageFault, verdictOf } from "./verdict.ts";
 
 const open = limitsOf(new AbortController().signal, 60_000);
@@ -26,4 +26,12 @@ test("cancelling is nobody's fault, whatever broke because of it", () => {
 
 test("a bug is not hidden behind a verdict", () => {
   expect(() => verdictOf(new TypeError("x"), open)).toThrow(TypeError);
+});
+
+test("what a person has to mend first is not retried", () => {
+  const missing = misconfigured(
+    "sbuild is not installed",
+    "apt-get install sbuild",
+  );
+  expect(() => verdictOf(missing, open)).toThrow(missing);
 });

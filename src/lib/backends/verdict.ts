@@ -1,4 +1,4 @@
-import { messageOf, UbuntuCiError } from "../domain/error.ts";
+import { ExitCode, messageOf, UbuntuCiError } from "../domain/error.ts";
 import type { Outcome } from "../domain/ticket.ts";
 
 /** Thrown inside a backend to end its work with a verdict; never leaves it. */
@@ -39,7 +39,8 @@ export function limitsOf(cancel: AbortSignal, limitMs: number): Limits {
 /**
  * The verdict that a thrown value means. What the machine refused (no space, no session) is ours.
  *
- * @throws the value itself, when it is a bug
+ * @throws the value itself, when it is a bug, or when another attempt cannot pass before a person
+ * has installed or configured something (78)
  */
 export function verdictOf(thrown: unknown, limits: Limits): Verdict {
   if (limits.cancel.aborted) return ourFault("was cancelled");
@@ -48,9 +49,13 @@ export function verdictOf(thrown: unknown, limits: Limits): Verdict {
     return packageFault(`ran past its time limit of ${minutes} minutes`);
   }
   if (thrown instanceof Verdict) return thrown;
+  if (
+    thrown instanceof UbuntuCiError &&
+    thrown.exitCode !== ExitCode.misconfigured
+  )
+    return ourFault(messageOf(thrown));
   const fromSystem =
     thrown instanceof Error && "syscall" in thrown && "code" in thrown;
-  if (thrown instanceof UbuntuCiError || fromSystem)
-    return ourFault(messageOf(thrown));
+  if (fromSystem) return ourFault(messageOf(thrown));
   throw thrown;
 }

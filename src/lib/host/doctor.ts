@@ -1,11 +1,10 @@
-import { constants } from "node:fs";
-import { access, mkdir, mkdtemp, readFile, statfs } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, statfs } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 
 import { messageOf, UbuntuCiError } from "../domain/error.ts";
 import type { Config } from "./config.ts";
-import { exec, lastLines, missingTool } from "./exec.ts";
+import { exec, findTool, lastLines, missingTool } from "./exec.ts";
 import { mirrorOf } from "./mirror.ts";
 import type { StatePaths } from "./paths.ts";
 import { listLayers } from "./session/layers.ts";
@@ -32,7 +31,7 @@ export async function diagnose(
     notRoot(),
     await subids("/etc/subuid"),
     await subids("/etc/subgid"),
-    ...(await Promise.all(toolsFor(config).map(tool))),
+    ...toolsFor(config).map(tool),
     await namespaces(),
     await overlay(paths.scratch),
     await space(paths.root),
@@ -106,17 +105,11 @@ function toolsFor(config: Config): string[] {
   return tools;
 }
 
-async function tool(name: string): Promise<Finding> {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
-    try {
-      const path = join(folder, name);
-      await access(path, constants.X_OK);
-      return ok(name, path);
-    } catch {
-      // not in this folder
-    }
-  }
-  return bad(name, "is not installed", missingTool(name).hint ?? "");
+function tool(name: string): Finding {
+  const path = findTool(name);
+  return path === undefined
+    ? bad(name, "is not installed", missingTool(name).hint ?? "")
+    : ok(name, path);
 }
 
 async function namespaces(): Promise<Finding> {

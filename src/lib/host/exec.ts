@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 
 import { ExitCode, UbuntuCiError } from "../domain/error.ts";
 
@@ -45,6 +47,7 @@ const packageOf: Readonly<Record<string, string>> = {
   newuidmap: "uidmap",
   newgidmap: "uidmap",
   nsenter: "util-linux",
+  perl: "perl-base",
   setpriv: "util-linux",
   unshare: "util-linux",
 };
@@ -157,6 +160,33 @@ export function missingTool(tool: string): UbuntuCiError {
     exitCode: ExitCode.misconfigured,
     hint: `apt-get install ${packageOf[name] ?? name}`,
   });
+}
+
+/** Where a program is, by the folders of PATH; undefined when it is not installed. */
+export function findTool(
+  tool: string,
+  path = process.env["PATH"] ?? "",
+): string | undefined {
+  for (const folder of path.split(delimiter)) {
+    try {
+      const file = join(folder, tool);
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // not in this folder
+    }
+  }
+  return undefined;
+}
+
+/**
+ * For tools that another program starts for us: their absence would look like that program's failure.
+ *
+ * @throws UbuntuCiError (78) naming the Debian package of the first one that is not installed
+ */
+export function requireTools(tools: readonly string[], path?: string): void {
+  for (const tool of tools)
+    if (findTool(tool, path) === undefined) throw missingTool(tool);
 }
 
 /** A process that lives as long as we need it, spoken to over its standard input. */

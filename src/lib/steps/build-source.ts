@@ -108,10 +108,13 @@ async function buildWave(
     (name) => sources.find(({ source }) => source === name) ?? [],
   );
   const results: { source: TicketSource; result: BuildResult }[] = [];
+  // When one throws, the others' scratch folders are about to go: they are ended first.
+  const thrown = new AbortController();
+  const signal = AbortSignal.any([work.signal, thrown.signal]);
   const worker = async () => {
     for (
       let source = queue.shift();
-      source !== undefined;
+      source !== undefined && !thrown.signal.aborted;
       source = queue.shift()
     ) {
       const scratch = join(work.scratch, `build-${source.subticket}`);
@@ -119,17 +122,19 @@ async function buildWave(
       work.note(`building ${source.source} ${source.version}`);
       const result = await builder.build(
         { ...source, series: ticket.series, repositories },
-        partOf(work, scratch),
+        partOf({ ...work, signal }, scratch),
       );
       results.push({ source, result });
     }
   };
-  await Promise.all(
-    Array.from(
-      { length: Math.min(config.get("build.parallel"), queue.length) },
-      worker,
-    ),
+  const side = Math.min(config.get("build.parallel"), queue.length);
+  const workers = Array.from({ length: side }, () =>
+    worker().catch((error: unknown) => {
+      thrown.abort(error);
+    }),
   );
+  await Promise.all(workers);
+  if (thrown.signal.aborted) throw thrown.signal.reason;
   return results;
 }
 

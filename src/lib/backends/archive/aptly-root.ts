@@ -3,7 +3,13 @@ import { join, relative } from "node:path";
 
 import { messageOf, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../host/atomic-file.ts";
-import { describeEnd, exec, execOk, lastLines } from "../../host/exec.ts";
+import {
+  describeEnd,
+  exec,
+  execOk,
+  lastLines,
+  requireTools,
+} from "../../host/exec.ts";
 import { execSigning, readSigningKey } from "../../host/signing-key.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
@@ -130,6 +136,7 @@ async function publish(
 
 /** Makes aptly's folder and its configuration, and returns the configuration's path. */
 async function setUp(options: AptlyRootOptions): Promise<string> {
+  requireTools(["aptly", "gpg"]);
   const { root, pool } = options;
   const tree = join(root, "public");
   await mkdir(tree, { recursive: true });

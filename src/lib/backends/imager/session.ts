@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { digestFile } from "../../host/atomic-file.ts";
 import { now } from "../../host/clock.ts";
-import { describeEnd, exec } from "../../host/exec.ts";
+import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Base } from "../../host/session/layer.ts";
 import { keepUpper, requireBase } from "../../host/session/layers.ts";
@@ -79,6 +79,7 @@ export function createSessionImager(options: SessionImagerOptions): Imager {
           throw packageFault(
             `images of type ${unsupported.join(", ")} cannot be made yet`,
           );
+        requireTools(["zstd"]);
         const found = await requireBase(
           options.paths.layers,
           request.series,
@@ -258,7 +259,7 @@ async function clean(run: Run, session: Session): Promise<void> {
       "-ec",
       `find /var/lib/apt/lists /var/cache/apt -mindepth 1 -not -type d -delete
 find /var/log -type f -delete
-rm -f /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old /var/cache/debconf/*-old /var/lib/apt/extended_states.* /root/.bash_history
+rm -f /etc/hostname /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old /var/cache/debconf/*-old /var/lib/apt/extended_states.* /root/.bash_history
 if [ -e /etc/machine-id ]; then : >/etc/machine-id; fi
 rm -f /var/lib/dbus/machine-id`,
     ],
@@ -270,6 +271,9 @@ rm -f /var/lib/dbus/machine-id`,
     );
 }
 
+/** What a session shows of its own over files that a system need not have. */
+const shownFiles = ["/usr/sbin/policy-rc.d", "/etc/hosts", "/etc/resolv.conf"];
+
 /**
  * Writes the merged view as a zstd tarball and returns its sha256 in hex. Names are in order and no
  * time is later than the base's, so that the same contents give the same bytes.
@@ -280,12 +284,15 @@ async function exportImage(
   baseTime: string,
   tarball: string,
 ): Promise<string> {
-  // A bind that does not recurse shows the file system without what a session mounts over it. Of
-  // the file that keeps services from starting it would show the empty mountpoint.
+  // A bind that does not recurse shows the file system without what a session mounts over it, but
+  // with the empty places it had to make for that.
   const view = "/run/ubuntu-ci-image";
   const pack = `mkdir ${view}
 mount --bind / ${view}
-if umount /usr/sbin/policy-rc.d && [ ! -s /usr/sbin/policy-rc.d ]; then rm /usr/sbin/policy-rc.d; fi
+while [ $# -gt 1 ]; do
+  if umount "$1" && [ -f "$1" ] && [ ! -s "$1" ]; then rm "$1"; fi
+  shift
+done
 exec tar --create --file=- --directory=${view} --sort=name --numeric-owner --mtime="$1" --clamp-mtime --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --xattrs --xattrs-include=security.capability .`;
   const packed = await exec(
     [
@@ -293,7 +300,7 @@ exec tar --create --file=- --directory=${view} --sort=name --numeric-owner --mti
       'tarball=$1; shift; "$@" | zstd --quiet --force -T0 -3 -o "$tarball"',
       ...["export", tarball],
       ...session.enter(),
-      ...["sh", "-ec", pack, "export", baseTime],
+      ...["sh", "-ec", pack, "export", ...shownFiles, baseTime],
     ],
     { cwd: "/", signal: run.limits.any },
   );

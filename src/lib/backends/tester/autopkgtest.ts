@@ -15,7 +15,7 @@ import {
 import { parseDsc, type Dsc } from "../../domain/debian/dsc.ts";
 import { messageOf } from "../../domain/error.ts";
 import type { Outcome, TestResult } from "../../domain/ticket.ts";
-import { describeEnd, exec } from "../../host/exec.ts";
+import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import { programRoot, type StatePaths } from "../../host/paths.ts";
 import { findLayer, requireBase } from "../../host/session/layers.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
@@ -98,6 +98,7 @@ async function run(
   Pick<TestRunResult, "outcome" | "reason" | "tests" | "exitCode" | "output">
 > {
   const { source, image, series } = request;
+  requireTools(["autopkgtest", "zstd"]);
   const dsc = parseDsc(await readFile(request.dsc, "utf8"), request.dsc);
   const declared = await clock.time("plan", () =>
     sourceTests(dsc, request.dsc, signal),

@@ -14,7 +14,7 @@ import { misconfigured, notNow } from "../../domain/error.ts";
 import { digestFile } from "../atomic-file.ts";
 import { now } from "../clock.ts";
 import type { Config } from "../config.ts";
-import { describeEnd, exec, execOk, lastLines } from "../exec.ts";
+import { describeEnd, exec, execOk, lastLines, requireTools } from "../exec.ts";
 import { mirrorOf } from "../mirror.ts";
 import type { StatePaths } from "../paths.ts";
 import type { Base } from "./layer.ts";
@@ -47,6 +47,7 @@ export async function makeBase(
       "run the command as the user who owns the state folder",
     );
   }
+  requireTools(["mmdebstrap", "newuidmap", "newgidmap", "zstd"]);
   const mirror = await mirrorOf(series, config);
   await mkdir(paths.scratch, { recursive: true });
   const scratch = await mkdtemp(
@@ -73,6 +74,8 @@ export async function makeBase(
           '--customize-hook=chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash builder',
         ],
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+        // mmdebstrap copies them from this machine; sessions and sbuild show their own.
+        '--customize-hook=rm -f "$1"/etc/hostname "$1"/etc/resolv.conf',
         ...[series, tarball, sources],
       ],
       {

@@ -2,7 +2,7 @@ import { copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { messageOf, misconfigured, notNow } from "../../domain/error.ts";
-import { exec, start } from "../exec.ts";
+import { exec, requireTools, start } from "../exec.ts";
 import { programRoot } from "../paths.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { RunOptions, Session, SessionOptions } from "./session.ts";
@@ -91,6 +91,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   ]);
   if (failure !== undefined) {
     await removeTree(scratch);
+    // unshare starts newuidmap, so that a missing one looks like a failure of unshare.
+    requireTools(["unshare", "newuidmap", "newgidmap", "perl"], path);
     throw notNow(
       `a session could not be opened: ${failure}`,
       "`ubuntu-ci doctor` says what this machine lacks",
