@@ -9,6 +9,7 @@ import {
 
 import { commandName, commands } from "./commands/index.ts";
 import type { CommandContext, GlobalOptions } from "./commands/context.ts";
+import type { HandedOver } from "./lib/host/hand-over.ts";
 import {
   ExitCode,
   messageOf,
@@ -97,22 +98,34 @@ function givenOptions(action: Command): GlobalOptions {
   };
 }
 
+/** What root handed over to the state folder's owner, whom it became. */
+let handed: HandedOver | undefined;
+
 async function makeContext(
   action: Command,
   signal: AbortSignal,
+  reads: readonly string[],
 ): Promise<CommandContext> {
   const options = givenOptions(action);
   const { stateDir, statePaths } = await import("./lib/host/paths.ts");
   const { loadConfig } = await import("./lib/host/config.ts");
   const { createContext } = await import("./commands/context.ts");
-  const { becomeStateOwner } = await import("./lib/host/account.ts");
+  const { become, stateOwner } = await import("./lib/host/account.ts");
   const paths = statePaths(stateDir(options.stateDir));
-  becomeStateOwner(paths.root);
+  const owner = stateOwner(paths.root);
+  if (owner !== undefined) {
+    if (reads.length > 0) {
+      const { handOver } = await import("./lib/host/hand-over.ts");
+      handed = await handOver(reads, owner);
+    }
+    become(owner, paths.root);
+  }
   return createContext(
     options,
     paths,
     await loadConfig(options.config),
     signal,
+    handed?.copyOf,
   );
 }
 
@@ -162,7 +175,9 @@ async function run(argv: readonly string[]): Promise<void> {
     if (name === undefined) continue;
     addGlobalOptions(command);
     const loaded = await entry.load();
-    loaded.command.define(command, () => makeContext(action, stop.signal));
+    loaded.command.define(command, (reads = []) =>
+      makeContext(action, stop.signal, reads),
+    );
     for (const verb of command.commands) {
       addGlobalOptions(verb)
         .helpOption("-h, --help", "show this help")
@@ -209,11 +224,12 @@ async function report(caught: unknown): Promise<void> {
   const verbose = /(?:^|\s)(?:-v\s*3|--verbosity[= ]3)(?:\s|$)/.test(
     process.argv.slice(2).join(" "),
   );
+  const named = handed?.named ?? ((text: string) => text);
   if (thrown instanceof UbuntuCiError) {
-    process.stderr.write(`${await nameInRed()}: ${thrown.message}\n`);
+    process.stderr.write(`${await nameInRed()}: ${named(thrown.message)}\n`);
     for (const { where, field, message } of thrown.problems) {
       process.stderr.write(
-        `  ${where}${field === undefined ? "" : `: ${field}`}: ${message}\n`,
+        `  ${named(where)}${field === undefined ? "" : `: ${field}`}: ${message}\n`,
       );
     }
     if (thrown.hint !== undefined) process.stderr.write(`  ${thrown.hint}\n`);
@@ -240,4 +256,6 @@ try {
   await run(process.argv);
 } catch (thrown) {
   await report(thrown);
+} finally {
+  await handed?.remove();
 }

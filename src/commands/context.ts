@@ -27,6 +27,8 @@ export interface CommandContext {
   readonly actor: string;
   /** Fires on SIGINT and SIGTERM; running work ends and is recorded as interrupted. */
   readonly signal: AbortSignal;
+  /** Where a file that the command was given can be read: itself, or the copy that root handed over. */
+  readonly readable: (path: string) => string;
   readonly tickets: () => Promise<TicketSystem>;
   readonly engine: () => Promise<Engine>;
   readonly backends: () => StepBackends;
@@ -46,6 +48,7 @@ export function createContext(
   paths: StatePaths,
   config: Config,
   signal: AbortSignal,
+  readable: (path: string) => string = (path) => path,
 ): CommandContext {
   const actor = `${userInfo().username}@${hostname()}`;
   const say = (line: string) => {
@@ -60,6 +63,7 @@ export function createContext(
     config,
     actor,
     signal,
+    readable,
     say,
     warn: (line) => process.stderr.write(`warning: ${line}\n`),
     result(text, value) {

@@ -63,13 +63,13 @@ Examples:
       -s libfoo_2.0-1_source.changes -s foo-tools_1.1-1_source.changes --priority 5`,
       )
       .action(async (options: Options) => {
-        const context = await makeContext();
+        const context = await makeContext(options.sources);
         const request = {
           title: options.title,
           description: options.description,
           bug: options.bug ?? null,
           owner: options.owner ?? null,
-          sources: options.sources,
+          sources: options.sources.map(context.readable),
           wait: options.wait === true,
           add: options.add,
           remove: options.remove,

@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
@@ -29,25 +29,20 @@ export async function fetchTo(
     }
     return;
   }
-  const target =
-    statSync(output, { throwIfNoEntry: false })?.isDirectory() === true
-      ? join(output, artifact.name)
-      : output;
   if (artifact.size > 20_000_000)
     context.say(`fetching ${artifact.name}, ${bytes(artifact.size)} …`);
+  let target = output;
   try {
+    if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true)
+      target = join(output, artifact.name);
     await tickets.fetchArtifact(artifact, target);
   } catch (thrown) {
-    if (
-      ["EACCES", "ENOENT", "ENOTDIR", "EROFS"].includes(
-        (thrown as NodeJS.ErrnoException).code ?? "",
-      )
-    ) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EROFS"].includes(code ?? ""))
       throw refused(
-        `${target} cannot be written: ${messageOf(thrown)}`,
-        "name another place with --output",
+        `${target} cannot be written by ${userInfo().username}: ${messageOf(thrown)}`,
+        "name another place with --output, or have your shell write it: --output - >FILE",
       );
-    }
     throw thrown;
   }
   context.say(

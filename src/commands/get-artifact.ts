@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
+
 import { refused } from "../lib/domain/error.ts";
-import { pathArgument, ticketNumber } from "./arguments.ts";
+import { ticketNumber } from "./arguments.ts";
 import { fetchTo } from "./fetch-artifact.ts";
 import type { CommandModule } from "./index.ts";
 
@@ -21,6 +23,8 @@ Examples:
       )
       .action(
         async (id: number, name: string, options: { output?: string }) => {
+          // Root leaves a folder that the state's owner may not enter.
+          const here = process.cwd();
           const context = await makeContext();
           const tickets = await context.tickets();
           const ticket = await tickets.get(id);
@@ -37,7 +41,9 @@ Examples:
             );
           }
           const output =
-            options.output === "-" ? "-" : pathArgument(options.output ?? name);
+            options.output === "-"
+              ? "-"
+              : resolve(here, options.output ?? name);
           await fetchTo(context, tickets, artifact, output);
         },
       );

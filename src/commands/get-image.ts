@@ -1,7 +1,9 @@
+import { resolve } from "node:path";
+
 import { Option } from "commander";
 
 import { refused } from "../lib/domain/error.ts";
-import { pathArgument, ticketNumber } from "./arguments.ts";
+import { ticketNumber } from "./arguments.ts";
 import { fetchTo } from "./fetch-artifact.ts";
 import type { CommandModule } from "./index.ts";
 
@@ -11,7 +13,7 @@ export const command: CommandModule = {
       .argument("<ticket>", "number of the ticket", ticketNumber)
       .option(
         "-o, --output <file>",
-        "file or folder to write (default: its name, here)",
+        "file or folder to write, - for standard output (default: its name, here)",
       )
       .addOption(
         new Option("--type <type>", "kind of image")
@@ -30,6 +32,8 @@ Examples:
           id: number,
           options: { output?: string; type: "rootfs" | "qcow2" },
         ) => {
+          // Root leaves a folder that the state's owner may not enter.
+          const here = process.cwd();
           const context = await makeContext();
           const tickets = await context.tickets();
           const ticket = await tickets.get(id);
@@ -46,7 +50,9 @@ Examples:
             context,
             tickets,
             image,
-            pathArgument(options.output ?? image.name),
+            options.output === "-"
+              ? "-"
+              : resolve(here, options.output ?? image.name),
           );
         },
       );

@@ -4,8 +4,14 @@ import type { CommandContext } from "./context.ts";
 
 /** A command: how its options look, and what it does. */
 export interface CommandModule {
-  /** Adds arguments, options and examples to the commander command, and the action at its end. */
-  define(command: Commander, context: () => Promise<CommandContext>): void;
+  /**
+   * Adds arguments, options and examples to the commander command, and the action at its end. The
+   * context is made with the files that the command is going to read: root hands them over.
+   */
+  define(
+    command: Commander,
+    context: (reads?: readonly string[]) => Promise<CommandContext>,
+  ): void;
 }
 
 interface CommandEntry {

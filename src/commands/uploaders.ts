@@ -27,14 +27,14 @@ export const command: CommandModule = {
       .description("accept the signatures of the keys in a file")
       .argument("<keyfile>", "public key, armoured or not", pathArgument)
       .action(async (file: string) => {
-        const context = await makeContext();
+        const context = await makeContext([file]);
         if (context.options.dryRun === true) {
           context.result(`accept the keys in ${file}`, { add: file });
           return;
         }
         const added = await changing(context, "uploaders", async () => {
           const { addUploader } = await import("../lib/tickets/uploaders.ts");
-          const keys = await addUploader(context.paths, file);
+          const keys = await addUploader(context.paths, context.readable(file));
           await record(
             context,
             "added",

@@ -12,7 +12,7 @@ import { misconfigured } from "../domain/error.ts";
 /** The system user that `maintenance/quickstart` makes when root runs it. */
 const systemUser = "ubuntu-ci";
 
-interface Account {
+export interface Account {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
@@ -20,15 +20,16 @@ interface Account {
 }
 
 /**
- * Builds never run as root. When root runs a command on a state folder of another user, the process
- * becomes that user for good before it touches anything. A state folder that is missing or empty is
- * handed to the system user, when there is one; without one root keeps it, and whatever needs a
- * session says what to do.
+ * Whom root becomes before it works on a state folder, or undefined when this is not root. Builds
+ * never run as root. A state folder that is missing or empty is handed to the system user, when
+ * there is one; without one root keeps it, and whatever needs a session says what to do.
  */
-export function becomeStateOwner(root: string): void {
-  if (process.geteuid?.() !== 0) return;
-  const owner = ownerOf(root);
-  if (owner === undefined) return;
+export function stateOwner(root: string): Account | undefined {
+  return process.geteuid?.() === 0 ? ownerOf(root) : undefined;
+}
+
+/** Becomes the owner of a state folder, for good. */
+export function become(owner: Account, root: string): void {
   try {
     process.setgroups?.([owner.gid]);
     process.setgid?.(owner.gid);
