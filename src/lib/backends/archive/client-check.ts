@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { notNow } from "../../domain/error.ts";
@@ -14,15 +14,18 @@ import type { PublishedPackage } from "./index-files.ts";
  * and names a file that is there with the right size and digest.
  *
  * @param expected the packages that it has to offer; its others are not looked at
- * @param folder scratch folder, made and removed; whatever is in it is gone
+ * @param scratch folder for a client of its own, made and removed; whatever is in it is gone
  * @throws UbuntuCiError (75) saying what a client would not get
  */
 export async function checkAsClient(
   repository: AptRepository,
   expected: readonly PublishedPackage[],
-  folder: string,
+  scratch: string,
 ): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+  await removed(scratch);
+  await mkdir(scratch, { recursive: true });
+  // Never the same path twice: apt's methods may outlive a killed check by a moment, and write.
+  const folder = await mkdtemp(join(scratch, "apt-"));
   try {
     const apt = await client(repository, folder);
     await apt(["update"]);
@@ -44,8 +47,14 @@ export async function checkAsClient(
       ),
     ]);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removed(scratch);
   }
+}
+
+/** Removes a folder that a process which is about to end may still put files into. */
+async function removed(folder: string): Promise<void> {
+  const patient = { maxRetries: 10, retryDelay: 20 };
+  await rm(folder, { recursive: true, force: true, ...patient });
 }
 
 type Apt = (args: readonly string[]) => Promise<string>;
@@ -85,7 +94,12 @@ async function client(repository: AptRepository, folder: string): Promise<Apt> {
   );
   await writeFile(config, lines.join(""));
   return async (args) => {
-    const result = await exec(["apt-get", "-q", ...args], {
+    const argv = [
+      // A client must not go on when whoever asks it is killed.
+      ...["setpriv", "--pdeathsig", "KILL", "--"],
+      ...["apt-get", "-q", ...args],
+    ];
+    const result = await exec(argv, {
       cleanEnv: true,
       env: {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
