@@ -1,0 +1,36 @@
+import { ExitCode, UbuntuCiError } from "../domain/error.ts";
+import type { LockHolder } from "./lock.ts";
+import { withLock } from "./lock.ts";
+
+/**
+ * Runs `work` while holding one of the locks NAME, NAME.2 … NAME.slots: the first that is free.
+ *
+ * @throws UbuntuCiError (75) saying who holds the first, when all are held
+ */
+export async function withOneOfLocks<T>(
+  runFolder: string,
+  name: string,
+  slots: number,
+  tookOver: (dead: LockHolder) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  let refusal: unknown;
+  for (let slot = 1; slot <= slots; slot += 1) {
+    let entered = false as boolean;
+    const lock = slot === 1 ? name : `${name}.${slot}`;
+    try {
+      return await withLock(runFolder, lock, tookOver, () => {
+        entered = true;
+        return work();
+      });
+    } catch (thrown) {
+      if (entered || !isHeld(thrown)) throw thrown;
+      refusal ??= thrown;
+    }
+  }
+  throw refusal;
+}
+
+function isHeld(thrown: unknown): boolean {
+  return thrown instanceof UbuntuCiError && thrown.exitCode === ExitCode.notNow;
+}
