@@ -1,5 +1,4 @@
 import { refused } from "../lib/domain/error.ts";
-import { sampleConfig } from "../lib/domain/sample-config.ts";
 import { settings } from "../lib/domain/settings.ts";
 import type { CommandModule } from "./index.ts";
 
@@ -7,18 +6,12 @@ export const command: CommandModule = {
   define(command, makeContext) {
     command
       .argument("[key]", "one setting (default: all)")
-      .option("--sample", "print a configuration file to start from (YAML)")
       .addHelpText(
         "after",
-        "\nExamples:\n  ubuntu-ci config builder --json\n  ubuntu-ci config --sample > /etc/ubuntu-ci/config.yaml",
+        "\nExamples:\n  ubuntu-ci config\n  ubuntu-ci config builder --json",
       )
-      .action(async (key: string | undefined, options: { sample?: true }) => {
+      .action(async (key: string | undefined) => {
         const { config, result } = await makeContext();
-        if (options.sample === true) {
-          const sample = sampleConfig();
-          result(sample.trimEnd(), { sample });
-          return;
-        }
         const shown = settings.filter(
           (setting) => key === undefined || setting.key === key,
         );

@@ -41,6 +41,7 @@ export function createTestbed(options: TestbedOptions): Testbed {
   let opened:
     { session: Session; folder: string; argv: readonly string[] } | undefined;
   let count = 0;
+  let copies = 0;
 
   const open = async (): Promise<string> => {
     count += 1;
@@ -111,7 +112,9 @@ export function createTestbed(options: TestbedOptions): Testbed {
 
   const copyDown = async (from: string, to: string): Promise<void> => {
     const { folder } = current();
-    const host = join(folder, "down", "copy");
+    // A new name each time: what is shown read-only may be remembered inside by its name.
+    const name = `copy-${(copies += 1)}`;
+    const host = join(folder, "down", name);
     const isTree = from.endsWith("/");
     await cp(from, host, {
       recursive: isTree,
@@ -124,7 +127,7 @@ export function createTestbed(options: TestbedOptions): Testbed {
       ...(isTree ? ["--recursive", "--no-target-directory"] : []),
       "--preserve=mode,timestamps,links",
       "--",
-      `${down}/copy`,
+      `${down}/${name}`,
       to,
     ]);
     await rm(host, { recursive: true });

@@ -57,10 +57,21 @@ mountpoint_for() {
   done
   target=root/$path
 }
+# Root inside has made these mounts, so it could make a read-only bind writable again. A folder that
+# is to be read only is shown through an overlay without an upper folder, which nobody can write to.
+# A file cannot be: those that are shown are copies of the session's own.
+mkdir empty
+shown=0
 bind() {
   mountpoint_for "$2" "$3"
-  mount --bind "$2" "$target"
-  if [ "$1" = ro ]; then mount -o remount,bind,ro "$target"; fi
+  if [ "$1" = ro ] && [ -d "$2" ]; then
+    shown=$((shown + 1))
+    ln -s "$2" "lower/shown$shown"
+    mount -t overlay overlay -o "userxattr,lowerdir=lower/shown$shown:empty" "$target"
+  else
+    mount --bind "$2" "$target"
+    if [ "$1" = ro ]; then mount -o remount,bind,ro "$target"; fi
+  fi
 }
 
 mount -t proc -o nosuid,nodev,noexec proc root/proc

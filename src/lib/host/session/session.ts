@@ -1,6 +1,9 @@
 import type { ExecOptions, ExecResult } from "../exec.ts";
 
-/** A host folder or file shown inside a session. The place is made if it is missing. */
+/**
+ * A host folder or file shown inside a session. The place is made if it is missing. Root inside can
+ * get at a file that is not `writable` all the same: show a copy of the session's own.
+ */
 export interface Bind {
   readonly from: string;
   readonly to: string;
