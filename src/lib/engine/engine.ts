@@ -26,6 +26,7 @@ import {
   endRun,
   giveUpDeadLeases,
   imageOf,
+  recordStart,
   renewLease,
   reserveForLease,
   takeLease,
@@ -61,8 +62,7 @@ export interface Engine {
 export interface RunListener {
   started?(ticket: Ticket, command: string): void;
   progress?(ticket: number, progress: Progress): void;
-  note?(ticket: number, line: string): void;
-  ended?(report: StepReport): void;
+  note?(line: string): void;
 }
 
 /** How one run of one step ended, as recorded. */
@@ -114,7 +114,10 @@ export async function runStep(
 ): Promise<StepReport | undefined> {
   const { db, config, actor, paths } = engine;
   const policy = retryPolicy(config);
-  await giveUpDeadRuns(engine);
+  for (const run of giveUpDeadLeases(db, actor, policy)) {
+    crashPoint("lease.given-up");
+    await removeTree(scratchOf(paths, run));
+  }
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
     ...(options.ticket !== undefined && { ticket: options.ticket }),
@@ -161,19 +164,6 @@ export async function runStep(
   }
 }
 
-/** Makes tickets ready again whose process is gone, and removes what those processes worked on. */
-export async function giveUpDeadRuns({
-  db,
-  actor,
-  config,
-  paths,
-}: Engine): Promise<void> {
-  for (const run of giveUpDeadLeases(db, actor, retryPolicy(config))) {
-    crashPoint("lease.given-up");
-    await removeTree(scratchOf(paths, run));
-  }
-}
-
 /** What a step would do to that ticket now, changing nothing. */
 export async function planStep(
   engine: Engine,
@@ -211,6 +201,7 @@ async function perform(
     throw new RangeError(`ticket ${lease.ticket} is gone`);
   const command =
     stepCommands.find(({ code }) => code === lease.step)?.command ?? "";
+  recordStart(db, actor, lease);
   listener.started?.(ticket, command);
   const work: Work = {
     ...place,
@@ -219,7 +210,7 @@ async function perform(
       renewLease(db, lease.run, progress);
       listener.progress?.(ticket.id, progress);
     },
-    note: (line) => listener.note?.(ticket.id, line),
+    note: (line) => listener.note?.(line),
   };
   const input = stepInput(engine, ticket);
   const definition = definitions[lease.step];

@@ -1,5 +1,9 @@
+import type { LogRecord } from "../domain/log-record.ts";
+import type { StepCode } from "../domain/step.ts";
+import { stepOf, steps } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
+import { exportSoon } from "./log-export.ts";
 
 /** One line of history: who did what to which thing, from which state to which, and why. */
 export interface Event {
@@ -22,27 +26,124 @@ export interface Event {
   readonly to_state: string | null;
   readonly why: string | null;
   readonly run: number | null;
+  /** The ticket it is about, also when its subject is that ticket's PPA. */
+  readonly ticket: number | null;
+  /** JSON: where each source package of the ticket was then (seed 004, state of the change sources). */
+  readonly sources: string | null;
 }
 
 export type NewEvent = Pick<Event, "actor" | "subject" | "what"> &
-  Partial<Pick<Event, "from_state" | "to_state" | "why" | "run">> & {
+  Partial<Pick<Event, "from_state" | "to_state" | "why" | "run" | "ticket">> & {
     subject_id: string | number;
   };
 
-/** Appends to the history; called inside the transaction of the change it tells of. */
+/**
+ * Appends to the history; called inside the transaction of the change it tells of, behind the
+ * change itself. When that is committed the log file has it too.
+ */
 export function recordEvent(db: Connection, event: NewEvent): void {
   db.prepare(
-    `INSERT INTO event (at, actor, subject, subject_id, what, from_state, to_state, why, run)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  ).run(
-    now(),
-    event.actor,
-    event.subject,
-    String(event.subject_id),
-    event.what,
-    event.from_state ?? null,
-    event.to_state ?? null,
-    event.why ?? null,
-    event.run ?? null,
-  );
+    `INSERT INTO event (at, actor, subject, subject_id, what, from_state, to_state, why, run, ticket, sources)
+     VALUES (@at, @actor, @subject, @subject_id, @what, @from_state, @to_state, @why, @run, @ticket,
+       CASE WHEN @subject = 'ticket' THEN (
+         SELECT json_group_array(json_object('source', source_package.name, 'version', upload.version,
+             'step', subticket.step, 'status', subticket.status) ORDER BY subticket.id)
+           FROM subticket JOIN source_package_upload upload ON upload.id = subticket.upload
+           JOIN source_package ON source_package.id = upload.source_package WHERE subticket.ticket = @ticket) END)`,
+  ).run({
+    at: now(),
+    actor: event.actor,
+    subject: event.subject,
+    subject_id: String(event.subject_id),
+    what: event.what,
+    from_state: event.from_state ?? null,
+    to_state: event.to_state ?? null,
+    why: event.why ?? null,
+    run: event.run ?? null,
+    ticket:
+      event.ticket ??
+      (event.subject === "ticket" ? Number(event.subject_id) : null),
+  });
+  exportSoon(db, logRecord);
+}
+
+/** Which events to list. */
+export interface EventFilter {
+  readonly ticket?: number;
+  /** ISO 8601 UTC; events at or after it. */
+  readonly since?: string;
+  /** At most this many, the newest of them. */
+  readonly last?: number;
+}
+
+/** The events that match, oldest first. */
+export function listEvents(db: Connection, filter: EventFilter): Event[] {
+  return db
+    .prepare<
+      { ticket: number | null; since: string | null; last: number },
+      Event
+    >(
+      `SELECT * FROM event WHERE ${filter.ticket === undefined ? "@ticket IS NULL" : "ticket = @ticket"}
+         AND (@since IS NULL OR at >= @since) ORDER BY id DESC LIMIT @last`,
+    )
+    .all({
+      ticket: filter.ticket ?? null,
+      since: filter.since ?? null,
+      last: filter.last ?? -1,
+    })
+    .reverse();
+}
+
+/** The newest event of a thing, or undefined. */
+export function lastEvent(
+  db: Connection,
+  subject: Event["subject"],
+  subjectId: string | number,
+): Event | undefined {
+  return db
+    .prepare<[string, string], Event>(
+      "SELECT * FROM event WHERE subject = ? AND subject_id = ? ORDER BY id DESC LIMIT 1",
+    )
+    .get(subject, String(subjectId));
+}
+
+/** An event as the log and `ubuntu-ci log --json` show it. */
+export function logRecord(event: Event): LogRecord {
+  const sources =
+    event.sources === null
+      ? []
+      : (JSON.parse(event.sources) as {
+          source: string;
+          version: string;
+          step: StepCode;
+          status: string;
+        }[]);
+  const code =
+    event.subject === "ticket"
+      ? (codeOf(event.from_state) ?? codeOf(event.to_state))
+      : undefined;
+  return {
+    at: event.at,
+    id: event.id,
+    actor: event.actor,
+    subject: event.subject,
+    subject_id: event.subject_id,
+    ticket: event.ticket,
+    step: code === undefined ? null : stepOf(code),
+    run: event.run,
+    what: event.what,
+    from: event.from_state,
+    to: event.to_state,
+    why: event.why,
+    ...(sources.length > 0 && {
+      sources: sources.map((source) => ({
+        ...source,
+        step: stepOf(source.step),
+      })),
+    }),
+  };
+}
+
+function codeOf(state: string | null): StepCode | undefined {
+  return steps.find(({ code }) => String(code) === state)?.code;
 }

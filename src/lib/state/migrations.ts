@@ -199,12 +199,15 @@ export const migrations: readonly string[] = [
     from_state TEXT,
     to_state TEXT,
     why TEXT,
-    run INTEGER
+    run INTEGER,
+    ticket INTEGER,
+    sources TEXT
   ) STRICT;
-  INSERT INTO event_2 SELECT * FROM event;
+  INSERT INTO event_2 SELECT *, CASE subject WHEN 'ticket' THEN CAST(subject_id AS INTEGER) END, NULL FROM event;
   DROP TABLE event;
   ALTER TABLE event_2 RENAME TO event;
   CREATE INDEX event_by_subject ON event (subject, subject_id, id);
+  CREATE INDEX event_by_ticket ON event (ticket, id) WHERE ticket IS NOT NULL;
   CREATE TRIGGER event_is_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
   `,
 ];

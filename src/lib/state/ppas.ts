@@ -67,6 +67,7 @@ function move(
     from_state: ppa.state,
     to_state: to,
     why,
+    ticket: ticket ?? ppa.ticket,
   });
 }
 

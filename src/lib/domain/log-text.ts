@@ -1,0 +1,79 @@
+import type { LogRecord } from "./log-record.ts";
+import { stepOf, steps } from "./step.ts";
+
+/** How a line looks: what it is about may be coloured where a person reads it. */
+export type Tone = "good" | "bad" | "warning" | "plain";
+
+/** A line of the log for people, in columns; colour is the caller's, by the tone of its `what`. */
+export interface LogText {
+  readonly when: string;
+  readonly subject: string;
+  readonly what: string;
+  readonly tone: Tone;
+  readonly rest: string;
+}
+
+const subjectWidth = 16;
+const whatWidth = 11;
+
+/** A record in words. */
+export function logText(record: LogRecord): LogText {
+  const { from, to, why, run, actor } = record;
+  const transition =
+    from !== null && to !== null && from !== to
+      ? `${stateInWords(from)} → ${stateInWords(to)}`
+      : (to ?? from) !== null
+        ? stateInWords(to ?? from ?? "")
+        : "";
+  const sources = (record.sources ?? [])
+    .map(({ source, version }) => `${source} ${version}`)
+    .join(", ");
+  const parts = [
+    sources === "" || why === sources ? "" : `${sources}:`,
+    transition,
+    why === null ? "" : transition === "" ? why : `– ${why}`,
+    run === null ? `(${actor})` : `(run ${run}, ${actor})`,
+  ];
+  return {
+    when: `${record.at.slice(0, 10)} ${record.at.slice(11, 19)}Z`,
+    subject: shown(subjectOf(record)).padEnd(subjectWidth),
+    what: shown(record.what).padEnd(whatWidth),
+    tone: toneOf(record.what),
+    rest: shown(parts.filter((part) => part !== "").join(" ")),
+  };
+}
+
+function subjectOf({ subject, subject_id }: LogRecord): string {
+  return subject === "maintenance" ? subject : `${subject} ${subject_id}`;
+}
+
+function stateInWords(state: string): string {
+  const step = steps.find(({ code }) => String(code) === state);
+  return step === undefined ? state : `${step.code} ${stepOf(step.code).name}`;
+}
+
+function toneOf(what: string): Tone {
+  switch (what) {
+    case "passed":
+      return "good";
+    case "failed":
+    case "old":
+      return "bad";
+    case "tmpfail":
+    case "waiting":
+    case "held":
+    case "held back":
+    case "taken over":
+    case "cancelled":
+    case "on":
+    case "noticed":
+      return "warning";
+    default:
+      return "plain";
+  }
+}
+
+/** A package's own words may hold anything: nothing of it reaches the terminal as a command. */
+function shown(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]+/gu, " ");
+}

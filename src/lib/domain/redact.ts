@@ -1,0 +1,46 @@
+/** What stands where a secret was. */
+const blank = "[redacted]";
+
+const patterns: readonly (readonly [RegExp, string])[] = [
+  [
+    /-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|$)/g,
+    blank,
+  ],
+  // A proxy or a mirror with a password: scheme://user:password@host
+  [/\b([a-z][a-z0-9+.-]*:\/\/)[^/\s@]+@/gi, `$1${blank}@`],
+  [/\b(authorization\s*[:=]\s*)(?:[a-z]+\s+)?\S+/gi, `$1${blank}`],
+  [/\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi, `$1 ${blank}`],
+  [
+    /(\b|_|-)(pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credentials?)(["']?\s*[=:]\s*["']?)[^\s"'&,;]+/gi,
+    `$1$2$3${blank}`,
+  ],
+];
+
+/** Environment variables whose value is nobody's business. */
+const secretName =
+  /(?:^|_)(?:PASS(?:WORD|WD|PHRASE)?|SECRET|TOKEN|KEY|CREDENTIALS?)(?:_|$)/i;
+
+/** The values of an environment that must never be seen. Short ones would blank out half a text. */
+export function secretsOf(
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  return Object.entries(env).flatMap(([name, value]) =>
+    secretName.test(name) && value !== undefined && value.length >= 6
+      ? [value]
+      : [],
+  );
+}
+
+/**
+ * Blanks out passwords in URLs, tokens, keys and the like. Whatever goes to the log, a PID file or a
+ * mail goes through here, and nowhere else is this decided.
+ *
+ * @param secrets texts known to be secret, blanked out wherever they stand
+ */
+export function redact(text: string, secrets: readonly string[] = []): string {
+  let clean = text;
+  for (const secret of secrets) clean = clean.replaceAll(secret, blank);
+  for (const [pattern, replacement] of patterns)
+    clean = clean.replace(pattern, replacement);
+  return clean;
+}

@@ -1,0 +1,102 @@
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+
+import { redact, secretsOf } from "../domain/redact.ts";
+
+/** The log of a state folder, whose log/ this is. */
+export function logFile(logFolder: string): string {
+  return join(logFolder, "ubuntu-ci.log");
+}
+
+/** One line of the log; the one place where it is decided what must not be in it. */
+export function logLine(record: object): string {
+  const secrets = secretsOf(process.env);
+  return `${JSON.stringify(record, (_key, value: unknown) =>
+    typeof value === "string" ? redact(value, secrets) : value,
+  )}\n`;
+}
+
+/**
+ * Appends lines to the log: all of them in one write, so that neither another writer's nor a
+ * rotation can come in between. The file is opened anew each time: logrotate may have moved it.
+ *
+ * @throws when they cannot be written; then none of them is there
+ */
+export function appendLog(file: string, lines: readonly string[]): void {
+  const fd = openForAppending(file);
+  try {
+    const { size } = fstatSync(fd);
+    // Behind a line that was torn when the disk was full or the process killed begins a new one.
+    const torn = size > 0 && lastByte(fd, size) !== 0x0a;
+    const bytes = Buffer.from(`${torn ? "\n" : ""}${lines.join("")}`);
+    const written = writeSync(fd, bytes);
+    if (written === bytes.length) return;
+    if (fstatSync(fd).size === size + written) ftruncateSync(fd, size);
+    throw new Error(`${file} took only ${written} of ${bytes.length} bytes`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openForAppending(file: string): number {
+  try {
+    return openSync(file, "a+");
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+    mkdirSync(dirname(file), { recursive: true });
+    return openSync(file, "a+");
+  }
+}
+
+function lastByte(fd: number, size: number): number | undefined {
+  const byte = Buffer.alloc(1);
+  readSync(fd, byte, 0, 1, size - 1);
+  return byte[0];
+}
+
+/** Largest part of a log's end that is looked through for what it was written up to. */
+const tailBytes = 4 * 1024 * 1024;
+
+/**
+ * The whole lines at the end of a file, oldest first; empty when there is no such file.
+ *
+ * @param bytes how much of its end to read
+ */
+export function lastLines(file: string, bytes = tailBytes): string[] {
+  let fd;
+  try {
+    fd = openSync(file, "r");
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw thrown;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const start = Math.max(0, size - bytes);
+    const buffer = Buffer.alloc(size - start);
+    const read = readSync(fd, buffer, 0, buffer.length, start);
+    const lines = buffer.toString("utf8", 0, read).split("\n");
+    lines.pop(); // what comes behind the last newline is no line yet
+    if (start > 0) lines.shift();
+    return lines;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A line of the log as data, or undefined when it is none (torn by a full disk). */
+export function parseLogLine(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return undefined;
+  }
+}
