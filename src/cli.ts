@@ -16,6 +16,7 @@ import {
   troubleOfMachine,
   UbuntuCiError,
 } from "./lib/domain/error.ts";
+import { complain, printComplaints, underCron } from "./lib/host/complaints.ts";
 import { version } from "./version.ts";
 
 /** Options with a value that may stand before the command's name. */
@@ -101,7 +102,11 @@ function givenOptions(action: Command): GlobalOptions {
 /** What root handed over to the state folder's owner, whom it became. */
 let handed: HandedOver | undefined;
 
+/** Which command this is and where it remembers what it complained about, for cron. */
+let complaining: { command: string; run?: string } = { command: "ubuntu-ci" };
+
 async function makeContext(
+  name: string,
   action: Command,
   signal: AbortSignal,
   reads: readonly string[],
@@ -109,7 +114,7 @@ async function makeContext(
   const options = givenOptions(action);
   const { stateDir, statePaths } = await import("./lib/host/paths.ts");
   const { loadConfig } = await import("./lib/host/config.ts");
-  const { createContext } = await import("./commands/context.ts");
+  const { actorName, createContext } = await import("./commands/context.ts");
   const { become, stateOwner } = await import("./lib/host/account.ts");
   const paths = statePaths(stateDir(options.stateDir));
   const owner = stateOwner(paths.root);
@@ -120,6 +125,17 @@ async function makeContext(
     }
     become(owner, paths.root);
   }
+  complaining = { command: name, run: paths.run };
+  if (
+    doesChange(name, action) &&
+    options.dryRun !== true &&
+    options.url === undefined &&
+    options.staging !== true
+  ) {
+    const { stopInMaintenance } =
+      await import("./commands/maintenance-guard.ts");
+    await stopInMaintenance(paths, actorName(), name);
+  }
   return createContext(
     options,
     paths,
@@ -127,6 +143,13 @@ async function makeContext(
     signal,
     handed?.copyOf,
   );
+}
+
+function doesChange(name: string, action: Command): boolean {
+  const changes = commands[name]?.changes ?? false;
+  return typeof changes === "boolean"
+    ? changes
+    : changes.includes(action.name());
 }
 
 async function run(argv: readonly string[]): Promise<void> {
@@ -176,7 +199,7 @@ async function run(argv: readonly string[]): Promise<void> {
     addGlobalOptions(command);
     const loaded = await entry.load();
     loaded.command.define(command, (reads = []) =>
-      makeContext(action, stop.signal, reads),
+      makeContext(known, action, stop.signal, reads),
     );
     for (const verb of command.commands) {
       addGlobalOptions(verb)
@@ -226,24 +249,25 @@ async function report(caught: unknown): Promise<void> {
   );
   const named = handed?.named ?? ((text: string) => text);
   if (thrown instanceof UbuntuCiError) {
-    process.stderr.write(`${await nameInRed()}: ${named(thrown.message)}\n`);
-    for (const { where, field, message } of thrown.problems) {
-      process.stderr.write(
-        `  ${named(where)}${field === undefined ? "" : `: ${field}`}: ${message}\n`,
-      );
-    }
-    if (thrown.hint !== undefined) process.stderr.write(`  ${thrown.hint}\n`);
-    if (verbose && thrown.cause instanceof Error)
-      process.stderr.write(`${thrown.cause.stack ?? ""}\n`);
     process.exitCode = thrown.exitCode;
+    if (thrown.routine && underCron) return;
+    const lines = [`${await nameInRed()}: ${named(thrown.message)}`];
+    for (const { where, field, message } of thrown.problems)
+      lines.push(
+        `  ${named(where)}${field === undefined ? "" : `: ${field}`}: ${message}`,
+      );
+    if (thrown.hint !== undefined) lines.push(`  ${thrown.hint}`);
+    if (verbose && thrown.cause instanceof Error)
+      lines.push(thrown.cause.stack ?? "");
+    complain(lines.join("\n"));
     return;
   }
-  process.stderr.write(
-    `${await nameInRed()}: a bug of ubuntu-ci: ${messageOf(thrown)}\n` +
-      "  run it again with --verbosity 3 and report what it prints, with the version (ubuntu-ci --version)\n",
-  );
-  if (verbose && thrown instanceof Error)
-    process.stderr.write(`${thrown.stack ?? ""}\n`);
+  const lines = [
+    `${await nameInRed()}: a bug of ubuntu-ci: ${messageOf(thrown)}`,
+    "  run it again with --verbosity 3 and report what it prints, with the version (ubuntu-ci --version)",
+  ];
+  if (verbose && thrown instanceof Error) lines.push(thrown.stack ?? "");
+  complain(lines.join("\n"));
   process.exitCode = ExitCode.bug;
 }
 
@@ -259,3 +283,6 @@ try {
 } finally {
   await handed?.remove();
 }
+// The log of what was recorded last is written in a microtask; it may complain as well.
+await Promise.resolve();
+printComplaints(complaining.run, complaining.command);

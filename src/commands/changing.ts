@@ -1,11 +1,16 @@
-import { refuseInMaintenance } from "../lib/host/maintenance.ts";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { complain } from "../lib/host/complaints.ts";
 import type { LockHolder } from "../lib/host/lock.ts";
+import { holderInWords, oldLock } from "../lib/host/lock-words.ts";
+import { readMaintenance } from "../lib/host/maintenance.ts";
 import type { CommandContext } from "./context.ts";
+import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
 
 /**
  * Runs what a changing command does: not in maintenance, and holding the lock of its name. Many
- * people create tickets at once: a patient command waits for the other copy a while. Of a command with
- * slots that many copies may run.
+ * people create tickets at once: a patient command waits for the other copy a while.
  *
  * @throws UbuntuCiError (75) in maintenance, or when another copy runs
  */
@@ -13,18 +18,105 @@ export async function changing<T>(
   context: CommandContext,
   name: string,
   work: () => Promise<T>,
-  options: { readonly patient?: boolean; readonly slots?: number } = {},
+  options: {
+    readonly patient?: boolean;
+    /** It changes nothing that maintenance protects: the report tells that maintenance is on. */
+    readonly inMaintenance?: boolean;
+  } = {},
 ): Promise<T> {
-  refuseInMaintenance(context.paths.maintenance);
-  const tookOver = (dead: LockHolder) =>
-    context.say(
-      `took over the lock of process ${dead.pid}, which is gone (held since ${dead.since})`,
+  const { LockHeld, withLock } = await import("../lib/host/lock.ts");
+  let takenOver: string | undefined;
+  try {
+    return await withLock(
+      context.paths.run,
+      name,
+      (dead) => {
+        takenOver = deadInWords(dead);
+        context.say(`took over the lock ${name}: ${takenOver}`);
+      },
+      async () => {
+        // Looked at again under the lock: whoever switches it on and then waits until nothing is
+        // locked can be sure that nothing starts any more.
+        if (options.inMaintenance !== true)
+          await stopInMaintenance(context.paths, context.actor, name);
+        if (takenOver !== undefined)
+          await recordTakeOver(context, name, takenOver);
+        return work();
+      },
+      options,
     );
-  const { slots = 1 } = options;
-  if (slots > 1) {
-    const { withOneOfLocks } = await import("../lib/host/lock-slots.ts");
-    return withOneOfLocks(context.paths.run, name, slots, tookOver, work);
+  } catch (thrown) {
+    if (thrown instanceof LockHeld)
+      await tellHeld(context, name, thrown.holder);
+    throw thrown;
   }
-  const { withLock } = await import("../lib/host/lock.ts");
-  return withLock(context.paths.run, name, tookOver, work, options);
+}
+
+function deadInWords(dead: LockHolder | null): string {
+  return dead === null
+    ? "the PID file says nothing"
+    : `${holderInWords(dead)}, is gone: ${dead.command}`;
+}
+
+async function recordTakeOver(
+  { paths, actor }: CommandContext,
+  name: string,
+  why: string,
+): Promise<void> {
+  const { openCurrentDatabase, openDatabase } =
+    await import("../lib/state/database.ts");
+  const { recordEvent } = await import("../lib/state/events.ts");
+  const db =
+    readMaintenance(paths.maintenance) === null
+      ? openDatabase(paths.database)
+      : openCurrentDatabase(paths.database);
+  if (db === undefined) return;
+  recordEvent(db, {
+    actor,
+    subject: "lock",
+    subject_id: name,
+    what: "taken over",
+    why,
+  });
+  db.close();
+}
+
+/** A second copy leaves at once. That the first one hangs is worth a warning, and once an event. */
+async function tellHeld(
+  { paths, actor, config }: CommandContext,
+  name: string,
+  holder: LockHolder,
+): Promise<void> {
+  const warning = oldLock(holder, config.get("lock.warnAfterMinutes"));
+  if (warning !== null) {
+    complain(`warning: ${warning}`);
+    const { recordOldLock } = await import("../lib/state/old-locks.ts");
+    const { openCurrentDatabase } = await import("../lib/state/database.ts");
+    const db = openCurrentDatabase(paths.database);
+    if (db !== undefined) {
+      recordOldLock(db, actor, holder, warning);
+      db.close();
+    }
+    return;
+  }
+  if (!isFirstRefusal(paths.run, name, holder)) return;
+  await logAside(paths, actor, "lock", name, [
+    {
+      what: "second copy",
+      why: `left at once: ${holderInWords(holder)} runs: ${holder.command}`,
+    },
+  ]);
+}
+
+/** Whether nobody has been refused yet by this holder: one line in the log is enough. */
+function isFirstRefusal(
+  runFolder: string,
+  name: string,
+  holder: LockHolder,
+): boolean {
+  const file = join(runFolder, `${name}.refused`);
+  const whose = holderInWords(holder);
+  if (existsSync(file) && readFileSync(file, "utf8") === whose) return false;
+  writeFileSync(file, whose);
+  return true;
 }

@@ -28,7 +28,6 @@ export const command: CommandModule = {
           return cleanPpas({
             db,
             actor: context.actor,
-            paths: context.paths,
             backends: context.backends(),
           });
         });

@@ -3,6 +3,7 @@ import { hostname, userInfo } from "node:os";
 import type { StepBackends } from "../lib/steps/step-work.ts";
 import { misconfigured } from "../lib/domain/error.ts";
 import type { Engine } from "../lib/engine/engine.ts";
+import { complain } from "../lib/host/complaints.ts";
 import type { Config } from "../lib/host/config.ts";
 import type { StatePaths } from "../lib/host/paths.ts";
 import type { TicketSystem } from "../lib/tickets/ticket-system.ts";
@@ -42,6 +43,12 @@ export interface CommandContext {
   readonly exit: (code: number) => void;
 }
 
+/** Who acts, for the history: `user@host`; the person behind sudo, not the account it became. */
+export function actorName(): string {
+  const person = process.env["SUDO_USER"] ?? "";
+  return `${person === "" ? userInfo().username : person}@${hostname()}`;
+}
+
 /** Makes the context of one command. */
 export function createContext(
   options: GlobalOptions,
@@ -50,7 +57,7 @@ export function createContext(
   signal: AbortSignal,
   readable: (path: string) => string = (path) => path,
 ): CommandContext {
-  const actor = `${userInfo().username}@${hostname()}`;
+  const actor = actorName();
   const say = (line: string) => {
     if (options.verbosity >= 2) process.stderr.write(`${line}\n`);
   };
@@ -65,7 +72,7 @@ export function createContext(
     signal,
     readable,
     say,
-    warn: (line) => process.stderr.write(`warning: ${line}\n`),
+    warn: (line) => complain(`warning: ${line}`),
     result(text, value) {
       if (options.json === true)
         process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

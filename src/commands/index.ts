@@ -16,6 +16,8 @@ export interface CommandModule {
 
 interface CommandEntry {
   readonly summary: string;
+  /** Whether it changes something, or which of its verbs do: those stop in maintenance. */
+  readonly changes: boolean | readonly string[];
   readonly load: () => Promise<{ command: CommandModule }>;
 }
 
@@ -26,95 +28,128 @@ interface CommandEntry {
 export const commands: Readonly<Record<string, CommandEntry>> = {
   create_ticket: {
     summary: "create a ticket from signed source packages",
+    changes: true,
     load: () => import("./create-ticket.ts"),
   },
   update_ticket: {
     summary: "change, queue or hold a ticket",
+    changes: true,
     load: () => import("./update-ticket.ts"),
   },
-  status: { summary: "show tickets", load: () => import("./status.ts") },
+  status: {
+    summary: "show tickets",
+    changes: false,
+    load: () => import("./status.ts"),
+  },
   get_image: {
     summary: "fetch the image a ticket produced",
+    changes: false,
     load: () => import("./get-image.ts"),
   },
   get_artifact: {
     summary: "fetch a log, a result or another file of a ticket",
+    changes: false,
     load: () => import("./get-artifact.ts"),
   },
   land: {
     summary: "take tickets through all steps",
+    changes: true,
     load: () => import("./land.ts"),
   },
   "assign-ppa": {
     summary: "step 100: reserve a PPA of the pool",
+    changes: true,
     load: () => import("./assign-ppa.ts"),
   },
   "build-source": {
     summary: "step 200: build the source packages",
+    changes: true,
     load: () => import("./build-source.ts"),
   },
   "build-image": {
     summary: "step 300: make the system image",
+    changes: true,
     load: () => import("./build-image.ts"),
   },
   "run-tests": {
     summary: "step 400: run the packages' autopkgtests on the image",
+    changes: true,
     load: () => import("./run-tests.ts"),
   },
   publish: {
     summary: "step 500: publish into the archive",
+    changes: true,
     load: () => import("./publish.ts"),
   },
   "release-ppa": {
     summary: "give back the PPA of an ended ticket",
+    changes: true,
     load: () => import("./release-ppa.ts"),
   },
   "clean-ppas": {
     summary: "empty the PPAs that were given back",
+    changes: true,
     load: () => import("./clean-ppas.ts"),
   },
   ppa: {
     summary: "list the pool, add to it, fill it",
+    changes: ["add", "populate"],
     load: () => import("./ppa.ts"),
   },
   "apt-source": {
     summary: "print the apt source of the archive or a PPA",
+    changes: false,
     load: () => import("./apt-source.ts"),
   },
   archive: {
     summary: "list, show and revert revisions of the archive",
+    changes: ["revert"],
     load: () => import("./archive.ts"),
   },
   uploaders: {
     summary: "whose signatures admission accepts",
+    changes: ["add", "remove"],
     load: () => import("./uploaders.ts"),
   },
+  // Tells everybody that maintenance is on, so it is not held back itself.
   "shepherd-report": {
     summary: "write the static report",
+    changes: false,
     load: () => import("./shepherd-report.ts"),
   },
   init: {
     summary: "make the state folder, key, pool and bases",
+    changes: true,
     load: () => import("./init.ts"),
   },
   "refresh-bases": {
     summary: "make the bases anew from the mirror",
+    changes: true,
     load: () => import("./refresh-bases.ts"),
   },
   maintenance: {
     summary: "hold every changing command back, or not",
+    changes: false,
     load: () => import("./maintenance.ts"),
   },
   doctor: {
     summary: "say whether this machine can do each step",
+    changes: false,
     load: () => import("./doctor.ts"),
   },
   locks: {
     summary: "list the locks that are held",
+    changes: false,
     load: () => import("./locks.ts"),
+  },
+  log: {
+    summary: "what happened and why, as it happens with --follow",
+    changes: false,
+    load: () => import("./log.ts"),
   },
   config: {
     summary: "show the effective configuration",
+    changes: false,
     load: () => import("./config.ts"),
   },
 };

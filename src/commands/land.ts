@@ -9,7 +9,7 @@ export const command: CommandModule = {
     command
       .option(
         "--ticket <number>",
-        "land this ticket alone (default: every ready one, `concurrency` at a time)",
+        "land this ticket alone (default: every ready one, one after another)",
         ticketNumber,
       )
       .option(
@@ -26,12 +26,13 @@ Examples:
       )
       .action(async (options: { ticket?: number; until?: Step }) => {
         const context = await makeContext();
-        const { refuseInMaintenance } =
-          await import("../lib/host/maintenance.ts");
-        refuseInMaintenance(context.paths.maintenance);
-        const { mayHaveWork } = await import("./step-work.ts");
-        const steps = stepCommands.map(({ code }) => code);
-        if (!(await mayHaveWork(context, steps, options.ticket))) {
+        const { hasWork } = await import("./step-work.ts");
+        const work = await Promise.all(
+          stepCommands.map(({ code }) =>
+            hasWork(context, code, options.ticket),
+          ),
+        );
+        if (!work.includes(true)) {
           context.say("land: nothing to do");
           context.result("", { runs: [] });
           return;
@@ -40,9 +41,7 @@ Examples:
         if (context.options.dryRun === true)
           await planLanding(context, options);
         else
-          await changing(context, "land", () => landTickets(context, options), {
-            slots: context.config.get("concurrency"),
-          });
+          await changing(context, "land", () => landTickets(context, options));
       });
   },
 };

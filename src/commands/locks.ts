@@ -1,4 +1,6 @@
+import { ageInWords } from "../lib/domain/age.ts";
 import { heldLocks } from "../lib/host/lock.ts";
+import { oldLock } from "../lib/host/lock-words.ts";
 import type { CommandModule } from "./index.ts";
 
 export const command: CommandModule = {
@@ -10,12 +12,23 @@ export const command: CommandModule = {
       )
       .action(async () => {
         const context = await makeContext();
-        const locks = heldLocks(context.paths.run);
+        const limit = context.config.get("lock.warnAfterMinutes");
+        const locks = heldLocks(context.paths.run).map((lock) => ({
+          ...lock,
+          age_seconds: Math.max(
+            0,
+            Math.round((Date.now() - Date.parse(lock.since)) / 1000),
+          ),
+          warning: oldLock(lock, limit),
+        }));
+        const width = Math.max(0, ...locks.map(({ name }) => name.length));
         const lines = locks.map(
-          ({ name, pid, host, since, dead }) =>
-            `${name}  process ${pid} on ${host}  since ${since}${dead ? "  dead: the next run takes it over" : ""}`,
+          ({ name, pid, host, since, dead, command }) =>
+            `${name.padEnd(width)}  ${dead ? "dead, the next run takes it over" : "alive"}  process ${pid} on ${host}  since ${since} (${ageInWords(since)})  ${command}`,
         );
         context.result(lines.join("\n") || "no locks", { locks });
+        for (const { warning } of locks)
+          if (warning !== null) context.warn(warning);
       });
   },
 };

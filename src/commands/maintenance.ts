@@ -1,17 +1,23 @@
-import { setTimeout } from "node:timers/promises";
+import { existsSync } from "node:fs";
 
+import { messageOf, refused } from "../lib/domain/error.ts";
+import { heldBackInWords, readHeldBack } from "../lib/host/held-back.ts";
 import {
   endMaintenance,
+  forgottenMaintenance,
+  maintenanceInWords,
   readMaintenance,
   startMaintenance,
 } from "../lib/host/maintenance.ts";
+import { seconds } from "./arguments.ts";
 import type { CommandModule } from "./index.ts";
+import { recordBegin, recordEnd } from "./maintenance-guard.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
     command.addHelpText(
       "after",
-      '\nExamples:\n  ubuntu-ci maintenance on --reason "new disk"\n  ubuntu-ci maintenance off',
+      '\nExamples:\n  ubuntu-ci maintenance on --reason "new disk"\n  ubuntu-ci maintenance wait --timeout 3600\n  ubuntu-ci maintenance off',
     );
     command
       .command("status", { isDefault: true })
@@ -19,63 +25,94 @@ export const command: CommandModule = {
       .action(async () => {
         const context = await makeContext();
         const maintenance = readMaintenance(context.paths.maintenance);
-        const text =
-          maintenance === null
-            ? "off"
-            : `on since ${maintenance.since}${maintenance.by === null ? "" : ` by ${maintenance.by}`}${maintenance.reason === null ? "" : `: ${maintenance.reason}`}`;
-        context.result(text, { maintenance });
+        const held =
+          maintenance === null ? null : readHeldBack(context.paths.run);
+        const lines =
+          maintenance === null ? ["off"] : [maintenanceInWords(maintenance)];
+        if (held !== null && Object.keys(held.commands).length > 0)
+          lines.push(`held back: ${heldBackInWords(held)}`);
+        const warning = forgottenMaintenance(
+          maintenance,
+          context.config.get("maintenance.warnAfterMinutes"),
+        );
+        context.result(lines.join("\n"), {
+          maintenance,
+          held_back: held?.commands ?? {},
+          warning,
+        });
+        if (warning !== null) context.warn(warning);
       });
     command
       .command("on")
-      .description("hold every changing command back")
+      .description("hold every changing command back; what runs goes on")
       .option("--reason <text>", "why, for all to read (default: none)")
       .action(async (options: { reason?: string }) => {
-        const context = await makeContext();
-        if (context.options.dryRun === true) {
-          context.result(`write ${context.paths.maintenance}`, {
-            maintenance: "on",
-          });
+        const {
+          options: given,
+          paths,
+          actor,
+          ...context
+        } = await makeContext();
+        if (given.dryRun === true) {
+          context.result(`write ${paths.maintenance}`, { maintenance: "on" });
           return;
         }
-        startMaintenance(
-          context.paths.maintenance,
-          context.actor,
-          options.reason ?? null,
-        );
-        context.result("", {
-          maintenance: readMaintenance(context.paths.maintenance),
-        });
+        if (!existsSync(paths.root))
+          throw refused(
+            `there is no state folder ${paths.root}`,
+            "`ubuntu-ci init` makes it",
+          );
+        startMaintenance(paths.maintenance, actor, options.reason ?? null);
+        const maintenance = readMaintenance(paths.maintenance);
+        // It is on, whatever comes of telling so: perhaps the state is what needs the maintenance.
+        try {
+          if (maintenance !== null)
+            await recordBegin(paths, actor, maintenance);
+        } catch (thrown) {
+          context.warn(`this was not recorded: ${messageOf(thrown)}`);
+        }
+        context.result("", { maintenance });
       });
     command
       .command("off")
       .description("let changing commands start again")
       .action(async () => {
-        const context = await makeContext();
-        if (context.options.dryRun === true) {
-          context.result(`remove ${context.paths.maintenance}`, {
-            maintenance: "off",
-          });
+        const {
+          options: given,
+          paths,
+          actor,
+          ...context
+        } = await makeContext();
+        if (given.dryRun === true) {
+          context.result(`remove ${paths.maintenance}`, { maintenance: "off" });
           return;
         }
-        endMaintenance(context.paths.maintenance);
+        endMaintenance(paths.maintenance);
+        try {
+          await recordEnd(paths, actor);
+        } catch (thrown) {
+          context.warn(`this was not recorded: ${messageOf(thrown)}`);
+        }
         context.result("", { maintenance: null });
       });
     command
       .command("wait")
       .description("return when nothing is running any more")
-      .action(async () => {
+      .option(
+        "--timeout <seconds>",
+        "give up after that long, with exit code 75 (default: wait as long as it takes)",
+        seconds,
+      )
+      .action(async (options: { timeout?: number }) => {
         const context = await makeContext();
-        const { heldLocks } = await import("../lib/host/lock.ts");
-        for (;;) {
-          const running = heldLocks(context.paths.run).filter(
-            ({ dead }) => !dead,
-          );
-          if (running.length === 0) break;
-          context.say(
-            `waiting for ${running.map(({ name, pid }) => `${name} (${pid})`).join(", ")}`,
-          );
-          await setTimeout(1000, undefined, { signal: context.signal });
-        }
+        const { waitUntilQuiet } = await import("../lib/host/quiet.ts");
+        await waitUntilQuiet(context.paths.run, {
+          signal: context.signal,
+          waiting: (who) => context.say(`waiting for ${who}`),
+          ...(options.timeout !== undefined && {
+            limitMs: options.timeout * 1000,
+          }),
+        });
         context.result("", { running: [] });
       });
   },

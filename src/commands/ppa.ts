@@ -73,7 +73,6 @@ export const command: CommandModule = {
         await cleanPpas({
           db,
           actor: context.actor,
-          paths: context.paths,
           backends: context.backends(),
         });
       });

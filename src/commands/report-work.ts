@@ -2,25 +2,45 @@ import { writeReport } from "../lib/report/write-report.ts";
 import { execOk } from "../lib/host/exec.ts";
 import { now } from "../lib/host/clock.ts";
 import { heldLocks } from "../lib/host/lock.ts";
-import { readMaintenance } from "../lib/host/maintenance.ts";
-import { openDatabase } from "../lib/state/database.ts";
+import { readHeldBack } from "../lib/host/held-back.ts";
+import { oldLock } from "../lib/host/lock-words.ts";
+import type { Maintenance } from "../lib/host/maintenance.ts";
+import {
+  forgottenMaintenance,
+  maintenanceRefusal,
+  readMaintenance,
+} from "../lib/host/maintenance.ts";
+import type { Connection } from "../lib/state/database.ts";
+import { openCurrentDatabase, openDatabase } from "../lib/state/database.ts";
+import { recordOldLock } from "../lib/state/old-locks.ts";
 import { listPpas } from "../lib/state/ppas.ts";
 import { listTickets } from "../lib/state/tickets.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Writes the static site from the state as it is now. */
 export async function writeStateReport(
-  { paths, config, backends }: CommandContext,
+  { paths, config, actor, backends }: CommandContext,
   output: string,
 ) {
-  const db = openDatabase(paths.database);
+  const maintenance = readMaintenance(paths.maintenance);
+  // Reading works in maintenance; making or migrating the state by the way does not.
+  const db = openForReport(paths.database, maintenance);
   const archive = await backends().archive();
   // Our own lock would make every report differ from the one before.
   const locks = heldLocks(paths.run).filter(({ pid }) => pid !== process.pid);
   const limit = config.get("lock.warnAfterMinutes");
-  const old = locks.filter(
-    ({ since }) => Date.now() - Date.parse(since) > limit * 60_000,
+  const forgotten = forgottenMaintenance(
+    maintenance,
+    config.get("maintenance.warnAfterMinutes"),
   );
+  const warnings = forgotten === null ? [] : [forgotten];
+  for (const lock of locks) {
+    const warning = oldLock(lock, limit);
+    if (warning === null) continue;
+    warnings.push(warning);
+    if (maintenance === null) recordOldLock(db, actor, lock, warning);
+  }
+  const held = maintenance === null ? null : readHeldBack(paths.run);
   return writeReport(
     {
       title: config.get("report.title"),
@@ -38,15 +58,25 @@ export async function writeStateReport(
       ),
       ppas: listPpas(db),
       locks,
-      maintenance: readMaintenance(paths.maintenance),
-      warnings: old.map(
-        ({ name, pid, host, since }) =>
-          `${name} has been locked since ${since} by process ${pid} on ${host}`,
+      maintenance,
+      held_back: Object.entries(held?.commands ?? {}).map(
+        ([name, { first, last, times }]) => ({ name, first, last, times }),
       ),
+      warnings,
       signatures_optional: config.get("admission.signatures") === "optional",
     },
     output,
   );
+}
+
+function openForReport(
+  file: string,
+  maintenance: Maintenance | null,
+): Connection {
+  if (maintenance === null) return openDatabase(file);
+  const db = openCurrentDatabase(file);
+  if (db === undefined) throw maintenanceRefusal(maintenance);
+  return db;
 }
 
 /** Sends the report to a web host. The trailing slash copies the contents, not the folder. */

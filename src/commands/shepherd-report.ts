@@ -42,12 +42,17 @@ export const command: CommandModule = {
         }
         const { writeStateReport, sendReport } =
           await import("./report-work.ts");
-        const written = await changing(context, "shepherd-report", async () => {
-          const report = await writeStateReport(context, output);
-          if (options.rsync === true && target !== null)
-            await sendReport(output, target);
-          return report;
-        });
+        const written = await changing(
+          context,
+          "shepherd-report",
+          async () => {
+            const report = await writeStateReport(context, output);
+            if (options.rsync === true && target !== null)
+              await sendReport(output, target);
+            return report;
+          },
+          { inMaintenance: true },
+        );
         context.result(written.index, written);
       });
   },

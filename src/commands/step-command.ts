@@ -1,7 +1,9 @@
+import { ExitCode } from "../lib/domain/error.ts";
 import type { StepCommand } from "../lib/domain/step.ts";
 import { stepCommands } from "../lib/domain/step.ts";
 import type { Progress, Ticket } from "../lib/domain/ticket.ts";
 import type { RunListener, StepReport } from "../lib/engine/engine.ts";
+import { complain, underCron } from "../lib/host/complaints.ts";
 import { ticketNumber } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import type { CommandContext } from "./context.ts";
@@ -25,11 +27,8 @@ export function stepCommand(name: StepCommand): CommandModule {
         )
         .action(async (options: { ticket?: number }) => {
           const context = await makeContext();
-          const { refuseInMaintenance } =
-            await import("../lib/host/maintenance.ts");
-          refuseInMaintenance(context.paths.maintenance);
-          const { mayHaveWork } = await import("./step-work.ts");
-          if (!(await mayHaveWork(context, [entry.code], options.ticket))) {
+          const { hasWork } = await import("./step-work.ts");
+          if (!(await hasWork(context, entry.code, options.ticket))) {
             context.say(`${name}: nothing to do`);
             context.result("", { runs: [] });
             return;
@@ -38,11 +37,8 @@ export function stepCommand(name: StepCommand): CommandModule {
           if (context.options.dryRun === true)
             await workOnStep(context, entry.code, options.ticket);
           else
-            await changing(
-              context,
-              name,
-              () => workOnStep(context, entry.code, options.ticket),
-              { slots: context.config.get("concurrency") },
+            await changing(context, name, () =>
+              workOnStep(context, entry.code, options.ticket),
             );
         });
     },
@@ -51,8 +47,7 @@ export function stepCommand(name: StepCommand): CommandModule {
 
 /** Plain lines about a run, for pipes, cron and verbosity 2. */
 export function plainListener(context: CommandContext): RunListener {
-  const last = new Map<number, string>();
-  const several = context.config.get("concurrency") > 1;
+  let last = "";
   return {
     started: (ticket: Ticket, command: string) =>
       context.say(`ticket ${ticket.id}: ${command}`),
@@ -64,15 +59,34 @@ export function plainListener(context: CommandContext): RunListener {
         current !== null && total !== null ? ` ${current}/${total}` : "";
       const line = `ticket ${ticket}: ${state}${count} ${message}`;
       if (
-        line !== last.get(ticket) &&
+        line !== last &&
         (context.options.verbosity >= 3 || state !== "STATUS")
       )
         context.say(line);
-      last.set(ticket, line);
+      last = line;
     },
-    note: (ticket: number, line: string) =>
-      context.say(several ? `ticket ${ticket}: ${line}` : line),
+    note: (line: string) => context.say(line),
   };
+}
+
+/**
+ * Says that a run did not pass. Under cron only when that needs a person: a tool is missing, or our
+ * infrastructure used up the ticket's retries. A package's failure is its owner's, who reads it in
+ * the report; a temporary failure is tried again without anybody.
+ */
+export function tellFailure(
+  report: StepReport,
+  ticket: Ticket | undefined,
+  line: string,
+): void {
+  if (
+    underCron &&
+    report.exitCode !== ExitCode.misconfigured &&
+    report.exitCode !== ExitCode.bug &&
+    ticket?.failure?.kind !== "infrastructure"
+  )
+    return;
+  complain(`ubuntu-ci: ${line}`);
 }
 
 /** One line about how a run ended. */

@@ -2,23 +2,23 @@ import { notNow, refused } from "../lib/domain/error.ts";
 import type { WorkStepCode } from "../lib/domain/step.ts";
 import { stepCommands, stepOf } from "../lib/domain/step.ts";
 import type { CommandContext } from "./context.ts";
-import { plainListener, reportLine } from "./step-command.ts";
+import { plainListener, reportLine, tellFailure } from "./step-command.ts";
 
 /**
- * Whether there may be something to do at these steps, from one cheap look at the state: a pass that
+ * Whether there may be something to do at a step, from one cheap look at the state: a pass that
  * finds nothing should cost little more than starting Node.
  */
-export async function mayHaveWork(
+export async function hasWork(
   context: CommandContext,
-  steps: readonly WorkStepCode[],
+  step: WorkStepCode,
   ticket: number | undefined,
 ): Promise<boolean> {
   if (ticket !== undefined) return true;
   const { openDatabase } = await import("../lib/state/database.ts");
-  const { hasWork } = await import("../lib/state/runs.ts");
+  const { mayHaveWork } = await import("../lib/state/runs.ts");
   const db = openDatabase(context.paths.database);
   try {
-    return hasWork(db, steps, context.config.get("concurrency"));
+    return mayHaveWork(db, step);
   } finally {
     db.close();
   }
@@ -83,7 +83,12 @@ export async function workOnStep(
   }
   const line = reportLine(report, name);
   if (report.outcome === "passed") context.say(line);
-  else process.stderr.write(`ubuntu-ci: ${line}\n`);
+  else
+    tellFailure(
+      report,
+      findTicket(engine.db, report.ticket, context.paths.store),
+      line,
+    );
   context.result("", { runs: [{ ...report, step: stepOf(report.step) }] });
   context.exit(report.exitCode);
 }

@@ -30,6 +30,8 @@ export class UbuntuCiError extends Error {
   readonly exitCode: ExitCode;
   readonly hint: string | undefined;
   readonly problems: readonly Problem[];
+  /** It comes and goes by itself, like another copy that is running: cron does not mail it. */
+  readonly routine: boolean;
 
   constructor(
     message: string,
@@ -38,6 +40,7 @@ export class UbuntuCiError extends Error {
       hint?: string;
       problems?: readonly Problem[];
       cause?: unknown;
+      routine?: boolean;
     },
   ) {
     super(
@@ -47,6 +50,7 @@ export class UbuntuCiError extends Error {
     this.exitCode = options.exitCode;
     this.hint = options.hint;
     this.problems = options.problems ?? [];
+    this.routine = options.routine ?? false;
   }
 }
 
@@ -76,6 +80,15 @@ export function notNow(
     exitCode: ExitCode.notNow,
     ...(hint !== undefined && { hint }),
     cause,
+  });
+}
+
+/** Held back by maintenance or by another copy that is running (exit 75): under cron that is no news. */
+export function heldBack(message: string, hint: string): UbuntuCiError {
+  return new UbuntuCiError(message, {
+    exitCode: ExitCode.notNow,
+    hint,
+    routine: true,
   });
 }
 

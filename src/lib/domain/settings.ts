@@ -150,6 +150,12 @@ export const settings = [
     help: "age at which a lock is warned about",
   },
   {
+    key: "maintenance.warnAfterMinutes",
+    kind: { type: "integer", min: 1, max: 525600 },
+    default: 240,
+    help: "age at which maintenance may have been forgotten",
+  },
+  {
     key: "staging.url",
     kind: { type: "string" },
     default: null,

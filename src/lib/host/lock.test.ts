@@ -73,7 +73,7 @@ test.each([
   ["of before a reboot", { boot_id: "another" }],
 ])("a lock %s is taken over at once, by one alone", async (_name, change) => {
   leave(change);
-  const taken: LockHolder[] = [];
+  const taken: (LockHolder | null)[] = [];
   const work = () =>
     withLock(
       folder,
@@ -99,10 +99,16 @@ test("a lock of another machine is kept while it is renewed", async () => {
   ]);
 });
 
-test("a file that says nothing is nobody's lock", async () => {
-  writeFileSync(join(folder, "land.pid"), "");
-  await withLock(folder, "land", never, () => Promise.resolve());
-  expect(readdirSync(folder)).toEqual([]);
+test("a file that does not say whose it is, is nobody's lock", async () => {
+  for (const text of ["", '{"host":"x","pi', "1234\n"]) {
+    writeFileSync(join(folder, "land.pid"), text);
+    expect(heldLocks(folder)).toEqual([]);
+    const taken: (LockHolder | null)[] = [];
+    const note = (dead: LockHolder | null) => taken.push(dead);
+    await withLock(folder, "land", note, () => Promise.resolve());
+    expect(taken).toEqual([null]);
+    expect(readdirSync(folder)).toEqual([]);
+  }
 });
 
 test("what a killed process left while taking the lock goes", async () => {

@@ -15,8 +15,11 @@ import {
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
-import { notNow } from "../domain/error.ts";
+import { ageInWords } from "../domain/age.ts";
+import { ExitCode, UbuntuCiError } from "../domain/error.ts";
+import { redact } from "../domain/redact.ts";
 import { now } from "./clock.ts";
+import { holderInWords } from "./lock-words.ts";
 import { crashPoint } from "./crash-point.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import { isGone, thisProcess } from "./process-identity.ts";
@@ -28,24 +31,41 @@ export interface LockHolder extends ProcessIdentity {
   readonly command: string;
 }
 
+/** Another copy is running (exit 75). */
+export class LockHeld extends UbuntuCiError {
+  readonly holder: LockHolder;
+
+  constructor(name: string, holder: LockHolder) {
+    super(
+      `${name} is running already: ${holderInWords(holder)}, for ${ageInWords(holder.since)}`,
+      {
+        exitCode: ExitCode.notNow,
+        hint: "wait for it, or run it again later",
+        routine: true,
+      },
+    );
+    this.holder = holder;
+  }
+}
+
 /** Another machine's process can't be seen from here: ten missed updates and it is dead (seed 001). */
 const updateMs = 60_000;
 const missedMs = 10 * updateMs;
 
 /**
  * Runs `work` while holding the PID-file lock of that name. A lock whose process is dead is taken
- * over at once, and `tookOver` is told of it.
+ * over at once, and `tookOver` is told of it: of null when the file does not say whose it was.
  *
  * The PID file is the lock. It comes into being with its contents, as a hard link, so there is no
  * instant at which a killed process leaves a lock that does not say whose it is; and no clock decides
  * about a process of this machine.
  *
- * @throws UbuntuCiError (75) saying who holds it and since when
+ * @throws LockHeld (75) saying who holds it and since when
  */
 export async function withLock<T>(
   runFolder: string,
   name: string,
-  tookOver: (dead: LockHolder) => void,
+  tookOver: (dead: LockHolder | null) => void,
   work: () => Promise<T>,
   options: { readonly patient?: boolean } = {},
 ): Promise<T> {
@@ -55,9 +75,9 @@ export async function withLock<T>(
     ...thisProcess(),
     name,
     since: now(),
-    command: process.argv.slice(1).join(" "),
+    command: redact(process.argv.slice(1).join(" ")),
   };
-  const dead = await takeInTime(file, holder, options.patient === true);
+  const before = await takeInTime(file, holder, options.patient === true);
   const open = openSync(file, "r");
   const alive = setInterval(() => {
     const time = Date.now() / 1000;
@@ -65,7 +85,7 @@ export async function withLock<T>(
   }, updateMs);
   alive.unref();
   try {
-    if (dead !== null) tookOver(dead);
+    if (before !== "free") tookOver(before);
     return await work();
   } finally {
     clearInterval(alive);
@@ -77,29 +97,28 @@ export async function withLock<T>(
   }
 }
 
-/**
- * Takes the lock, waiting for it half a minute when patient.
- *
- * @returns the dead process it was taken from, or null
- */
+/** What was there before a lock was taken: nothing, a dead process's, or a file that says nothing. */
+type Before = "free" | LockHolder | null;
+
+/** Takes the lock, waiting for it half a minute when patient. */
 async function takeInTime(
   file: string,
   holder: LockHolder,
   patient: boolean,
-): Promise<LockHolder | null> {
+): Promise<Before> {
   for (let tries = patient ? 600 : 1; ; tries -= 1) {
     const found = await take(file, holder);
-    if ("dead" in found) return found.dead;
-    if (tries <= 1) throw heldBy(holder.name, found.by);
+    if ("before" in found) return found.before;
+    if (tries <= 1) throw new LockHeld(holder.name, found.by);
     await setTimeout(50);
   }
 }
 
-/** Takes the lock, if need be from a dead process, which it returns; or tells who holds it. */
+/** Takes the lock, if need be from a dead process; or tells who holds it. */
 async function take(
   file: string,
   holder: LockHolder,
-): Promise<{ readonly dead: LockHolder | null } | { readonly by: LockHolder }> {
+): Promise<{ readonly before: Before } | { readonly by: LockHolder }> {
   const mine = join(
     dirname(file),
     `.${basename(file)}.${randomBytes(9).toString("hex")}`,
@@ -112,7 +131,7 @@ async function take(
         linkSync(mine, file);
         crashPoint("lock.taken");
         removeUnused(file);
-        return { dead: null };
+        return { before: "free" };
       } catch (thrown) {
         // Half written it looks unused to others, who may remove it.
         if (hasCode(thrown, "ENOENT")) continue;
@@ -126,9 +145,14 @@ async function take(
       const taken = await alone(file, () => {
         const again = lookAt(file);
         if (again === "gone" || !again.dead) return Promise.resolve(undefined);
-        renameSync(mine, file);
+        try {
+          renameSync(mine, file);
+        } catch (thrown) {
+          if (hasCode(thrown, "ENOENT")) return Promise.resolve(undefined);
+          throw thrown;
+        }
         crashPoint("lock.taken-over");
-        return Promise.resolve({ dead: again.holder });
+        return Promise.resolve({ before: again.holder });
       });
       if (taken !== undefined) {
         removeUnused(file);
@@ -194,23 +218,18 @@ export function heldLocks(
 
 function readHolder(file: string): LockHolder | undefined {
   const text = readFileSync(file, "utf8");
-  if (text.trim() === "") return undefined;
   try {
-    return JSON.parse(text) as LockHolder;
+    const holder = JSON.parse(text) as Partial<LockHolder> | null;
+    return typeof holder?.pid === "number" && typeof holder.since === "string"
+      ? (holder as LockHolder)
+      : undefined;
   } catch {
-    return undefined; // the power failed before it was on disk
+    return undefined; // the power failed before it was on disk, or a person made it
   }
 }
 
 function isSame(found: LockHolder | null, holder: LockHolder): boolean {
   return JSON.stringify(found) === JSON.stringify(holder);
-}
-
-function heldBy(name: string, holder: LockHolder): Error {
-  return notNow(
-    `${name} is running already: process ${holder.pid} on ${holder.host}, since ${holder.since}`,
-    "wait for it, or run it again later",
-  );
 }
 
 function hasCode(thrown: unknown, code: string): boolean {

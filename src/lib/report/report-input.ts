@@ -28,12 +28,20 @@ export interface ReportInput {
     readonly host: string;
     readonly since: string;
     readonly dead: boolean;
+    readonly command: string;
   }[];
   readonly maintenance: {
     readonly since: string;
     readonly by: string | null;
     readonly reason: string | null;
   } | null;
+  /** What maintenance has held back, since when and how often. */
+  readonly held_back: readonly {
+    readonly name: string;
+    readonly first: string;
+    readonly last: string;
+    readonly times: number;
+  }[];
   readonly warnings: readonly string[];
   readonly signatures_optional: boolean;
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { stepOf } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import {
+  heldBackSince,
   bugLink,
   duration,
   fileSize,
@@ -124,4 +125,14 @@ describe("what the report shows", () => {
     expect(fileSize(999)).toBe("999 B");
     expect(fileSize(50_200_000)).toBe("50.2 MB");
   });
+});
+
+test("updates were held back since the first of them was", () => {
+  expect(heldBackSince([])).toBeNull();
+  expect(
+    heldBackSince([
+      { first: "2026-05-01T10:07:00.000Z" },
+      { first: "2026-05-01T10:05:00.000Z" },
+    ]),
+  ).toMatchObject({ text: "2026-05-01 10:05 UTC" });
 });

@@ -1,4 +1,5 @@
 import { stepCommands } from "../domain/step.ts";
+export { ageInWords } from "../domain/age.ts";
 import type { Artifact, Ticket } from "../domain/ticket.ts";
 
 /** A point in time: what a page shows, and the exact moment behind it. */
@@ -36,6 +37,14 @@ export function inOrder(tickets: readonly Ticket[]): {
 /** A moment as people say it, by UTC. */
 export function moment(iso: string): Moment {
   return { iso, text: `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` };
+}
+
+/** When maintenance held the first command back, or null. */
+export function heldBackSince(
+  held: readonly { readonly first: string }[],
+): Moment | null {
+  const [first] = held.map((entry) => entry.first).sort();
+  return first === undefined ? null : moment(first);
 }
 
 /** A duration in milliseconds, in two units at most. */

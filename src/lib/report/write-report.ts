@@ -126,13 +126,13 @@ export async function writeReport(
     {},
     { revisions: input.revisions },
   );
-  const { ppas, locks, maintenance, warnings } = input;
+  const { ppas, locks, maintenance, held_back, warnings } = input;
   await page(
     "health",
     "health",
     "Health",
     {},
-    { ppas, locks, maintenance, warnings },
+    { ppas, locks, maintenance, held_back, warnings },
   );
   await removeOthers(
     join(output, "tickets"),

@@ -26,15 +26,39 @@ export function openDatabase(file: string): Connection {
     return db;
   } catch (thrown) {
     db?.close();
-    if (thrown instanceof Database.SqliteError) {
-      throw notNow(
+    throw unusable(file, thrown);
+  }
+}
+
+/**
+ * Opens a state file that is there and of this program's version; undefined for any other. In
+ * maintenance, when the program is changed, nobody may make or migrate one by the way.
+ */
+export function openCurrentDatabase(file: string): Connection | undefined {
+  if (!existsSync(file)) return undefined;
+  const db = new Database(file, { timeout: 30_000, fileMustExist: true });
+  try {
+    if (version(db) === migrations.length) {
+      db.pragma("synchronous = FULL");
+      db.pragma("foreign_keys = ON");
+      return db;
+    }
+  } catch (thrown) {
+    db.close();
+    throw unusable(file, thrown);
+  }
+  db.close();
+  return undefined;
+}
+
+function unusable(file: string, thrown: unknown): unknown {
+  return thrown instanceof Database.SqliteError
+    ? notNow(
         `the state file ${file} cannot be used: ${thrown.message}`,
         "check its owner, its disk, and that it is a state file of ubuntu-ci",
         thrown,
-      );
-    }
-    throw thrown;
-  }
+      )
+    : thrown;
 }
 
 function version(db: Connection): number {

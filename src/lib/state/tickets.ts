@@ -18,7 +18,6 @@ import { now } from "../host/clock.ts";
 import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
-import { queuePosition, queuePositions } from "./queue.ts";
 
 interface TicketRow {
   id: number;
@@ -67,7 +66,7 @@ export function findTicket(
     .get(id);
   return row === undefined
     ? undefined
-    : whole(db, row, store, queuePosition(db, id));
+    : whole(db, row, store, queuePositions(db));
 }
 
 /** The tickets that match, newest last. */
@@ -95,16 +94,24 @@ export function listTickets(
     )
     .all(...values);
   const positions = queuePositions(db);
-  return rows.map((row) =>
-    whole(db, row, store, positions.get(row.id) ?? null),
-  );
+  return rows.map((row) => whole(db, row, store, positions));
+}
+
+/** Position of each waiting ticket in the queue, 1 first: by priority, then first in first out. */
+function queuePositions(db: Connection): ReadonlyMap<number, number> {
+  const waiting = db
+    .prepare<[], { id: number }>(
+      "SELECT id FROM ticket WHERE step = 100 AND status = 'waiting' ORDER BY priority DESC, id",
+    )
+    .all();
+  return new Map(waiting.map(({ id }, index) => [id, index + 1]));
 }
 
 function whole(
   db: Connection,
   row: TicketRow,
   store: string,
-  position: number | null,
+  positions: ReadonlyMap<number, number>,
 ): Ticket {
   return {
     id: row.id,
@@ -119,7 +126,7 @@ function whole(
     step: stepOf(row.step),
     status: row.status,
     ppa: row.ppa,
-    queue_position: position,
+    queue_position: positions.get(row.id) ?? null,
     archive_revision: row.archive_revision,
     failure:
       row.failure_step === null || row.failure_kind === null

@@ -1,0 +1,130 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { alone } from "./alone.ts";
+import { writeFileAtomic } from "./atomic-file.ts";
+import { now } from "./clock.ts";
+import type { Maintenance } from "./maintenance.ts";
+
+/** Which commands maintenance held back, kept beside the state because that may not be written then. */
+export interface HeldBack {
+  readonly maintenance: Maintenance;
+  /** Whether the history has it that maintenance was switched on. */
+  readonly recorded: boolean;
+  readonly commands: Readonly<
+    Record<
+      string,
+      { readonly first: string; readonly last: string; readonly times: number }
+    >
+  >;
+}
+
+function fileIn(runFolder: string): string {
+  return join(runFolder, "held-back.json");
+}
+
+/** Whether a maintenance that was noticed is not yet known to have ended. One look at the disk. */
+export function wasHeldBack(runFolder: string): boolean {
+  return existsSync(fileIn(runFolder));
+}
+
+/** What is known of this maintenance, or of one whose end nobody has noticed yet; null when nothing. */
+export function readHeldBack(runFolder: string): HeldBack | null {
+  try {
+    return JSON.parse(readFileSync(fileIn(runFolder), "utf8")) as HeldBack;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (thrown instanceof SyntaxError) return null; // a person's doing: it is written anew
+    throw thrown;
+  }
+}
+
+/** Remembers that maintenance is on and was recorded in the history. */
+export async function noteMaintenance(
+  runFolder: string,
+  maintenance: Maintenance,
+): Promise<void> {
+  await change(runFolder, (before) => ({
+    maintenance,
+    recorded: true,
+    commands: isSame(before, maintenance) ? before.commands : {},
+  }));
+}
+
+/**
+ * Remembers that a command was held back.
+ *
+ * @returns whether it is the first time for this command, and whether nobody has noticed this
+ *   maintenance before
+ */
+export async function noteHeldBack(
+  runFolder: string,
+  maintenance: Maintenance,
+  command: string,
+): Promise<{ readonly first: boolean; readonly noticed: boolean }> {
+  const at = now();
+  let first = false;
+  let noticed = false;
+  await change(runFolder, (before) => {
+    const known = isSame(before, maintenance) ? before : undefined;
+    const entry = known?.commands[command];
+    first = entry === undefined;
+    noticed = known === undefined;
+    return {
+      maintenance,
+      recorded: known?.recorded ?? false,
+      commands: {
+        ...known?.commands,
+        [command]: {
+          first: entry?.first ?? at,
+          last: at,
+          times: (entry?.times ?? 0) + 1,
+        },
+      },
+    };
+  });
+  return { first, noticed };
+}
+
+/** Hands over what was remembered of a maintenance that has ended, and forgets it when that was taken care of. */
+export async function endHeldBack(
+  runFolder: string,
+  record: (ended: HeldBack) => void,
+): Promise<void> {
+  await alone(fileIn(runFolder), () => {
+    const ended = readHeldBack(runFolder);
+    if (ended !== null) record(ended);
+    rmSync(fileIn(runFolder), { force: true });
+    return Promise.resolve();
+  });
+}
+
+/** Who was held back, in words: "land since 2026-… (12 times)". */
+export function heldBackInWords({ commands }: HeldBack): string {
+  return Object.entries(commands)
+    .map(
+      ([name, { first, times }]) =>
+        `${name} since ${first}${times > 1 ? ` (${times} times)` : ""}`,
+    )
+    .join(", ");
+}
+
+function isSame(
+  before: HeldBack | null,
+  maintenance: Maintenance,
+): before is HeldBack {
+  return before?.maintenance.since === maintenance.since;
+}
+
+async function change(
+  runFolder: string,
+  next: (before: HeldBack | null) => HeldBack,
+): Promise<void> {
+  await alone(fileIn(runFolder), async () => {
+    mkdirSync(runFolder, { recursive: true });
+    await writeFileAtomic(
+      fileIn(runFolder),
+      `${JSON.stringify(next(readHeldBack(runFolder)))}\n`,
+    );
+  });
+}

@@ -1,0 +1,20 @@
+import { ageInWords, isOlderThan } from "../domain/age.ts";
+import type { LockHolder } from "./lock.ts";
+
+/** Who holds a lock: "process 12 on host, since 2026-…". */
+export function holderInWords({ pid, host, since }: LockHolder): string {
+  return `process ${pid} on ${host}, since ${since}`;
+}
+
+/**
+ * What to warn of when a lock is older than `lock.warnAfterMinutes`; null when all is well. A dead
+ * holder's is no reason: the next run takes it over.
+ */
+export function oldLock(
+  holder: LockHolder & { readonly dead?: boolean },
+  warnAfterMinutes: number,
+): string | null {
+  if (holder.dead === true || !isOlderThan(holder.since, warnAfterMinutes))
+    return null;
+  return `${holder.name} has been running for ${ageInWords(holder.since)} (${holderInWords(holder)}: ${holder.command}); if it hangs, nothing of it goes on: look at it, and end it with kill ${holder.pid}`;
+}

@@ -1,0 +1,24 @@
+import type { LockHolder } from "../host/lock.ts";
+import type { Connection } from "./database.ts";
+import { lastEvent, recordEvent } from "./events.ts";
+
+/** Records that a lock is older than it should be: once, however many notice. */
+export function recordOldLock(
+  db: Connection,
+  actor: string,
+  { name, since }: LockHolder,
+  warning: string,
+): void {
+  db.transaction(() => {
+    const last = lastEvent(db, "lock", name);
+    if (last?.what === "old" && last.from_state === since) return;
+    recordEvent(db, {
+      actor,
+      subject: "lock",
+      subject_id: name,
+      what: "old",
+      from_state: since,
+      why: warning,
+    });
+  }).immediate();
+}
