@@ -255,7 +255,6 @@ describe("killed and held back", () => {
       ["land"],
       ["assign-ppa"],
       ["clean-ppas"],
-      ["shepherd-report"],
       ["update_ticket", "1", "-t", "x"],
     ]) {
       expect(ci.run(...command)).toMatchObject({

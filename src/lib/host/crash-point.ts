@@ -11,6 +11,7 @@ export const crashPoints = [
   "ticket.updated",
   "lock.prepared",
   "lock.taken",
+  "lock.taking-over",
   "lock.taken-over",
   "lock.released",
   "lease.written",

@@ -1,5 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -87,6 +94,42 @@ test.each([
   ).toBeGreaterThanOrEqual(1);
   expect(taken).toEqual([holder(change)]);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test.each([
+  ["a moment ago", 0],
+  ["before the clock was set back", 3600],
+])(
+  "a process killed while it took over, %s, is in the way for seconds only",
+  async (_name, ahead) => {
+    leave({ process_start: "1" });
+    const folderOfTakeOver = join(folder, "land.pid.lock");
+    mkdirSync(folderOfTakeOver);
+    const made = Date.now() / 1000 + ahead;
+    utimesSync(folderOfTakeOver, made, made);
+    const begun = performance.now();
+    const taken: (LockHolder | null)[] = [];
+    await withLock(
+      folder,
+      "land",
+      (dead) => taken.push(dead),
+      () => Promise.resolve(),
+    );
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    expect(taken).toEqual([holder({ process_start: "1" })]);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test("nobody waits for a take-over when the lock is free, or held", async () => {
+  mkdirSync(join(folder, "land.pid.lock"));
+  const begun = performance.now();
+  await withLock(folder, "land", never, async () => {
+    await expect(
+      withLock(folder, "land", never, () => Promise.resolve()),
+    ).rejects.toMatchObject({ exitCode: 75 });
+  });
+  expect(performance.now() - begun).toBeLessThan(1_000);
 });
 
 test("a lock of another machine is kept while it is renewed", async () => {

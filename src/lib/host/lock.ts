@@ -10,13 +10,14 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 import { ageInWords } from "../domain/age.ts";
-import { ExitCode, UbuntuCiError } from "../domain/error.ts";
+import { ExitCode, notNow, UbuntuCiError } from "../domain/error.ts";
 import { redact } from "../domain/redact.ts";
 import { now } from "./clock.ts";
 import { holderInWords } from "./lock-words.ts";
@@ -51,6 +52,9 @@ export class LockHeld extends UbuntuCiError {
 /** Another machine's process can't be seen from here: ten missed updates and it is dead (seed 001). */
 const updateMs = 60_000;
 const missedMs = 10 * updateMs;
+
+/** Taking over takes milliseconds: what is older was left by a process killed in the middle of it. */
+const takingOverMs = 5_000;
 
 /**
  * Runs `work` while holding the PID-file lock of that name. A lock whose process is dead is taken
@@ -123,6 +127,7 @@ async function take(
     dirname(file),
     `.${basename(file)}.${randomBytes(9).toString("hex")}`,
   );
+  const givesUp = performance.now() + 3 * takingOverMs;
   try {
     for (;;) {
       writeFileSync(mine, `${JSON.stringify(holder)}\n`);
@@ -140,27 +145,74 @@ async function take(
       const found = lookAt(file);
       if (found === "gone") continue;
       if (!found.dead) return { by: found.holder };
-      // Several may have found it dead: one after another, and only while it is still the dead one's.
-      const { alone } = await import("./alone.ts");
-      const taken = await alone(file, () => {
-        const again = lookAt(file);
-        if (again === "gone" || !again.dead) return Promise.resolve(undefined);
-        try {
-          renameSync(mine, file);
-        } catch (thrown) {
-          if (hasCode(thrown, "ENOENT")) return Promise.resolve(undefined);
-          throw thrown;
-        }
-        crashPoint("lock.taken-over");
-        return Promise.resolve({ before: again.holder });
-      });
-      if (taken !== undefined) {
+      const taken = await takeOver(file, mine);
+      if (taken === "busy") {
+        if (performance.now() > givesUp)
+          throw notNow(
+            `${holder.name} cannot start: another process has been taking over its lock for too long`,
+            `run it again; if that does not help, remove ${file}.lock`,
+          );
+        await setTimeout(50);
+      } else if (taken !== "changed") {
         removeUnused(file);
         return taken;
       }
     }
   } finally {
     rmSync(mine, { force: true });
+  }
+}
+
+/**
+ * Puts `mine` in the place of a dead process's lock. Several may have found it dead, on this machine
+ * or another: proper-lockfile lets in one after another, and each looks again. What one leaves that is
+ * killed inside is stale after five seconds, and in the way of nobody who finds the lock held.
+ */
+async function takeOver(
+  file: string,
+  mine: string,
+): Promise<"busy" | "changed" | { readonly before: LockHolder | null }> {
+  const { lock } = await import("proper-lockfile");
+  const folder = `${file}.lock`;
+  let release;
+  try {
+    release = await lock(file, {
+      lockfilePath: folder,
+      realpath: false,
+      stale: takingOverMs,
+      // Nothing is awaited inside. Whoever was stopped for so long finds the lock changed below.
+      onCompromised: () => undefined,
+    });
+  } catch (thrown) {
+    if (!hasCode(thrown, "ELOCKED")) throw thrown;
+    becomesStale(folder);
+    return "busy";
+  }
+  try {
+    const again = lookAt(file);
+    if (again === "gone" || !again.dead) return "changed";
+    crashPoint("lock.taking-over");
+    renameSync(mine, file);
+    crashPoint("lock.taken-over");
+    return { before: again.holder };
+  } catch (thrown) {
+    // Half written, `mine` looks unused to others, who may have removed it.
+    if (hasCode(thrown, "ENOENT")) return "changed";
+    throw thrown;
+  } finally {
+    await release();
+  }
+}
+
+/** A folder from the future, left by a clock that was set back since, would never become stale. */
+function becomesStale(folder: string): void {
+  const made = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (made <= Date.now() + takingOverMs) return;
+  const time = Date.now() / 1000;
+  try {
+    utimesSync(folder, time, time);
+  } catch (thrown) {
+    if (!hasCode(thrown, "ENOENT")) throw thrown;
   }
 }
 
