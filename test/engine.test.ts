@@ -233,7 +233,7 @@ describe("killed and held back", () => {
 
   test("a second copy leaves with 75 and says who is at work", async () => {
     ci.remove();
-    install({ fake: { builder: "slow" } });
+    install({ fake: { builder: "slow@8000" } });
     create("hello");
     const first = ci.start("land", "-v", "2");
     await once(first.stderr, "data");

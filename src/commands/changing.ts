@@ -10,7 +10,8 @@ import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
 
 /**
  * Runs what a changing command does: not in maintenance, and holding the lock of its name. Many
- * people create tickets at once: a patient command waits for the other copy a while.
+ * people create tickets at once: a patient command waits for the other copy a while. Of a command with
+ * slots that many copies may run.
  *
  * @throws UbuntuCiError (75) in maintenance, or when another copy runs
  */
@@ -20,31 +21,38 @@ export async function changing<T>(
   work: () => Promise<T>,
   options: {
     readonly patient?: boolean;
+    readonly slots?: number;
     /** It changes nothing that maintenance protects: the report tells that maintenance is on. */
     readonly inMaintenance?: boolean;
   } = {},
 ): Promise<T> {
   const { LockHeld, withLock } = await import("../lib/host/lock.ts");
   let takenOver: string | undefined;
+  const tookOver = (dead: LockHolder | null) => {
+    takenOver = deadInWords(dead);
+    context.say(`took over the lock ${dead?.name ?? name}: ${takenOver}`);
+  };
+  const guarded = async () => {
+    // Looked at again under the lock: whoever switches it on and then waits until nothing is
+    // locked can be sure that nothing starts any more.
+    if (options.inMaintenance !== true)
+      await stopInMaintenance(context.paths, context.actor, name);
+    if (takenOver !== undefined) await recordTakeOver(context, name, takenOver);
+    return work();
+  };
+  const { slots = 1 } = options;
   try {
-    return await withLock(
-      context.paths.run,
-      name,
-      (dead) => {
-        takenOver = deadInWords(dead);
-        context.say(`took over the lock ${name}: ${takenOver}`);
-      },
-      async () => {
-        // Looked at again under the lock: whoever switches it on and then waits until nothing is
-        // locked can be sure that nothing starts any more.
-        if (options.inMaintenance !== true)
-          await stopInMaintenance(context.paths, context.actor, name);
-        if (takenOver !== undefined)
-          await recordTakeOver(context, name, takenOver);
-        return work();
-      },
-      options,
-    );
+    if (slots > 1) {
+      const { withOneOfLocks } = await import("../lib/host/lock-slots.ts");
+      return await withOneOfLocks(
+        context.paths.run,
+        name,
+        slots,
+        tookOver,
+        guarded,
+      );
+    }
+    return await withLock(context.paths.run, name, tookOver, guarded, options);
   } catch (thrown) {
     if (thrown instanceof LockHeld)
       await tellHeld(context, name, thrown.holder);

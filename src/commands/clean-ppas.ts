@@ -28,6 +28,7 @@ export const command: CommandModule = {
           return cleanPpas({
             db,
             actor: context.actor,
+            paths: context.paths,
             backends: context.backends(),
           });
         });

@@ -1,6 +1,7 @@
-import type { Step, WorkStepCode } from "../lib/domain/step.ts";
+import type { Step, StepCode, WorkStepCode } from "../lib/domain/step.ts";
 import { stepCommands, stepOf } from "../lib/domain/step.ts";
-import type { RunListener, StepReport } from "../lib/engine/engine.ts";
+import type { Progress } from "../lib/domain/ticket.ts";
+import type { Engine, RunListener, StepReport } from "../lib/engine/engine.ts";
 import { planStep } from "../lib/engine/engine.ts";
 import type { LandReport } from "../lib/engine/land.ts";
 import { land } from "../lib/engine/land.ts";
@@ -31,22 +32,32 @@ export async function landTickets(
     process.stdout.isTTY &&
     context.options.verbosity === 2 &&
     context.options.json !== true;
-  const report = live ? await landLive(run) : await run(plainListener(context));
-  for (const step of report.steps) {
-    const line = reportLine(step, commandAt(step.step));
-    if (step.outcome !== "passed")
-      tellFailure(
-        step,
-        findTicket(engine.db, step.ticket, context.paths.store),
-        line,
-      );
-    else if (!live) context.say(line);
+  const concurrency = context.config.get("concurrency");
+  const several = concurrency > 1 && options.ticket === undefined;
+  const report = !live
+    ? await run({
+        ...plainListener(context),
+        ended: (step) => tell(context, engine, step),
+      })
+    : several
+      ? await landSeveralLive(run, concurrency, options.until?.code ?? 500)
+      : await landLive(run);
+  if (live) {
+    for (const step of report.steps)
+      if (several || step.outcome !== "passed") tell(context, engine, step);
   }
   if (report.steps.length === 0) context.say("land: nothing to do");
   context.result("", {
     runs: report.steps.map((step) => ({ ...step, step: stepOf(step.step) })),
   });
   context.exit(report.exitCode);
+}
+
+function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
+  const line = reportLine(step, commandAt(step.step));
+  if (step.outcome === "passed") context.say(line);
+  else
+    tellFailure(step, findTicket(db, step.ticket, context.paths.store), line);
 }
 
 /** Prints the plan of the next step of each open ticket. */
@@ -111,14 +122,8 @@ async function landLive(
         end();
         begin(`ticket ${ticket.id}: ${command}`);
       },
-      progress(_ticket, { message, current, total }) {
-        update(
-          current !== null && total !== null
-            ? `${current}/${total} ${message}`
-            : message,
-        );
-      },
-      note: (line) => update(line),
+      progress: (_ticket, progress) => update(inShort(progress)),
+      note: (_ticket, line) => update(line),
     });
     end(lastFailure(report.steps));
     return report;
@@ -128,6 +133,69 @@ async function landLive(
   } finally {
     await shown;
   }
+}
+
+/** Rows side by side, as many as tickets are in flight; each shows one ticket after another. */
+async function landSeveralLive(
+  run: (listener: RunListener) => Promise<LandReport>,
+  concurrency: number,
+  lastStep: StepCode,
+): Promise<LandReport> {
+  const { Listr } = await import("listr2");
+  interface Row {
+    title: string;
+    output: string;
+  }
+  const free: Row[] = [];
+  const rows = new Map<number, Row>();
+  let finish: () => void = () => undefined;
+  const finished = new Promise<void>((done) => (finish = done));
+  const shown = new Listr(
+    Array.from({ length: concurrency }, () => ({
+      title: idle,
+      task: async (_context: unknown, row: Row) => {
+        free.push(row);
+        await finished;
+      },
+    })),
+    { concurrent: true, registerSignalListeners: false },
+  ).run();
+  const show = (ticket: number, text: string) => {
+    const row = rows.get(ticket);
+    if (row !== undefined) row.output = text;
+  };
+  try {
+    return await run({
+      started({ id }, command) {
+        const row = rows.get(id) ?? free.shift();
+        if (row === undefined) return;
+        rows.set(id, row);
+        row.title = `ticket ${id}: ${command}`;
+      },
+      progress: (ticket, progress) => show(ticket, inShort(progress)),
+      note: show,
+      ended({ ticket, step, outcome, reason }) {
+        const row = rows.get(ticket);
+        if (row === undefined) return;
+        row.output = reason ?? outcome;
+        if (outcome === "passed" && step < lastStep) return;
+        row.title = `ticket ${ticket}: ${outcome}`;
+        rows.delete(ticket);
+        free.push(row);
+      },
+    });
+  } finally {
+    finish();
+    await shown;
+  }
+}
+
+const idle = "no ticket";
+
+function inShort({ message, current, total }: Progress): string {
+  return current !== null && total !== null
+    ? `${current}/${total} ${message}`
+    : message;
 }
 
 function lastFailure(steps: readonly StepReport[]): string | undefined {

@@ -9,7 +9,7 @@ export const command: CommandModule = {
     command
       .option(
         "--ticket <number>",
-        "land this ticket alone (default: every ready one, one after another)",
+        "land this ticket alone (default: every ready one, `concurrency` at a time)",
         ticketNumber,
       )
       .option(
@@ -26,13 +26,9 @@ Examples:
       )
       .action(async (options: { ticket?: number; until?: Step }) => {
         const context = await makeContext();
-        const { hasWork } = await import("./step-work.ts");
-        const work = await Promise.all(
-          stepCommands.map(({ code }) =>
-            hasWork(context, code, options.ticket),
-          ),
-        );
-        if (!work.includes(true)) {
+        const { mayHaveWork } = await import("./step-work.ts");
+        const steps = stepCommands.map(({ code }) => code);
+        if (!(await mayHaveWork(context, steps, options.ticket))) {
           context.say("land: nothing to do");
           context.result("", { runs: [] });
           return;
@@ -41,7 +37,9 @@ Examples:
         if (context.options.dryRun === true)
           await planLanding(context, options);
         else
-          await changing(context, "land", () => landTickets(context, options));
+          await changing(context, "land", () => landTickets(context, options), {
+            slots: context.config.get("concurrency"),
+          });
       });
   },
 };

@@ -73,6 +73,7 @@ export const command: CommandModule = {
         await cleanPpas({
           db,
           actor: context.actor,
+          paths: context.paths,
           backends: context.backends(),
         });
       });

@@ -27,8 +27,8 @@ export function stepCommand(name: StepCommand): CommandModule {
         )
         .action(async (options: { ticket?: number }) => {
           const context = await makeContext();
-          const { hasWork } = await import("./step-work.ts");
-          if (!(await hasWork(context, entry.code, options.ticket))) {
+          const { mayHaveWork } = await import("./step-work.ts");
+          if (!(await mayHaveWork(context, [entry.code], options.ticket))) {
             context.say(`${name}: nothing to do`);
             context.result("", { runs: [] });
             return;
@@ -37,8 +37,11 @@ export function stepCommand(name: StepCommand): CommandModule {
           if (context.options.dryRun === true)
             await workOnStep(context, entry.code, options.ticket);
           else
-            await changing(context, name, () =>
-              workOnStep(context, entry.code, options.ticket),
+            await changing(
+              context,
+              name,
+              () => workOnStep(context, entry.code, options.ticket),
+              { slots: context.config.get("concurrency") },
             );
         });
     },
@@ -47,7 +50,8 @@ export function stepCommand(name: StepCommand): CommandModule {
 
 /** Plain lines about a run, for pipes, cron and verbosity 2. */
 export function plainListener(context: CommandContext): RunListener {
-  let last = "";
+  const last = new Map<number, string>();
+  const several = context.config.get("concurrency") > 1;
   return {
     started: (ticket: Ticket, command: string) =>
       context.say(`ticket ${ticket.id}: ${command}`),
@@ -59,13 +63,14 @@ export function plainListener(context: CommandContext): RunListener {
         current !== null && total !== null ? ` ${current}/${total}` : "";
       const line = `ticket ${ticket}: ${state}${count} ${message}`;
       if (
-        line !== last &&
+        line !== last.get(ticket) &&
         (context.options.verbosity >= 3 || state !== "STATUS")
       )
         context.say(line);
-      last = line;
+      last.set(ticket, line);
     },
-    note: (line: string) => context.say(line),
+    note: (ticket: number, line: string) =>
+      context.say(several ? `ticket ${ticket}: ${line}` : line),
   };
 }
 

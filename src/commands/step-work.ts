@@ -5,20 +5,20 @@ import type { CommandContext } from "./context.ts";
 import { plainListener, reportLine, tellFailure } from "./step-command.ts";
 
 /**
- * Whether there may be something to do at a step, from one cheap look at the state: a pass that
+ * Whether there may be something to do at these steps, from one cheap look at the state: a pass that
  * finds nothing should cost little more than starting Node.
  */
-export async function hasWork(
+export async function mayHaveWork(
   context: CommandContext,
-  step: WorkStepCode,
+  steps: readonly WorkStepCode[],
   ticket: number | undefined,
 ): Promise<boolean> {
   if (ticket !== undefined) return true;
   const { openDatabase } = await import("../lib/state/database.ts");
-  const { mayHaveWork } = await import("../lib/state/runs.ts");
+  const { hasWork } = await import("../lib/state/runs.ts");
   const db = openDatabase(context.paths.database);
   try {
-    return mayHaveWork(db, step);
+    return hasWork(db, steps, context.config.get("concurrency"));
   } finally {
     db.close();
   }

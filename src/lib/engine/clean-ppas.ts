@@ -1,26 +1,35 @@
+import { join } from "node:path";
+
+import { alone } from "../host/alone.ts";
 import { crashPoint } from "../host/crash-point.ts";
 import { finishCleaning, listPpas, startCleaning } from "../state/ppas.ts";
 import type { Engine } from "./engine.ts";
 
-/** Empties the PPAs that were given back; they are free afterwards. Returns their names. */
+/**
+ * Empties the PPAs that were given back; they are free afterwards. Returns their names. One process
+ * at a time: a second one would empty a PPA that the first had made free and a ticket then took.
+ */
 export async function cleanPpas({
   db,
   actor,
   backends,
-}: Pick<Engine, "db" | "actor" | "backends">): Promise<string[]> {
+  paths,
+}: Pick<Engine, "db" | "actor" | "backends" | "paths">): Promise<string[]> {
   if (
     !listPpas(db).some(({ state }) => state === "dirty" || state === "cleaning")
   )
     return [];
-  const cleaned: string[] = [];
-  const archive = await backends.archive();
-  for (const { name } of startCleaning(db, actor)) {
-    crashPoint("ppa.cleaning");
-    await archive.clearPpa(name);
-    crashPoint("ppa.emptied");
-    finishCleaning(db, name, actor);
-    crashPoint("ppa.freed");
-    cleaned.push(name);
-  }
-  return cleaned;
+  return alone(join(paths.ppa, ".cleaning"), async () => {
+    const cleaned: string[] = [];
+    const archive = await backends.archive();
+    for (const { name } of startCleaning(db, actor)) {
+      crashPoint("ppa.cleaning");
+      await archive.clearPpa(name);
+      crashPoint("ppa.emptied");
+      finishCleaning(db, name, actor);
+      crashPoint("ppa.freed");
+      cleaned.push(name);
+    }
+    return cleaned;
+  });
 }

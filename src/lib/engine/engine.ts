@@ -62,7 +62,8 @@ export interface Engine {
 export interface RunListener {
   started?(ticket: Ticket, command: string): void;
   progress?(ticket: number, progress: Progress): void;
-  note?(line: string): void;
+  note?(ticket: number, line: string): void;
+  ended?(report: StepReport): void;
 }
 
 /** How one run of one step ended, as recorded. */
@@ -114,10 +115,7 @@ export async function runStep(
 ): Promise<StepReport | undefined> {
   const { db, config, actor, paths } = engine;
   const policy = retryPolicy(config);
-  for (const run of giveUpDeadLeases(db, actor, policy)) {
-    crashPoint("lease.given-up");
-    await removeTree(scratchOf(paths, run));
-  }
+  await giveUpDeadRuns(engine);
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
     ...(options.ticket !== undefined && { ticket: options.ticket }),
@@ -161,6 +159,19 @@ export async function runStep(
     clearInterval(heartbeat);
     crashPoint("run.ended");
     await removeTree(scratch);
+  }
+}
+
+/** Makes tickets ready again whose process is gone, and removes what those processes worked on. */
+export async function giveUpDeadRuns({
+  db,
+  actor,
+  config,
+  paths,
+}: Engine): Promise<void> {
+  for (const run of giveUpDeadLeases(db, actor, retryPolicy(config))) {
+    crashPoint("lease.given-up");
+    await removeTree(scratchOf(paths, run));
   }
 }
 
@@ -210,7 +221,7 @@ async function perform(
       renewLease(db, lease.run, progress);
       listener.progress?.(ticket.id, progress);
     },
-    note: (line) => listener.note?.(line),
+    note: (line) => listener.note?.(ticket.id, line),
   };
   const input = stepInput(engine, ticket);
   const definition = definitions[lease.step];

@@ -2,11 +2,12 @@ import { ExitCode, notNow, refused } from "../domain/error.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { stepCommands } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { startBlockers } from "../state/runs.ts";
-import { findTicket, listTickets } from "../state/tickets.ts";
+import { listPpas } from "../state/ppas.ts";
+import { nextToGoOn, nextToStart, startBlockers } from "../state/queue.ts";
+import { findTicket } from "../state/tickets.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
-import { runStep } from "./engine.ts";
+import { giveUpDeadRuns, runStep } from "./engine.ts";
 
 /** What landing came to. */
 export interface LandReport {
@@ -23,8 +24,8 @@ export interface LandOptions {
 }
 
 /**
- * Runs all steps in turn: of one ticket, or of every ready ticket, one after another. PPAs that were
- * given back are emptied on the way.
+ * Runs all steps in turn: of one ticket, or of every ready ticket, up to `concurrency` at a time.
+ * PPAs that were given back are emptied on the way.
  *
  * @throws UbuntuCiError (2) when there is no such ticket, (75) when that ticket may not start yet
  */
@@ -34,43 +35,66 @@ export async function land(
 ): Promise<LandReport> {
   const reports: StepReport[] = [];
   await cleanPpas(engine);
-  if (options.ticket !== undefined) {
+  if (options.ticket !== undefined)
     await landOne(engine, options.ticket, options, reports);
-  } else {
-    const done = new Set<number>();
-    for (
-      let next = nextReady(engine, done);
-      next !== undefined;
-      next = nextReady(engine, done)
-    ) {
-      done.add(next);
-      await landOne(engine, next, options, reports);
-      if (options.signal.aborted) break;
-      await cleanPpas(engine);
-    }
-  }
+  else await landAll(engine, options, reports);
   await cleanPpas(engine);
   return { steps: reports, exitCode: worst(reports) };
 }
 
-/** Tickets in flight come before new ones, which `takeLease` keeps from starting too early. */
-function nextReady(
-  { db, paths, config }: Engine,
-  done: ReadonlySet<number>,
+async function landAll(
+  engine: Engine,
+  options: LandOptions,
+  reports: StepReport[],
+): Promise<void> {
+  await giveUpDeadRuns(engine);
+  const concurrency = engine.config.get("concurrency");
+  const tried = new Set<number>();
+  const active = new Map<number, Promise<void>>();
+  const troubles: unknown[] = [];
+  const start = (ticket: number) => {
+    tried.add(ticket);
+    const landing = landOne(engine, ticket, options, reports)
+      .then(() => cleanPpas(engine))
+      .then(
+        () => undefined,
+        (thrown: unknown) => void troubles.push(thrown),
+      )
+      .finally(() => active.delete(ticket));
+    active.set(ticket, landing);
+  };
+  for (;;) {
+    while (
+      active.size < concurrency &&
+      !options.signal.aborted &&
+      troubles.length === 0
+    ) {
+      const next = nextToLand(engine, tried, active.size > 0, reports);
+      if (next === undefined) break;
+      start(next);
+    }
+    if (active.size === 0) break;
+    await Promise.race(active.values());
+  }
+  if (troubles.length > 0) throw troubles[0];
+}
+
+/**
+ * Tickets in flight come before new ones, which `takeLease` keeps from starting too early. While no
+ * PPA is free, a new one is only tried when none can become free here: it then says what it waits for.
+ */
+function nextToLand(
+  { db, config }: Engine,
+  tried: ReadonlySet<number>,
+  othersAtWork: boolean,
+  reports: readonly StepReport[],
 ): number | undefined {
-  const ready = listTickets(db, { open: true }, paths.store).filter(
-    ({ id, status, retry_at }) =>
-      !done.has(id) &&
-      status !== "held" &&
-      (retry_at === null || Date.parse(retry_at) <= Date.now()),
-  );
-  const inFlight = ready.find(({ step }) => step.code > 100);
-  if (inFlight !== undefined) return inFlight.id;
-  return ready
-    .sort((a, b) => b.priority - a.priority || a.id - b.id)
-    .find(
-      ({ id }) => startBlockers(db, id, config.get("concurrency")).length === 0,
-    )?.id;
+  const inFlight = nextToGoOn(db, tried);
+  if (inFlight !== undefined) return inFlight;
+  const free = listPpas(db).some(({ state }) => state === "free");
+  const waits = reports.some(({ step, waiting }) => step === 100 && waiting);
+  if (!free && (othersAtWork || waits)) return undefined;
+  return nextToStart(db, config.get("concurrency"), tried);
 }
 
 async function landOne(
@@ -96,6 +120,7 @@ async function landOne(
       throw why;
     }
     reports.push(report);
+    options.listener?.ended?.(report);
     if (report.outcome !== "passed") return;
   }
 }
@@ -126,7 +151,7 @@ export function whyNot({ db, config }: Engine, ticket: Ticket): Error {
       : [];
   if (blockers.length > 0) {
     return notNow(
-      `ticket ${ticket.id} waits behind ticket ${blockers.join(", ")}`,
+      `ticket ${ticket.id} waits behind ticket ${blockers.map(({ id }) => id).join(", ")}`,
       "it starts when that has ended",
     );
   }

@@ -8,6 +8,7 @@ import type { Connection } from "./database.ts";
 import { lastEvent, recordEvent } from "./events.ts";
 import { releasePpa, reservePpa } from "./ppas.ts";
 import { recordPublication } from "./publications.ts";
+import { nextToStart, startBlockers } from "./queue.ts";
 import type { NewArtifact } from "./tickets.ts";
 import { recordArtifacts } from "./tickets.ts";
 
@@ -52,8 +53,6 @@ export function giveUpDeadLeases(
   actor: string,
   policy: RetryPolicy,
 ): number[] {
-  const isDead = (run: OpenRun) =>
-    isGone(run) ?? Date.now() - Date.parse(run.heartbeat_at) > heartbeatLimitMs;
   if (!openRuns(db).some(isDead)) return [];
   return db
     .transaction(() => {
@@ -76,6 +75,13 @@ export function giveUpDeadLeases(
     .immediate();
 }
 
+/** Another machine's process can't be seen from here: its missed heartbeats tell. */
+function isDead(run: OpenRun): boolean {
+  return (
+    isGone(run) ?? Date.now() - Date.parse(run.heartbeat_at) > heartbeatLimitMs
+  );
+}
+
 /**
  * Takes the lease on the ticket to work on next at this step: the oldest ready one, by priority,
  * then first in first out; or that very ticket. At the first step a ticket is only taken while
@@ -87,12 +93,10 @@ export function takeLease(
   who: ProcessIdentity,
   options: { readonly ticket?: number; readonly concurrency: number },
 ): Lease | null {
-  if (readyTickets(db, step, options.ticket).length === 0) return null;
+  if (nextTicket(db, step, options) === undefined) return null;
   return db
     .transaction(() => {
-      const found = readyTickets(db, step, options.ticket).find(
-        (ticket) => step !== 100 || mayStart(db, ticket, options.concurrency),
-      );
+      const found = nextTicket(db, step, options);
       if (found === undefined) return null;
       const at = now();
       const attempt =
@@ -118,6 +122,21 @@ export function takeLease(
     .immediate();
 }
 
+function nextTicket(
+  db: Connection,
+  step: WorkStepCode,
+  options: { readonly ticket?: number; readonly concurrency: number },
+): number | undefined {
+  if (step === 100 && options.ticket === undefined)
+    return nextToStart(db, options.concurrency);
+  const [found] = readyTickets(db, step, options.ticket);
+  return found !== undefined &&
+    step === 100 &&
+    startBlockers(db, found, options.concurrency).length > 0
+    ? undefined
+    : found;
+}
+
 function readyTickets(
   db: Connection,
   step: WorkStepCode,
@@ -130,36 +149,6 @@ function readyTickets(
     )
     .all(step, now(), ticket ?? null, ticket ?? null)
     .map(({ id }) => id);
-}
-
-/** The tickets in flight that keep this one from starting. */
-export function startBlockers(
-  db: Connection,
-  ticket: number,
-  concurrency: number,
-): number[] {
-  const inFlight = db
-    .prepare<[number], { id: number }>(
-      `SELECT id FROM ticket WHERE id <> ? AND step < 999
-         AND (step > 100 OR status = 'running' OR EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)) ORDER BY id`,
-    )
-    .all(ticket)
-    .map(({ id }) => id);
-  if (inFlight.length >= concurrency) return inFlight;
-  const shared = db.prepare<[number, number], { found: number }>(
-    `SELECT 1 AS found FROM subticket mine JOIN source_package_upload a ON a.id = mine.upload
-       JOIN source_package_upload b ON b.source_package = a.source_package JOIN subticket other ON other.upload = b.id
-     WHERE mine.ticket = ? AND other.ticket = ? LIMIT 1`,
-  );
-  return inFlight.filter((other) => shared.get(ticket, other) !== undefined);
-}
-
-function mayStart(
-  db: Connection,
-  ticket: number,
-  concurrency: number,
-): boolean {
-  return startBlockers(db, ticket, concurrency).length === 0;
 }
 
 /** Renews a lease, and tells where its work is. False when the lease is not ours any more. */
@@ -484,10 +473,14 @@ export function imageOf(
     : { ...row, layers: JSON.parse(row.layers) as string[] };
 }
 
-/** Whether a pass at this step may find something: a ticket that is ready, or a lease that may be dead. */
-export function mayHaveWork(db: Connection, step: WorkStepCode): boolean {
+/** Whether a pass at one of these steps may find something: a ticket that is ready, or an open lease. */
+export function hasWork(
+  db: Connection,
+  steps: readonly WorkStepCode[],
+  concurrency: number,
+): boolean {
   return (
-    readyTickets(db, step, undefined).length > 0 ||
-    openRuns(db).some((run) => run.step === step)
+    steps.some((step) => nextTicket(db, step, { concurrency }) !== undefined) ||
+    openRuns(db).some(({ step }) => steps.includes(step))
   );
 }

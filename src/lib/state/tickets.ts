@@ -18,6 +18,7 @@ import { now } from "../host/clock.ts";
 import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
+import { queuePosition, queuePositions } from "./queue.ts";
 
 interface TicketRow {
   id: number;
@@ -66,7 +67,7 @@ export function findTicket(
     .get(id);
   return row === undefined
     ? undefined
-    : whole(db, row, store, queuePositions(db));
+    : whole(db, row, store, queuePosition(db, id));
 }
 
 /** The tickets that match, newest last. */
@@ -94,24 +95,16 @@ export function listTickets(
     )
     .all(...values);
   const positions = queuePositions(db);
-  return rows.map((row) => whole(db, row, store, positions));
-}
-
-/** Position of each waiting ticket in the queue, 1 first: by priority, then first in first out. */
-function queuePositions(db: Connection): ReadonlyMap<number, number> {
-  const waiting = db
-    .prepare<[], { id: number }>(
-      "SELECT id FROM ticket WHERE step = 100 AND status = 'waiting' ORDER BY priority DESC, id",
-    )
-    .all();
-  return new Map(waiting.map(({ id }, index) => [id, index + 1]));
+  return rows.map((row) =>
+    whole(db, row, store, positions.get(row.id) ?? null),
+  );
 }
 
 function whole(
   db: Connection,
   row: TicketRow,
   store: string,
-  positions: ReadonlyMap<number, number>,
+  position: number | null,
 ): Ticket {
   return {
     id: row.id,
@@ -126,7 +119,7 @@ function whole(
     step: stepOf(row.step),
     status: row.status,
     ppa: row.ppa,
-    queue_position: positions.get(row.id) ?? null,
+    queue_position: position,
     archive_revision: row.archive_revision,
     failure:
       row.failure_step === null || row.failure_kind === null

@@ -1,0 +1,147 @@
+import type { TicketStatus } from "../domain/ticket.ts";
+import type { StepCode } from "../domain/step.ts";
+import { now } from "../host/clock.ts";
+import type { Connection } from "./database.ts";
+
+/** A ticket that has started and not ended, with the source packages it is about. */
+export interface InFlight {
+  readonly id: number;
+  readonly step: StepCode;
+  readonly status: TicketStatus;
+  readonly sources: readonly string[];
+}
+
+/** Another ticket that keeps one from starting. */
+export interface StartBlocker extends InFlight {
+  /** The source packages in common; empty when it only takes a place among the `concurrency` ones. */
+  readonly shared: readonly string[];
+}
+
+/** The tickets in flight, oldest first: past the first step, at work, or with a PPA of their own. */
+export function ticketsInFlight(db: Connection): InFlight[] {
+  return db
+    .prepare<
+      [],
+      { id: number; step: StepCode; status: TicketStatus; sources: string }
+    >(
+      `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE step < 999
+         AND (step > 100 OR status = 'running' OR EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id))
+       ORDER BY id`,
+    )
+    .all()
+    .map((row) => ({ ...row, sources: JSON.parse(row.sources) as string[] }));
+}
+
+const sourcesOf = `(SELECT json_group_array(source_package.name) FROM subticket
+  JOIN source_package_upload upload ON upload.id = subticket.upload
+  JOIN source_package ON source_package.id = upload.source_package WHERE subticket.ticket = ticket.id)`;
+
+/** The tickets in flight that keep this one from starting. */
+export function startBlockers(
+  db: Connection,
+  ticket: number,
+  concurrency: number,
+): StartBlocker[] {
+  return blockersOf(
+    sourcesOfTicket(db, ticket),
+    ticketsInFlight(db).filter(({ id }) => id !== ticket),
+    concurrency,
+  );
+}
+
+/** The names of the source packages of a ticket. */
+export function sourcesOfTicket(db: Connection, ticket: number): string[] {
+  const row = db
+    .prepare<[number], { sources: string }>(
+      `SELECT ${sourcesOf} AS sources FROM ticket WHERE id = ?`,
+    )
+    .get(ticket);
+  return row === undefined ? [] : (JSON.parse(row.sources) as string[]);
+}
+
+function blockersOf(
+  sources: readonly string[],
+  others: readonly InFlight[],
+  concurrency: number,
+): StartBlocker[] {
+  const all = others.map((other) => ({
+    ...other,
+    shared: sources.filter((source) => other.sources.includes(source)),
+  }));
+  return all.length >= concurrency
+    ? all
+    : all.filter(({ shared }) => shared.length > 0);
+}
+
+/**
+ * The first waiting ticket that may start now, and that `except` does not name. One that has a source
+ * package in common with a ticket before it, in flight or in the queue, waits for that one: versions
+ * land in the order of the queue.
+ */
+export function nextToStart(
+  db: Connection,
+  concurrency: number,
+  except: ReadonlySet<number> = new Set(),
+): number | undefined {
+  const inFlight = ticketsInFlight(db);
+  // At the first step again, with a PPA already: it has its place among the ones in flight.
+  const started = new Set(
+    inFlight.filter(({ step }) => step === 100).map(({ id }) => id),
+  );
+  const full = inFlight.length >= concurrency;
+  if (full && started.size === 0) return undefined;
+  const taken = new Set(inFlight.flatMap(({ sources }) => sources));
+  const waiting = db
+    .prepare<[string], { id: number; ready: 0 | 1 }>(
+      `SELECT id, retry_at IS NULL OR retry_at <= ? AS ready FROM ticket
+       WHERE status = 'waiting' AND step = 100 ORDER BY priority DESC, id`,
+    )
+    .all(now());
+  for (const { id, ready } of waiting) {
+    const mine = started.has(id);
+    if (full && !mine) continue;
+    const sources = mine ? [] : sourcesOfTicket(db, id);
+    const free = !sources.some((source) => taken.has(source));
+    if (free && ready === 1 && !except.has(id)) return id;
+    for (const source of sources) taken.add(source);
+  }
+  return undefined;
+}
+
+/** The oldest ready ticket past the first step, by priority, that `except` does not name. */
+export function nextToGoOn(
+  db: Connection,
+  except: ReadonlySet<number>,
+): number | undefined {
+  return db
+    .prepare<[string], { id: number }>(
+      `SELECT id FROM ticket WHERE status = 'waiting' AND step IN (200, 300, 400, 500)
+         AND (retry_at IS NULL OR retry_at <= ?) ORDER BY priority DESC, id`,
+    )
+    .all(now())
+    .find(({ id }) => !except.has(id))?.id;
+}
+
+/** Position of a ticket in the queue, 1 first: by priority, then first in first out. Null when it is not in it. */
+export function queuePosition(db: Connection, ticket: number): number | null {
+  const position =
+    db
+      .prepare<[number], { position: number }>(
+        `SELECT count(*) AS position FROM ticket mine JOIN ticket other
+           ON other.priority > mine.priority OR (other.priority = mine.priority AND other.id <= mine.id)
+         WHERE mine.id = ? AND mine.step = 100 AND mine.status = 'waiting'
+           AND other.step = 100 AND other.status = 'waiting'`,
+      )
+      .get(ticket)?.position ?? 0;
+  return position === 0 ? null : position;
+}
+
+/** Position of each waiting ticket in the queue. */
+export function queuePositions(db: Connection): ReadonlyMap<number, number> {
+  const waiting = db
+    .prepare<[], { id: number }>(
+      "SELECT id FROM ticket WHERE step = 100 AND status = 'waiting' ORDER BY priority DESC, id",
+    )
+    .all();
+  return new Map(waiting.map(({ id }, index) => [id, index + 1]));
+}
