@@ -150,6 +150,8 @@ export default tseslint.config(
         performance: "readonly",
         URL: "readonly",
         setTimeout: "readonly",
+        clearTimeout: "readonly",
+        Buffer: "readonly",
         AbortController: "readonly",
       },
     },

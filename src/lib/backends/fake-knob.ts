@@ -1,21 +1,24 @@
 import { misconfigured } from "../domain/error.ts";
 import type { Outcome } from "../domain/ticket.ts";
+import { exec } from "../host/exec.ts";
 import type { Work } from "./work.ts";
 
 /**
- * What a fake backend does with a package. `slow` passes after a while; `kill` ends this process
- * with SIGKILL, at a point of the backend's choice when it has that point, else at once.
+ * What a fake backend does with a package. `slow` passes after a while; `tool` leaves the while to a
+ * process of its own, and is a temporary failure when that is killed; `kill` ends this process with
+ * SIGKILL, at a point of the backend's choice when it has that point, else at once.
  */
 export type Knob =
   | { readonly kind: "pass" | "fail" | "tmpfail" }
-  | { readonly kind: "slow"; readonly milliseconds: number }
+  | { readonly kind: "slow" | "tool"; readonly milliseconds: number }
   | { readonly kind: "kill"; readonly at: string | null };
 
 const slowMs = 2000;
 
 /**
  * The knob for a source package, from a setting's text: entries `KNOB` (for all) or `SOURCE=KNOB`,
- * separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS, kill, or kill\@POINT.
+ * separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS, tool,
+ * tool\@MILLISECONDS, kill, or kill\@POINT.
  *
  * @throws UbuntuCiError (78) when the text is something else
  */
@@ -60,6 +63,15 @@ export async function playKnob(
       });
       await pause(knob.milliseconds, work.signal);
       return "passed";
+    case "tool": {
+      const seconds = String(knob.milliseconds / 1000);
+      const { exitCode } = await exec(
+        ["setpriv", "--pdeathsig", "KILL", "--", "sleep", seconds],
+        { signal: work.signal },
+      );
+      work.signal.throwIfAborted();
+      return exitCode === 0 ? "passed" : "tmpfail";
+    }
     case "kill":
       if (knob.at === null) return killSelf();
       return "passed";
@@ -81,6 +93,7 @@ function parseKnob(text: string): Knob {
       if (argument !== undefined) break;
       return { kind };
     case "slow":
+    case "tool":
       if (argument !== undefined && !/^[0-9]+$/.test(argument)) break;
       return {
         kind,
@@ -98,7 +111,7 @@ function parseKnob(text: string): Knob {
 function notAKnob(text: string) {
   return misconfigured(
     `${JSON.stringify(text)} is not a knob of a fake backend`,
-    "use pass, fail, tmpfail, slow or kill, or SOURCE=KNOB, separated by commas",
+    "use pass, fail, tmpfail, slow, tool or kill, or SOURCE=KNOB, separated by commas",
   );
 }
 

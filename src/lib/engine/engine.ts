@@ -9,6 +9,7 @@ import {
   messageOf,
   troubleOfMachine,
   UbuntuCiError,
+  notNow,
 } from "../domain/error.ts";
 import type { WorkStepCode } from "../domain/step.ts";
 import { nextStep, stepCommands } from "../domain/step.ts";
@@ -21,9 +22,10 @@ import { thisProcess } from "../host/process-identity.ts";
 import { removeTree } from "../host/session/remove-tree.ts";
 import type { Connection } from "../state/database.ts";
 import { listPpas } from "../state/ppas.ts";
-import type { Lease, RetryPolicy, RunEnd } from "../state/runs.ts";
+import type { Lease, RetryPolicy, RunEnd, TidyFiles } from "../state/runs.ts";
 import {
   endRun,
+  forgetArtifacts,
   giveUpDeadLeases,
   imageOf,
   recordStart,
@@ -115,6 +117,7 @@ export async function runStep(
 ): Promise<StepReport | undefined> {
   const { db, config, actor, paths } = engine;
   const policy = retryPolicy(config);
+  const tidy = tidyStore(engine.store);
   await giveUpDeadRuns(engine);
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
@@ -137,7 +140,7 @@ export async function runStep(
       options.listener,
     );
     const next = nextStep(step);
-    if (!endRun(db, actor, lease, next, policy, end)) {
+    if (!endRun(db, actor, lease, next, policy, tidy, end)) {
       return {
         ticket: lease.ticket,
         step,
@@ -168,8 +171,10 @@ export async function giveUpDeadRuns({
   actor,
   config,
   paths,
+  store,
 }: Engine): Promise<void> {
-  for (const run of giveUpDeadLeases(db, actor, retryPolicy(config))) {
+  const policy = retryPolicy(config);
+  for (const run of giveUpDeadLeases(db, actor, policy, tidyStore(store))) {
     crashPoint("lease.given-up");
     await removeTree(scratchOf(paths, run));
   }
@@ -182,6 +187,17 @@ export async function planStep(
   ticket: Ticket,
 ): Promise<StepPlan> {
   return definitions[step].plan(stepInput(engine, ticket));
+}
+
+/** Keeps of a ticket's containers what is recorded. */
+function tidyStore(store: Store): TidyFiles {
+  return (ticket, recorded) => {
+    const own = `ticket.${ticket}`;
+    for (const container of [own, containerName(own, "test-runner")]) {
+      const mine = recorded.filter((file) => file.container === container);
+      store.keepOnly(container, new Set(mine.map(({ name }) => name)));
+    }
+  };
 }
 
 function scratchOf(paths: StatePaths, run: number): string {
@@ -210,6 +226,9 @@ async function perform(
   const ticket = findTicket(db, lease.ticket, paths.store);
   if (ticket === undefined)
     throw new RangeError(`ticket ${lease.ticket} is gone`);
+  const { tmpfails, step } = lease;
+  if (step === 500 && tmpfails > engine.config.get("retry.limit"))
+    return lookUpPublication(engine, ticket);
   const command =
     stepCommands.find(({ code }) => code === lease.step)?.command ?? "";
   recordStart(db, actor, lease);
@@ -240,6 +259,37 @@ async function perform(
     };
   } catch (thrown) {
     if (place.signal.aborted) return interrupted();
+    return troubleOf(thrown);
+  }
+}
+
+/** After the last retry: whether one of the attempts has published the ticket, though it did not say so. */
+async function lookUpPublication(
+  { backends }: Engine,
+  { id, runs }: Ticket,
+): Promise<Performed> {
+  try {
+    const archive = await backends.archive();
+    const found = (await archive.revisions()).find(
+      ({ ticket }) => ticket === id,
+    );
+    if (found === undefined) {
+      const reason = runs.at(-2)?.reason ?? "it was not published";
+      return {
+        end: { outcome: "tmpfail", reason, unpublished: true },
+        exitCode: ExitCode.notNow,
+      };
+    }
+    const { revision, created_at } = found;
+    return {
+      end: {
+        outcome: "passed",
+        reason: `archive revision ${revision}`,
+        published: { revision, created_at },
+      },
+      exitCode: ExitCode.ok,
+    };
+  } catch (thrown) {
     return troubleOf(thrown);
   }
 }
@@ -340,16 +390,20 @@ function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
 
 /** Puts the files of a result into the data store and turns it into what will be recorded. */
 async function endOf(
-  { store }: Engine,
+  { store, db }: Engine,
   lease: Lease,
   result: StepResult,
 ): Promise<RunEnd> {
   const artifacts: NewArtifact[] = [];
-  const names = new Map<string, string>();
+  const names = new Map(
+    result.files.map((file) => [file.name, keptName(file, lease.attempt)]),
+  );
+  if (!forgetArtifacts(db, lease, [...names.values()])) throw leaseLost();
   for (const file of result.files) {
     const container = containerName(`ticket.${lease.ticket}`, file.component);
     const name = keptName(file, lease.attempt);
-    names.set(file.name, name);
+    // Another process has the ticket now, and these names.
+    if (!renewLease(db, lease.run)) throw leaseLost();
     const { size, sha256 } = await store.putFile(container, name, file.path, {
       move: true,
     });
@@ -382,6 +436,8 @@ async function endOf(
     ...(result.stages !== undefined && { stages: result.stages }),
   };
 }
+
+const leaseLost = () => notNow("the lease was lost");
 
 /** Logs of later attempts stand beside the first one's: what failed once should stay readable. */
 function keptName(file: StepFile, attempt: number): string {

@@ -10,7 +10,7 @@ import { releasePpa, reservePpa } from "./ppas.ts";
 import { recordPublication } from "./publications.ts";
 import { nextToStart, startBlockers } from "./queue.ts";
 import type { NewArtifact } from "./tickets.ts";
-import { recordArtifacts } from "./tickets.ts";
+import { artifactPlaces, recordArtifacts } from "./tickets.ts";
 
 /** A lease on a ticket's step: the open run. */
 export interface Lease {
@@ -18,7 +18,15 @@ export interface Lease {
   readonly ticket: number;
   readonly step: WorkStepCode;
   readonly attempt: number;
+  /** Temporary failures of the ticket at this step so far. */
+  readonly tmpfails: number;
 }
+
+/** Removes the files of a ticket in the data store but these; called inside the transaction. */
+export type TidyFiles = (
+  ticket: number,
+  recorded: readonly { readonly container: string; readonly name: string }[],
+) => void;
 
 interface OpenRun extends ProcessIdentity {
   id: number;
@@ -52,6 +60,7 @@ export function giveUpDeadLeases(
   db: Connection,
   actor: string,
   policy: RetryPolicy,
+  tidy: TidyFiles,
 ): number[] {
   if (!openRuns(db).some(isDead)) return [];
   return db
@@ -61,8 +70,9 @@ export function giveUpDeadLeases(
         finishRun(
           db,
           actor,
-          { run: run.id, ticket: run.ticket, step: run.step, attempt: 0 },
+          { run: run.id, ...run, attempt: 0, tmpfails: 0 },
           policy,
+          tidy,
           {
             outcome: "tmpfail",
             reason: `process ${run.pid} on ${run.host} was gone before it finished`,
@@ -117,7 +127,13 @@ export function takeLease(
       db.prepare(
         "UPDATE ticket SET status = 'running', waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?",
       ).run(at, found);
-      return { run, ticket: found, step, attempt };
+      return {
+        run,
+        ticket: found,
+        step,
+        attempt,
+        tmpfails: tmpfailsOf(db, found),
+      };
     })
     .immediate();
 }
@@ -228,6 +244,8 @@ export interface RunEnd {
   readonly stages?: Readonly<Record<string, number>>;
   /** Subtickets that passed this step or failed at it, when they differ from the ticket. */
   readonly failedSubtickets?: readonly number[];
+  /** It was looked up that a publication did not happen: the ticket may fail for want of retries. */
+  readonly unpublished?: boolean;
   /** Ready again at once: the process died, the failure itself is unknown. */
   readonly retryAtOnce?: boolean;
   /** The step did not begin: what the ticket waits for (no free PPA); costs no retry. */
@@ -246,10 +264,11 @@ export function endRun(
   lease: Lease,
   next: StepCode,
   policy: RetryPolicy,
+  tidy: TidyFiles,
   end: RunEnd,
 ): boolean {
   return db
-    .transaction(() => finishRun(db, actor, lease, policy, end, next))
+    .transaction(() => finishRun(db, actor, lease, policy, tidy, end, next))
     .immediate();
 }
 
@@ -258,6 +277,7 @@ function finishRun(
   actor: string,
   lease: Lease,
   policy: RetryPolicy,
+  tidy: TidyFiles,
   end: RunEnd,
   next?: StepCode,
 ): boolean {
@@ -272,6 +292,8 @@ function finishRun(
   crashPoint("run.closed");
   db.prepare("DELETE FROM progress WHERE run = ?").run(run);
   recordArtifacts(db, ticket, end.artifacts ?? []);
+  // A run that was killed, or failed while it stored its files, has left some that no row names.
+  tidy(ticket, artifactPlaces(db, ticket));
   recordTests(db, lease, end.tests ?? []);
   if (end.base != null)
     db.prepare("UPDATE ticket SET base_digest = ? WHERE id = ?").run(
@@ -334,13 +356,10 @@ function finishRun(
           });
         break;
       }
-      const failures =
-        (db
-          .prepare<[number], { tmpfails: number }>(
-            "SELECT tmpfails FROM ticket WHERE id = ?",
-          )
-          .get(ticket)?.tmpfails ?? 0) + 1;
-      if (failures > policy.limit) {
+      const failures = tmpfailsOf(db, ticket) + 1;
+      // A publication may have happened though its run did not pass: not failed before that is known.
+      const known = step !== 500 || end.unpublished === true;
+      if (failures > policy.limit && known) {
         failTicket(db, lease, "infrastructure", end, at);
         recordEvent(db, {
           ...event,
@@ -377,6 +396,16 @@ function finishRun(
   }
   crashPoint("run.recorded");
   return true;
+}
+
+function tmpfailsOf(db: Connection, ticket: number): number {
+  return (
+    db
+      .prepare<[number], { tmpfails: number }>(
+        "SELECT tmpfails FROM ticket WHERE id = ?",
+      )
+      .get(ticket)?.tmpfails ?? 0
+  );
 }
 
 function moveTicket(
@@ -447,6 +476,29 @@ function recordRevision(
     .all(ticket);
   for (const upload of uploads)
     recordPublication(db, { revision, ticket, created_at, ...upload });
+}
+
+/**
+ * Forgets artifacts of which other files are about to take the place: killed in between, a row would
+ * tell the digest of what is not there any more.
+ *
+ * @returns false, and nothing is forgotten, when the lease was lost
+ */
+export function forgetArtifacts(
+  db: Connection,
+  lease: Lease,
+  names: readonly string[],
+): boolean {
+  const forget = db.prepare(
+    "DELETE FROM artifact WHERE ticket = ? AND name = ?",
+  );
+  return db
+    .transaction(() => {
+      if (!renewLease(db, lease.run)) return false;
+      for (const name of names) forget.run(lease.ticket, name);
+      return true;
+    })
+    .immediate();
 }
 
 /** Reserves a PPA for a leased ticket and remembers nothing else; null when the pool has none free. */

@@ -266,6 +266,18 @@ export function recordArtifacts(
   }
 }
 
+/** Where the files of a ticket are that its rows name. */
+export function artifactPlaces(
+  db: Connection,
+  ticket: number,
+): { container: string; name: string }[] {
+  return db
+    .prepare<[number], { container: string; name: string }>(
+      "SELECT container, name FROM artifact WHERE ticket = ?",
+    )
+    .all(ticket);
+}
+
 export interface NewTicket {
   readonly title: string;
   readonly description: string;

@@ -117,9 +117,10 @@ export function revisionTree(root: string): RevisionTree {
     async prepare(revision, distributions) {
       await mkdir(revisions, { recursive: true });
       await mkdir(join(root, "pool"), { recursive: true });
-      for (const name of await readdir(revisions)) {
-        if (isUnfinished(name))
-          await rm(join(revisions, name), { recursive: true });
+      for (const folder of [root, revisions]) {
+        for (const name of await readdir(folder))
+          if (isUnfinished(name))
+            await rm(join(folder, name), { recursive: true });
       }
       const made = besidePath(folderOf(revision.revision));
       const before = await tree.currentNumber();

@@ -1,4 +1,7 @@
+import { readdirSync, rmSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
+
+import { join } from "node:path";
 
 import { notNow, refused } from "../../domain/error.ts";
 import {
@@ -56,10 +59,24 @@ export function localStore(root: string): Store {
     async deleteFile(container, name) {
       await rm(place(folder(container), name), { force: true });
     },
+    keepOnly(container, names) {
+      for (const name of readdirIfThere(folder(container)))
+        if (!names.has(name))
+          rmSync(join(folder(container), name), { force: true });
+    },
     async deleteContainer(container) {
       await rm(folder(container), { recursive: true, force: true });
     },
   };
+}
+
+function readdirIfThere(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (thrown) {
+    if (hasCode(thrown, "ENOENT")) return [];
+    throw thrown;
+  }
 }
 
 async function put(source: string, path: string, move: boolean) {

@@ -39,6 +39,11 @@ export interface Store {
     sha256: string,
   ): Promise<void>;
   deleteFile(container: string, name: string): Promise<void>;
+  /**
+   * Removes all files of a container but these, also what killed writes left; at once, for use
+   * inside a transaction.
+   */
+  keepOnly(container: string, names: ReadonlySet<string>): void;
   /** Removes a container with everything in it; none there is fine. */
   deleteContainer(container: string): Promise<void>;
 }

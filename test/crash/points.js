@@ -1,0 +1,58 @@
+import { crashPoints } from "../../dist/lib/host/crash-point.js";
+
+/** The commands that come by a point, by the first part of its name or the whole. */
+const commands = {
+  "admission.": ["create"],
+  "ticket.updated": ["update"],
+  "ticket.": ["create"],
+  "lock.": ["create", "land", "step", "clean", "update"],
+  "lease.": ["land", "land", "step"],
+  "file.": ["land", "step"],
+  "link.": ["land"],
+  "run.": ["land", "land", "step"],
+  "ppa.reserved": ["land"],
+  "ppa.": ["land", "clean"],
+  "publish.": ["land"],
+  "maintenance.": ["maintenance"],
+};
+
+/** Points that one command comes by many times. */
+const often =
+  /^(file|run|lease)\.|^(link\.made|ticket\.file-placed|publish\.renamed)$/;
+
+/** What reaches that point. */
+export function commandsFor(point) {
+  const key = Object.keys(commands).find((prefix) => point.startsWith(prefix));
+  if (key === undefined) throw new RangeError(`no command reaches ${point}`);
+  return commands[key];
+}
+
+/** Which points were killed at, so that the rarest come next. */
+export class PointTally {
+  #hits = new Map(crashPoints.map((name) => [name, 0]));
+  #tries = new Map(crashPoints.map((name) => [name, 0]));
+
+  /** `POINT:N`: among three points the one least often hit, the Nth time a process comes by. */
+  next(random) {
+    const three = [1, 2, 3].map(() => random.pick(crashPoints));
+    const score = (name) => this.#hits.get(name) * 10 + this.#tries.get(name);
+    const [chosen] = three.sort((a, b) => score(a) - score(b));
+    this.#tries.set(chosen, this.#tries.get(chosen) + 1);
+    const times = often.test(chosen) && random.chance(0.5) ? 6 : 1;
+    return { name: chosen, times: random.whole(1, times) };
+  }
+
+  hit(name) {
+    this.#hits.set(name, this.#hits.get(name) + 1);
+  }
+
+  get counts() {
+    return Object.fromEntries(this.#hits);
+  }
+
+  get missed() {
+    return [...this.#hits]
+      .filter(([, hits]) => hits === 0)
+      .map(([name]) => name);
+  }
+}

@@ -1,0 +1,499 @@
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import Database from "better-sqlite3";
+
+import { checkInvariants } from "./invariants.js";
+import { commandsFor } from "./points.js";
+import { writeUpload } from "./uploads.js";
+import { ticketStream } from "./workload.js";
+
+/** Ten times what the slowest command takes on a busy machine. */
+const hangsAfterMs = 120_000;
+
+/** What a command may exit with: done, the ticket failed, refused, not now. */
+const ordinary = new Set([0, 1, 2, 75]);
+
+/**
+ * One installation: random work by several processes side by side, of which some are killed, until
+ * so many kills are done; then passes until all is quiet; then the invariants.
+ */
+export async function runRound({
+  random,
+  kills: wanted,
+  config,
+  program,
+  points,
+  variant,
+}) {
+  const root = mkdtempSync(join(tmpdir(), "crash-"));
+  const round = new Round(root, random, config, program, points, variant);
+  await round.begin();
+  const lanes = Array.from({ length: 3 }, () => random.fork());
+  await Promise.all(
+    lanes.map(async (lane) => {
+      while (round.kills < wanted && round.violations.length === 0)
+        await round.act(lane);
+    }),
+  );
+  await round.comeToRest();
+  const checks = round.check();
+  if (round.violations.length === 0) rmSync(root, { recursive: true });
+  return {
+    root,
+    kills: round.kills,
+    commands: round.commands,
+    ...round.seen,
+    checks: checks.count,
+    violations: round.violations,
+    plan: round.plan,
+  };
+}
+
+class Round {
+  kills = 0;
+  commands = 0;
+  violations = [];
+  plan = [];
+  seen = { tickets: 0, landed: 0, failed: 0, takeovers: 0 };
+  #known = { printed: new Map() };
+  #durations = new Map();
+  #creating = false;
+  #waiting = [];
+  #points;
+  #next;
+  #state;
+  #global;
+
+  constructor(root, random, config, program, points, variant) {
+    this.root = root;
+    this.random = random;
+    this.program = program;
+    this.config = config;
+    this.variant = variant;
+    this.#points = points;
+    this.#next = ticketStream(random.fork());
+    this.#state = join(root, "state");
+    const file = join(root, "config.json");
+    writeFileSync(file, JSON.stringify(config));
+    this.#global = ["--state-dir", this.#state, "--config", file];
+  }
+
+  /** `init` may be killed too; the next one has to do all of it. */
+  async begin() {
+    const random = this.random.fork();
+    for (let tries = random.whole(0, 2); tries > 0; tries -= 1)
+      await this.run(["init"], this.#killPlan("init", random));
+    await this.run(["init"]);
+  }
+
+  /** One command, most often one that is to be killed. */
+  async act(random) {
+    const point = random.chance(0.5) ? this.#points.next(random) : undefined;
+    const command =
+      point === undefined
+        ? random.weighted({
+            create: 4,
+            land: 6,
+            step: 4,
+            clean: 1,
+            update: 1,
+            release: 1,
+            report: 0.5,
+            maintenance: 0.3,
+          })
+        : random.pick(commandsFor(point.name));
+    const kill =
+      point === undefined
+        ? random.chance(0.8)
+          ? this.#killPlan(command, random)
+          : {}
+        : { point: `${point.name}:${point.times}` };
+    // Without open tickets no step would come by any point.
+    if (
+      !this.#creating &&
+      this.#query("SELECT 1 FROM ticket WHERE step < 999").length < 2
+    )
+      await this.#create(random, command === "create" ? kill : {});
+    switch (command) {
+      case "create":
+        return this.#create(random, kill);
+      case "land":
+        return this.run(["land"], kill);
+      case "step":
+        return this.run(
+          [
+            random.pick([
+              "assign-ppa",
+              "build-source",
+              "build-image",
+              "run-tests",
+              "publish",
+            ]),
+          ],
+          kill,
+        );
+      case "clean":
+        return this.run(["clean-ppas"], kill);
+      case "release":
+        return this.run(["release-ppa"], kill);
+      case "report":
+        return this.run(["shepherd-report"], kill);
+      case "maintenance":
+        await this.run(["maintenance", "on", "--reason", "a test"], kill);
+        return this.run(["maintenance", "off"], random.chance(0.5) ? kill : {});
+      case "update":
+        return this.#update(random, kill);
+      default:
+        throw new RangeError(command);
+    }
+  }
+
+  /** A random instant in the time the command takes, and what is killed then. */
+  #killPlan(command, random) {
+    return {
+      after: random.next() * 1.1,
+      command,
+      target: random.pick(["step", "step", "tool", "both"]),
+    };
+  }
+
+  /** The oldest ticket that is not there yet; one at a time, so that what is there can be known. */
+  async #create(random, kill) {
+    if (this.#creating) return this.run(["land"], kill);
+    this.#creating = true;
+    try {
+      const wanted = this.#waiting.shift() ?? this.#next();
+      const folder = join(this.root, "uploads", wanted.title.replace(" ", "-"));
+      const uploads = wanted.sources.map(({ source, version }) =>
+        writeUpload(folder, source, version),
+      );
+      const ended = await this.run(
+        [
+          ...[
+            "create_ticket",
+            "-t",
+            wanted.title,
+            "--priority",
+            String(wanted.priority),
+          ],
+          ...uploads.flatMap(({ changes }) => ["-s", changes]),
+          ...(wanted.held ? ["--wait"] : []),
+        ],
+        kill,
+      );
+      const id = this.#query(
+        "SELECT id FROM ticket WHERE title = ?",
+        wanted.title,
+      )[0]?.id;
+      const files = Object.assign({}, ...uploads.map((upload) => upload.files));
+      if (ended.stdout.trim() !== "")
+        this.#known.printed.set(Number(ended.stdout), {
+          title: wanted.title,
+          files,
+        });
+      else if (id !== undefined)
+        this.#known.printed.set(id, { title: wanted.title, files });
+      else if (ended.code === 0)
+        this.#violation(
+          "create_ticket exited with 0 and printed nothing",
+          ended,
+        );
+      // Refused for good when a higher version landed meanwhile.
+      else if (ended.code !== 2) this.#waiting.push(wanted);
+      rmSync(folder, { recursive: true });
+      return ended;
+    } finally {
+      this.#creating = false;
+    }
+  }
+
+  async #update(random, kill) {
+    const tickets = this.#query("SELECT id FROM ticket");
+    if (tickets.length === 0) return this.#create(random, kill);
+    const change = random.pick([
+      ["-d", `described ${random.whole(1, 1000)}`],
+      ["--priority", String(random.whole(0, 5))],
+      ["--hold"],
+      ["--queue"],
+      ["-o", `dev${random.whole(1, 5)}@example.com`],
+    ]);
+    return this.run(
+      ["update_ticket", String(random.pick(tickets).id), ...change],
+      kill,
+    );
+  }
+
+  /** Passes without kills until nothing changes any more; then what a person's next day would do. */
+  async comeToRest() {
+    if (this.violations.length > 0) return;
+    await this.run(["maintenance", "off"]);
+    await this.#drain();
+    for (const wanted of this.#waiting.splice(0)) {
+      this.#next = () => wanted;
+      await this.#create(this.random, {});
+    }
+    this.#next = () => ({
+      title: "the last",
+      sources: [{ source: "zenith", version: "1.1" }],
+      priority: 0,
+      held: true,
+    });
+    await this.#create(this.random, {});
+    await this.#drain();
+    const last = this.#query("SELECT max(id) AS id FROM ticket")[0].id;
+    for (const command of [
+      ["update_ticket", String(last), "-d", "landed"],
+      ...[
+        "assign-ppa",
+        "build-source",
+        "build-image",
+        "run-tests",
+        "publish",
+      ].map((step) => [step]),
+      ["land"],
+      ["release-ppa"],
+      ["clean-ppas"],
+      ["maintenance", "on"],
+      ["maintenance", "off"],
+      ["shepherd-report"],
+    ])
+      await this.run(command);
+    // A step that found nothing to do took no lock: what a killed one left is still there.
+    for (const name of this.#dead()) await this.#takeOver(name);
+    await this.#sweep();
+    const [counts] = this.#query(
+      `SELECT count(*) AS tickets, sum(step = 1000) AS landed, sum(step = 999) AS failed,
+         (SELECT count(*) FROM run WHERE reason LIKE '%was gone before it finished') AS leases FROM ticket`,
+    );
+    this.seen.tickets = counts.tickets;
+    this.seen.landed = counts.landed;
+    this.seen.failed = counts.failed;
+    this.seen.takeovers += counts.leases;
+  }
+
+  /** What cron's daily upkeep does: killed processes leave folders that nobody else looks for. */
+  async #sweep() {
+    const has = (name) => existsSync(join(this.program, "..", name));
+    if (has("expire")) await this.run(["expire"]);
+    else {
+      const scratch = join(this.#state, "scratch");
+      for (const name of readdirSync(scratch)) {
+        const [kind, id] = name.split(".");
+        const open = this.#query(
+          "SELECT 1 FROM run WHERE id = ? AND finished_at IS NULL",
+          Number(id),
+        );
+        if (kind === "admission" || open.length === 0)
+          rmSync(join(scratch, name), { recursive: true });
+      }
+    }
+    this.seen.mended = has("fsck");
+    if (has("fsck")) await this.run(["fsck", "--mend"]);
+  }
+
+  async #drain() {
+    let before = "";
+    for (let passes = 0; passes < 300; passes += 1) {
+      const open = this.#query(
+        "SELECT id, step, status, tmpfails, waiting_for FROM ticket WHERE step < 999 ORDER BY id",
+      );
+      for (const { id, status } of open)
+        if (status === "held")
+          await this.run(["update_ticket", String(id), "--queue"]);
+      if (open.length === 0) return;
+      const now = JSON.stringify(open);
+      if (now === before && passes > 3) {
+        this.#violation(`nothing moves any more: ${now}`);
+        return;
+      }
+      before = now;
+      await this.run(["land"]);
+      if (this.violations.length > 0) return;
+    }
+    this.#violation("300 passes were not enough");
+  }
+
+  /** Names of locks whose process is gone. */
+  #dead() {
+    const folder = join(this.#state, "run");
+    return existsSync(folder)
+      ? readdirSync(folder)
+          .filter((name) => name.endsWith(".pid") && !name.startsWith("."))
+          .map((name) => name.slice(0, -4))
+      : [];
+  }
+
+  async #takeOver(name) {
+    // The lock of a step is only taken when there is work at that step.
+    this.#next = () => ({
+      title: `for the lock ${name}`,
+      sources: [{ source: "zenith", version: `2.${++this.commands}` }],
+      priority: 0,
+      held: false,
+    });
+    await this.#create(this.random, {});
+    for (const step of [
+      "assign-ppa",
+      "build-source",
+      "build-image",
+      "run-tests",
+      "publish",
+    ])
+      await this.run([step]);
+    await this.run(["clean-ppas"]);
+  }
+
+  check() {
+    if (this.violations.length > 0) return { count: 0 };
+    const left = this.#processes();
+    if (left.length > 0)
+      this.#violation(`processes are left: ${left.join(", ")}`);
+    const checks = checkInvariants(this.#state, this.#known, {
+      clock: this.variant.clock,
+      keeper: this.config.archiveKeeper,
+      mended: this.seen.mended,
+    });
+    for (const violation of checks.violations) this.#violation(violation);
+    return checks;
+  }
+
+  /** Runs the program to its end, or until it is killed as planned. */
+  async run(args, kill = {}) {
+    this.commands += 1;
+    const began = performance.now();
+    const [file, ...more] = this.variant.wrap?.(this.program) ?? [this.program];
+    const child = spawn(file, [...more, ...args, "-v", "2", ...this.#global], {
+      env: {
+        ...process.env,
+        ...this.variant.env?.(),
+        HOME: this.root,
+        NO_COLOR: "1",
+        CRASH_ROUND: this.root,
+        ...(kill.point !== undefined && { UBUNTU_CI_CRASH_AT: kill.point }),
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+    const usual = this.#durations.get(args[0]) ?? 400;
+    let hit = 0;
+    const timers = [setTimeout(() => child.kill("SIGKILL"), hangsAfterMs)];
+    if (kill.after !== undefined)
+      timers.push(
+        setTimeout(
+          () => (hit = killNow(child, kill.target)),
+          kill.after * usual,
+        ),
+      );
+    const { code, signal } = await new Promise((done, fail) => {
+      child.on("error", fail);
+      child.on("close", (exitCode, ended) =>
+        done({ code: exitCode, signal: ended }),
+      );
+    });
+    for (const timer of timers) clearTimeout(timer);
+    const took = performance.now() - began;
+    const ended = { args, code, signal, stdout, stderr, kill };
+    this.plan.push(
+      `${args.join(" ")} ${JSON.stringify(kill)} -> ${signal ?? code}`,
+    );
+    if (signal === null) this.#durations.set(args[0], usual * 0.7 + took * 0.3);
+    this.seen.takeovers += stderr.split("took over the lock").length - 1;
+    if (took >= hangsAfterMs) this.#violation("hangs", ended);
+    else if (signal === "SIGKILL") {
+      this.kills += 1;
+      if (kill.point !== undefined) this.#points.hit(kill.point.split(":")[0]);
+      else if (hit === 0) this.#violation("was killed, not by us", ended);
+    } else {
+      if (hit > 0) this.kills += 1;
+      if (
+        signal !== null ||
+        !ordinary.has(code) ||
+        /a bug of ubuntu-ci|^\s+at /m.test(stderr)
+      )
+        this.#violation(`ended with ${signal ?? code}`, ended);
+    }
+    return ended;
+  }
+
+  #violation(what, ended) {
+    this.violations.push(
+      ended === undefined
+        ? what
+        : `${ended.args.join(" ")} ${JSON.stringify(ended.kill)} ${what}\n${ended.stdout}${ended.stderr}`,
+    );
+  }
+
+  #query(sql, ...values) {
+    const file = join(this.#state, "state.sqlite");
+    if (!existsSync(file)) return [];
+    const db = new Database(file, { readonly: true, timeout: 30_000 });
+    try {
+      return db.prepare(sql).all(...values);
+    } finally {
+      db.close();
+    }
+  }
+
+  /** Processes of this round that are still there. */
+  #processes() {
+    return readdirSync("/proc")
+      .filter((name) => /^[0-9]+$/.test(name))
+      .flatMap((pid) => {
+        try {
+          return readFileSync(`/proc/${pid}/environ`, "utf8").includes(
+            `CRASH_ROUND=${this.root}\0`,
+          )
+            ? [
+                readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll(
+                  "\0",
+                  " ",
+                ),
+              ]
+            : [];
+        } catch {
+          return []; // another user's, or gone
+        }
+      });
+  }
+}
+
+/** Kills the step, the tools it drives, or both; tells how many were hit. */
+function killNow(child, target) {
+  let hit = 0;
+  const kill = (pid) => {
+    try {
+      process.kill(pid, "SIGKILL");
+      hit += 1;
+    } catch {
+      // it ended just now
+    }
+  };
+  if (target !== "step") for (const pid of childrenOf(child.pid)) kill(pid);
+  if (target !== "tool") kill(child.pid);
+  return hit;
+}
+
+function childrenOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+      .trim()
+      .split(" ")
+      .filter((text) => text !== "")
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
