@@ -124,10 +124,13 @@ function oneLineStanzas(text: string): Stanza[] {
   });
 }
 
-/** Settings of apt on this machine without which the mirror may not be reached or be refused. */
+/**
+ * Settings of apt on this machine without which the mirror may not be reached or be refused. A
+ * program that finds a proxy (Proxy-Auto-Detect) is not in a session: apt would fail for want of it.
+ */
 export function carriedSettings(dump: string): string {
   const wanted =
-    /^Acquire::(?:(?:http|https)::(?:Proxy|Verify|CaInfo)|Check-Valid-Until|Check-Date|IndexTargets::\S+::DefaultEnabled)\b.* "[^"]*";$/;
+    /^Acquire::(?:(?:http|https)::(?:Proxy(?!-)|Verify|CaInfo)|Check-Valid-Until|Check-Date|IndexTargets::\S+::DefaultEnabled)\b.* "[^"]*";$/;
   return dump
     .split("\n")
     .filter((line) => wanted.test(line) && !line.endsWith('"";'))
