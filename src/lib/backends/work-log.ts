@@ -42,8 +42,8 @@ export async function tailOf(path: string): Promise<string> {
 }
 
 /**
- * Tells the progress now and again every 30 s (seed 001: at least every 60 s) until stopped, so
- * that whoever waits knows that the work is alive.
+ * Tells the progress now and again every 30 s until stopped: whoever waits is promised a word every
+ * 60 s, to know that the work is alive.
  */
 export function startHeartbeat(work: Work): {
   say(update: Partial<Omit<Progress, "at">> & { message: string }): void;

@@ -1,4 +1,4 @@
-/** The steps of a ticket (seed 001, ticketstatus filters). */
+/** The steps of a ticket; the codes are those of the original Ubuntu CI engine. */
 export const steps = [
   { code: 100, name: "Queued" },
   { code: 200, name: "Package Building" },

@@ -57,7 +57,7 @@ export interface Failure {
   readonly artifact: string | null;
 }
 
-/** Where a running step is (seed 001: WAITING, STATUS, COMPLETED, FAILED; a test's current/total). */
+/** Where a running step is; current and total count, of tests for instance. */
 export interface Progress {
   readonly state: "WAITING" | "STATUS" | "COMPLETED" | "FAILED";
   readonly message: string;

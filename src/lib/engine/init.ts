@@ -12,7 +12,7 @@ import { knownSeries } from "../tickets/known-series.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine } from "./engine.ts";
 
-/** The names of the pool's PPAs: PREFIX-001 and so on (seed 001). */
+/** The names of the pool's PPAs: PREFIX-001 and so on. */
 export function poolNames(config: Config): string[] {
   const prefix = config.get("ppa.prefix");
   return Array.from(

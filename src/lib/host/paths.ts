@@ -37,7 +37,7 @@ export interface StatePaths {
   readonly aptly: string;
 }
 
-/** The layout of a state folder (COMMANDS, Files). */
+/** The layout of a state folder. */
 export function statePaths(root: string): StatePaths {
   const absolute = resolve(root);
   return {

@@ -1,7 +1,7 @@
 /**
  * The schema, one step at a time: migration N brings a file from user_version N-1 to N. A migration
- * that was released is never edited. The models are the seeds'; run, progress, event, test_result,
- * image and publication are ours on top.
+ * that was released is never edited. The models are the original Ubuntu CI engine's; run, progress,
+ * event, test_result, image and publication are ours on top.
  */
 export const migrations: readonly string[] = [
   `

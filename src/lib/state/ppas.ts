@@ -4,7 +4,7 @@ import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 
-/** A package archive of the pool (seed 001, PPA assigner). */
+/** A package archive of the pool. */
 export interface Ppa {
   readonly name: string;
   readonly state: "reserved" | "dirty" | "cleaning" | "free";

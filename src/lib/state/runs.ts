@@ -35,7 +35,7 @@ interface OpenRun extends ProcessIdentity {
   heartbeat_at: string;
 }
 
-/** Seed 001: an update every 60 s, ten missed ones and the callee is dead. */
+/** A run renews its lease every 60 s; ten missed updates and it is dead. */
 const heartbeatLimitMs = 10 * 60_000;
 
 export function openRuns(db: Connection): OpenRun[] {

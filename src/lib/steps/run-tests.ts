@@ -11,7 +11,7 @@ import type {
 } from "./step-work.ts";
 import { partOf, ppaOf } from "./step-work.ts";
 
-/** Runs the autopkgtests of each source package of the ticket on its image. All must pass (seed 001). */
+/** Runs the autopkgtests of each source package of the ticket on its image. All must pass. */
 export const runTests: StepDefinition<StepPlan> = {
   plan: ({ ticket, sources }) =>
     Promise.resolve({

@@ -56,7 +56,7 @@ export interface AdmittedUpload {
 const controlFileLimit = 4 * 1024 * 1024;
 
 /**
- * Checks uploads as ARCHITECTURE's Admission says. Every file is first copied into the staging
+ * Checks uploads before anything of them is stored. Every file is first copied into the staging
  * folder and everything is checked there, so that what was checked is what will be stored.
  *
  * @throws UbuntuCiError (2) with every problem of every upload; the staging folder is gone then

@@ -277,7 +277,7 @@ function isEmail(text: string): boolean {
   return /^[^\s@<>]+@[^\s@<>]+$/.test(text);
 }
 
-/** A bug as a URL: a number is one of Launchpad's (seed 001), a URL stays. */
+/** A bug as a URL: a number is one of Launchpad's, a URL stays. */
 function bugUrl(text: string, problems: Problem[]): string | null {
   if (/^[1-9][0-9]*$/.test(text))
     return `https://bugs.launchpad.net/bugs/${text}`;

@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("names containers as the seeds do", () => {
+test("names containers after the component and the identifier", () => {
   expect(containerName("ticket", 1)).toBe("ticket.1");
   expect(containerName("ticket.1", "test-runner")).toBe("ticket.1.test-runner");
   expect(containerName("ticket")).toBe("ticket");

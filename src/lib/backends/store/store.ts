@@ -6,7 +6,7 @@ export interface StoredFile {
 }
 
 /**
- * Where artifacts and other files are kept for good, in containers (seed 001, Data Store). A
+ * Where artifacts and other files are kept for good, in containers. A
  * container is named after the component that uses it and an identifier: `ticket.1`,
  * `ticket.1.test-runner`. Names are checked: none reaches out of its folder.
  */
