@@ -110,6 +110,7 @@ async function makeContext(
   action: Command,
   signal: AbortSignal,
   reads: readonly string[],
+  staysCaller: boolean,
 ): Promise<CommandContext> {
   const options = givenOptions(action);
   const { stateDir, statePaths } = await import("./lib/host/paths.ts");
@@ -117,7 +118,7 @@ async function makeContext(
   const { actorName, createContext } = await import("./commands/context.ts");
   const { become, stateOwner } = await import("./lib/host/account.ts");
   const paths = statePaths(stateDir(options.stateDir));
-  const owner = stateOwner(paths.root);
+  const owner = staysCaller ? undefined : stateOwner(paths.root);
   if (owner !== undefined) {
     if (reads.length > 0) {
       const { handOver } = await import("./lib/host/hand-over.ts");
@@ -199,7 +200,13 @@ async function run(argv: readonly string[]): Promise<void> {
     addGlobalOptions(command);
     const loaded = await entry.load();
     loaded.command.define(command, (reads = []) =>
-      makeContext(known, action, stop.signal, reads),
+      makeContext(
+        known,
+        action,
+        stop.signal,
+        reads,
+        entry.staysCaller === true,
+      ),
     );
     for (const verb of command.commands) {
       addGlobalOptions(verb)

@@ -19,6 +19,8 @@ interface CommandEntry {
   /** Whether it changes something, or which of its verbs do: those stop in maintenance. */
   readonly changes: boolean | readonly string[];
   readonly load: () => Promise<{ command: CommandModule }>;
+  /** Stays who called it, where the others become the state's owner when root calls them. */
+  readonly staysCaller?: boolean;
 }
 
 /**
@@ -131,6 +133,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "hold every changing command back, or not",
     changes: false,
     load: () => import("./maintenance.ts"),
+  },
+  upgrade: {
+    summary: "change the program for a newer one, or back",
+    // It does, but it looks at the toggle itself: one that was interrupted left it on.
+    changes: false,
+    load: () => import("./upgrade.ts"),
+    staysCaller: true,
   },
   doctor: {
     summary: "say whether this machine can do each step",

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 
 import type { Ticket } from "../../src/lib/domain/ticket.ts";
 
-const bin = resolve(import.meta.dirname, "../../bin/ubuntu-ci");
+const here = resolve(import.meta.dirname, "../..");
 
 /** How a command ended. */
 export interface Ended {
@@ -20,8 +20,11 @@ export class Installation {
   readonly state: string;
   readonly #config: string;
   readonly #gnupg: string;
+  readonly #program: string;
 
-  constructor(config: object) {
+  /** @param program folder of the program; default: this very one */
+  constructor(config: object, program = here) {
+    this.#program = program;
     this.root = mkdtempSync(join(tmpdir(), "uci-"));
     this.state = join(this.root, "state");
     this.#config = join(this.root, "config.json");
@@ -33,7 +36,7 @@ export class Installation {
   /** Runs a command to its end. */
   run(...args: string[]): Ended {
     const { status, stdout, stderr } = spawnSync(
-      bin,
+      this.#bin(),
       [...this.#global(), ...args],
       { encoding: "utf8", env: this.#env(), maxBuffer: 64 * 1024 * 1024 },
     );
@@ -52,7 +55,7 @@ export class Installation {
 
   /** Starts a command in the background. */
   start(...args: string[]) {
-    return spawn(bin, [...this.#global(), ...args], {
+    return spawn(this.#bin(), [...this.#global(), ...args], {
       env: this.#env(),
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -126,6 +129,10 @@ export class Installation {
       this.root,
     ]);
     rmSync(this.root, { recursive: true, force: true });
+  }
+
+  #bin(): string {
+    return join(this.#program, "bin/ubuntu-ci");
   }
 
   #global(): string[] {

@@ -54,6 +54,18 @@ export function become(owner: Account, root: string): void {
   }
 }
 
+/** The account of that user id; its number is its name when nobody has it. */
+export function accountOf(uid: number, gid: number): Account {
+  return (
+    account((candidate) => candidate.uid === uid) ?? {
+      name: String(uid),
+      uid,
+      gid,
+      home: "/",
+    }
+  );
+}
+
 function ownerOf(root: string): Account | undefined {
   const uid = statSync(root, { throwIfNoEntry: false })?.uid;
   if (uid !== undefined && uid !== 0)

@@ -19,6 +19,8 @@ export interface ExecOptions {
   readonly logFile?: string;
   /** Called for each line of output as it comes. */
   readonly onLine?: (line: string) => void;
+  /** Root only: the account to run it as. */
+  readonly account?: { readonly uid: number; readonly gid: number };
   /** Bytes of output kept in memory, per stream; the rest only goes to the log. Default 10 MiB. */
   readonly maxBuffer?: number;
 }
@@ -33,6 +35,9 @@ export interface ExecResult {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** Loaded when it is first needed, and kept: an upgrade swaps the files it is loaded from. */
+let loaded: typeof import("execa") | undefined;
 
 /** Debian package that has a tool, where the two are not called the same. */
 const packageOf: Readonly<Record<string, string>> = {
@@ -64,7 +69,7 @@ export async function exec(
 ): Promise<ExecResult> {
   const [file, ...args] = argv;
   if (file === undefined) throw new RangeError("an empty command");
-  const { execa } = await import("execa");
+  const { execa } = (loaded ??= await import("execa"));
   const { createWriteStream } = await import("node:fs");
   const log =
     options.logFile === undefined
@@ -81,6 +86,10 @@ export async function exec(
     buffer: log === undefined,
     forceKillAfterDelay: 5000,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.account !== undefined && {
+      uid: options.account.uid,
+      gid: options.account.gid,
+    }),
     ...(options.input === undefined
       ? { stdin: "ignore" }
       : { input: options.input }),

@@ -1,0 +1,148 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+import Database from "better-sqlite3";
+
+import { notNow } from "../domain/error.ts";
+import type { NewEvent } from "./events.ts";
+import { recordEvent } from "./events.ts";
+
+/** What a state file is, whichever version wrote it. */
+export interface StateVersion {
+  /** Number of its last migration; 0 for an empty file. */
+  readonly schema: number;
+  /** Number of its last event. */
+  readonly lastEvent: number;
+}
+
+/** How many copies made before a change of the program are kept. */
+const kept = 5;
+
+/** Looks into a state file without migrating it. Waits for a migration that is going on. */
+export function stateVersion(file: string): StateVersion {
+  return withFile(file, (db) =>
+    // A writer that was left behind has to finish before its file can be judged.
+    db.transaction(() => versionOf(db)).immediate(),
+  );
+}
+
+function versionOf(db: Database.Database): StateVersion {
+  const schema = db.pragma("user_version", { simple: true }) as number;
+  const last =
+    schema === 0
+      ? undefined
+      : db
+          .prepare<[], { id: number | null }>("SELECT max(id) AS id FROM event")
+          .get();
+  return { schema, lastEvent: last?.id ?? 0 };
+}
+
+/** Events after that one that tell of tickets, PPAs, the archive and the like, not of the program itself. */
+export function eventsSince(file: string, event: number): number {
+  return withFile(
+    file,
+    (db) =>
+      db
+        .prepare<[number], { count: number }>(
+          `SELECT count(*) AS count FROM event WHERE id > ?
+             AND subject NOT IN ('maintenance', 'program', 'lock')`,
+        )
+        .get(event)?.count ?? 0,
+  );
+}
+
+/**
+ * Copies a state file that may be in use, consistently, and checks the copy. It appears whole or
+ * not at all; of the earlier ones in its folder the oldest go.
+ *
+ * @throws UbuntuCiError (75) when the copy is not sound
+ */
+export async function copyState(
+  file: string,
+  to: string,
+): Promise<StateVersion> {
+  mkdirSync(dirname(to), { recursive: true });
+  const unfinished = `${to}.part`;
+  rmSync(unfinished, { force: true });
+  const db = new Database(file, { timeout: 30_000, fileMustExist: true });
+  try {
+    await db.backup(unfinished);
+  } finally {
+    db.close();
+  }
+  const version = withFile(unfinished, (copy) => {
+    const verdict = copy.pragma("quick_check", { simple: true });
+    if (verdict !== "ok")
+      throw notNow(
+        `the copy of ${file} is not sound: ${String(verdict)}`,
+        "check the disk, and `ubuntu-ci fsck`",
+      );
+    // One file holds everything: no write-ahead log stays beside it.
+    copy.pragma("journal_mode = DELETE");
+    return versionOf(copy);
+  });
+  renameSync(unfinished, to);
+  const prefix = /^[^0-9]*/.exec(basename(to))?.[0] ?? "";
+  const older = readdirSync(dirname(to))
+    .filter((name) => prefix !== "" && name.startsWith(prefix))
+    .filter((name) => name.endsWith(".sqlite"))
+    .sort();
+  for (const name of older.slice(0, -kept)) rmSync(join(dirname(to), name));
+  return version;
+}
+
+/**
+ * Makes a state file be what a copy of it is, in one transaction: whoever reads it meanwhile sees
+ * the one or the other. Event numbers that were given out since are not given out again.
+ */
+export async function putStateBack(copy: string, file: string): Promise<void> {
+  const { lastEvent } = existsSync(file)
+    ? stateVersion(file)
+    : { lastEvent: 0 };
+  const db = new Database(copy, { timeout: 30_000, fileMustExist: true });
+  try {
+    await db.backup(file);
+  } finally {
+    db.close();
+  }
+  withFile(file, (restored) => {
+    restored.pragma("journal_mode = WAL");
+    restored
+      .prepare(
+        "UPDATE sqlite_sequence SET seq = ? WHERE name = 'event' AND seq < ?",
+      )
+      .run(lastEvent, lastEvent);
+  });
+}
+
+/**
+ * Records what happened to the program, also in a state file of another version, once: not when the
+ * same was recorded after event `since`.
+ */
+export function recordOnce(file: string, since: number, event: NewEvent): void {
+  withFile(file, (db) => {
+    db.transaction(() => {
+      const there = db
+        .prepare(
+          "SELECT 1 FROM event WHERE id > ? AND subject = ? AND what = ? AND to_state IS ?",
+        )
+        .get(since, event.subject, event.what, event.to_state ?? null);
+      if (there === undefined) recordEvent(db, event);
+    }).immediate();
+  });
+}
+
+function withFile<T>(file: string, work: (db: Database.Database) => T): T {
+  const db = new Database(file, { timeout: 30_000, fileMustExist: true });
+  try {
+    return work(db);
+  } finally {
+    db.close();
+  }
+}
