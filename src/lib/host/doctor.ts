@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, statfs } from "node:fs/promises";
+import { mkdir, readFile, statfs } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 
@@ -6,6 +6,7 @@ import { messageOf, UbuntuCiError } from "../domain/error.ts";
 import type { Config } from "./config.ts";
 import { exec, findTool, lastLines, missingTool } from "./exec.ts";
 import { mirrorOf } from "./mirror.ts";
+import { makeOwnFolder } from "./own-folder.ts";
 import type { StatePaths } from "./paths.ts";
 import { listLayers } from "./session/layers.ts";
 import { removeTree } from "./session/remove-tree.ts";
@@ -145,7 +146,7 @@ async function namespaces(): Promise<Finding> {
 
 async function overlay(scratch: string): Promise<Finding> {
   const name = "overlay";
-  const folder = await mkdtemp(join(scratch, "doctor."));
+  const folder = makeOwnFolder(scratch, "doctor");
   try {
     for (const part of ["lower", "upper", "work", "root"])
       await mkdir(join(folder, part));

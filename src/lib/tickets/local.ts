@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 import { containerName } from "../backends/store/store.ts";
@@ -7,6 +7,7 @@ import { refused, refusedWith } from "../domain/error.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { Config } from "../host/config.ts";
 import { crashPoint } from "../host/crash-point.ts";
+import { makeOwnFolder } from "../host/own-folder.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
@@ -88,9 +89,7 @@ export function localTicketSystem({
     if (problems.length > 0)
       throw refusedWith("the ticket was not created", problems);
     mkdirSync(paths.scratch, { recursive: true });
-    const staging = mkdtempSync(
-      join(paths.scratch, `admission.${process.pid}.`),
-    );
+    const staging = makeOwnFolder(paths.scratch, "admission");
     try {
       const { admit } = await import("./admission.ts");
       const uploads = await admit(

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rename } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { refused } from "../../domain/error.ts";
 import { writeFileAtomic } from "../atomic-file.ts";
 import { execOk } from "../exec.ts";
+import { makeOwnFolder } from "../own-folder.ts";
 import { childPath } from "../paths.ts";
 import type { Base, Layer, LayerKind } from "./layer.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -100,7 +101,7 @@ function asBase(folder: string, layer: Layer): Base {
 /** A new folder beside the layers, on the same file system, to put a layer together in. */
 export async function layerInProgress(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
-  return mkdtemp(join(folder, ".new-"));
+  return makeOwnFolder(folder, ".new");
 }
 
 /**

@@ -1,7 +1,6 @@
 import {
   chmod,
   mkdir,
-  mkdtemp,
   rename,
   rm,
   writeFile,
@@ -16,6 +15,7 @@ import { now } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { describeEnd, exec, execOk, lastLines, requireTools } from "../exec.ts";
 import { mirrorOf } from "../mirror.ts";
+import { makeOwnFolder } from "../own-folder.ts";
 import type { StatePaths } from "../paths.ts";
 import type { Base } from "./layer.ts";
 import {
@@ -50,8 +50,9 @@ export async function makeBase(
   requireTools(["mmdebstrap", "newuidmap", "newgidmap", "zstd"]);
   const mirror = await mirrorOf(series, config);
   await mkdir(paths.scratch, { recursive: true });
-  const scratch = await mkdtemp(
-    join(await workshop(paths.scratch), "ubuntu-ci-base."),
+  const scratch = makeOwnFolder(
+    await workshop(paths.scratch),
+    "ubuntu-ci-base",
   );
   const progress = await layerInProgress(paths.layers);
   // mmdebstrap works there as the first of our subuids, not as us.
