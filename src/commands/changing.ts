@@ -11,7 +11,7 @@ import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
 /**
  * Runs what a changing command does: not in maintenance, and holding the lock of its name. Many
  * people create tickets at once: a patient command waits for the other copy a while. Of a command with
- * slots that many copies may run.
+ * slots that many copies may run. What only looks after the state is done in maintenance, too.
  *
  * @throws UbuntuCiError (75) in maintenance, or when another copy runs
  */

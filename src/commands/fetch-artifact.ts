@@ -17,6 +17,11 @@ export async function fetchTo(
   artifact: Artifact,
   output: string,
 ): Promise<void> {
+  if (artifact.expired_at !== null)
+    throw refused(
+      `${artifact.name} expired on ${artifact.expired_at.slice(0, 10)} by policy`,
+      "a backup of an earlier day may have it; `ubuntu-ci config` shows expire.*, the policy",
+    );
   if (output === "-") {
     // Nothing may be shown before the digest of all of it was found right.
     const folder = await mkdtemp(join(tmpdir(), "ubuntu-ci-"));

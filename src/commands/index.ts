@@ -129,6 +129,26 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     changes: true,
     load: () => import("./refresh-bases.ts"),
   },
+  backup: {
+    summary: "copy everything the state needs to come back into one file",
+    changes: false,
+    load: () => import("./backup.ts"),
+  },
+  restore: {
+    summary: "make the state what a backup says it was",
+    changes: false,
+    load: () => import("./restore.ts"),
+  },
+  expire: {
+    summary: "remove what the policy says, and what killed processes left",
+    changes: true,
+    load: () => import("./expire.ts"),
+  },
+  fsck: {
+    summary: "look whether state and disk agree, and mend what is safe",
+    changes: false,
+    load: () => import("./fsck.ts"),
+  },
   maintenance: {
     summary: "hold every changing command back, or not",
     changes: false,

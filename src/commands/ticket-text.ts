@@ -62,10 +62,13 @@ export function ticketInFull(ticket: Ticket): string {
     lines.push("", "tests", indent(table(rows)));
   }
   if (ticket.artifacts.length > 0) {
-    const rows = ticket.artifacts.map(({ name, type, size }) => [
+    const rows = ticket.artifacts.map(({ name, type, size, expired_at }) => [
       name,
       type,
       bytes(size),
+      expired_at === null
+        ? ""
+        : `expired on ${expired_at.slice(0, 10)} by policy`,
     ]);
     lines.push("", "artifacts", indent(table(rows)));
   }

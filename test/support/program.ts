@@ -22,15 +22,20 @@ export class Installation {
   readonly #gnupg: string;
   readonly #program: string;
 
-  /** @param program folder of the program; default: this very one */
-  constructor(config: object, program = here) {
+  /**
+   * @param program folder of the program; default: this very one
+   * @param template one whose state, configuration and keys this one begins with a copy of
+   */
+  constructor(config: object, program = here, template?: Installation) {
     this.#program = program;
     this.root = mkdtempSync(join(tmpdir(), "uci-"));
+    if (template !== undefined)
+      execFileSync("cp", ["-a", `${template.root}/.`, this.root]);
     this.state = join(this.root, "state");
     this.#config = join(this.root, "config.json");
     this.#gnupg = join(this.root, "gnupg");
     writeFileSync(this.#config, JSON.stringify(config));
-    mkdirSync(this.#gnupg, { mode: 0o700 });
+    mkdirSync(this.#gnupg, { recursive: true, mode: 0o700 });
   }
 
   /** Runs a command to its end. */

@@ -24,6 +24,8 @@ export interface Artifact {
   readonly path: string;
   readonly size: number;
   readonly sha256: string;
+  /** When retention removed the file, or null while it is there. */
+  readonly expired_at: string | null;
   /** Subticket it belongs to, or null for the ticket's own. */
   readonly subticket: number | null;
 }

@@ -359,7 +359,9 @@ function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
     ticket,
     config,
     sources: ticket.subtickets.map(({ id, source, version }) => {
-      const mine = ticket.artifacts.filter(({ subticket }) => subticket === id);
+      const mine = ticket.artifacts.filter(
+        ({ subticket, expired_at }) => subticket === id && expired_at === null,
+      );
       const dsc = mine.find(
         ({ type, name }) => type === "SPU" && name.endsWith(".dsc"),
       );

@@ -35,6 +35,9 @@ export interface StatePaths {
   readonly uploaders: string;
   /** What aptly keeps for itself, one folder a repository. */
   readonly aptly: string;
+  readonly backups: string;
+  /** What `restore` and `fsck` took out of the way, one folder each time. */
+  readonly setAside: string;
 }
 
 /** The layout of a state folder. */
@@ -55,6 +58,8 @@ export function statePaths(root: string): StatePaths {
     gnupg: join(absolute, "gnupg"),
     uploaders: join(absolute, "uploaders"),
     aptly: join(absolute, "aptly"),
+    backups: join(absolute, "backups"),
+    setAside: join(absolute, "set-aside"),
   };
 }
 

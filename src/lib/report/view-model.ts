@@ -127,9 +127,11 @@ export function bugLink(ticket: Ticket): string | null {
     : null;
 }
 
-/** Artifacts that lie beside the page. Images are large and fetched with get_image instead. */
+/** Artifacts that lie beside the page. Images are large and fetched with get_image instead; some have expired. */
 export function shownArtifacts(ticket: Ticket): Artifact[] {
-  return ticket.artifacts.filter(({ type }) => type !== "IMAGE");
+  return ticket.artifacts.filter(
+    ({ type, expired_at }) => type !== "IMAGE" && expired_at === null,
+  );
 }
 
 /** Every source package there were tickets for, with those tickets, newest first. */

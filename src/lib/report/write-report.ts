@@ -148,6 +148,8 @@ export async function writeReport(
 /** Files are linked, not copied: the report costs no space beside the data store it lies next to. */
 async function placeArtifacts(ticket: Ticket, folder: string): Promise<void> {
   const shown = view.shownArtifacts(ticket);
+  // What expired in the data store would go on taking its space here, as a link.
+  await removeOthers(folder, new Set(shown.map(({ name }) => name)));
   if (shown.length === 0) return;
   await mkdir(folder, { recursive: true });
   for (const { name, path } of shown) {

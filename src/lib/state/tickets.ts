@@ -218,10 +218,11 @@ function artifactsOf(
         container: string;
         size: number;
         sha256: string;
+        expired_at: string | null;
         subticket: number | null;
       }
     >(
-      "SELECT name, type, container, size, sha256, subticket FROM artifact WHERE ticket = ? ORDER BY id",
+      "SELECT name, type, container, size, sha256, expired_at, subticket FROM artifact WHERE ticket = ? ORDER BY id",
     )
     .all(ticket)
     .map(({ container, ...row }) => ({
@@ -259,7 +260,8 @@ export function recordArtifacts(
     `INSERT INTO artifact (ticket, subticket, name, type, container, size, sha256, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (ticket, name) DO UPDATE SET subticket = excluded.subticket, type = excluded.type,
-       container = excluded.container, size = excluded.size, sha256 = excluded.sha256, created_at = excluded.created_at`,
+       container = excluded.container, size = excluded.size, sha256 = excluded.sha256, created_at = excluded.created_at,
+       expired_at = NULL, expiring = 0`,
   );
   for (const { name, type, container, size, sha256, subticket } of artifacts) {
     insert.run(ticket, subticket, name, type, container, size, sha256, now());

@@ -58,6 +58,13 @@ export async function publishWithAptly(
   }
 }
 
+/** Has aptly give up the packages that it does not publish any more: their files take space there, too. */
+export async function cleanAptly(options: AptlyRootOptions): Promise<void> {
+  const args = ["db", "cleanup"];
+  const cleaned = await exec(command(await setUp(options), args));
+  if (cleaned.exitCode !== 0) throw failed(args, cleaned);
+}
+
 async function publishOnce(
   options: AptlyRootOptions,
   series: string,

@@ -23,7 +23,7 @@ import type { AptRepository } from "../apt-repository.ts";
 import { downgraded, overtaken, poolFolder, remaining } from "./admit.ts";
 import { alone } from "../../host/alone.ts";
 import type { AptlyRootOptions } from "./aptly-root.ts";
-import { publishWithAptly } from "./aptly-root.ts";
+import { cleanAptly, publishWithAptly } from "./aptly-root.ts";
 import type {
   ArchiveKeeper,
   PublishRequest,
@@ -33,6 +33,7 @@ import type {
 import { checkAsClient } from "./client-check.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { readPublished } from "./index-files.ts";
+import { inspectRevisions, removeRevisions } from "./revision-upkeep.ts";
 import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { revisionTree } from "./revisions.ts";
 
@@ -218,6 +219,14 @@ export function aptlyKeeper(
         return revision;
       });
     },
+
+    removeRevisions: (revisions) =>
+      alone(paths.archive, async () => {
+        await removeRevisions(archive, revisions);
+        await cleanAptly(archiveAptly);
+      }),
+    inspect: (digests) =>
+      alone(paths.archive, () => inspectRevisions(archive, digests)),
   };
 
   async function publishInTurn(

@@ -36,6 +36,20 @@ export type PublishResult =
   /** failed: the archive holds that version or a higher one; tmpfail: our tools or disk. */
   | { readonly outcome: "failed" | "tmpfail"; readonly reason: string };
 
+/** Something that is wrong with the archive's files; where is an absolute path. */
+export interface ArchiveFault {
+  /**
+   * half-made and unreferenced: leftovers of killed runs, {@link ArchiveKeeper.removeRevisions}
+   * removes them. broken-old: a revision that is not current; it can be removed. broken, wrong-file:
+   * what clients see is damaged.
+   */
+  readonly kind:
+    "half-made" | "unreferenced" | "broken-old" | "broken" | "wrong-file";
+  readonly where: string;
+  readonly what: string;
+  readonly revision?: number;
+}
+
 /**
  * Keeps the PPAs of the pool and the archive as signed apt repositories on disk. Every method can
  * be killed at any instant and called again with the same arguments; the result is the same.
@@ -67,4 +81,13 @@ export interface ArchiveKeeper {
   revisions(): Promise<readonly Revision[]>;
   /** Makes a new revision with the contents of that one. */
   revert(revision: number): Promise<Revision>;
+  /**
+   * Removes revisions, and from the pool what no other one refers to; with none named, what killed
+   * runs left.
+   *
+   * @throws UbuntuCiError (2) when one of them is current
+   */
+  removeRevisions(revisions: readonly number[]): Promise<void>;
+  /** Looks whether all files of all revisions are there; with digests, reads them all. */
+  inspect(digests: boolean): Promise<readonly ArchiveFault[]>;
 }

@@ -17,6 +17,7 @@ import type {
   PublishResult,
 } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
+import { inspectRevisions, removeRevisions } from "./revision-upkeep.ts";
 import { revisionTree } from "./revisions.ts";
 import type { StoredRevision } from "./revisions.ts";
 
@@ -116,6 +117,10 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
         return revision;
       });
     },
+    removeRevisions: (revisions) =>
+      alone(paths.archive, () => removeRevisions(archive, revisions)),
+    inspect: (digests) =>
+      alone(paths.archive, () => inspectRevisions(archive, digests)),
   };
 
   async function publishInTurn(

@@ -12,6 +12,7 @@ import {
   findLayer,
   keepUpper,
   requireBase,
+  touchLayer,
 } from "../../host/session/layers.ts";
 import { openSession } from "../../host/session/open-session.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
@@ -108,6 +109,8 @@ export function createSessionBuilder(options: SessionBuilderOptions): Builder {
           say: (message) => alive.say({ message }),
         };
         const deps = await buildDeps(run, base);
+        if (deps.layer !== null)
+          await touchLayer(options.paths.layers, deps.layer.name);
         const layers = deps.layer === null ? [base] : [deps.layer, base];
         files = await compile(run, layers, deps.remember);
       } catch (thrown) {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
 import { refused } from "../../domain/error.ts";
@@ -29,6 +29,12 @@ export async function findLayer(
     ...(JSON.parse(text) as LayerRecord),
     root: join(folder, name, "root"),
   };
+}
+
+/** Notes that a layer is used now: retention goes by the time of its record. */
+export async function touchLayer(folder: string, name: string): Promise<void> {
+  const time = Date.now() / 1000;
+  await utimes(join(childPath(folder, name), "layer.json"), time, time);
 }
 
 /** All layers of a kind. */

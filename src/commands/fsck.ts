@@ -1,0 +1,74 @@
+import { ExitCode } from "../lib/domain/error.ts";
+import { changing } from "./changing.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .option("--mend", "put right what is safe to put right (default: no)")
+      .option(
+        "--digests",
+        "read every file and check its digest (default: its size)",
+      )
+      .addHelpText(
+        "after",
+        `
+Exits with 0 when all is well or was mended, with 75 when --mend would mend all that is wrong, with 1
+when something is left that needs a person. It can run at any time, with --mend in maintenance, too.
+
+Examples:
+  ubuntu-ci fsck --digests
+  ubuntu-ci fsck --mend`,
+      )
+      .action(async (options: { mend?: boolean; digests?: boolean }) => {
+        const context = await makeContext();
+        const { existsSync } = await import("node:fs");
+        const { refused } = await import("../lib/domain/error.ts");
+        const { inspectFile } = await import("../lib/state/snapshot.ts");
+        const { damagedState, fsck } = await import("../lib/engine/fsck.ts");
+        const { database } = context.paths;
+        if (!existsSync(database))
+          throw refused(`there is no state in ${context.paths.root}`);
+        const mend = options.mend === true && context.options.dryRun !== true;
+        const look = async () =>
+          fsck(await context.engine(), {
+            mend,
+            digests: options.digests === true,
+          });
+        // A damaged file cannot be opened as a state at all.
+        const damage = inspectFile(database);
+        const findings =
+          damage.length > 0
+            ? damage.map((what) => damagedState(context, what))
+            : mend
+              ? await changing(
+                  context,
+                  "fsck",
+                  () =>
+                    changing(context, "expire", look, {
+                      patient: true,
+                      inMaintenance: true,
+                    }),
+                  { inMaintenance: true },
+                )
+              : await look();
+        const lines = findings.flatMap(
+          ({ check, what, where, remedy, mended }) => [
+            `${mended ? "mended" : "WRONG "}  ${check}: ${where}: ${what}`,
+            ...(mended ? [] : [`        ${remedy}`]),
+          ],
+        );
+        const left = findings.filter(({ mended }) => !mended);
+        context.result(lines.join("\n") || "all is well", {
+          ok: left.length === 0,
+          findings,
+        });
+        if (left.length > 0)
+          context.exit(
+            left.every(({ mendable }) => mendable)
+              ? ExitCode.notNow
+              : ExitCode.ticketFailed,
+          );
+      });
+  },
+};

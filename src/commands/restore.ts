@@ -1,0 +1,62 @@
+import { pathArgument } from "./arguments.ts";
+import { changing } from "./changing.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .argument("<file>", "a file that `ubuntu-ci backup` made", pathArgument)
+      .option(
+        "--despite-damage",
+        "also when files are missing or do not have their digest (default: no)",
+      )
+      .addHelpText(
+        "after",
+        `
+Into a folder without a state, or over one in maintenance while nothing runs; the old state is set
+aside in STATE/set-aside. Every file is checked against its digest before anything changes. When it
+was killed, run it again. Afterwards \`ubuntu-ci init\` makes the bases anew.
+
+Examples:
+  ubuntu-ci restore /srv/backups/ci.tar.zst
+  ubuntu-ci --state-dir /srv/ci restore /srv/backups/ci.tar.zst --dry-run`,
+      )
+      .action(async (file: string, options: { despiteDamage?: boolean }) => {
+        const context = await makeContext();
+        const { planRestore, restore } =
+          await import("../lib/engine/restore.ts");
+        const request = {
+          paths: context.paths,
+          actor: context.actor,
+          file,
+          despiteDamage: options.despiteDamage === true,
+          signal: context.signal,
+          say: context.say,
+        };
+        if (context.options.dryRun === true) {
+          const planned = await planRestore(request);
+          context.result(planned.plan.join("\n"), planned);
+          return;
+        }
+        const restored = await changing(
+          context,
+          "restore",
+          () => restore(request),
+          { inMaintenance: true },
+        );
+        for (const line of restored.damaged) context.warn(line);
+        const aside =
+          restored.setAside === null
+            ? []
+            : [`the state before is in ${restored.setAside}`];
+        context.result(
+          [
+            `restored the state of ${restored.manifest.made_at}: ${restored.artifacts} files have their digests`,
+            ...aside,
+            "next: `ubuntu-ci init` makes the bases, `ubuntu-ci fsck` looks at everything, `ubuntu-ci maintenance off` lets work start",
+          ].join("\n"),
+          { restored },
+        );
+      });
+  },
+};

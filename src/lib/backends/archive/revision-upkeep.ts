@@ -1,0 +1,188 @@
+import { existsSync } from "node:fs";
+import { lstat, readdir, readlink, rename, rm, rmdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+
+import { refused } from "../../domain/error.ts";
+import {
+  besidePath,
+  digestFile,
+  isUnfinished,
+  syncPath,
+} from "../../host/atomic-file.ts";
+import type { ArchiveFault } from "./archive.ts";
+import type { PoolFile } from "./index-files.ts";
+import type { RevisionTree } from "./revisions.ts";
+
+const revisionsOf = (tree: RevisionTree) => join(tree.root, ".revisions");
+
+/**
+ * Removes revisions that clients do not see, what killed runs left of others, and the files of the
+ * pool that no revision refers to any more. For whoever has the archive for himself.
+ *
+ * @throws UbuntuCiError (2) when one of them is the current revision
+ */
+export async function removeRevisions(
+  tree: RevisionTree,
+  revisions: readonly number[],
+): Promise<void> {
+  const current = await tree.currentNumber();
+  if (current === null) return;
+  if (revisions.includes(current))
+    throw refused(`revision ${current} is what clients see`);
+  const folder = revisionsOf(tree);
+  for (const name of await readdir(folder)) {
+    const wanted = /^[0-9]+$/.test(name)
+      ? Number(name) > current || revisions.includes(Number(name))
+      : isUnfinished(name);
+    if (!wanted) continue;
+    // Gone in one instant: half a revision is none.
+    const gone = isUnfinished(name)
+      ? join(folder, name)
+      : besidePath(join(folder, name));
+    if (!isUnfinished(name)) await rename(join(folder, name), gone);
+    await rm(gone, { recursive: true });
+  }
+  await syncPath(folder);
+  const files = await poolFiles(tree);
+  // A revision that can't be read may refer to any of them.
+  if (files === undefined) return;
+  for (const path of await unreferenced(tree, files))
+    await rm(join(tree.root, path), { force: true });
+  await removeEmptyFolders(join(tree.root, "pool"));
+}
+
+/** What is wrong with an archive's files. For whoever has the archive for himself. */
+export async function inspectRevisions(
+  tree: RevisionTree,
+  digests: boolean,
+): Promise<ArchiveFault[]> {
+  const faults: ArchiveFault[] = [];
+  const folder = revisionsOf(tree);
+  const current = await tree.currentNumber();
+  if (current === null || Number.isNaN(current)) {
+    if (existsSync(folder))
+      faults.push({
+        kind: "broken",
+        where: join(tree.root, "dists"),
+        what: `it does not name a revision${current === null ? "" : `: ${await readlink(join(tree.root, "dists"))}`}`,
+      });
+    return faults;
+  }
+  for (const name of await readdir(folder)) {
+    const half = isUnfinished(name) || Number(name) > current;
+    if (half)
+      faults.push({
+        kind: "half-made",
+        where: join(folder, name),
+        what: "a revision that was never shown",
+      });
+  }
+  const numbers = await tree.numbers();
+  if (!numbers.includes(current))
+    faults.push({
+      kind: "broken",
+      where: join(tree.root, "dists"),
+      what: `it names revision ${current}, which is not there`,
+    });
+  let readable = true;
+  const files = new Map<string, PoolFile>();
+  for (const number of numbers) {
+    try {
+      const { publications } = await tree.read(number);
+      for (const file of Object.values(publications)
+        .flat()
+        .flatMap((one) => one.files))
+        files.set(file.path, file);
+      if (!existsSync(join(folder, String(number), "dists")))
+        throw new Error("it has no dists");
+    } catch (thrown) {
+      readable = false;
+      faults.push({
+        kind: number === current ? "broken" : "broken-old",
+        where: join(folder, String(number)),
+        what: `revision ${number} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+        revision: number,
+      });
+    }
+  }
+  for (const file of files.values()) {
+    const path = join(tree.root, file.path);
+    const fault = await faultOf(path, file, digests);
+    if (fault !== undefined)
+      faults.push({ kind: "wrong-file", where: path, what: fault });
+  }
+  // A revision that can't be read may refer to any of them.
+  if (readable)
+    for (const path of await unreferenced(tree, files))
+      faults.push({
+        kind: "unreferenced",
+        where: join(tree.root, path),
+        what: "no revision refers to it",
+      });
+  return faults;
+}
+
+async function faultOf(
+  path: string,
+  file: PoolFile,
+  digests: boolean,
+): Promise<string | undefined> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return "it is published and not there";
+  if (!found.isFile()) return "it is no plain file";
+  if (found.size !== file.size)
+    return `it has ${found.size} bytes, not ${file.size}`;
+  if (!digests) return undefined;
+  const { sha256 } = await digestFile(path);
+  return sha256 === file.sha256
+    ? undefined
+    : `its sha256 is ${sha256}, not ${file.sha256}`;
+}
+
+/** Every file that a revision refers to, by its path; undefined when one cannot be read. */
+async function poolFiles(
+  tree: RevisionTree,
+): Promise<ReadonlyMap<string, PoolFile> | undefined> {
+  const files = new Map<string, PoolFile>();
+  for (const number of await tree.numbers()) {
+    const revision = await tree.read(number).catch(() => undefined);
+    if (revision === undefined) return undefined;
+    for (const { files: some } of Object.values(revision.publications).flat())
+      for (const file of some) files.set(file.path, file);
+  }
+  return files;
+}
+
+async function unreferenced(
+  tree: RevisionTree,
+  files: ReadonlyMap<string, PoolFile>,
+): Promise<string[]> {
+  const found: string[] = [];
+  const walk = async (folder: string): Promise<void> => {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(
+      (thrown: unknown) => {
+        if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+        throw thrown;
+      },
+    );
+    for (const entry of entries) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) await walk(path);
+      else if (!files.has(relative(tree.root, path)))
+        found.push(relative(tree.root, path));
+    }
+  };
+  await walk(join(tree.root, "pool"));
+  return found.sort();
+}
+
+async function removeEmptyFolders(pool: string): Promise<void> {
+  for (const entry of await readdir(pool, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const folder = join(pool, entry.name);
+    await removeEmptyFolders(folder);
+    await rmdir(folder).catch((thrown: unknown) => {
+      if ((thrown as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw thrown;
+    });
+  }
+}

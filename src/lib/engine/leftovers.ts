@@ -1,0 +1,50 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { StatePaths } from "../host/paths.ts";
+import { isAbandoned } from "../host/own-folder.ts";
+import type { Connection } from "../state/database.ts";
+import { openRuns } from "../state/runs.ts";
+
+/**
+ * Folders that no process needs any more, absolute: scratch of runs that have ended (a session's
+ * files are in there, too), and what killed processes had for themselves.
+ */
+export async function abandonedFolders(
+  db: Connection,
+  paths: StatePaths,
+): Promise<string[]> {
+  const inScratch = await namesIn(paths.scratch);
+  // Read after the folder: a run is on record before its folder is made.
+  const open = new Set(openRuns(db).map(({ id }) => `run.${id}`));
+  return [
+    ...inScratch
+      .filter((name) =>
+        /^run\.[0-9]+$/.test(name)
+          ? !open.has(name)
+          : isAbandoned(name) === true,
+      )
+      .map((name) => join(paths.scratch, name)),
+    ...(await namesIn("/var/tmp"))
+      .filter(
+        (name) =>
+          name.startsWith("ubuntu-ci-base.") && isAbandoned(name) === true,
+      )
+      .map((name) => join("/var/tmp", name)),
+    ...(await namesIn(paths.root))
+      .filter(
+        (name) => name.startsWith(".backup.") && isAbandoned(name) === true,
+      )
+      .map((name) => join(paths.root, name)),
+  ];
+}
+
+/** Names in a folder, sorted; none where there is none. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw thrown;
+  }
+}

@@ -1,0 +1,174 @@
+import { now } from "../host/clock.ts";
+import type { Connection } from "./database.ts";
+import { recordEvent } from "./events.ts";
+
+/**
+ * What of a ticket expires together. images and logs; results: those of a landed ticket that a newer
+ * landing superseded; files: uploads and results of any ended ticket.
+ */
+export type ExpiryKind = "images" | "logs" | "results" | "files";
+
+/** What a ticket has of a kind that is due. size in bytes. */
+export interface DueFiles {
+  readonly ticket: number;
+  readonly kind: ExpiryKind;
+  readonly files: number;
+  readonly size: number;
+}
+
+/** A file in the data store whose row says that it expired. */
+export interface ExpiredFile {
+  readonly id: number;
+  readonly ticket: number;
+  readonly container: string;
+  readonly name: string;
+}
+
+const conditions: Readonly<Record<ExpiryKind, string>> = {
+  images: "artifact.type = 'IMAGE'",
+  logs: "artifact.type = 'LOGS'",
+  results: "artifact.type = 'RESULTS' AND ticket.step = 1000",
+  files: "artifact.type IN ('SPU', 'RESULTS')",
+};
+
+/** Ended tickets, but never one with the newest landing of a source package in its series. */
+const due = (kind: ExpiryKind) => `
+  artifact.expired_at IS NULL AND ${conditions[kind]} AND artifact.created_at < @before
+  AND ticket.step >= 999 AND ticket.updated_at < @before
+  AND NOT EXISTS (
+    SELECT 1 FROM subticket mine JOIN source_package_upload upload ON upload.id = mine.upload
+    WHERE mine.ticket = ticket.id AND ticket.step = 1000 AND NOT EXISTS (
+      SELECT 1 FROM source_package_upload newer_upload
+        JOIN subticket newer ON newer.upload = newer_upload.id
+        JOIN ticket landed ON landed.id = newer.ticket
+      WHERE newer_upload.source_package = upload.source_package AND landed.series = ticket.series
+        AND landed.step = 1000 AND landed.archive_revision > ticket.archive_revision))`;
+
+/**
+ * Tickets that have files of a kind to give up: made, and ended, before that time.
+ *
+ * @param before ISO 8601, UTC
+ */
+export function dueFiles(
+  db: Connection,
+  kind: ExpiryKind,
+  before: string,
+): DueFiles[] {
+  return db
+    .prepare<
+      [{ before: string }],
+      { ticket: number; files: number; size: number }
+    >(
+      `SELECT artifact.ticket, count(*) AS files, sum(artifact.size) AS size
+       FROM artifact JOIN ticket ON ticket.id = artifact.ticket WHERE ${due(kind)}
+       GROUP BY artifact.ticket ORDER BY artifact.ticket`,
+    )
+    .all({ before })
+    .map((row) => ({ ...row, kind }));
+}
+
+/**
+ * Marks what a ticket has of a kind as expired, if it is still due, with one event. The files are
+ * removed afterwards, by {@link removeExpired}: a row never speaks of a file that is gone.
+ */
+export function markExpired(
+  db: Connection,
+  actor: string,
+  { ticket, kind }: Pick<DueFiles, "ticket" | "kind">,
+  before: string,
+  why: string,
+): number {
+  return db
+    .transaction(() => {
+      const { changes } = db
+        .prepare(
+          `UPDATE artifact SET expired_at = @at, expiring = 1 WHERE id IN (
+             SELECT artifact.id FROM artifact JOIN ticket ON ticket.id = artifact.ticket
+             WHERE artifact.ticket = @ticket AND ${due(kind)})`,
+        )
+        .run({ at: now(), before, ticket });
+      if (changes > 0)
+        recordEvent(db, {
+          actor,
+          subject: "ticket",
+          subject_id: ticket,
+          what: "expired",
+          why: `${changes} ${kind}: ${why}`,
+        });
+      return changes;
+    })
+    .immediate();
+}
+
+/** Files in one transaction: other writers wait for it. */
+const batch = 50;
+
+/**
+ * Removes the files of rows that were marked, in small transactions: while one is open no ticket can
+ * be taken up again and put a new file in such a place. Killed between, the next call goes on.
+ *
+ * @returns how many were removed
+ */
+export function removeExpired(
+  db: Connection,
+  remove: (file: ExpiredFile) => void,
+): number {
+  let removed = 0;
+  for (;;) {
+    const files = db
+      .transaction(() => {
+        const some = expiringFiles(db, batch);
+        for (const file of some) {
+          remove(file);
+          db.prepare("UPDATE artifact SET expiring = 0 WHERE id = ?").run(
+            file.id,
+          );
+        }
+        return some.length;
+      })
+      .immediate();
+    removed += files;
+    if (files === 0) return removed;
+  }
+}
+
+/** Files that are marked and not removed yet; of tickets that are in flight again, later. */
+export function expiringFiles(db: Connection, limit: number): ExpiredFile[] {
+  return db
+    .prepare<[number], ExpiredFile>(
+      `SELECT artifact.id, artifact.ticket, artifact.container, artifact.name
+       FROM artifact JOIN ticket ON ticket.id = artifact.ticket
+       WHERE artifact.expiring = 1 AND ticket.step >= 999 ORDER BY artifact.id LIMIT ?`,
+    )
+    .all(limit);
+}
+
+/** Names of the layers of images that may be tested (again): of tickets in flight, and of those that ended since. */
+export function imageLayersInUse(db: Connection, since: string): Set<string> {
+  const rows = db
+    .prepare<[string], { layers: string }>(
+      `SELECT image.layers FROM ticket JOIN image ON image.ticket = ticket.id
+       WHERE ticket.step < 999 OR ticket.updated_at >= ?`,
+    )
+    .all(since);
+  return new Set(rows.flatMap(({ layers }) => JSON.parse(layers) as string[]));
+}
+
+/** Digests and names of the bases that tickets in flight use, and those that ended since. */
+export function basesInUse(db: Connection, since: string): Set<string> {
+  const rows = db
+    .prepare<
+      [string],
+      { base_digest: string | null; base_image: string | null }
+    >(
+      `SELECT DISTINCT base_digest, base_image FROM ticket
+       WHERE (step < 999 OR updated_at >= ?) AND (base_digest IS NOT NULL OR base_image IS NOT NULL)`,
+    )
+    .all(since);
+  return new Set(
+    rows.flatMap(({ base_digest, base_image }) => [
+      ...(base_digest === null ? [] : [base_digest]),
+      ...(base_image === null ? [] : [base_image]),
+    ]),
+  );
+}

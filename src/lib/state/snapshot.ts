@@ -1,0 +1,225 @@
+import Database from "better-sqlite3";
+
+import type { WorkStepCode } from "../domain/step.ts";
+import { now } from "../host/clock.ts";
+import type { Connection } from "./database.ts";
+import { recordEvent } from "./events.ts";
+
+/** A file that a row of the state names, in the data store. */
+export interface StoredArtifact {
+  readonly id: number;
+  readonly ticket: number;
+  readonly container: string;
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/**
+ * Copies the state as it is in one instant into a new file of its own, while others go on writing,
+ * and opens the copy. Nothing but that file belongs to it once it is closed.
+ */
+export async function takeSnapshot(
+  db: Connection,
+  to: string,
+): Promise<Connection> {
+  // In one go: in several, every write of another process would make it begin again.
+  await db.backup(to, { progress: () => 0x7fffffff });
+  const copy = new Database(to);
+  copy.pragma("journal_mode = DELETE");
+  return copy;
+}
+
+/**
+ * Every file that has to be in the data store, one after another, read in small portions: reading a
+ * large store takes long, and no transaction may be open all that time.
+ */
+export function* storedArtifacts(db: Connection): Generator<StoredArtifact> {
+  const portion = db.prepare<[number], StoredArtifact>(
+    `SELECT id, ticket, container, name, size, sha256 FROM artifact
+     WHERE id > ? AND expired_at IS NULL ORDER BY id LIMIT 500`,
+  );
+  for (let last = 0; ;) {
+    const some = portion.all(last);
+    yield* some;
+    const end = some.at(-1);
+    if (end === undefined) return;
+    last = end.id;
+  }
+}
+
+/** The sha256 that the state has for an artifact, whether it expired or not. */
+export function digestOnRecord(db: Connection, id: number): string | undefined {
+  return db
+    .prepare<[number], { sha256: string }>(
+      "SELECT sha256 FROM artifact WHERE id = ?",
+    )
+    .get(id)?.sha256;
+}
+
+/** The step a ticket is at, or undefined when there is no such ticket. */
+export function stepOfTicket(
+  db: Connection,
+  ticket: number,
+): number | undefined {
+  return db
+    .prepare<[number], { step: number }>("SELECT step FROM ticket WHERE id = ?")
+    .get(ticket)?.step;
+}
+
+/** Records that a backup was made. */
+export function recordBackup(
+  db: Connection,
+  actor: string,
+  file: string,
+  size: number,
+): void {
+  recordEvent(db, {
+    actor,
+    subject: "state",
+    subject_id: "backup",
+    what: "backed-up",
+    why: `${file}, ${size} bytes`,
+  });
+}
+
+/** What is wrong with the file itself, as SQLite finds it; empty when nothing is. */
+export function integrityProblems(db: Connection): string[] {
+  const found = db.pragma("integrity_check(20)") as {
+    integrity_check: string;
+  }[];
+  return found
+    .map(({ integrity_check: text }) => text)
+    .filter((text) => text !== "ok");
+}
+
+/** Rows that refer to a row which is not there, as TABLE ROW to TABLE. */
+export function danglingRows(db: Connection): string[] {
+  const found = db.pragma("foreign_key_check") as {
+    table: string;
+    rowid: number | null;
+    parent: string;
+  }[];
+  return found.map(
+    ({ table, rowid, parent }) =>
+      `${table} ${String(rowid)} refers to a row of ${parent} that is not there`,
+  );
+}
+
+/** The same of a file that may be no database at all. */
+export function inspectFile(file: string): string[] {
+  let db: Connection | undefined;
+  try {
+    db = new Database(file, { timeout: 30_000, fileMustExist: true });
+    return integrityProblems(db);
+  } catch (thrown) {
+    if (thrown instanceof Database.SqliteError) return [thrown.message];
+    throw thrown;
+  } finally {
+    db?.close();
+  }
+}
+
+/** Highest numbers that were given out, by table; null when the file cannot be read. */
+export function numbersGiven(file: string): Record<string, number> | null {
+  let db: Connection | undefined;
+  try {
+    db = new Database(file, { timeout: 30_000, fileMustExist: true });
+    const rows = db
+      .prepare<[], { name: string; seq: number }>(
+        "SELECT name, seq FROM sqlite_sequence",
+      )
+      .all();
+    return Object.fromEntries(rows.map(({ name, seq }) => [name, seq]));
+  } catch (thrown) {
+    if (thrown instanceof Database.SqliteError) return null;
+    throw thrown;
+  } finally {
+    db?.close();
+  }
+}
+
+/**
+ * Puts a restored state into motion: runs that were open have ended; tickets in flight begin again
+ * with a PPA, which is not in a backup, and go on where they were; numbers that the state before had
+ * given out are not given out again.
+ */
+export function wakeRestored(
+  db: Connection,
+  actor: string,
+  why: string,
+  given: Readonly<Record<string, number>>,
+): void {
+  db.transaction(() => {
+    const at = now();
+    db.prepare(
+      "UPDATE run SET finished_at = ?, outcome = 'tmpfail', reason = ? WHERE finished_at IS NULL",
+    ).run(at, why);
+    db.prepare("DELETE FROM progress").run();
+    db.prepare(
+      "UPDATE ppa SET state = 'dirty', ticket = NULL, since = ? WHERE state <> 'free'",
+    ).run(at);
+    const inFlight = db
+      .prepare<[], { id: number }>(
+        "SELECT id FROM ticket WHERE step < 999 AND (step > 100 OR status = 'running')",
+      )
+      .all();
+    for (const { id } of inFlight) startOver(db, actor, id, why);
+    for (const [name, seq] of Object.entries(given)) {
+      const { changes } = db
+        .prepare("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?")
+        .run(seq, name);
+      if (changes === 0)
+        db.prepare(
+          "INSERT INTO sqlite_sequence (name, seq) SELECT name, ? FROM sqlite_master WHERE type = 'table' AND name = ?",
+        ).run(seq, name);
+    }
+    recordEvent(db, {
+      actor,
+      subject: "state",
+      subject_id: "backup",
+      what: "restored",
+      why,
+    });
+  }).immediate();
+}
+
+/**
+ * Sends a ticket in flight back to where it is given a PPA; from there it goes on at its step, or at
+ * the image's, whose layers it may have lost.
+ */
+export function startOver(
+  db: Connection,
+  actor: string,
+  ticket: number,
+  why: string,
+): void {
+  const row = db
+    .prepare<
+      [number],
+      { step: WorkStepCode; status: string; resume_step: WorkStepCode | null }
+    >(
+      "SELECT step, status, resume_step FROM ticket WHERE id = ? AND step < 999",
+    )
+    .get(ticket);
+  if (row === undefined) return;
+  const at = now();
+  const wanted = row.step === 100 ? row.resume_step : row.step;
+  const resume = wanted === 400 ? 300 : wanted;
+  db.prepare(
+    `UPDATE ticket SET step = 100, resume_step = ?, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END,
+       waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?`,
+  ).run(resume, at, ticket);
+  db.prepare(
+    `UPDATE subticket SET step = 100, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,
+  ).run(ticket);
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    what: "started-over",
+    from_state: String(row.step),
+    to_state: "100",
+    why,
+  });
+}
