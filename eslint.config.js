@@ -151,6 +151,7 @@ export default tseslint.config(
         URL: "readonly",
         setTimeout: "readonly",
         clearTimeout: "readonly",
+        setInterval: "readonly",
         Buffer: "readonly",
         AbortController: "readonly",
       },

@@ -17,6 +17,8 @@ import { commandsFor } from "./points.js";
 import { writeUpload } from "./uploads.js";
 import { ticketStream } from "./workload.js";
 
+const lanesOfRound = 3;
+
 /** Ten times what the slowest command takes on a busy machine. */
 const hangsAfterMs = 120_000;
 
@@ -38,7 +40,7 @@ export async function runRound({
   const root = mkdtempSync(join(tmpdir(), "crash-"));
   const round = new Round(root, random, config, program, points, variant);
   await round.begin();
-  const lanes = Array.from({ length: 3 }, () => random.fork());
+  const lanes = Array.from({ length: lanesOfRound }, () => random.fork());
   await Promise.all(
     lanes.map(async (lane) => {
       while (round.kills < wanted && round.violations.length === 0)
@@ -47,6 +49,7 @@ export async function runRound({
   );
   await round.comeToRest();
   const checks = round.check();
+  if (round.violations.length === 0) round.end();
   if (round.violations.length === 0) rmSync(root, { recursive: true });
   return {
     root,
@@ -68,6 +71,7 @@ class Round {
   #known = { printed: new Map() };
   #durations = new Map();
   #creating = false;
+  #resting = false;
   #waiting = [];
   #points;
   #next;
@@ -90,6 +94,7 @@ class Round {
 
   /** `init` may be killed too; the next one has to do all of it. */
   async begin() {
+    this.variant.begin?.(this.#state);
     const random = this.random.fork();
     for (let tries = random.whole(0, 2); tries > 0; tries -= 1)
       await this.run(["init"], this.#killPlan("init", random));
@@ -98,6 +103,7 @@ class Round {
 
   /** One command, most often one that is to be killed. */
   async act(random) {
+    this.variant.squeeze?.();
     const point = random.chance(0.5) ? this.#points.next(random) : undefined;
     const command =
       point === undefined
@@ -114,7 +120,7 @@ class Round {
         : random.pick(commandsFor(point.name));
     const kill =
       point === undefined
-        ? random.chance(0.8)
+        ? random.chance(0.9)
           ? this.#killPlan(command, random)
           : {}
         : { point: `${point.name}:${point.times}` };
@@ -163,7 +169,7 @@ class Round {
     return {
       after: random.next() * 1.1,
       command,
-      target: random.pick(["step", "step", "tool", "both"]),
+      target: random.weighted({ step: 4, both: 3, tool: 1 }),
     };
   }
 
@@ -236,6 +242,8 @@ class Round {
   /** Passes without kills until nothing changes any more; then what a person's next day would do. */
   async comeToRest() {
     if (this.violations.length > 0) return;
+    this.variant.relax?.();
+    this.#resting = true;
     await this.run(["maintenance", "off"]);
     await this.#drain();
     for (const wanted of this.#waiting.splice(0)) {
@@ -284,7 +292,10 @@ class Round {
   /** What cron's daily upkeep does: killed processes leave folders that nobody else looks for. */
   async #sweep() {
     const has = (name) => existsSync(join(this.program, "..", name));
-    if (has("expire")) await this.run(["expire"]);
+    if (has("expire"))
+      // Another machine's folders are for its own upkeep: only there can be seen whose they are.
+      for (const host of this.variant.hosts ?? [undefined])
+        await this.run(["expire"], {}, host);
     else {
       const scratch = join(this.#state, "scratch");
       for (const name of readdirSync(scratch)) {
@@ -360,6 +371,7 @@ class Round {
       this.#violation(`processes are left: ${left.join(", ")}`);
     const checks = checkInvariants(this.#state, this.#known, {
       clock: this.variant.clock,
+      disk: this.variant.disk,
       keeper: this.config.archiveKeeper,
       mended: this.seen.mended,
     });
@@ -367,15 +379,24 @@ class Round {
     return checks;
   }
 
+  /** Gives back what the variant has made for this round. */
+  end() {
+    this.variant.end?.(this.#state);
+  }
+
   /** Runs the program to its end, or until it is killed as planned. */
-  async run(args, kill = {}) {
+  async run(args, kill = {}, host = undefined) {
     this.commands += 1;
     const began = performance.now();
-    const [file, ...more] = this.variant.wrap?.(this.program) ?? [this.program];
+    const [file, ...more] = this.variant.wrap?.(
+      this.program,
+      this.#resting,
+      host,
+    ) ?? [this.program];
     const child = spawn(file, [...more, ...args, "-v", "2", ...this.#global], {
       env: {
         ...process.env,
-        ...this.variant.env?.(),
+        ...this.variant.env?.(this.#resting),
         HOME: this.root,
         NO_COLOR: "1",
         CRASH_ROUND: this.root,
@@ -439,11 +460,18 @@ class Round {
   #query(sql, ...values) {
     const file = join(this.#state, "state.sqlite");
     if (!existsSync(file)) return [];
-    const db = new Database(file, { readonly: true, timeout: 30_000 });
-    try {
-      return db.prepare(sql).all(...values);
-    } finally {
-      db.close();
+    for (let tries = this.variant.relax === undefined ? 1 : 5; ; tries -= 1) {
+      let db;
+      try {
+        db = new Database(file, { readonly: true, timeout: 30_000 });
+        return db.prepare(sql).all(...values);
+      } catch (thrown) {
+        // To look at it takes some space, too.
+        if (tries <= 1) throw thrown;
+        this.variant.relax();
+      } finally {
+        db?.close();
+      }
     }
   }
 

@@ -1,0 +1,77 @@
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const project = resolve(import.meta.dirname, "../..");
+
+/**
+ * Bugs that a harness worth its name finds: what is put in the place of what in a file of dist/lib.
+ * Each is a mistake that such programs are known for.
+ */
+const plants = {
+  // A publication that was killed before it was recorded is not recognised as the ticket's own.
+  "published-twice": {
+    file: "backends/archive/fake.js",
+    from: "if (revision.ticket === request.ticket)",
+    to: "if (Number.isNaN(revision.ticket))",
+  },
+  // How a run ended is written in several transactions instead of one.
+  "half-recorded": {
+    file: "state/runs.js",
+    from: /return db\s*\.transaction\(\(\) => finishRun\((db, actor, lease, [^)]*next)\)\)\s*\.immediate\(\);/,
+    to: "return finishRun($1);",
+  },
+  // A PPA whose cleaning was killed is never cleaned.
+  "lost-ppa": {
+    file: "state/ppas.js",
+    from: /for \(const ppa of (listPpas\(db\))\) \{(\s*if \(ppa\.state === "dirty"\))/,
+    to: "const found = $1; for (const ppa of found) {$2",
+    also: {
+      from: 'return listPpas(db).filter((ppa) => ppa.state === "cleaning");',
+      to: 'return found.filter((ppa) => ppa.state === "dirty");',
+    },
+  },
+  // The lease of a dead process stays until its heartbeat is old.
+  "dead-lease": { file: "state/runs.js", from: "isGone(run) ??", to: "" },
+  // The lock of a dead process stays until it was not renewed for long.
+  "dead-lock": { file: "host/lock.js", from: "isGone(holder) ??", to: "" },
+  // A ticket's files come into the store after its number is known to all.
+  "files-too-late": {
+    file: "tickets/local.js",
+    from: "renameSync(path, join(folder, name));",
+    to: "setTimeout(() => renameSync(path, join(folder, name)), 0);",
+  },
+};
+
+/** The names of the bugs that can be planted. */
+export const plantNames = Object.keys(plants);
+
+/** Makes a copy of the built program with that bug in it, and returns its folder. */
+export function plant(name) {
+  const bug = plants[name];
+  if (bug === undefined)
+    throw new RangeError(`${name} is none of ${plantNames.join(", ")}`);
+  const copy = mkdtempSync(join(tmpdir(), "crash-planted-"));
+  for (const part of ["bin", "dist", "templates", "package.json"])
+    cpSync(join(project, part), join(copy, part), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+  symlinkSync(join(project, "node_modules"), join(copy, "node_modules"));
+  const file = join(copy, "dist/lib", bug.file);
+  let text = readFileSync(file, "utf8");
+  for (const { from, to } of [bug, ...(bug.also ? [bug.also] : [])]) {
+    const changed = text.replace(from, to);
+    if (changed === text)
+      throw new Error(`${bug.file} has no ${from} any more: mend the plant`);
+    text = changed;
+  }
+  writeFileSync(file, text);
+  return copy;
+}

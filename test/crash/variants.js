@@ -1,0 +1,115 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+/** Enters new namespaces as the same user, with the rights of root in there. */
+const unshare =
+  process.getuid() === 0
+    ? ["unshare"]
+    : ["unshare", "--user", "--map-current-user", "--keep-caps"];
+const clock = resolve(import.meta.dirname, "jumping-clock.js");
+const twentyMinutesMs = 20 * 60_000;
+const twoDaysMs = 48 * 60 * 60_000;
+
+/**
+ * What else may go wrong while processes are killed. Each makes a variant for one round:
+ * - wrap: how the program is started on which host
+ * - env: what else it finds in its environment, while killed and while coming to rest
+ * - begin, squeeze, relax, end: what happens to the folder of the state around it
+ * - config: what is configured differently
+ */
+export const variants = {
+  plain: { make: () => ({}) },
+
+  /** The clock of each process jumps by minutes, days and years while it works. */
+  clock: {
+    make: () => ({
+      clock: "jumps",
+      config: { retry: { limit: 30, firstDelaySeconds: 1 } },
+      env: (resting) => withClock(resting ? `+${twoDaysMs}` : "jumps"),
+    }),
+  },
+
+  /**
+   * Processes of two machines on one state. In half of the rounds the second machine never comes
+   * back: what its dead processes hold is given up when it was not renewed for ten minutes.
+   */
+  hosts: {
+    missing: () => cannot(["--uts"], ["hostname", "crash-host"]),
+    make(random) {
+      const lost = random.chance(0.5);
+      const name = (resting) =>
+        resting && lost ? "crash-a" : random.pick(["crash-a", "crash-b"]);
+      return {
+        clock: "jumps",
+        hosts: ["crash-a", "crash-b"],
+        wrap: (program, resting, host = name(resting)) => [
+          ...unshare,
+          "--uts",
+          "--",
+          "sh",
+          "-c",
+          'hostname "$0" && exec "$@"',
+          host,
+          program,
+        ],
+        env: (resting) =>
+          resting && lost ? withClock(`+${twentyMinutesMs}`) : {},
+      };
+    },
+  },
+
+  /** A small disk that is full now and then, at any byte. */
+  disk: {
+    missing: () =>
+      cannot(["--mount"], ["mount", "-t", "tmpfs", "none", "/mnt"]),
+    inside: [...unshare, "--mount", "--"],
+    make(random) {
+      let folder;
+      const filler = () => join(folder, ".filler");
+      return {
+        disk: "small",
+        begin(state) {
+          folder = state;
+          mkdirSync(state);
+          execFileSync("mount", [
+            "-t",
+            "tmpfs",
+            "-o",
+            "size=24m",
+            "none",
+            state,
+          ]);
+        },
+        squeeze() {
+          rmSync(filler(), { force: true });
+          if (random.chance(0.4)) return;
+          const { bavail, bsize } = statfsSync(folder);
+          const left = random.pick([0, 0, 4, 8, 16, 40, 100]) * 1024;
+          try {
+            writeFileSync(
+              filler(),
+              Buffer.alloc(Math.max(0, bavail * bsize - left)),
+            );
+          } catch (thrown) {
+            // Others wrote meanwhile: it is full, which is what was wanted.
+            if (thrown.code !== "ENOSPC") throw thrown;
+          }
+        },
+        relax: () => rmSync(filler(), { force: true }),
+        end: (state) => execFileSync("umount", [state]),
+      };
+    },
+  },
+};
+
+function withClock(how) {
+  return { NODE_OPTIONS: `--import ${clock}`, CRASH_CLOCK: how };
+}
+
+/** Why that cannot be done in such namespaces, or undefined when it can. */
+function cannot(namespaces, command) {
+  const [file, ...args] = [...unshare, ...namespaces, "--", ...command];
+  const { status, stderr, error } = spawnSync(file, args, { encoding: "utf8" });
+  return status === 0 ? undefined : (error?.message ?? stderr.trim());
+}
