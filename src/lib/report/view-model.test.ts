@@ -121,6 +121,10 @@ describe("what the report shows", () => {
 
   test("durations and sizes are for people", () => {
     expect(duration(1500)).toBe("1.5 s");
+    expect(duration(59_940)).toBe("59.9 s");
+    expect(duration(59_960)).toBe("1 min 0 s");
+    expect(duration(119_700)).toBe("2 min 0 s");
+    expect(duration(3_599_800)).toBe("1 h 0 min");
     expect(duration(3_720_000)).toBe("1 h 2 min");
     expect(fileSize(999)).toBe("999 B");
     expect(fileSize(50_200_000)).toBe("50.2 MB");

@@ -9,6 +9,7 @@ import {
   stat,
 } from "node:fs/promises";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 import { Eta } from "eta";
 
@@ -112,7 +113,7 @@ export async function writeReport(
       status: ticket.status,
     }));
     await page(
-      join("packages", source),
+      childPath("packages", source),
       "package",
       source,
       { source, history },
@@ -197,11 +198,18 @@ async function failureTail(ticket: Ticket): Promise<string | null> {
       length,
       size - length,
     );
-    const text = buffer.toString("utf8");
+    const text = textOf(buffer);
     return size > length ? text.slice(text.indexOf("\n") + 1) : text;
   } finally {
     await file.close();
   }
+}
+
+/** Output of programs as a text: a page can do nothing with a terminal's colours and control characters. */
+function textOf(output: Buffer): string {
+  return stripVTControlCharacters(output.toString("utf8"))
+    .replaceAll(/\r\n?/g, "\n")
+    .replaceAll(/[^\P{Cc}\n\t]/gu, "");
 }
 
 async function removeOthers(

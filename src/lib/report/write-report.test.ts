@@ -1,0 +1,316 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { stepOf } from "../domain/step.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import type { ReportInput } from "./report-input.ts";
+import { writeReport } from "./write-report.ts";
+
+const rightToLeft = "\u202e";
+const longWord = "w".repeat(10_000);
+
+/** What somebody may write who would like to be more than text, with the place it is written in. */
+const hostile = (place: string) =>
+  `${place} <script>alert("${place}")</script> '"><img src=x onerror=alert(1)> &lt;b&gt; ${rightToLeft}cod.exe ${longWord}`;
+const escaped = (place: string) =>
+  `${place} &lt;script&gt;alert(&quot;${place}&quot;)`;
+
+/** Names of packages and files are checked before they get here, all but their length. */
+const source = `<svg onload=alert(1)>${rightToLeft}`;
+const at = "2026-01-01T00:00:00.000Z";
+
+let folder: string;
+let pages: Map<string, string>;
+
+beforeAll(async () => {
+  // A folder that is named stays there, to be looked at.
+  folder =
+    process.env["UBUNTU_CI_TEST_REPORT"] ??
+    mkdtempSync(join(tmpdir(), "report-"));
+  mkdirSync(folder, { recursive: true });
+  const log = join(folder, "hostile.log");
+  writeFileSync(
+    log,
+    `${"line\n".repeat(2000)}${escape}[31mred${escape}[0m \0\u0007 </pre><script>alert("log")</script> ${rightToLeft}gol\n${"x".repeat(3000)}\nerror: the end`,
+  );
+  await writeReport(input(log), join(folder, "site"));
+  pages = new Map(
+    readdirSync(join(folder, "site"), { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".html"))
+      .map((path) => [path, readFileSync(join(folder, "site", path), "utf8")]),
+  );
+});
+
+afterAll(() => {
+  if (process.env["UBUNTU_CI_TEST_REPORT"] === undefined)
+    rmSync(folder, { recursive: true, force: true });
+});
+
+const escape = "\u001b";
+
+function input(log: string): ReportInput {
+  const artifact = (name: string, type: "LOGS" | "IMAGE", path: string) => ({
+    name,
+    type,
+    path,
+    size: 1,
+    sha256: "0".repeat(64),
+    subticket: null,
+    expired_at: null,
+  });
+  const common = {
+    priority: 0,
+    created_at: at,
+    updated_at: at,
+    series: "bookworm",
+    ppa: null,
+    queue_position: null,
+    archive_revision: null,
+    add: [],
+    remove: [],
+    base_image: null,
+    retry_at: null,
+    cancelled: null,
+    overrides: [],
+    resume_step: null,
+  };
+  const failed = {
+    ...common,
+    id: 1,
+    title: hostile("title"),
+    description: hostile("description"),
+    owner: hostile("owner"),
+    bug: `javascript:alert("bug")`,
+    step: stepOf(999),
+    status: "failed",
+    failure: {
+      step: stepOf(400),
+      kind: "package",
+      reason: hostile("reason"),
+      artifact: "hostile.log",
+    },
+    progress: null,
+    waiting_for: null,
+    subtickets: [
+      {
+        id: 1,
+        source,
+        version: "1:1.0~<b>",
+        step: stepOf(999),
+        status: "failed",
+        binaries: [hostile("binary")],
+      },
+    ],
+    runs: [
+      {
+        step: stepOf(400),
+        attempt: 1,
+        outcome: "failed",
+        started_at: at,
+        finished_at: "2026-01-01T00:01:59.700Z",
+        reason: hostile("run"),
+        evidence: null,
+        stages: {},
+      },
+    ],
+    artifacts: [
+      artifact("hostile.log", "LOGS", log),
+      artifact(`a&b "c" <d>.log`, "LOGS", log),
+      artifact("image.tar.zst", "IMAGE", log),
+      { ...artifact(hostile("expired"), "LOGS", log), expired_at: at },
+    ],
+    tests: [
+      {
+        package: hostile("package"),
+        name: hostile("test"),
+        result: "fail",
+        seconds: 1.2,
+        detail: hostile("detail"),
+      },
+    ],
+  };
+  const waiting = {
+    ...common,
+    id: 2,
+    title: rightToLeft.repeat(3) + "title",
+    description: "",
+    owner: "dev@example.com",
+    bug: `https://bugs.example.org/?"onmouseover="alert(1)`,
+    step: stepOf(100),
+    status: "waiting",
+    failure: null,
+    progress: null,
+    waiting_for: hostile("waiting"),
+    subtickets: [],
+    runs: [],
+    artifacts: [],
+    tests: [],
+  };
+  return {
+    title: hostile("site"),
+    generated_at: at,
+    tickets: [failed, waiting] as unknown as Ticket[],
+    revisions: [
+      {
+        revision: 1,
+        created_at: at,
+        ticket: null,
+        reverts_to: null,
+        sources: [{ source, version: "<b>", series: hostile("series") }],
+      },
+    ],
+    ppas: [{ name: hostile("ppa"), state: "free", ticket: null, since: at }],
+    locks: [
+      {
+        name: hostile("lock"),
+        pid: 1,
+        host: hostile("host"),
+        since: at,
+        dead: false,
+        command: hostile("command"),
+      },
+    ],
+    maintenance: { since: at, by: hostile("by"), reason: hostile("why") },
+    held_back: [{ name: hostile("held"), first: at, last: at, times: 2 }],
+    warnings: [hostile("warning")],
+    signatures_optional: true,
+  };
+}
+
+const page = (path: string) => pages.get(path) ?? "";
+
+describe("a report of hostile texts", () => {
+  test("has the pages it should have, and writes nowhere else", () => {
+    expect([...pages.keys()].sort()).toEqual(
+      [
+        "index.html",
+        "health/index.html",
+        "landings/index.html",
+        "packages/index.html",
+        `packages/${source}/index.html`,
+        "tickets/1/index.html",
+        "tickets/2/index.html",
+      ].sort(),
+    );
+    expect(readdirSync(folder).sort()).toEqual(["hostile.log", "site"]);
+    expect(
+      existsSync(join(folder, `site/tickets/1/files/a&b "c" <d>.log`)),
+    ).toBe(true);
+  });
+
+  test("has no element and no attribute but those of the templates", () => {
+    const elements = new Set(
+      "html head meta title link body header nav main footer section a abbr bdi br code dd details div dl dt h1 h2 h3 li ol p pre span strong summary table tbody td th thead time tr ul".split(
+        " ",
+      ),
+    );
+    const attributes = new Set(
+      "aria-label aria-labelledby charset class content datetime href http-equiv id lang name open rel scope tabindex title".split(
+        " ",
+      ),
+    );
+    for (const [path, html] of pages) {
+      const text = html.replace("<!doctype html>", "");
+      for (const [, name = "", rest = ""] of text.matchAll(
+        /<\/?([^\s>]*)((?:\s+[^\s=>]+="[^"]*")*)/g,
+      )) {
+        expect([path, elements.has(name) ? "" : name]).toEqual([path, ""]);
+        for (const [, attribute = "", value = ""] of rest.matchAll(
+          /\s+([^\s=]+)="([^"]*)"/g,
+        )) {
+          expect([path, attributes.has(attribute) ? "" : attribute]).toEqual([
+            path,
+            "",
+          ]);
+          if (attribute === "href")
+            expect(value).not.toMatch(/^(?!https?:)\w+:/);
+        }
+      }
+      // Everything between tags that looks like a tag would have been one of them.
+      expect(
+        text.replaceAll(/<\/?[a-z][a-z0-9]*(?:\s+[^\s=>]+="[^"]*")*\s*>/g, ""),
+      ).not.toMatch(/[<>]/);
+    }
+  });
+
+  test.each([
+    [
+      "index.html",
+      ["title", "owner", "reason", "waiting", "site", "by", "why", "warning"],
+    ],
+    [
+      "tickets/1/index.html",
+      [
+        "title",
+        "description",
+        "owner",
+        "reason",
+        "run",
+        "binary",
+        "package",
+        "test",
+        "detail",
+        "expired",
+      ],
+    ],
+    ["landings/index.html", ["series"]],
+    ["health/index.html", ["ppa", "lock", "host"]],
+  ])("%s shows them as the texts they are", (path, places) => {
+    for (const place of places)
+      expect([place, page(path).includes(escaped(place))]).toEqual([
+        place,
+        true,
+      ]);
+  });
+
+  test("links a bug only where it is an address, and packages by an escaped name", () => {
+    expect(page("tickets/1/index.html")).not.toContain('href="javascript:');
+    expect(page("tickets/2/index.html")).toContain(
+      'href="https://bugs.example.org/?&quot;onmouseover=&quot;alert(1)"',
+    );
+    expect(page("packages/index.html")).toContain(
+      `href="${encodeURIComponent(source)}/index.html"`,
+    );
+  });
+
+  test("keeps what turns the direction of a text inside that text", () => {
+    for (const [path, html] of pages)
+      for (const part of html.split(rightToLeft).slice(0, -1)) {
+        const tag = part.lastIndexOf("<");
+        // <bdi> and <pre> are isolated by the browser; in a <title> characters do that.
+        if (tag >= 0)
+          expect([path, part.slice(tag)]).toEqual([
+            path,
+            expect.stringMatching(
+              /^<(?:bdi>|pre tabindex="0">|title>.*\u2068[^\u2069]*$)/s,
+            ) as string,
+          ]);
+      }
+  });
+
+  test("shows the end of a log without what only a terminal understands", () => {
+    const pre = /<pre[^>]*>(.*?)<\/pre>/s.exec(
+      page("tickets/1/index.html"),
+    )?.[1];
+    expect(pre).toMatch(/error: the end\s*$/);
+    expect(pre).toContain("red  &lt;/pre&gt;&lt;script&gt;");
+    // eslint-disable-next-line no-control-regex -- that is what must not be there
+    expect(pre).not.toMatch(/[\0-\u0008\u000b-\u001f]/);
+    expect(pre?.length).toBeLessThan(8000);
+  });
+
+  test("says a duration of nearly two minutes as two minutes", () => {
+    expect(page("tickets/1/index.html")).toContain("2 min 0 s");
+  });
+});
