@@ -1,4 +1,5 @@
 import { refused } from "../lib/domain/error.ts";
+import { sampleConfig } from "../lib/domain/sample-config.ts";
 import { settings } from "../lib/domain/settings.ts";
 import type { CommandModule } from "./index.ts";
 
@@ -6,12 +7,18 @@ export const command: CommandModule = {
   define(command, makeContext) {
     command
       .argument("[key]", "one setting (default: all)")
+      .option("--sample", "print a configuration file to start from (YAML)")
       .addHelpText(
         "after",
-        "\nExamples:\n  ubuntu-ci config\n  ubuntu-ci config builder --json",
+        "\nExamples:\n  ubuntu-ci config builder --json\n  ubuntu-ci config --sample > /etc/ubuntu-ci/config.yaml",
       )
-      .action(async (key: string | undefined) => {
+      .action(async (key: string | undefined, options: { sample?: true }) => {
         const { config, result } = await makeContext();
+        if (options.sample === true) {
+          const sample = sampleConfig();
+          result(sample.trimEnd(), { sample });
+          return;
+        }
         const shown = settings.filter(
           (setting) => key === undefined || setting.key === key,
         );

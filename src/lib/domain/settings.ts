@@ -14,7 +14,7 @@ export interface Setting {
 
 /**
  * Every setting there is, in the order the sample configuration shows them. One table serves the
- * check of a file, `ubuntu-ci config`, and templates/ubuntu-ci.config.json.
+ * check of a file, `ubuntu-ci config`, and the sample of a file that it writes.
  */
 export const settings = [
   {
