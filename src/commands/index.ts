@@ -161,6 +161,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./upgrade.ts"),
     staysCaller: true,
   },
+  check: {
+    summary: "say in one line whether all is well, for monitoring",
+    changes: false,
+    load: () => import("./check.ts"),
+  },
   doctor: {
     summary: "say whether this machine can do each step",
     changes: false,

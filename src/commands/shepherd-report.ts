@@ -42,6 +42,7 @@ export const command: CommandModule = {
         }
         const { writeStateReport, sendReport } =
           await import("./report-work.ts");
+        const { markDone } = await import("../lib/host/last-done.ts");
         const written = await changing(
           context,
           "shepherd-report",
@@ -49,6 +50,8 @@ export const command: CommandModule = {
             const report = await writeStateReport(context, output);
             if (options.rsync === true && target !== null)
               await sendReport(output, target);
+            // Pages that did not change are not written: they do not tell when this was.
+            await markDone(context.paths.run, "shepherd-report");
             return report;
           },
           { inMaintenance: true },

@@ -12,6 +12,28 @@ export interface Setting {
   readonly help: string;
 }
 
+/** When `ubuntu-ci check` finds a figure bad: two settings, 0 in either is never. */
+const thresholds = <const Name extends string, const Unit extends string>(
+  name: Name,
+  unit: Unit,
+  [warn, critical]: readonly [number, number],
+  what: string,
+) =>
+  [
+    {
+      key: `check.${name}.warn${unit}`,
+      kind: { type: "integer", min: 0, max: 100_000_000 },
+      default: warn,
+      help: `${what} \`check\` warns; 0: never (as for all of check.*)`,
+    },
+    {
+      key: `check.${name}.critical${unit}`,
+      kind: { type: "integer", min: 0, max: 100_000_000 },
+      default: critical,
+      help: `${what} it finds things critical`,
+    },
+  ] as const;
+
 /**
  * Every setting there is, in the order the sample configuration shows them. One table serves the
  * check of a file, `ubuntu-ci config`, and the sample of a file that it writes.
@@ -215,6 +237,73 @@ export const settings = [
     default: 2,
     help: "newest copies of the state file that are kept, as migrations set them aside",
   },
+  {
+    key: "check.maintenance.criticalMinutes",
+    kind: { type: "integer", min: 0, max: 100_000_000 },
+    default: 2880,
+    help: "age of maintenance that `check` finds critical; it warns after maintenance.warnAfterMinutes",
+  },
+  {
+    key: "check.lock.criticalMinutes",
+    kind: { type: "integer", min: 0, max: 100_000_000 },
+    default: 1440,
+    help: "age of a lock that `check` finds critical; it warns after lock.warnAfterMinutes",
+  },
+  ...thresholds(
+    "heartbeat",
+    "Minutes",
+    [5, 30],
+    "minutes without a word of a running step after which",
+  ),
+  ...thresholds(
+    "waiting",
+    "Minutes",
+    [1440, 4320],
+    "minutes that a ticket has waited after which",
+  ),
+  ...thresholds(
+    "infrastructure",
+    "",
+    [1, 5],
+    "tickets that infrastructure failed from whose number on",
+  ),
+  {
+    key: "check.infrastructure.days",
+    kind: { type: "integer", min: 1, max: 3650 },
+    default: 3,
+    help: "days that `check` tells of a ticket that our infrastructure failed",
+  },
+  ...thresholds("freePpas", "Below", [1, 0], "number of free PPAs below which"),
+  ...thresholds(
+    "diskFree",
+    "MiB",
+    [10240, 2048],
+    "free space on the disk of the state folder, in MiB, below which",
+  ),
+  ...thresholds(
+    "inodesFree",
+    "Percent",
+    [10, 3],
+    "per cent of the inodes there, free, below which",
+  ),
+  ...thresholds(
+    "report",
+    "Minutes",
+    [60, 1440],
+    "minutes since the last report after which",
+  ),
+  ...thresholds(
+    "backup",
+    "Hours",
+    [48, 192],
+    "hours since the last backup after which",
+  ),
+  ...thresholds(
+    "stateSize",
+    "MiB",
+    [4096, 16384],
+    "size of the state file, in MiB, from which on",
+  ),
   {
     key: "staging.url",
     kind: { type: "string" },

@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { writeFileAtomic } from "./atomic-file.ts";
+import { now } from "./clock.ts";
+
+function fileOf(runFolder: string, what: string): string {
+  return join(runFolder, `${what}.done`);
+}
+
+/** Remembers that something was done just now whose outcome may look the same as before. */
+export async function markDone(runFolder: string, what: string): Promise<void> {
+  await writeFileAtomic(fileOf(runFolder, what), `${now()}\n`);
+}
+
+/** When it was last done, ISO 8601 UTC; null when it never was. */
+export function lastDone(runFolder: string, what: string): string | null {
+  let text: string;
+  try {
+    text = readFileSync(fileOf(runFolder, what), "utf8").trim();
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw thrown;
+  }
+  return Number.isNaN(Date.parse(text)) ? null : text;
+}

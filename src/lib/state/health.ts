@@ -1,0 +1,69 @@
+import type { StepCode } from "../domain/step.ts";
+import type { TicketStatus } from "../domain/ticket.ts";
+import type { Connection } from "./database.ts";
+
+/** A ticket that waits: since when nothing has moved it on, and for what. */
+export interface WaitingTicket {
+  readonly id: number;
+  readonly step: StepCode;
+  readonly since: string;
+  readonly waiting_for: string | null;
+}
+
+/** The ticket that has waited longest, or undefined. Another attempt and another title are no moves. */
+export function oldestWaiting(db: Connection): WaitingTicket | undefined {
+  return db
+    .prepare<[], WaitingTicket>(
+      `SELECT id, step, waiting_for, coalesce(
+           (SELECT max(at) FROM event WHERE subject = 'ticket' AND subject_id = CAST(ticket.id AS TEXT)
+              AND what NOT IN ('tmpfail', 'updated')), created_at) AS since
+       FROM ticket WHERE status = 'waiting' AND step < 999 ORDER BY since, id LIMIT 1`,
+    )
+    .get();
+}
+
+/** Tickets that failed since that time because of our infrastructure. */
+export function failedByInfrastructure(
+  db: Connection,
+  since: string,
+): number[] {
+  return db
+    .prepare<[string], { id: number }>(
+      `SELECT id FROM ticket WHERE failure_kind = 'infrastructure' AND updated_at >= ?
+         AND status = 'failed' ORDER BY id`,
+    )
+    .all(since)
+    .map(({ id }) => id);
+}
+
+/** How many unfinished tickets there are at each step, in each status. */
+export function unfinishedTickets(
+  db: Connection,
+): { step: StepCode; status: TicketStatus; count: number }[] {
+  return db
+    .prepare<[], { step: StepCode; status: TicketStatus; count: number }>(
+      "SELECT step, status, count(*) AS count FROM ticket WHERE step < 999 GROUP BY step, status ORDER BY step, status",
+    )
+    .all();
+}
+
+/** When the newest backup was made; null when none was. */
+export function lastBackup(db: Connection): string | null {
+  return (
+    db
+      .prepare<[], { at: string }>(
+        `SELECT at FROM event WHERE subject = 'state' AND subject_id = 'backup' AND what = 'backed-up'
+         ORDER BY id DESC LIMIT 1`,
+      )
+      .get()?.at ?? null
+  );
+}
+
+/** When this state began: its first event. */
+export function stateBegan(db: Connection): string | null {
+  return (
+    db
+      .prepare<[], { at: string }>("SELECT at FROM event ORDER BY id LIMIT 1")
+      .get()?.at ?? null
+  );
+}
