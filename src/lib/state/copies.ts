@@ -10,8 +10,10 @@ import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
 
 import { notNow } from "../domain/error.ts";
+import { syncPath } from "../host/atomic-file.ts";
 import type { NewEvent } from "./events.ts";
 import { recordEvent } from "./events.ts";
+import { integrityProblems, takeSnapshot } from "./snapshot.ts";
 
 /** What a state file is, whichever version wrote it. */
 export interface StateVersion {
@@ -67,27 +69,29 @@ export async function copyState(
   file: string,
   to: string,
 ): Promise<StateVersion> {
-  mkdirSync(dirname(to), { recursive: true });
+  mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
   const unfinished = `${to}.part`;
   rmSync(unfinished, { force: true });
   const db = new Database(file, { timeout: 30_000, fileMustExist: true });
+  let version: StateVersion;
   try {
-    await db.backup(unfinished);
+    const copy = await takeSnapshot(db, unfinished);
+    try {
+      const [problem] = integrityProblems(copy);
+      if (problem !== undefined)
+        throw notNow(
+          `the copy of ${file} is not sound: ${problem}`,
+          "check the disk, and `ubuntu-ci fsck`",
+        );
+      version = versionOf(copy);
+    } finally {
+      copy.close();
+    }
   } finally {
     db.close();
   }
-  const version = withFile(unfinished, (copy) => {
-    const verdict = copy.pragma("quick_check", { simple: true });
-    if (verdict !== "ok")
-      throw notNow(
-        `the copy of ${file} is not sound: ${String(verdict)}`,
-        "check the disk, and `ubuntu-ci fsck`",
-      );
-    // One file holds everything: no write-ahead log stays beside it.
-    copy.pragma("journal_mode = DELETE");
-    return versionOf(copy);
-  });
   renameSync(unfinished, to);
+  await syncPath(dirname(to));
   const prefix = /^[^0-9]*/.exec(basename(to))?.[0] ?? "";
   const older = readdirSync(dirname(to))
     .filter((name) => prefix !== "" && name.startsWith(prefix))

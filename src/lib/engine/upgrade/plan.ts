@@ -1,5 +1,4 @@
 import { existsSync, realpathSync } from "node:fs";
-import { join } from "node:path";
 
 import { refused } from "../../domain/error.ts";
 import { folderId, folderInPlace } from "../../host/program/place.ts";
@@ -30,7 +29,7 @@ export async function planUpgrade(
   const from = nameOf(await versionOf(tools, folderInPlace(place)));
   plan.push(
     `switch maintenance on, and wait up to ${request.waitMinutes} minutes for what runs`,
-    `copy ${paths.database} to ${join(paths.root, "backups")}`,
+    `copy ${paths.database} to ${paths.backups}`,
   );
   if (request.rollback) {
     const { to, restore, lost } = await rollbackOf(work, left, request.force);

@@ -235,8 +235,7 @@ async function change(
     });
     begin("copying the state");
     const copy = join(
-      paths.root,
-      "backups",
+      paths.backups,
       `before-${journal.kind}-${now().replaceAll(/[:.]/g, "-")}.sqlite`,
     );
     journal.backup = copy;
