@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 
 import { messageOf, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../host/atomic-file.ts";
+import type { ExecOptions } from "../../host/exec.ts";
 import {
   describeEnd,
   exec,
@@ -24,6 +25,8 @@ export interface AptlyRootOptions {
   readonly origin: string;
   /** Whether a file of the pool may be replaced by another of the same name. */
   readonly replaceFiles: boolean;
+  /** Ends aptly; what it left half done is put right the next time. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** What a series shall hold: packages whose files are in the pool already, and files to add. */
@@ -51,6 +54,7 @@ export async function publishWithAptly(
   try {
     return await publishOnce(options, series, contents);
   } catch (thrown) {
+    options.signal?.throwIfAborted();
     // Another process holds the database: it is in use, not broken.
     if (messageOf(thrown).includes("temporarily unavailable")) throw thrown;
     await rm(options.root, { recursive: true, force: true });
@@ -72,10 +76,10 @@ async function publishOnce(
 ): Promise<string> {
   const config = await setUp(options);
   const aptly = async (args: readonly string[]) => {
-    const result = await exec(command(config, args));
+    const result = await exec(command(config, args), ended(options));
     if (result.exitCode !== 0) throw failed(args, result);
   };
-  const held = await packagesHeld(config, series);
+  const held = await packagesHeld(options, config, series);
   const wanted = new Map(kept.map((one) => [keyOf(one), one]));
   const extra = [...held].filter((key) => !wanted.has(key));
   if (extra.length > 0) await aptly(["repo", "remove", series, ...extra]);
@@ -95,11 +99,12 @@ async function publishOnce(
 
 /** Packages that aptly's local repository holds, as NAME_VERSION_ARCHITECTURE; made if need be. */
 async function packagesHeld(
+  options: AptlyRootOptions,
   config: string,
   series: string,
 ): Promise<ReadonlySet<string>> {
   const show = ["repo", "show", "-with-packages", series];
-  const shown = await exec(command(config, show));
+  const shown = await exec(command(config, show), ended(options));
   if (shown.exitCode === 0) {
     const listed = shown.stdout.split("\nPackages:\n")[1] ?? "";
     const keys = listed.split("\n").map((line) => line.trim());
@@ -108,7 +113,10 @@ async function packagesHeld(
   if (!`${shown.stdout}${shown.stderr}`.includes("not found"))
     throw failed(show, shown);
   const create = ["-component=main", `-distribution=${series}`, series];
-  const made = await exec(command(config, ["repo", "create", ...create]));
+  const made = await exec(
+    command(config, ["repo", "create", ...create]),
+    ended(options),
+  );
   if (made.exitCode !== 0) throw failed(["repo", "create"], made);
   return new Set();
 }
@@ -122,7 +130,11 @@ async function publish(
   const signing = ["-batch", `-gpg-key=${fingerprint}`, "-skip-contents"];
   const overwrite = options.replaceFiles ? ["-force-overwrite"] : [];
   const run = (args: readonly string[]) =>
-    execSigning(options.gnupg, ["aptly", `-config=${config}`, ...args]);
+    execSigning(
+      options.gnupg,
+      ["aptly", `-config=${config}`, ...args],
+      ended(options),
+    );
   const update = [
     ...["publish", "update", ...signing, ...overwrite, "-skip-cleanup"],
     ...[series, "filesystem:public:."],
@@ -176,6 +188,10 @@ async function readIfThere(path: string): Promise<string | undefined> {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw thrown;
   }
+}
+
+function ended({ signal }: AptlyRootOptions): ExecOptions {
+  return signal === undefined ? {} : { signal };
 }
 
 /** aptly must not go on in the background when this process is killed. */

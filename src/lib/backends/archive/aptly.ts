@@ -55,19 +55,21 @@ export function aptlyKeeper(
   const archive = revisionTree(paths.archive);
   // One is enough: whoever checks has the archive for himself. No PPA has such a name.
   const clientFolder = join(paths.aptly, ".client");
-  const archiveAptly: AptlyRootOptions = {
+  const archiveAptly = (signal?: AbortSignal): AptlyRootOptions => ({
     root: join(paths.aptly, "archive"),
     pool: join(paths.archive, "pool"),
     gnupg: paths.gnupg,
     origin,
     replaceFiles: false,
-  };
-  const ppaAptly = (ppa: string): AptlyRootOptions => ({
+    signal,
+  });
+  const ppaAptly = (ppa: string, signal?: AbortSignal): AptlyRootOptions => ({
     root: ppaPath(paths.aptly, ppa),
     pool: join(ppaPath(paths.ppa, ppa), "pool"),
     gnupg: paths.gnupg,
     origin: `${origin} ${ppa}`,
     replaceFiles: true,
+    signal,
   });
 
   const repository = async (
@@ -104,7 +106,7 @@ export function aptlyKeeper(
           const empty = { kept: [], added: [] };
           distributions.set(
             checkedSeries(one),
-            await publishWithAptly(archiveAptly, one, empty),
+            await publishWithAptly(archiveAptly(), one, empty),
           );
         }
         const revision: StoredRevision = {
@@ -124,23 +126,24 @@ export function aptlyKeeper(
       });
     },
 
-    async resetPpa(ppa, series) {
+    async resetPpa(ppa, series, signal) {
       const root = ppaPath(paths.ppa, ppa);
-      await alone(root, async () => {
+      const reset = async () => {
         await emptied(ppa);
         const made = await publishWithAptly(
-          ppaAptly(ppa),
+          ppaAptly(ppa, signal),
           checkedSeries(series),
           { kept: [], added: [] },
         );
         await showPpa(revisionTree(root), series, made, 0);
-      });
+      };
+      await alone(root, reset, signal);
       return repository(ppa, root, series);
     },
 
-    async addToPpa(ppa, series, files) {
+    async addToPpa(ppa, series, files, signal) {
       const root = ppaPath(paths.ppa, ppa);
-      await alone(root, async () => {
+      const add = async () => {
         const tree = revisionTree(root);
         const current = await tree.current();
         const kept = current.publications[series];
@@ -148,14 +151,15 @@ export function aptlyKeeper(
           throw misconfigured(`${ppa} is not reset for ${series}`);
         const wanted = await digestsOf(files);
         if (holds(kept, wanted)) return;
-        const made = await publishWithAptly(ppaAptly(ppa), series, {
+        const made = await publishWithAptly(ppaAptly(ppa, signal), series, {
           kept,
           added: files,
         });
         if (!holds(await readPublished(made), wanted))
           throw notNow(`aptly did not publish all files in ${ppa}`);
         await showPpa(tree, series, made, current.revision + 1);
-      });
+      };
+      await alone(root, add, signal);
     },
 
     async clearPpa(ppa) {
@@ -166,9 +170,13 @@ export function aptlyKeeper(
       repository(ppa, ppaPath(paths.ppa, ppa), series),
     archiveRepository: (series) => repository("archive", paths.archive, series),
 
-    async publish(request) {
+    async publish(request, signal) {
       try {
-        return await alone(paths.archive, () => publishInTurn(request));
+        return await alone(
+          paths.archive,
+          () => publishInTurn(request, signal),
+          signal,
+        );
       } catch (thrown) {
         if (isOurs(thrown))
           return { outcome: "tmpfail", reason: thrown.message };
@@ -195,7 +203,7 @@ export function aptlyKeeper(
           publications[series] = kept;
           if (sameFiles(kept, current.publications[series] ?? [])) continue;
           const contents = { kept, added: [] };
-          const made = await publishWithAptly(archiveAptly, series, contents);
+          const made = await publishWithAptly(archiveAptly(), series, contents);
           if (!sameFiles(await readPublished(made), kept))
             throw notNow(`aptly did not publish ${series} as in ${number}`);
           distributions.set(series, made);
@@ -223,7 +231,7 @@ export function aptlyKeeper(
     removeRevisions: (revisions) =>
       alone(paths.archive, async () => {
         await removeRevisions(archive, revisions);
-        await cleanAptly(archiveAptly);
+        await cleanAptly(archiveAptly());
       }),
     inspect: (digests) =>
       alone(paths.archive, () => inspectRevisions(archive, digests)),
@@ -231,6 +239,7 @@ export function aptlyKeeper(
 
   async function publishInTurn(
     request: PublishRequest,
+    signal: AbortSignal | undefined,
   ): Promise<PublishResult> {
     const { series, ticket, sources, binaries } = request;
     const current = await archive.current();
@@ -253,6 +262,7 @@ export function aptlyKeeper(
             files.some(({ sha256 }) => wanted.has(sha256)),
           ),
           clientFolder,
+          signal,
         );
         return { outcome: "passed", revision: mine };
       }
@@ -267,7 +277,10 @@ export function aptlyKeeper(
       new Set(sources.map(({ name }) => name)),
       new Set(binaries.map((path) => basename(path).split("_")[0] ?? "")),
     );
-    const made = await publishWithAptly(archiveAptly, series, { kept, added });
+    const made = await publishWithAptly(archiveAptly(signal), series, {
+      kept,
+      added,
+    });
     crashPoint("publish.copied");
     onPoint("published");
     const all = await readPublished(made);
@@ -298,8 +311,11 @@ export function aptlyKeeper(
       await repository("archive", prepared, series),
       came,
       clientFolder,
+      signal,
     );
     onPoint("checked");
+    // From here on it is published: ending it halfway would only leave the last check out.
+    signal?.throwIfAborted();
     await archive.show(revision, prepared);
     crashPoint("publish.shown");
     onPoint("shown");

@@ -52,19 +52,25 @@ export interface ArchiveFault {
 
 /**
  * Keeps the PPAs of the pool and the archive as signed apt repositories on disk. Every method can
- * be killed at any instant and called again with the same arguments; the result is the same.
+ * be killed at any instant and called again with the same arguments; the result is the same. The
+ * signal ends the tools it has started, and its own waiting for another process.
  */
 export interface ArchiveKeeper {
   readonly name: "aptly" | "fake";
   /** Makes the signing key and revision 0, with these series, unless they are there. */
   init(series: readonly string[]): Promise<void>;
   /** Makes the PPA's repository, empty, for that series. What it held before is gone. */
-  resetPpa(ppa: string, series: string): Promise<AptRepository>;
+  resetPpa(
+    ppa: string,
+    series: string,
+    signal?: AbortSignal,
+  ): Promise<AptRepository>;
   /** Adds packages to a PPA and publishes it. Adding what it holds already changes nothing. */
   addToPpa(
     ppa: string,
     series: string,
     files: readonly string[],
+    signal?: AbortSignal,
   ): Promise<void>;
   /** Removes a PPA's contents from disk. */
   clearPpa(ppa: string): Promise<void>;
@@ -75,7 +81,10 @@ export interface ArchiveKeeper {
    * the published tree with apt as its client. If the current revision was made by this ticket
    * already, only checks it.
    */
-  publish(request: PublishRequest): Promise<PublishResult>;
+  publish(
+    request: PublishRequest,
+    signal?: AbortSignal,
+  ): Promise<PublishResult>;
   /** The revision that clients see. */
   current(): Promise<Revision>;
   revisions(): Promise<readonly Revision[]>;

@@ -15,19 +15,21 @@ import type { PublishedPackage } from "./index-files.ts";
  *
  * @param expected the packages that it has to offer; its others are not looked at
  * @param scratch folder for a client of its own, made and removed; whatever is in it is gone
+ * @param signal ends it
  * @throws UbuntuCiError (75) saying what a client would not get
  */
 export async function checkAsClient(
   repository: AptRepository,
   expected: readonly PublishedPackage[],
   scratch: string,
+  signal?: AbortSignal,
 ): Promise<void> {
   await removed(scratch);
   await mkdir(scratch, { recursive: true });
   // Never the same path twice: apt's methods may outlive a killed check by a moment, and write.
   const folder = await mkdtemp(join(scratch, "apt-"));
   try {
-    const apt = await client(repository, folder);
+    const apt = await client(repository, folder, signal);
     await apt(["update"]);
     // apt does not know installer packages (.udeb): only their file can be looked at.
     const known = expected.filter(({ files }) =>
@@ -60,7 +62,11 @@ async function removed(folder: string): Promise<void> {
 type Apt = (args: readonly string[]) => Promise<string>;
 
 /** An apt-get that knows of nothing but this repository, and writes nowhere but in that folder. */
-async function client(repository: AptRepository, folder: string): Promise<Apt> {
+async function client(
+  repository: AptRepository,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<Apt> {
   for (const path of [
     "etc/apt.conf.d",
     "state/lists/partial",
@@ -108,6 +114,7 @@ async function client(repository: AptRepository, folder: string): Promise<Apt> {
       },
       cwd: folder,
       timeoutMs: 120_000,
+      ...(signal !== undefined && { signal }),
     });
     // Some of what goes wrong is only a warning to apt: an index that it could not get, for one.
     if (result.exitCode !== 0 || /^[WE]:/m.test(result.stderr)) {

@@ -94,7 +94,8 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
     },
     ppaRepository: (ppa, series) => repository(ppa, ppaRoot(ppa), series),
     archiveRepository: (series) => repository("archive", paths.archive, series),
-    publish: (request) => alone(paths.archive, () => publishInTurn(request)),
+    publish: (request, signal) =>
+      alone(paths.archive, () => publishInTurn(request, signal), signal),
     current: () => archive.current(),
     async revisions() {
       const numbers = await archive.numbers();
@@ -125,6 +126,7 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
 
   async function publishInTurn(
     request: PublishRequest,
+    signal = new AbortController().signal,
   ): Promise<PublishResult> {
     const current = await archive.current();
     const published = current.publications[request.series];
@@ -140,7 +142,7 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
     );
     for (const knob of knobsOfTicket) {
       const outcome = await playKnob(knob, {
-        signal: new AbortController().signal,
+        signal,
         progress: () => undefined,
       });
       if (outcome !== "passed")
