@@ -53,6 +53,22 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     changes: false,
     load: () => import("./get-artifact.ts"),
   },
+  cancel: {
+    summary: "end a ticket, and what works on it",
+    changes: true,
+    load: () => import("./cancel.ts"),
+  },
+  retry: {
+    summary: "try a failed or cancelled ticket again",
+    changes: true,
+    load: () => import("./retry.ts"),
+  },
+  // Without options it only lists; what it changes is held back under its lock.
+  override: {
+    summary: "ignore a step, an architecture or a test of a ticket",
+    changes: false,
+    load: () => import("./override.ts"),
+  },
   land: {
     summary: "take tickets through all steps",
     changes: true,

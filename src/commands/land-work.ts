@@ -7,6 +7,7 @@ import type { LandReport } from "../lib/engine/land.ts";
 import { land } from "../lib/engine/land.ts";
 import { findTicket, listTickets } from "../lib/state/tickets.ts";
 import type { CommandContext } from "./context.ts";
+import { planText } from "./plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./step-command.ts";
 
 interface LandingOptions {
@@ -80,10 +81,7 @@ export async function planLanding(
       planStep(engine, ticket.step.code as WorkStepCode, ticket),
     ),
   );
-  const lines = plans.flatMap((plan) => [
-    `ticket ${plan.ticket}: ${plan.command}`,
-    ...plan.actions.map((line) => `  ${line}`),
-  ]);
+  const lines = plans.map(planText);
   context.result(lines.length === 0 ? "nothing to do" : lines.join("\n"), {
     plans,
   });

@@ -96,9 +96,10 @@ export function tellFailure(
 
 /** One line about how a run ended. */
 export function reportLine(
-  { ticket, outcome, reason, waiting }: StepReport,
+  { ticket, outcome, reason, waiting, cancelled }: StepReport,
   name: string,
 ): string {
+  if (cancelled) return `ticket ${ticket}: ${name} ended: ${reason ?? ""}`;
   const how = waiting ? "waits" : outcome;
   return `ticket ${ticket}: ${name} ${how}${reason === null ? "" : `: ${reason}`}`;
 }

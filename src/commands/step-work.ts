@@ -2,6 +2,7 @@ import { notNow, refused } from "../lib/domain/error.ts";
 import type { WorkStepCode } from "../lib/domain/step.ts";
 import { stepCommands, stepOf } from "../lib/domain/step.ts";
 import type { CommandContext } from "./context.ts";
+import { planText } from "./plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./step-command.ts";
 
 /**
@@ -57,17 +58,9 @@ export async function workOnStep(
       );
     const plan =
       next === undefined ? undefined : await planStep(engine, step, next);
-    context.result(
-      plan === undefined
-        ? "nothing to do"
-        : [
-            `ticket ${plan.ticket}: ${plan.command}`,
-            ...plan.actions.map((line) => `  ${line}`),
-          ].join("\n"),
-      {
-        plan: plan ?? null,
-      },
-    );
+    context.result(plan === undefined ? "nothing to do" : planText(plan), {
+      plan: plan ?? null,
+    });
     return;
   }
   const report = await runStep(engine, step, {

@@ -1,3 +1,10 @@
+import { cancelledInWords } from "../lib/domain/cancel.ts";
+import {
+  ignoredBecause,
+  inForce,
+  overrideInWords,
+} from "../lib/domain/override.ts";
+import { oneLine } from "../lib/domain/one-line.ts";
 import type { Run, Ticket } from "../lib/domain/ticket.ts";
 
 /** All tickets as a table, newest last. */
@@ -22,11 +29,11 @@ export function ticketTable(tickets: readonly Ticket[]): string {
 /** One ticket with everything a person asks about it. */
 export function ticketInFull(ticket: Ticket): string {
   const lines = [
-    `ticket ${ticket.id}: ${clean(ticket.title)}`,
+    `ticket ${ticket.id}: ${oneLine(ticket.title)}`,
     `  ${ticket.status}, ${ticket.step.name} (${ticket.step.code})${why(ticket)}`,
     `  owner ${ticket.owner}, series ${ticket.series}, priority ${ticket.priority}`,
   ];
-  if (ticket.description !== "") lines.push(`  ${clean(ticket.description)}`);
+  if (ticket.description !== "") lines.push(`  ${oneLine(ticket.description)}`);
   if (ticket.bug !== null) lines.push(`  bug ${ticket.bug}`);
   if (ticket.ppa !== null) lines.push(`  PPA ${ticket.ppa}`);
   if (ticket.queue_position !== null)
@@ -38,10 +45,22 @@ export function ticketInFull(ticket: Ticket): string {
     lines.push(
       `  failed at ${step.name}, ${kind === "package" ? "the package is at fault" : "infrastructure is to blame"}:`,
     );
-    lines.push(`    ${clean(reason)}`);
+    lines.push(`    ${oneLine(reason)}`);
     if (artifact !== null)
       lines.push(`    ubuntu-ci get_artifact ${ticket.id} ${artifact} -o -`);
   }
+  if (ticket.cancelled !== null) {
+    const asked = ticket.step.code === 999 ? "" : "to be ";
+    lines.push(
+      `  ${asked}${oneLine(cancelledInWords(ticket.cancelled))}, ${ticket.cancelled.at}`,
+    );
+  }
+  if (ticket.resume_step !== null && ticket.step.code === 100)
+    lines.push(`  goes on at ${ticket.resume_step.name}, once it has a PPA`);
+  for (const override of inForce(ticket.overrides))
+    lines.push(
+      `  ${overrideInWords(override)}: ${oneLine(ignoredBecause(override))}`,
+    );
   lines.push("", "source packages");
   for (const { source, version, status, binaries } of ticket.subtickets) {
     lines.push(
@@ -56,7 +75,7 @@ export function ticketInFull(ticket: Ticket): string {
         `${name}/${test}`,
         result,
         `${seconds.toFixed(1)} s`,
-        clean(detail),
+        oneLine(detail),
       ],
     );
     lines.push("", "tests", indent(table(rows)));
@@ -78,12 +97,12 @@ export function ticketInFull(ticket: Ticket): string {
 function why(ticket: Ticket): string {
   if (ticket.progress !== null) {
     const { message, current, total } = ticket.progress;
-    return `: ${clean(message)}${current !== null && total !== null ? ` (${current}/${total})` : ""}`;
+    return `: ${oneLine(message)}${current !== null && total !== null ? ` (${current}/${total})` : ""}`;
   }
   const due = ticket.retry_at === null ? "" : `, due ${ticket.retry_at}`;
   return ticket.waiting_for === null
     ? due
-    : `: ${clean(ticket.waiting_for)}${due}`;
+    : `: ${oneLine(ticket.waiting_for)}${due}`;
 }
 
 function runRow({
@@ -104,7 +123,7 @@ function runRow({
     outcome ?? "running",
     seconds,
     started_at,
-    clean(reason ?? ""),
+    oneLine(reason ?? ""),
   ];
 }
 
@@ -139,10 +158,4 @@ function table(rows: readonly (readonly string[])[]): string {
 
 function indent(text: string): string {
   return text.replaceAll(/^/gm, "  ");
-}
-
-/** Text of others on a terminal: control characters could rewrite the screen. */
-function clean(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what is taken out
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }

@@ -69,11 +69,9 @@ Examples:
           );
         const tickets = await context.tickets();
         if (context.options.dryRun === true) {
-          const before = await tickets.get(id);
-          context.result(`ticket ${before.id}: set ${JSON.stringify(fields)}`, {
-            ticket: before,
-            change: fields,
-          });
+          const { planText } = await import("./plan-text.ts");
+          const plan = await tickets.planUpdate(id, fields);
+          context.result(planText(plan), { plan });
           return;
         }
         const ticket = await changing(

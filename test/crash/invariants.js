@@ -11,7 +11,7 @@ import { join, relative } from "node:path";
 import Database from "better-sqlite3";
 
 const steps = [100, 200, 300, 400, 500, 1000];
-const endings = new Set(["passed", "failed", "tmpfail"]);
+const endings = new Set(["passed", "failed", "tmpfail", "cancelled"]);
 const afterStep = (step) => steps[steps.indexOf(step) + 1];
 
 /**
@@ -116,6 +116,13 @@ function ticketsEnded(found, { tickets, subtickets, runs, events }) {
     const passed = runs.filter(
       ({ ticket: of, outcome }) => of === ticket.id && outcome === "passed",
     );
+    found.true(
+      `${name}: it is cancelled or not`,
+      ticket.cancel_at === null ||
+        (!done &&
+          ticket.failure_kind === null &&
+          ends.at(-1).what === "cancelled"),
+    );
     if (done)
       found.true(
         `${name}: each step passed`,
@@ -159,6 +166,7 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
   for (const ticket of tickets) {
     const name = `ticket ${ticket.id}`;
     let step;
+    let resumed = false;
     for (const event of of("ticket", ticket.id)) {
       const { what, from_state: from, to_state: to } = event;
       const told = `${name}: event ${event.id} ${what} ${from} -> ${to} at ${step}`;
@@ -171,8 +179,9 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
           found.true(
             told,
             Number(from) === step &&
-              (Number(to) === afterStep(step) || event.resumed === true),
+              (Number(to) === afterStep(step) || (resumed && step === 100)),
           );
+          resumed = false;
           step = Number(to);
           break;
         case "tmpfail":
@@ -181,6 +190,24 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
         case "failed":
           found.true(told, Number(from) === step && to === "999");
           step = 999;
+          break;
+        case "cancelled":
+          found.true(told, Number(from) === step && step < 999);
+          step = 999;
+          break;
+        case "retried":
+          if (to === null) break;
+          found.true(told, step === 999 && from === "999" && to === "100");
+          resumed = true;
+          step = 100;
+          break;
+        case "cancel asked":
+        case "cancelled too late":
+          found.true(told, step < 999);
+          break;
+        case "overridden":
+        case "override undone":
+          found.true(told, step !== undefined);
           break;
         case "started":
         case "waiting":
@@ -212,7 +239,8 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
       `run ${id} ended once, as its event says: ${outcome}, ${told.join(" ")}`,
       told.length === 1 &&
         (told[0] === outcome ||
-          (told[0] === "failed" && outcome === "tmpfail")),
+          (told[0] === "failed" && outcome === "tmpfail") ||
+          told[0] === "cancelled"),
     );
     ended.delete(id);
   }

@@ -16,6 +16,9 @@ const commands = {
   "ppa.": ["land", "clean"],
   "publish.": ["land"],
   "maintenance.": ["maintenance"],
+  "cancel.asked": ["cancel"],
+  "cancel.": ["cancel", "cancel", "land"],
+  "retry.": ["retry"],
 };
 
 /** Points that one command comes by many times. */

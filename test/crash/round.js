@@ -116,6 +116,9 @@ class Round {
             release: 1,
             report: 0.5,
             maintenance: 0.3,
+            cancel: 0.6,
+            retry: 1,
+            override: 0.4,
           })
         : random.pick(commandsFor(point.name));
     const kill =
@@ -159,6 +162,22 @@ class Round {
         return this.run(["maintenance", "off"], random.chance(0.5) ? kill : {});
       case "update":
         return this.#update(random, kill);
+      case "cancel":
+        return this.#onTicket(random, kill, "step < 999", ["cancel"]);
+      case "retry":
+        return this.#onTicket(random, kill, "step = 999", [
+          "retry",
+          ...random.pick([[], [], ["--from", "build-source"]]),
+        ]);
+      case "override":
+        return this.#onTicket(random, kill, "step <> 1000", [
+          "override",
+          ...random.pick([
+            ["--ignore-step", "run-tests", "--reason", "a test"],
+            ["--ignore-step", "build-image", "--reason", "a test"],
+            ["--undo"],
+          ]),
+        ]);
       default:
         throw new RangeError(command);
     }
@@ -239,6 +258,14 @@ class Round {
     );
   }
 
+  /** A verb on one of the tickets that it makes sense for, if there is one. */
+  async #onTicket(random, kill, which, [verb, ...options]) {
+    const tickets = this.#query(`SELECT id FROM ticket WHERE ${which}`);
+    if (tickets.length === 0) return this.run(["land"], kill);
+    const id = String(random.pick(tickets).id);
+    return this.run([verb, id, ...options], kill);
+  }
+
   /** Passes without kills until nothing changes any more; then what a person's next day would do. */
   async comeToRest() {
     if (this.violations.length > 0) return;
@@ -261,6 +288,10 @@ class Round {
     const last = this.#query("SELECT max(id) AS id FROM ticket")[0].id;
     for (const command of [
       ["update_ticket", String(last), "-d", "landed"],
+      // Refused, but not before a dead one's lock is taken over.
+      ...[["cancel"], ["retry"], ["override", "--undo"]].map(
+        ([verb, ...more]) => [verb, String(last), ...more],
+      ),
       ...[
         "assign-ppa",
         "build-source",

@@ -154,6 +154,18 @@ export const settings = [
     help: "time limit of one package's tests",
   },
   {
+    key: "publish.timeoutMinutes",
+    kind: { type: "integer", min: 1, max: 10080 },
+    default: 60,
+    help: "time limit of one publication",
+  },
+  {
+    key: "ppa.timeoutMinutes",
+    kind: { type: "integer", min: 1, max: 10080 },
+    default: 30,
+    help: "time limit of preparing a PPA",
+  },
+  {
     key: "retry.limit",
     kind: { type: "integer", min: 0, max: 100 },
     default: 3,

@@ -1,3 +1,4 @@
+import type { Override } from "./override.ts";
 import type { Step } from "./step.ts";
 
 /** What happened to one attempt at one step. *failed* is the package's fault, *tmpfail* is ours. */
@@ -47,6 +48,8 @@ export interface Run {
   readonly started_at: string;
   readonly finished_at: string | null;
   readonly reason: string | null;
+  /** Name of the artifact that shows why it did not pass. */
+  readonly evidence: string | null;
   /** Milliseconds that each stage of it took, as far as the backend tells. */
   readonly stages: Readonly<Record<string, number>>;
 }
@@ -57,6 +60,13 @@ export interface Failure {
   readonly reason: string;
   /** Name of the artifact that shows it, for `get_artifact`. */
   readonly artifact: string | null;
+}
+
+/** That somebody cancelled a ticket. While it is still running, that somebody asked for it. */
+export interface Cancellation {
+  readonly at: string;
+  readonly by: string;
+  readonly reason: string | null;
 }
 
 /** Where a running step is; current and total count, of tests for instance. */
@@ -85,6 +95,11 @@ export interface Ticket {
   readonly queue_position: number | null;
   readonly archive_revision: number | null;
   readonly failure: Failure | null;
+  readonly cancelled: Cancellation | null;
+  /** Every override there was, those undone too. */
+  readonly overrides: readonly Override[];
+  /** The step it goes on at, or would after a retry: once it has a PPA again. */
+  readonly resume_step: Step | null;
   readonly add: readonly string[];
   readonly remove: readonly string[];
   readonly base_image: string | null;

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
+import { cancelledInWords } from "../domain/cancel.ts";
 import { containerName } from "../backends/store/store.ts";
 import type { Store } from "../backends/store/store.ts";
 import type { Work } from "../backends/work.ts";
@@ -11,9 +12,13 @@ import {
   UbuntuCiError,
   notNow,
 } from "../domain/error.ts";
-import type { WorkStepCode } from "../domain/step.ts";
+import { passedOver } from "../domain/override.ts";
+import type { RetryPolicy } from "../domain/retry.ts";
+import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { nextStep, stepCommands } from "../domain/step.ts";
+import { stepLimitMs } from "../domain/step-limit.ts";
 import type { Outcome, Progress, Ticket } from "../domain/ticket.ts";
+import { machineArchitecture } from "../host/architecture.ts";
 import { now } from "../host/clock.ts";
 import type { Config } from "../host/config.ts";
 import { crashPoint } from "../host/crash-point.ts";
@@ -22,8 +27,9 @@ import { thisProcess } from "../host/process-identity.ts";
 import { removeTree } from "../host/session/remove-tree.ts";
 import type { Connection } from "../state/database.ts";
 import { listPpas } from "../state/ppas.ts";
-import type { Lease, RetryPolicy, RunEnd, TidyFiles } from "../state/runs.ts";
+import type { Lease, RunEnd, TidyFiles } from "../state/runs.ts";
 import {
+  cancellationOf,
   endRun,
   forgetArtifacts,
   giveUpDeadLeases,
@@ -38,7 +44,7 @@ import { findTicket } from "../state/tickets.ts";
 import { assignPpa } from "../steps/assign-ppa.ts";
 import { buildImage } from "../steps/build-image.ts";
 import { buildSource } from "../steps/build-source.ts";
-import { publish } from "../steps/publish.ts";
+import { publish, publishedRevision } from "../steps/publish.ts";
 import { runTests } from "../steps/run-tests.ts";
 import type {
   StepBackends,
@@ -76,11 +82,15 @@ export interface StepReport {
   readonly reason: string | null;
   /** The ticket now waits for something; no attempt was used up. */
   readonly waiting: boolean;
+  /** Somebody cancelled the ticket meanwhile; it has ended. */
+  readonly cancelled: boolean;
   /** Exit code that tells the caller apart what to do: 75 try later, 78 something has to be installed. */
   readonly exitCode: ExitCode;
 }
 
 const heartbeatMs = 30_000;
+/** How often a run looks whether its ticket was cancelled: one read by key of an open file. */
+const cancelPollMs = 1000;
 
 const definitions: {
   readonly [Code in WorkStepCode]: StepDefinition<StepPlan>;
@@ -127,39 +137,58 @@ export async function runStep(
   crashPoint("lease.taken");
   const scratch = scratchOf(paths, lease.run);
   const lost = new AbortController();
-  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const cancel = new AbortController();
+  const ticket = findTicket(db, lease.ticket, paths.store);
+  if (ticket === undefined)
+    throw new RangeError(`ticket ${lease.ticket} is gone`);
+  const limitMs = limitOf(config, step, ticket);
+  const limit = AbortSignal.timeout(limitMs);
+  const signal = AbortSignal.any([
+    options.signal,
+    lost.signal,
+    cancel.signal,
+    limit,
+  ]);
   const heartbeat = setInterval(() => {
     if (!renewLease(db, lease.run)) lost.abort();
   }, heartbeatMs);
+  const cancelPoll = setInterval(() => {
+    if (cancellationOf(db, lease.ticket) !== null) cancel.abort();
+  }, cancelPollMs);
   try {
     await mkdir(scratch, { recursive: true });
     const { end, exitCode } = await perform(
       engine,
       lease,
-      { scratch, signal },
+      { scratch, signal, limit, limitMs },
       options.listener,
     );
-    const next = nextStep(step);
-    if (!endRun(db, actor, lease, next, policy, tidy, end)) {
-      return {
-        ticket: lease.ticket,
-        step,
-        outcome: "tmpfail",
-        reason: "the lease was lost",
-        waiting: true,
-        exitCode: ExitCode.notNow,
-      };
+    const next = stepAfter(step, ticket);
+    const recorded = endRun(db, actor, lease, next, policy, tidy, end);
+    const report = { ticket: lease.ticket, step, cancelled: false };
+    switch (recorded) {
+      case "lost":
+        return {
+          ...report,
+          outcome: "tmpfail",
+          reason: "the lease was lost",
+          waiting: true,
+          exitCode: ExitCode.notNow,
+        };
+      case "cancelled":
+        return cancelledReport(engine, lease.ticket, step);
+      case "recorded":
+        return {
+          ...report,
+          outcome: end.outcome,
+          reason: end.reason,
+          waiting: end.waitFor !== undefined,
+          exitCode,
+        };
     }
-    return {
-      ticket: lease.ticket,
-      step,
-      outcome: end.outcome,
-      reason: end.reason,
-      waiting: end.waitFor !== undefined,
-      exitCode,
-    };
   } finally {
     clearInterval(heartbeat);
+    clearInterval(cancelPoll);
     crashPoint("run.ended");
     await removeTree(scratch);
   }
@@ -180,13 +209,55 @@ export async function giveUpDeadRuns({
   }
 }
 
+/** How a run that was cancelled is told of: the ticket has ended without landing. */
+export function cancelledReport(
+  { db }: Pick<Engine, "db">,
+  ticket: number,
+  step: WorkStepCode,
+): StepReport {
+  const cancelled = cancellationOf(db, ticket);
+  return {
+    ticket,
+    step,
+    outcome: "tmpfail",
+    reason: cancelled === null ? null : cancelledInWords(cancelled),
+    waiting: false,
+    cancelled: true,
+    exitCode: ExitCode.ticketFailed,
+  };
+}
+
+function limitOf(config: Config, step: WorkStepCode, ticket: Ticket): number {
+  return stepLimitMs(step, ticket.subtickets.length, {
+    ppa: config.get("ppa.timeoutMinutes"),
+    build: config.get("build.timeoutMinutes"),
+    image: config.get("image.timeoutMinutes"),
+    test: config.get("test.timeoutMinutes"),
+    publish: config.get("publish.timeoutMinutes"),
+  });
+}
+
+/** A ticket that is tried again goes on where it was asked to, once it has a PPA. */
+function stepAfter(step: WorkStepCode, ticket: Ticket): StepCode {
+  return step === 100 && ticket.resume_step !== null
+    ? (Math.max(ticket.resume_step.code, 200) as StepCode)
+    : nextStep(step);
+}
+
 /** What a step would do to that ticket now, changing nothing. */
 export async function planStep(
   engine: Engine,
   step: WorkStepCode,
   ticket: Ticket,
 ): Promise<StepPlan> {
-  return definitions[step].plan(stepInput(engine, ticket));
+  const input = stepInput(engine, ticket);
+  const over = passOver(step, input);
+  if (over === null) return definitions[step].plan(input);
+  return {
+    ticket: ticket.id,
+    command: commandOf(step),
+    actions: [`pass over it: ${over}`],
+  };
 }
 
 /** Keeps of a ticket's containers what is recorded. */
@@ -204,6 +275,20 @@ function scratchOf(paths: StatePaths, run: number): string {
   return join(paths.scratch, `run.${run}`);
 }
 
+function passOver(
+  step: WorkStepCode,
+  { ticket, image, architecture }: StepInput,
+): string | null {
+  return passedOver(ticket.overrides, step, {
+    image: image !== null,
+    architecture,
+  });
+}
+
+function commandOf(step: WorkStepCode): string {
+  return stepCommands.find(({ code }) => code === step)?.command ?? "";
+}
+
 interface Performed {
   readonly end: RunEnd;
   readonly exitCode: ExitCode;
@@ -212,7 +297,12 @@ interface Performed {
 async function perform(
   engine: Engine,
   lease: Lease,
-  place: { readonly scratch: string; readonly signal: AbortSignal },
+  place: {
+    readonly scratch: string;
+    readonly signal: AbortSignal;
+    readonly limit: AbortSignal;
+    readonly limitMs: number;
+  },
   listener: RunListener = {},
 ): Promise<Performed> {
   const { db, paths, actor } = engine;
@@ -226,15 +316,15 @@ async function perform(
   const ticket = findTicket(db, lease.ticket, paths.store);
   if (ticket === undefined)
     throw new RangeError(`ticket ${lease.ticket} is gone`);
+  if (ticket.cancelled !== null) return ended(engine, lease, ticket, place);
   const { tmpfails, step } = lease;
   if (step === 500 && tmpfails > engine.config.get("retry.limit"))
     return lookUpPublication(engine, ticket);
-  const command =
-    stepCommands.find(({ code }) => code === lease.step)?.command ?? "";
   recordStart(db, actor, lease);
-  listener.started?.(ticket, command);
+  listener.started?.(ticket, commandOf(lease.step));
   const work: Work = {
-    ...place,
+    scratch: place.scratch,
+    signal: place.signal,
     progress(update) {
       const progress = { ...update, at: now() };
       renewLease(db, lease.run, progress);
@@ -243,6 +333,9 @@ async function perform(
     note: (line) => listener.note?.(ticket.id, line),
   };
   const input = stepInput(engine, ticket);
+  const over = passOver(lease.step, input);
+  if (over !== null)
+    return { end: { outcome: "passed", reason: over }, exitCode: ExitCode.ok };
   const definition = definitions[lease.step];
   try {
     const result = await definition.execute(
@@ -252,13 +345,13 @@ async function perform(
       work,
     );
     if (place.signal.aborted && result.outcome !== "passed")
-      return interrupted();
+      return await ended(engine, lease, ticket, place, result);
     return {
       end: await endOf(engine, lease, result),
       exitCode: exitCodeOf(result.outcome),
     };
   } catch (thrown) {
-    if (place.signal.aborted) return interrupted();
+    if (place.signal.aborted) return await ended(engine, lease, ticket, place);
     return troubleOf(thrown);
   }
 }
@@ -294,12 +387,47 @@ async function lookUpPublication(
   }
 }
 
-function interrupted(): Performed {
-  const reason = "the run was interrupted";
-  return {
-    end: { outcome: "tmpfail", reason, waitFor: reason },
-    exitCode: ExitCode.notNow,
-  };
+/** What a run came to that was ended from outside: cancelled, its time limit, or we were asked to stop. */
+async function ended(
+  engine: Engine,
+  lease: Lease,
+  ticket: Ticket,
+  { limit, limitMs }: { readonly limit: AbortSignal; readonly limitMs: number },
+  result?: StepResult,
+): Promise<Performed> {
+  const cancelled = cancellationOf(engine.db, ticket.id);
+  if (cancelled !== null && lease.step === 500) {
+    const published = await publishedRevision(ticket, engine.backends);
+    if (published !== null)
+      return {
+        end: {
+          outcome: "passed",
+          reason: `archive revision ${published.revision}, before it could be cancelled`,
+          published,
+        },
+        exitCode: ExitCode.ok,
+      };
+  }
+  if (cancelled === null && !limit.aborted) {
+    const reason = "the run was interrupted";
+    return {
+      end: { outcome: "tmpfail", reason, waitFor: reason },
+      exitCode: ExitCode.notNow,
+    };
+  }
+  const logs = result?.files.filter(({ type }) => type === "LOGS") ?? [];
+  const end = await endOf(engine, lease, {
+    outcome: "tmpfail",
+    reason:
+      cancelled !== null
+        ? cancelledInWords(cancelled)
+        : `the step ran past its time limit of ${Math.round(limitMs / 60_000)} minutes`,
+    evidence: result?.evidence ?? null,
+    files: logs,
+  });
+  // It was cancelled, and the archive was looked into above.
+  const unpublished = cancelled !== null && lease.step === 500;
+  return { end: { ...end, unpublished }, exitCode: ExitCode.notNow };
 }
 
 /** An error is never the package's fault; one that needs a person costs the ticket no retry. */
@@ -358,6 +486,7 @@ function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
   return {
     ticket,
     config,
+    architecture: machineArchitecture(),
     sources: ticket.subtickets.map(({ id, source, version }) => {
       const mine = ticket.artifacts.filter(
         ({ subticket, expired_at }) => subticket === id && expired_at === null,

@@ -7,7 +7,7 @@ import { nextToGoOn, nextToStart, startBlockers } from "../state/queue.ts";
 import { findTicket } from "../state/tickets.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
-import { giveUpDeadRuns, runStep } from "./engine.ts";
+import { cancelledReport, giveUpDeadRuns, runStep } from "./engine.ts";
 
 /** What landing came to. */
 export interface LandReport {
@@ -111,7 +111,16 @@ async function landOne(
         "`ubuntu-ci status` lists them",
       );
     const code = workStep(ticket, options.until);
-    if (code === undefined) return;
+    if (code === undefined) {
+      const last = reports.findLast((report) => report.ticket === id);
+      // Between two of its steps somebody else ended it.
+      if (ticket.cancelled !== null && last?.outcome === "passed") {
+        const report = cancelledReport(engine, id, last.step);
+        reports.push(report);
+        options.listener?.ended?.(report);
+      }
+      return;
+    }
     const report = await runStep(engine, code, { ...options, ticket: id });
     if (report === undefined) {
       const why = whyNot(engine, ticket);

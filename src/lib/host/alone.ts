@@ -5,17 +5,22 @@ import { resolve } from "node:path";
 
 /**
  * Runs work while nobody else on this machine, in this process or another, does so for the same
- * folder; waits for its turn. The turn is a socket in the kernel's abstract namespace (unix(7)): it
+ * folder; waits for its turn, until the signal ends that. The turn is a socket in the kernel's abstract namespace (unix(7)): it
  * ends with its process however that ends, so there is nothing stale to find out about.
  */
 export async function alone<T>(
   folder: string,
   work: () => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const digest = createHash("sha256").update(resolve(folder)).digest("hex");
   const name = `\0ubuntu-ci-${digest}`;
   let server: Server | undefined;
-  while ((server = await listen(name)) === undefined) await ended(name);
+  signal?.throwIfAborted();
+  while ((server = await listen(name)) === undefined) {
+    await ended(name, signal);
+    signal?.throwIfAborted();
+  }
   try {
     return await work();
   } finally {
@@ -43,13 +48,19 @@ async function listen(name: string): Promise<Server | undefined> {
   });
 }
 
-/** Returns when the one who listens on that name has ended. */
-async function ended(name: string): Promise<void> {
+/** Returns when the one who listens on that name has ended, or the signal says so. */
+async function ended(name: string, signal?: AbortSignal): Promise<void> {
   return new Promise((done) => {
     // Refused or reset means that it ended between two looks; whoever comes next tries to listen.
-    connect(name)
+    const connection = connect(name);
+    const give = () => connection.destroy();
+    signal?.addEventListener("abort", give, { once: true });
+    connection
       .on("error", () => undefined)
-      .on("close", () => done());
+      .on("close", () => {
+        signal?.removeEventListener("abort", give);
+        done();
+      });
   });
 }
 

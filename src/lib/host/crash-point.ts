@@ -34,6 +34,9 @@ export const crashPoints = [
   "publish.prepared",
   "publish.renamed",
   "publish.shown",
+  "cancel.asked",
+  "cancel.recorded",
+  "retry.recorded",
   "maintenance.written",
 ] as const;
 

@@ -8,6 +8,7 @@ import {
   duration,
   fileSize,
   inOrder,
+  overrideRows,
   packageHistory,
   timeline,
   whereabouts,
@@ -29,6 +30,9 @@ const ticket = (over: Partial<Ticket>): Ticket => ({
   queue_position: null,
   archive_revision: null,
   failure: null,
+  cancelled: null,
+  overrides: [],
+  resume_step: null,
   add: [],
   remove: [],
   base_image: null,
@@ -49,6 +53,7 @@ const run = (code: 100 | 200, outcome: "passed" | "tmpfail" | null) => ({
   started_at: "2026-01-01T00:00:00.000Z",
   finished_at: outcome === null ? null : "2026-01-01T00:01:05.000Z",
   reason: null,
+  evidence: null,
   stages: {},
 });
 
@@ -82,6 +87,69 @@ describe("what the report shows", () => {
       ["publish", "not reached"],
     ]);
     expect(timeline(failed)[0]?.attempts[0]?.duration).toBe("1 min 5 s");
+  });
+
+  test("a cancelled ticket's timeline says where", () => {
+    const cancelled = ticket({
+      step: stepOf(999),
+      status: "failed",
+      resume_step: stepOf(200),
+      cancelled: { at: "2026-01-01T00:02:00.000Z", by: "ops@ci", reason: "no" },
+      runs: [run(100, "passed"), run(200, "tmpfail")],
+    });
+    expect(timeline(cancelled).map(({ state }) => state)).toEqual([
+      "passed",
+      "cancelled",
+      "not reached",
+      "not reached",
+      "not reached",
+    ]);
+    expect(whereabouts(cancelled)).toBe("cancelled by ops@ci: no");
+  });
+
+  test("what a retry does again is not reached yet, what it keeps has passed", () => {
+    const again = ticket({
+      step: stepOf(100),
+      resume_step: stepOf(300),
+      runs: [run(100, "passed"), run(200, "passed")],
+    });
+    expect(timeline(again).map(({ state }) => state)).toEqual([
+      "waiting",
+      "passed",
+      "not reached",
+      "not reached",
+      "not reached",
+    ]);
+  });
+
+  test("overrides in force come before those undone", () => {
+    const by = { by: "ops@ci", at: "2026-01-01T00:00:00.000Z" };
+    const rows = overrideRows(
+      ticket({
+        overrides: [
+          {
+            id: 1,
+            kind: "step",
+            target: "run-tests",
+            reason: "no",
+            ...by,
+            undone: { ...by },
+          },
+          {
+            id: 2,
+            kind: "test",
+            target: "hello/a",
+            reason: "flaky",
+            ...by,
+            undone: null,
+          },
+        ],
+      }),
+    );
+    expect(rows.map(({ text, undone }) => [text, undone])).toEqual([
+      ["ignore-test hello/a", ""],
+      ["ignore-step run-tests", "undone by ops@ci, 2026-01-01 00:00 UTC"],
+    ]);
   });
 
   test("only http and https bugs are linked", () => {

@@ -1,6 +1,8 @@
 import { stepCommands } from "../domain/step.ts";
+import { cancelledInWords } from "../domain/cancel.ts";
+import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
-import type { Artifact, Ticket } from "../domain/ticket.ts";
+import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
 
 /** A point in time: what a page shows, and the exact moment behind it. */
 export interface Moment {
@@ -12,13 +14,16 @@ export interface Moment {
 export interface TimelineStep {
   readonly code: number;
   readonly name: string;
-  readonly state: "passed" | "failed" | "running" | "waiting" | "not reached";
+  readonly state:
+    "passed" | "failed" | "cancelled" | "running" | "waiting" | "not reached";
   readonly attempts: readonly {
     readonly attempt: number;
     readonly outcome: string;
     readonly duration: string;
     readonly started: Moment;
     readonly reason: string;
+    /** Name of the artifact that shows why it did not pass, or null. */
+    readonly evidence: string | null;
   }[];
 }
 
@@ -70,23 +75,13 @@ export function fileSize(bytes: number): string {
 
 /** The steps of a ticket in their order, and how far it came. */
 export function timeline(ticket: Ticket): TimelineStep[] {
+  const shown = new Set(shownArtifacts(ticket).map(({ name }) => name));
   return stepCommands.map(({ code, command }) => {
     const runs = ticket.runs.filter(({ step }) => step.code === code);
-    const last = runs.at(-1);
-    const state =
-      last?.outcome === "passed"
-        ? "passed"
-        : ticket.failure?.step.code === code
-          ? "failed"
-          : last !== undefined && last.outcome === null
-            ? "running"
-            : ticket.step.code === code
-              ? "waiting"
-              : "not reached";
     return {
       code,
       name: command,
-      state,
+      state: stateOf(ticket, code, runs.at(-1)?.outcome),
       attempts: runs.map((run) => ({
         attempt: run.attempt,
         outcome: run.outcome ?? "running",
@@ -98,9 +93,53 @@ export function timeline(ticket: Ticket): TimelineStep[] {
               ),
         started: moment(run.started_at),
         reason: run.reason ?? "",
+        evidence: shown.has(run.evidence ?? "") ? run.evidence : null,
       })),
     };
   });
+}
+
+/** How a step stands, by the outcome of its last attempt (null while that runs). */
+function stateOf(
+  ticket: Ticket,
+  code: number,
+  last: Outcome | null | undefined,
+): TimelineStep["state"] {
+  const at = ticket.step.code;
+  const resume = ticket.resume_step?.code;
+  if (last === null) return "running";
+  if (at === 999 && ticket.failure?.step.code === code) return "failed";
+  if (at === 999 && ticket.cancelled !== null && resume === code)
+    return "cancelled";
+  if (at === code) return "waiting";
+  // What passed before the ticket was taken back to an earlier step is to be done again.
+  if (at < 999 && code >= (at === 100 ? (resume ?? at) : at))
+    return "not reached";
+  return last === "passed" ? "passed" : "not reached";
+}
+
+/** The overrides of a ticket as its page lists them; those undone last. */
+export function overrideRows(ticket: Ticket): {
+  text: string;
+  reason: string;
+  by: string;
+  at: Moment;
+  undone: string;
+}[] {
+  const rows = ticket.overrides.map((override) => ({
+    text: overrideInWords(override),
+    reason: override.reason,
+    by: override.by,
+    at: moment(override.at),
+    undone:
+      override.undone === null
+        ? ""
+        : `undone by ${override.undone.by}, ${moment(override.undone.at).text}`,
+  }));
+  return [
+    ...rows.filter(({ undone }) => undone === ""),
+    ...rows.filter(({ undone }) => undone !== ""),
+  ];
 }
 
 /** One line about where a ticket is. */
@@ -112,6 +151,7 @@ export function whereabouts(ticket: Ticket): string {
       : message;
   }
   if (ticket.failure !== null) return ticket.failure.reason;
+  if (ticket.cancelled !== null) return cancelledInWords(ticket.cancelled);
   if (ticket.waiting_for !== null) return ticket.waiting_for;
   if (ticket.queue_position !== null)
     return `position ${ticket.queue_position} in the queue`;

@@ -169,6 +169,7 @@ export const migrations: readonly string[] = [
   ALTER TABLE ticket ADD COLUMN cancel_by TEXT;
   ALTER TABLE ticket ADD COLUMN cancel_reason TEXT;
   ALTER TABLE ticket ADD COLUMN resume_step INTEGER CHECK (resume_step IN (100, 200, 300, 400, 500));
+  ALTER TABLE run ADD COLUMN evidence TEXT;
   ALTER TABLE artifact ADD COLUMN expired_at TEXT;
   ALTER TABLE artifact ADD COLUMN expiring INTEGER NOT NULL DEFAULT 0 CHECK (expiring IN (0, 1));
   CREATE INDEX artifact_kept ON artifact (type, created_at) WHERE expired_at IS NULL;

@@ -1,6 +1,6 @@
+import { notYetDue } from "../domain/retry.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { StepCode } from "../domain/step.ts";
-import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 
 /** A ticket that has started and not ended, with the source packages it is about. */
@@ -91,12 +91,13 @@ export function nextToStart(
   const full = inFlight.length >= concurrency;
   if (full && started.size === 0) return undefined;
   const taken = new Set(inFlight.flatMap(({ sources }) => sources));
+  const { after, until } = notYetDue(Date.now());
   const waiting = db
-    .prepare<[string], { id: number; ready: 0 | 1 }>(
-      `SELECT id, retry_at IS NULL OR retry_at <= ? AS ready FROM ticket
+    .prepare<[string, string], { id: number; ready: 0 | 1 }>(
+      `SELECT id, retry_at IS NULL OR retry_at <= ? OR retry_at > ? AS ready FROM ticket
        WHERE status = 'waiting' AND step = 100 ORDER BY priority DESC, id`,
     )
-    .all(now());
+    .all(after, until);
   for (const { id, ready } of waiting) {
     const mine = started.has(id);
     if (full && !mine) continue;
@@ -113,12 +114,13 @@ export function nextToGoOn(
   db: Connection,
   except: ReadonlySet<number>,
 ): number | undefined {
+  const { after, until } = notYetDue(Date.now());
   return db
-    .prepare<[string], { id: number }>(
+    .prepare<[string, string], { id: number }>(
       `SELECT id FROM ticket WHERE status = 'waiting' AND step IN (200, 300, 400, 500)
-         AND (retry_at IS NULL OR retry_at <= ?) ORDER BY priority DESC, id`,
+         AND (retry_at IS NULL OR retry_at <= ? OR retry_at > ?) ORDER BY priority DESC, id`,
     )
-    .all(now())
+    .all(after, until)
     .find(({ id }) => !except.has(id))?.id;
 }
 

@@ -1,5 +1,14 @@
+import { cancelledInWords } from "../domain/cancel.ts";
+import type { RetryPolicy } from "../domain/retry.ts";
+import { notYetDue, retryDelaySeconds } from "../domain/retry.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
-import type { Blame, Outcome, Progress, TestResult } from "../domain/ticket.ts";
+import type {
+  Blame,
+  Cancellation,
+  Outcome,
+  Progress,
+  TestResult,
+} from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../host/crash-point.ts";
 import type { ProcessIdentity } from "../host/process-identity.ts";
@@ -44,12 +53,6 @@ export function openRuns(db: Connection): OpenRun[] {
       "SELECT * FROM run WHERE finished_at IS NULL ORDER BY id",
     )
     .all();
-}
-
-/** How a temporary failure is retried: how often, and the first wait in seconds, doubled each time. */
-export interface RetryPolicy {
-  readonly limit: number;
-  readonly firstDelaySeconds: number;
 }
 
 /**
@@ -158,12 +161,14 @@ function readyTickets(
   step: WorkStepCode,
   ticket: number | undefined,
 ): number[] {
+  const { after, until } = notYetDue(Date.now());
   return db
     .prepare<(string | number | null)[], { id: number }>(
-      `SELECT id FROM ticket WHERE status = 'waiting' AND step = ? AND (retry_at IS NULL OR retry_at <= ?)
+      `SELECT id FROM ticket WHERE status = 'waiting' AND step = ?
+         AND (retry_at IS NULL OR retry_at <= ? OR retry_at > ?)
          AND (? IS NULL OR id = ?) ORDER BY priority DESC, id`,
     )
-    .all(step, now(), ticket ?? null, ticket ?? null)
+    .all(step, after, until, ticket ?? null, ticket ?? null)
     .map(({ id }) => id);
 }
 
@@ -252,11 +257,13 @@ export interface RunEnd {
   readonly waitFor?: string;
 }
 
+/** What became of a run that ended: nothing was recorded when its lease was lost meanwhile. */
+export type RunRecorded = "recorded" | "cancelled" | "lost";
+
 /**
- * Ends a run and moves its ticket: to the next step when it passed, to 999 when it failed, back to
- * waiting after a temporary failure, or to 999 blaming infrastructure when the retries are used up.
- *
- * @returns false, and nothing is recorded, when the lease was lost meanwhile
+ * Ends a run and moves its ticket: to the next step when it passed, to 999 when it failed or was
+ * cancelled meanwhile, back to waiting after a temporary failure, or to 999 blaming infrastructure
+ * when the retries are used up.
  */
 export function endRun(
   db: Connection,
@@ -266,7 +273,7 @@ export function endRun(
   policy: RetryPolicy,
   tidy: TidyFiles,
   end: RunEnd,
-): boolean {
+): RunRecorded {
   return db
     .transaction(() => finishRun(db, actor, lease, policy, tidy, end, next))
     .immediate();
@@ -280,15 +287,22 @@ function finishRun(
   tidy: TidyFiles,
   end: RunEnd,
   next?: StepCode,
-): boolean {
+): RunRecorded {
   const at = now();
   const { ticket, step, run } = lease;
   const closed = db
     .prepare(
-      "UPDATE run SET finished_at = ?, outcome = ?, reason = ?, stages = ? WHERE id = ? AND finished_at IS NULL",
+      "UPDATE run SET finished_at = ?, outcome = ?, reason = ?, evidence = ?, stages = ? WHERE id = ? AND finished_at IS NULL",
     )
-    .run(at, end.outcome, end.reason, JSON.stringify(end.stages ?? {}), run);
-  if (closed.changes === 0) return false;
+    .run(
+      at,
+      end.outcome,
+      end.reason,
+      end.evidence ?? null,
+      JSON.stringify(end.stages ?? {}),
+      run,
+    );
+  if (closed.changes === 0) return "lost";
   crashPoint("run.closed");
   db.prepare("DELETE FROM progress WHERE run = ?").run(run);
   recordArtifacts(db, ticket, end.artifacts ?? []);
@@ -318,6 +332,36 @@ function finishRun(
     run,
   } as const;
   const why = end.reason === null ? {} : { why: end.reason };
+  const cancelled = cancellationOf(db, ticket);
+  if (cancelled !== null && next === 1000 && end.outcome === "passed") {
+    forgetCancellation(db, ticket);
+    recordEvent(db, {
+      ...event,
+      what: "cancelled too late",
+      why: "the archive has it already",
+    });
+  } else if (
+    cancelled !== null &&
+    step === 500 &&
+    end.outcome === "tmpfail" &&
+    end.unpublished !== true
+  ) {
+    // Only the archive knows whether the publication came through, so the next run looks
+    // (engine.ts) and ends the ticket one way or the other.
+    db.prepare(
+      "UPDATE ticket SET status = 'waiting', updated_at = ? WHERE id = ?",
+    ).run(at, ticket);
+    recordEvent(db, {
+      ...event,
+      what: "tmpfail",
+      to_state: String(step),
+      ...why,
+    });
+    return "recorded";
+  } else if (cancelled !== null) {
+    endCancelled(db, ticket, cancelled, actor, run);
+    return "cancelled";
+  }
   switch (end.outcome) {
     case "passed": {
       if (next === undefined)
@@ -371,9 +415,7 @@ function finishRun(
         break;
       }
       const delay =
-        end.retryAtOnce === true
-          ? 0
-          : policy.firstDelaySeconds * 2 ** (failures - 1);
+        end.retryAtOnce === true ? 0 : retryDelaySeconds(policy, failures);
       const due =
         delay === 0 ? null : new Date(Date.now() + delay * 1000).toISOString();
       db.prepare(
@@ -395,7 +437,134 @@ function finishRun(
     }
   }
   crashPoint("run.recorded");
-  return true;
+  return "recorded";
+}
+
+/** Who cancelled a ticket or asked for it, or null: read once a second by whoever works on it. */
+export function cancellationOf(
+  db: Connection,
+  ticket: number,
+): Cancellation | null {
+  const row = db
+    .prepare<[number], { at: string; by: string; reason: string | null }>(
+      `SELECT cancel_at AS at, cancel_by AS "by", cancel_reason AS reason FROM ticket
+       WHERE id = ? AND cancel_at IS NOT NULL`,
+    )
+    .get(ticket);
+  return row ?? null;
+}
+
+function forgetCancellation(db: Connection, ticket: number): void {
+  db.prepare(
+    "UPDATE ticket SET cancel_at = NULL, cancel_by = NULL, cancel_reason = NULL WHERE id = ?",
+  ).run(ticket);
+}
+
+/** Ends a cancelled ticket that nothing works on any more; it remembers the step it would go on at. */
+function endCancelled(
+  db: Connection,
+  ticket: number,
+  cancelled: Cancellation,
+  actor: string,
+  run: number | null,
+): void {
+  const was = db
+    .prepare<[number], { step: StepCode; resume_step: StepCode | null }>(
+      "SELECT step, resume_step FROM ticket WHERE id = ?",
+    )
+    .get(ticket);
+  const step = was?.step ?? 100;
+  moveTicket(db, ticket, 999, "failed", now());
+  db.prepare("UPDATE ticket SET resume_step = ? WHERE id = ?").run(
+    step === 100 ? (was?.resume_step ?? 100) : step,
+    ticket,
+  );
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    what: "cancelled",
+    from_state: String(step),
+    to_state: "999",
+    why: cancelledInWords(cancelled),
+    run,
+  });
+  crashPoint("cancel.recorded");
+  releasePpa(db, ticket, actor, "the ticket was cancelled");
+}
+
+/**
+ * Cancels a ticket: at once when nothing works on it, else the process that does ends it. Called
+ * inside the transaction that found the ticket open.
+ */
+export function cancelTicket(
+  db: Connection,
+  ticket: number,
+  kind: "end" | "ask",
+  actor: string,
+  reason: string | null,
+): void {
+  // Asked for twice, the first one counts.
+  const asked = db
+    .prepare(
+      `UPDATE ticket SET cancel_at = ?, cancel_by = ?, cancel_reason = ?, retry_at = NULL
+       WHERE id = ? AND cancel_at IS NULL`,
+    )
+    .run(now(), actor, reason, ticket);
+  const cancelled = cancellationOf(db, ticket);
+  if (kind === "end" && cancelled !== null) {
+    endCancelled(db, ticket, cancelled, actor, null);
+  } else if (asked.changes === 1) {
+    recordEvent(db, {
+      actor,
+      subject: "ticket",
+      subject_id: ticket,
+      what: "cancel asked",
+      ...(reason !== null && { why: reason }),
+    });
+  }
+}
+
+/** Starts a ticket that has ended again, to go on at that step; called inside the checking transaction. */
+export function reopenTicket(
+  db: Connection,
+  ticket: number,
+  resume: WorkStepCode,
+  actor: string,
+): void {
+  moveTicket(db, ticket, 100, "waiting", now());
+  forgetCancellation(db, ticket);
+  db.prepare(
+    `UPDATE ticket SET resume_step = ?, failure_step = NULL, failure_kind = NULL, failure_reason = NULL,
+       failure_artifact = NULL WHERE id = ?`,
+  ).run(resume === 100 ? null : resume, ticket);
+  // It is made anew; tests must not run on the old one when that is passed over.
+  crashPoint("retry.recorded");
+  if (resume <= 300)
+    db.prepare("DELETE FROM image WHERE ticket = ?").run(ticket);
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    what: "retried",
+    from_state: "999",
+    to_state: "100",
+    why: `to go on at ${resume}`,
+  });
+}
+
+/** Makes the next attempt due at once; called inside the checking transaction. */
+export function retryNow(db: Connection, ticket: number, actor: string): void {
+  db.prepare(
+    "UPDATE ticket SET retry_at = NULL, updated_at = ? WHERE id = ?",
+  ).run(now(), ticket);
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    what: "retried",
+    why: "due at once",
+  });
 }
 
 function tmpfailsOf(db: Connection, ticket: number): number {
@@ -416,8 +585,9 @@ function moveTicket(
   at: string,
 ): void {
   db.prepare(
-    "UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, updated_at = ? WHERE id = ?",
-  ).run(step, status, at, ticket);
+    `UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, updated_at = ?,
+       resume_step = iif(? < 999, NULL, resume_step) WHERE id = ?`,
+  ).run(step, status, at, step, ticket);
   db.prepare("UPDATE subticket SET step = ?, status = ? WHERE ticket = ?").run(
     step,
     status,
@@ -435,7 +605,29 @@ function failTicket(
   moveTicket(db, ticket, 999, "failed", at);
   db.prepare(
     "UPDATE ticket SET failure_step = ?, failure_kind = ?, failure_reason = ?, failure_artifact = ? WHERE id = ?",
-  ).run(step, kind, end.reason ?? "", end.evidence ?? null, ticket);
+  ).run(
+    step,
+    kind,
+    end.reason ?? "",
+    end.evidence ?? lastEvidence(db, ticket, step),
+    ticket,
+  );
+}
+
+/** The log of the last attempt at a step that left one: an attempt whose process died has none. */
+function lastEvidence(
+  db: Connection,
+  ticket: number,
+  step: WorkStepCode,
+): string | null {
+  return (
+    db
+      .prepare<[number, number], { evidence: string }>(
+        `SELECT evidence FROM run WHERE ticket = ? AND step = ? AND evidence IS NOT NULL
+         ORDER BY id DESC LIMIT 1`,
+      )
+      .get(ticket, step)?.evidence ?? null
+  );
 }
 
 function recordTests(

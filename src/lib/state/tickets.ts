@@ -18,6 +18,7 @@ import { now } from "../host/clock.ts";
 import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
+import { overridesOf } from "./overrides.ts";
 import { queuePosition, queuePositions } from "./queue.ts";
 
 interface TicketRow {
@@ -40,6 +41,10 @@ interface TicketRow {
   failure_artifact: string | null;
   waiting_for: string | null;
   retry_at: string | null;
+  cancel_at: string | null;
+  cancel_by: string | null;
+  cancel_reason: string | null;
+  resume_step: StepCode | null;
   created_at: string;
   updated_at: string;
   ppa: string | null;
@@ -130,6 +135,16 @@ function whole(
             reason: row.failure_reason ?? "",
             artifact: row.failure_artifact,
           },
+    cancelled:
+      row.cancel_at === null
+        ? null
+        : {
+            at: row.cancel_at,
+            by: row.cancel_by ?? "",
+            reason: row.cancel_reason,
+          },
+    overrides: overridesOf(db, row.id),
+    resume_step: row.resume_step === null ? null : stepOf(row.resume_step),
     add: JSON.parse(row.add_packages) as string[],
     remove: JSON.parse(row.remove_packages) as string[],
     base_image: row.base_image,
@@ -191,10 +206,11 @@ function runsOf(db: Connection, ticket: number): Run[] {
         started_at: string;
         finished_at: string | null;
         reason: string | null;
+        evidence: string | null;
         stages: string;
       }
     >(
-      "SELECT step, attempt, outcome, started_at, finished_at, reason, stages FROM run WHERE ticket = ? ORDER BY id",
+      "SELECT step, attempt, outcome, started_at, finished_at, reason, evidence, stages FROM run WHERE ticket = ? ORDER BY id",
     )
     .all(ticket)
     .map((row) => ({

@@ -1,10 +1,24 @@
+import { basename } from "node:path";
+
 import type { StepDefinition, StepPlan } from "./step-work.ts";
 import { ppaOf } from "./step-work.ts";
 
-/** Makes the PPA that the engine reserved ready: an empty signed repository of the ticket's series. */
-export const assignPpa: StepDefinition<StepPlan> = {
-  plan: ({ ticket }) =>
-    Promise.resolve({
+interface AssignPlan extends StepPlan {
+  /** Paths of the packages to put into it. */
+  readonly fill: readonly string[];
+}
+
+/**
+ * Makes the PPA that the engine reserved ready: a signed repository of the ticket's series, empty, or
+ * with what was built before when the ticket goes on at a later step.
+ */
+export const assignPpa: StepDefinition<AssignPlan> = {
+  plan: ({ ticket, sources }) => {
+    const fill =
+      (ticket.resume_step?.code ?? 100) > 200
+        ? sources.flatMap(({ dsc, binaries }) => [dsc, ...binaries])
+        : [];
+    return Promise.resolve({
       ticket: ticket.id,
       command: "assign-ppa",
       actions: [
@@ -12,9 +26,16 @@ export const assignPpa: StepDefinition<StepPlan> = {
           ? "reserve a free PPA of the pool"
           : `keep ${ticket.ppa}`,
         `make it an empty signed repository for ${ticket.series}`,
+        ...(fill.length > 0
+          ? [
+              `fill it again with ${fill.map((path) => basename(path)).join(", ")}`,
+            ]
+          : []),
       ],
-    }),
-  async execute(_plan, { ticket }, backends, work) {
+      fill,
+    });
+  },
+  async execute({ fill }, { ticket }, backends, work) {
     const ppa = ppaOf(ticket);
     work.progress({
       state: "STATUS",
@@ -22,7 +43,10 @@ export const assignPpa: StepDefinition<StepPlan> = {
       current: null,
       total: null,
     });
-    await (await backends.archive()).resetPpa(ppa, ticket.series);
+    const archive = await backends.archive();
+    await archive.resetPpa(ppa, ticket.series, work.signal);
+    if (fill.length > 0)
+      await archive.addToPpa(ppa, ticket.series, fill, work.signal);
     return { outcome: "passed", reason: ppa, files: [] };
   },
 };

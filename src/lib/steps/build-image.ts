@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 
+import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
 import type {
   StepDefinition,
   StepFile,
@@ -34,7 +35,7 @@ export const buildImage: StepDefinition<ImagePlan> = {
     });
   },
 
-  async execute(plan, { ticket }, backends, work) {
+  async execute(plan, { ticket, architecture }, backends, work) {
     const archive = await backends.archive();
     const repositories = [
       await archive.ppaRepository(ppaOf(ticket), ticket.series),
@@ -60,9 +61,16 @@ export const buildImage: StepDefinition<ImagePlan> = {
     }));
     if (result.log !== null)
       files.push({ ...result.log, type: "LOGS", subticket: null });
+    const ignored =
+      result.outcome === "failed"
+        ? ignoredArchitecture(ticket.overrides, architecture)
+        : undefined;
     return {
-      outcome: result.outcome,
-      reason: result.reason,
+      outcome: ignored === undefined ? result.outcome : "passed",
+      reason:
+        ignored === undefined
+          ? result.reason
+          : `${result.reason ?? "there is no image"}, ${ignoredBecause(ignored)}`,
       evidence: result.log?.name ?? null,
       files,
       base: result.base,

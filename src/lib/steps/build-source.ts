@@ -6,6 +6,7 @@ import type { AptRepository } from "../backends/apt-repository.ts";
 import type { Work } from "../backends/work.ts";
 import { buildOrder } from "../domain/debian/build-order.ts";
 import { parseDsc } from "../domain/debian/dsc.ts";
+import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
 import type {
   StepDefinition,
   StepFile,
@@ -44,12 +45,14 @@ export const buildSource: StepDefinition<BuildPlan> = {
     const builder = await backends.builder();
     // What an interrupted attempt left in the PPA must not be built against.
     const repositories = [
-      await archive.resetPpa(ppa, ticket.series),
+      await archive.resetPpa(ppa, ticket.series, work.signal),
       await archive.archiveRepository(ticket.series),
     ];
     const files: StepFile[] = [];
     const stages: Record<string, number> = {};
     let base: string | null = null;
+    const ignored = ignoredArchitecture(ticket.overrides, input.architecture);
+    const notes: string[] = [];
     for (const wave of plan.waves) {
       const results = await buildWave(wave, input, builder, repositories, work);
       for (const { source, result } of results) {
@@ -64,8 +67,11 @@ export const buildSource: StepDefinition<BuildPlan> = {
           stages[stage] = (stages[stage] ?? 0) + ms;
       }
       // A package that is at fault decides over trouble of our own.
+      const failed = results.filter(
+        ({ result }) => result.outcome === "failed",
+      );
       const bad =
-        results.find(({ result }) => result.outcome === "failed") ??
+        (ignored === undefined ? failed[0] : undefined) ??
         results.find(({ result }) => result.outcome === "tmpfail");
       if (bad !== undefined) {
         return {
@@ -77,6 +83,13 @@ export const buildSource: StepDefinition<BuildPlan> = {
           stages,
         } satisfies StepResult;
       }
+      if (ignored !== undefined)
+        notes.push(
+          ...failed.map(
+            ({ source, result }) =>
+              `${source.source} ${source.version}: ${result.reason ?? "the build did not pass"}, ${ignoredBecause(ignored)}`,
+          ),
+        );
       const built = results.flatMap(({ source, result }) =>
         result.files.map((file): StepFile => ({
           ...file,
@@ -90,10 +103,16 @@ export const buildSource: StepDefinition<BuildPlan> = {
         .filter(({ name }) => /\.(?:deb|udeb|ddeb)$/.test(name))
         .map(({ path }) => path);
       const sources = results.map(({ source }) => source.dsc);
-      await archive.addToPpa(ppa, ticket.series, [...sources, ...packages]);
+      await archive.addToPpa(
+        ppa,
+        ticket.series,
+        [...sources, ...packages],
+        work.signal,
+      );
       stages["ppa"] = (stages["ppa"] ?? 0) + (performance.now() - started);
     }
-    return { outcome: "passed", reason: null, files, base, stages };
+    const reason = notes.length === 0 ? null : notes.join("; ");
+    return { outcome: "passed", reason, files, base, stages };
   },
 };
 

@@ -1,4 +1,5 @@
-import type { StepDefinition, StepPlan } from "./step-work.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import type { StepBackends, StepDefinition, StepPlan } from "./step-work.ts";
 
 /** Copies source and binaries of the ticket into the archive, as one new revision. */
 export const publish: StepDefinition<StepPlan> = {
@@ -24,7 +25,7 @@ export const publish: StepDefinition<StepPlan> = {
     });
     const started = performance.now();
     const archive = await backends.archive();
-    const result = await archive.publish({
+    const request = {
       ticket: ticket.id,
       series: ticket.series,
       sources: sources.map(({ source, version, dsc }) => ({
@@ -33,7 +34,8 @@ export const publish: StepDefinition<StepPlan> = {
         dsc,
       })),
       binaries: sources.flatMap(({ binaries }) => [...binaries]),
-    });
+    };
+    const result = await archive.publish(request, work.signal);
     const stages = { publish: performance.now() - started };
     if (result.outcome !== "passed")
       return {
@@ -52,3 +54,28 @@ export const publish: StepDefinition<StepPlan> = {
     };
   },
 };
+
+/**
+ * The revision that a ticket is in the archive with, or null: what a publication that was interrupted
+ * came to. One that was gone back on since does not count.
+ */
+export async function publishedRevision(
+  ticket: Ticket,
+  backends: StepBackends,
+): Promise<{ revision: number; created_at: string } | null> {
+  const archive = await backends.archive();
+  const mine = (await archive.revisions())
+    .filter((revision) => revision.ticket === ticket.id)
+    .at(-1);
+  if (mine === undefined) return null;
+  const current = (await archive.current()).publications[ticket.series] ?? [];
+  const isThere = ticket.subtickets.every(({ source, version }) =>
+    current.some(
+      (one) =>
+        one.kind === "source" && one.name === source && one.version === version,
+    ),
+  );
+  return isThere
+    ? { revision: mine.revision, created_at: mine.created_at }
+    : null;
+}

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { TestRunResult } from "../backends/tester/tester.ts";
+import { withoutIgnored } from "../domain/override.ts";
 import type { TestResult } from "../domain/ticket.ts";
 import type {
   StepDefinition,
@@ -23,7 +24,12 @@ export const runTests: StepDefinition<StepPlan> = {
       ),
     }),
 
-  async execute(_plan, { ticket, sources, image }, backends, work) {
+  async execute(
+    _plan,
+    { ticket, sources, image, architecture },
+    backends,
+    work,
+  ) {
     if (image === null)
       throw new RangeError(`ticket ${ticket.id} has no image`);
     const archive = await backends.archive();
@@ -41,7 +47,13 @@ export const runTests: StepDefinition<StepPlan> = {
         { ...source, series: ticket.series, image, repositories },
         partOf(work, scratch),
       );
-      ended.push({ source, result });
+      const judged = withoutIgnored(
+        source.source,
+        result,
+        ticket.overrides,
+        architecture,
+      );
+      ended.push({ source, result: { ...result, ...judged } });
     }
     const files = ended.flatMap(({ source, result }) =>
       filesOf(source, result),
@@ -57,8 +69,11 @@ export const runTests: StepDefinition<StepPlan> = {
     const bad =
       ended.find(({ result }) => result.outcome === "failed") ??
       ended.find(({ result }) => result.outcome === "tmpfail");
-    if (bad === undefined)
-      return { outcome: "passed", reason: null, files, tests, stages };
+    if (bad === undefined) {
+      const ignored = ended.flatMap(({ result }) => result.reason ?? []);
+      const reason = ignored.length === 0 ? null : ignored.join("; ");
+      return { outcome: "passed", reason, files, tests, stages };
+    }
     return {
       outcome: bad.result.outcome,
       reason: `${bad.source.source} ${bad.source.version}: ${bad.result.reason ?? "its tests did not pass"}`,

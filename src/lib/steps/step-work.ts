@@ -11,6 +11,7 @@ import type { Builder } from "../backends/builder/builder.ts";
 import type { Image, Imager } from "../backends/imager/imager.ts";
 import type { Tester } from "../backends/tester/tester.ts";
 import type { ProducedFile, Work } from "../backends/work.ts";
+import type { TicketPlan } from "../domain/ticket-plan.ts";
 
 export type { Base };
 
@@ -31,6 +32,8 @@ export interface StepInput {
   readonly sources: readonly TicketSource[];
   readonly image: Image | null;
   readonly config: Config;
+  /** The Debian architecture that this installation builds for. */
+  readonly architecture: string;
 }
 
 export interface StepBackends {
@@ -66,12 +69,7 @@ export interface StepResult {
 }
 
 /** What a step is going to do, as data: `--dry-run` prints it, a real run executes it. */
-export interface StepPlan {
-  readonly ticket: number;
-  readonly command: string;
-  /** One line each, in order. */
-  readonly actions: readonly string[];
-}
+export type StepPlan = TicketPlan;
 
 /** A step: it plans, and it executes what it planned through the backends. */
 export interface StepDefinition<Plan extends StepPlan> {

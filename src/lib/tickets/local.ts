@@ -167,6 +167,16 @@ export function localTicketSystem({
       return get(id);
     },
 
+    async planUpdate(id, request) {
+      const change = changeOf(request);
+      checkChangeable(await get(id), request);
+      const actions = Object.entries(change).map(
+        ([field, value]) =>
+          `set ${field} to ${Array.isArray(value) ? value.join(", ") : value}`,
+      );
+      return { ticket: id, command: "update_ticket", actions };
+    },
+
     async update(id, request) {
       const change = changeOf(request);
       db.transaction(() => {

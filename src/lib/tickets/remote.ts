@@ -13,6 +13,7 @@ export function remoteTicketSystem(url: string): TicketSystem {
   return {
     create: refuse,
     planCreate: refuse,
+    planUpdate: refuse,
     update: refuse,
     list: refuse,
     get: refuse,

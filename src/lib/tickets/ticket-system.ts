@@ -1,4 +1,5 @@
 import type { Artifact, Ticket } from "../domain/ticket.ts";
+import type { TicketPlan } from "../domain/ticket-plan.ts";
 import type { Step } from "../domain/step.ts";
 
 /** What `create_ticket` is given. */
@@ -47,6 +48,8 @@ export interface TicketSystem {
   create(request: CreateRequest): Promise<Ticket>;
   /** What creating would do, in lines; checks everything and stores nothing. */
   planCreate(request: CreateRequest): Promise<readonly string[]>;
+  /** What updating would do. @throws UbuntuCiError (2) as updating would */
+  planUpdate(id: number, request: UpdateRequest): Promise<TicketPlan>;
   update(id: number, request: UpdateRequest): Promise<Ticket>;
   list(request: ListRequest): Promise<readonly Ticket[]>;
   /** @throws UbuntuCiError (2) when there is no such ticket */

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
-import { refused } from "../../domain/error.ts";
+import { misconfigured } from "../../domain/error.ts";
 import { writeFileAtomic } from "../atomic-file.ts";
 import { execOk } from "../exec.ts";
 import { makeOwnFolder } from "../own-folder.ts";
@@ -74,7 +74,7 @@ export async function findBase(
 /**
  * The base an image starts from: the one named, else the series' own.
  *
- * @throws UbuntuCiError (2) when there is none
+ * @throws UbuntuCiError (78) when there is none
  */
 export async function requireBase(
   folder: string,
@@ -86,7 +86,7 @@ export async function requireBase(
       ? await findBase(folder, series)
       : await findLayer(folder, name);
   if (layer?.kind !== "base") {
-    throw refused(
+    throw misconfigured(
       name === null
         ? `there is no base of ${series}`
         : `there is no base ${name}`,

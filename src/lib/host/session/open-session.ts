@@ -144,7 +144,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       const { timeoutMs, signal, user, network, cwd, env, ...io } = runOptions;
       let timedOut = false;
       // Ending nsenter would leave what it started; the holder ends everything inside.
-      const kill = () => process_.send("kill");
+      const send = () => process_.send("kill");
+      let again: NodeJS.Timeout | undefined;
+      const kill = () => {
+        send();
+        // Sent once only, it could come just before the command has entered.
+        again ??= setInterval(send, 200);
+      };
       const timer =
         timeoutMs === undefined
           ? undefined
@@ -165,6 +171,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         return { ...result, timedOut, cancelled: signal?.aborted === true };
       } finally {
         clearTimeout(timer);
+        clearInterval(again);
         signal?.removeEventListener("abort", kill);
       }
     },

@@ -1,0 +1,63 @@
+import { refused } from "./error.ts";
+import type { Cancellation, Ticket } from "./ticket.ts";
+import type { TicketPlan } from "./ticket-plan.ts";
+
+export interface CancelPlan extends TicketPlan {
+  /** `end`: nothing works on the ticket, it ends at once; `ask`: its run has to end first. */
+  readonly kind: "end" | "ask";
+}
+
+/** A cancellation in words: who, and why if that was said. */
+export function cancelledInWords({ by, reason }: Cancellation): string {
+  return `cancelled by ${by}${reason === null ? "" : `: ${reason}`}`;
+}
+
+/**
+ * What cancelling does to a ticket.
+ *
+ * @throws UbuntuCiError (2) when the ticket has ended
+ */
+export function planCancel(ticket: Ticket): CancelPlan {
+  const { id, cancelled, failure } = ticket;
+  if (ticket.step.code === 1000) {
+    throw refused(
+      `ticket ${id} is complete: it cannot be cancelled any more`,
+      ticket.archive_revision === null
+        ? undefined
+        : `it is archive revision ${ticket.archive_revision}; \`ubuntu-ci archive revert\` goes back to an earlier one`,
+    );
+  }
+  if (ticket.step.code === 999) {
+    throw refused(
+      cancelled !== null
+        ? `ticket ${id} has ended already: ${cancelledInWords(cancelled)}, at ${cancelled.at}`
+        : `ticket ${id} has ended already: it failed${failure === null ? "" : ` at ${failure.step.name}`}`,
+      `\`ubuntu-ci retry ${id}\` would start it again`,
+    );
+  }
+  const release =
+    ticket.ppa === null ? [] : [`give back ${ticket.ppa}, to be emptied`];
+  // Whether a publication came through is known to the archive alone: its own step has to look.
+  if (ticket.status === "running" || ticket.step.code === 500) {
+    return {
+      kind: "ask",
+      ticket: id,
+      command: "cancel",
+      actions: [
+        ...(ticket.status === "running"
+          ? [
+              `ask the process that works on it (${ticket.step.name}) to end it, with all that it started`,
+            ]
+          : ["look whether the archive has it already"]),
+        "end the ticket as cancelled",
+        ...release,
+      ],
+    };
+  }
+  return {
+    kind: "end",
+    ticket: id,
+    command: "cancel",
+    actions: [`end the ticket, which is ${ticket.status}`, ...release],
+  };
+}

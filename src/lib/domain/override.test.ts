@@ -1,0 +1,231 @@
+import { describe, expect, test } from "vitest";
+
+import { sampleTicket } from "../../../test/support/ticket.ts";
+import type { Override, OverrideKind } from "./override.ts";
+import {
+  overrideToUndo,
+  passedOver,
+  planOverride,
+  retryAfterOverride,
+  withoutIgnored,
+} from "./override.ts";
+import { stepOf } from "./step.ts";
+import type { TestResult, Ticket } from "./ticket.ts";
+
+const ignore = (
+  kind: OverrideKind,
+  target: string,
+  over: Partial<Override> = {},
+): Override => ({
+  id: 1,
+  kind,
+  target,
+  reason: "known",
+  by: "ops@ci",
+  at: "2026-01-01T00:00:00.000Z",
+  undone: null,
+  ...over,
+});
+const undone = { at: "2026-01-02T00:00:00.000Z", by: "ops@ci" };
+const failedTest = (name: string): TestResult => ({
+  package: "hello",
+  name,
+  result: "fail",
+  seconds: 1,
+  detail: "",
+});
+const bad = (...tests: TestResult[]) => ({
+  outcome: "failed" as const,
+  reason: "at least one test failed",
+  tests,
+});
+
+describe("steps", () => {
+  const has = { image: true, architecture: "amd64" };
+
+  test("an ignored step is passed over, saying why and by whom", () => {
+    const overrides = [ignore("step", "run-tests")];
+    expect(passedOver(overrides, 400, has)).toBe("ignored: known (by ops@ci)");
+    expect(passedOver(overrides, 300, has)).toBeNull();
+  });
+
+  test("one that was undone counts no more", () => {
+    const overrides = [ignore("step", "run-tests", { undone })];
+    expect(passedOver(overrides, 400, has)).toBeNull();
+  });
+
+  test("without an image there is nothing to test on", () => {
+    const without = { ...has, image: false };
+    expect(passedOver([ignore("step", "build-image")], 400, without)).toContain(
+      "there is no image to test on",
+    );
+    expect(passedOver([ignore("arch", "amd64")], 400, without)).toContain(
+      "there is no image to test on",
+    );
+    expect(passedOver([], 400, without)).toBeNull();
+    expect(passedOver([ignore("step", "build-image")], 400, has)).toBeNull();
+  });
+});
+
+describe("tests", () => {
+  test("ignored failures stay failures and don't count", () => {
+    expect(
+      withoutIgnored(
+        "hello",
+        bad(failedTest("a")),
+        [ignore("test", "hello/a")],
+        "amd64",
+      ),
+    ).toEqual({
+      outcome: "passed",
+      reason: "hello/a ignored: known (by ops@ci)",
+      tests: [{ ...failedTest("a"), detail: "ignored: known (by ops@ci)" }],
+    });
+  });
+
+  test("one failure that counts is enough", () => {
+    const verdict = withoutIgnored(
+      "hello",
+      bad(failedTest("a"), failedTest("b")),
+      [ignore("test", "hello/a")],
+      "amd64",
+    );
+    expect(verdict.outcome).toBe("failed");
+    expect(verdict.tests.map(({ detail }) => detail)).toEqual([
+      "ignored: known (by ops@ci)",
+      "",
+    ]);
+  });
+
+  test("a broken package has no failed test: only ignoring all of it covers that", () => {
+    const decide = (target: string) =>
+      withoutIgnored("hello", bad(), [ignore("test", target)], "amd64").outcome;
+    expect(decide("hello/a")).toBe("failed");
+    expect(decide("hello")).toBe("passed");
+    expect(decide("other")).toBe("failed");
+  });
+
+  test("our own trouble is no result and cannot be ignored", () => {
+    const trouble = { outcome: "tmpfail" as const, reason: "disk", tests: [] };
+    expect(
+      withoutIgnored("hello", trouble, [ignore("arch", "amd64")], "amd64"),
+    ).toBe(trouble);
+  });
+
+  test("an ignored architecture covers them all, another one none", () => {
+    const decide = (arch: string) =>
+      withoutIgnored(
+        "hello",
+        bad(failedTest("a")),
+        [ignore("arch", arch)],
+        "amd64",
+      ).outcome;
+    expect(decide("amd64")).toBe("passed");
+    expect(decide("arm64")).toBe("failed");
+  });
+});
+
+describe("what may be ignored", () => {
+  test("a step goes by its command, however it was named", () => {
+    expect(
+      planOverride(
+        sampleTicket(),
+        { kind: "step", target: "Image Testing" },
+        "amd64",
+      ).target,
+    ).toEqual({ kind: "step", target: "run-tests" });
+  });
+
+  test.each([
+    ["step", "tea", "is not a step"],
+    ["step", "1000", "is not a step"],
+    ["step", "publish", "cannot be ignored"],
+    ["arch", "arm64", "is not the architecture of this installation"],
+    ["test", "bash/smoke", "has no source package"],
+    ["test", "hello/a/b", "does not name a test"],
+    ["test", "hello/a b", "does not name a test"],
+  ] as const)("ignore-%s %s is refused", (kind, target, message) => {
+    expect(() =>
+      planOverride(sampleTicket(), { kind, target }, "amd64"),
+    ).toThrow(message);
+  });
+
+  test("nor what is ignored already, nor on a complete ticket", () => {
+    const target = { kind: "test", target: "hello" } as const;
+    const there = sampleTicket({ overrides: [ignore("test", "hello")] });
+    expect(() => planOverride(there, target, "amd64")).toThrow(
+      "has ignore-test hello already: override 1",
+    );
+    expect(() =>
+      planOverride(sampleTicket({ step: stepOf(1000) }), target, "amd64"),
+    ).toThrow("is complete");
+  });
+});
+
+describe("undo", () => {
+  const two = sampleTicket({
+    overrides: [
+      ignore("step", "run-tests"),
+      ignore("test", "hello", { id: 2 }),
+    ],
+  });
+
+  test("by number, by target, or the only one", () => {
+    expect(overrideToUndo(two, 2).id).toBe(2);
+    expect(overrideToUndo(two, { kind: "step", target: "400" }).id).toBe(1);
+    const one = sampleTicket({ overrides: [ignore("test", "hello")] });
+    expect(overrideToUndo(one, null).id).toBe(1);
+  });
+
+  test("of several one has to be named; what is undone cannot be undone", () => {
+    expect(() => overrideToUndo(two, null)).toThrow("2 overrides in force");
+    expect(() => overrideToUndo(sampleTicket(), null)).toThrow("no override");
+    const past = sampleTicket({
+      overrides: [ignore("test", "hello", { undone })],
+    });
+    expect(() => overrideToUndo(past, 1)).toThrow("no override 1 in force");
+  });
+});
+
+describe("the way on after a failure", () => {
+  const failed = (over: Partial<Ticket>, code: 200 | 400 | 500 = 400) =>
+    sampleTicket({
+      step: stepOf(999),
+      failure: {
+        step: stepOf(code),
+        kind: "package",
+        reason: "hello 1.0: no",
+        artifact: null,
+      },
+      ...over,
+    });
+
+  test("is a retry when all that failed is ignored", () => {
+    const tests = [failedTest("a")];
+    for (const overrides of [
+      [ignore("step", "run-tests")],
+      [ignore("test", "hello/a")],
+      [ignore("test", "hello")],
+      [ignore("arch", "amd64")],
+    ])
+      expect(retryAfterOverride(failed({ tests, overrides }), "amd64")).toBe(
+        "ubuntu-ci retry 1 --from run-tests",
+      );
+  });
+
+  test("is none while something else holds the ticket", () => {
+    const tests = [failedTest("a"), failedTest("b")];
+    const overrides = [ignore("test", "hello/a")];
+    expect(
+      retryAfterOverride(failed({ tests, overrides }), "amd64"),
+    ).toBeNull();
+    expect(retryAfterOverride(failed({ overrides }, 200), "amd64")).toBeNull();
+    expect(
+      retryAfterOverride(
+        failed({ overrides: [ignore("arch", "amd64")] }, 500),
+        "amd64",
+      ),
+    ).toBeNull();
+    expect(retryAfterOverride(sampleTicket({ overrides }), "amd64")).toBeNull();
+  });
+});

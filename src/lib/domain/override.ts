@@ -1,0 +1,305 @@
+import { refused } from "./error.ts";
+import type { WorkStepCode } from "./step.ts";
+import { parseStep, stepCommands } from "./step.ts";
+import type { Outcome, TestResult, Ticket } from "./ticket.ts";
+import type { TicketPlan } from "./ticket-plan.ts";
+
+export type OverrideKind = "step" | "arch" | "test";
+
+/** What an operator decided to ignore about a ticket. The target is a command, an architecture, or PKG[/TEST]. */
+export interface Override {
+  readonly id: number;
+  readonly kind: OverrideKind;
+  readonly target: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly at: string;
+  readonly undone: { readonly at: string; readonly by: string } | null;
+}
+
+export type OverrideTarget = Pick<Override, "kind" | "target">;
+
+export interface OverridePlan extends TicketPlan {
+  readonly target: OverrideTarget;
+}
+
+/** The overrides that count. */
+export function inForce(overrides: readonly Override[]): readonly Override[] {
+  return overrides.filter(({ undone }) => undone === null);
+}
+
+/** An override as it is asked for: `--ignore-step run-tests`. */
+export function overrideInWords({ kind, target }: OverrideTarget): string {
+  return `ignore-${kind} ${target}`;
+}
+
+/** Why something does not count: `ignored: REASON (by WHO)`. */
+export function ignoredBecause({ reason, by }: Override): string {
+  return `ignored: ${reason} (by ${by})`;
+}
+
+/**
+ * Why a step is passed over without running it, or null when it has to run. Tests need an image: where
+ * its making is passed over, and none is there from before, so are they.
+ */
+export function passedOver(
+  overrides: readonly Override[],
+  step: WorkStepCode,
+  has: { readonly image: boolean; readonly architecture: string },
+): string | null {
+  const own = ignoredStep(overrides, commandOf(step));
+  if (own !== undefined) return ignoredBecause(own);
+  if (step !== 400 || has.image) return null;
+  const why =
+    ignoredStep(overrides, "build-image") ??
+    ignoredArchitecture(overrides, has.architecture);
+  return why === undefined
+    ? null
+    : `there is no image to test on; ${overrideInWords(why)} is ${ignoredBecause(why)}`;
+}
+
+function ignoredStep(
+  overrides: readonly Override[],
+  command: string,
+): Override | undefined {
+  return inForce(overrides).find(
+    ({ kind, target }) => kind === "step" && target === command,
+  );
+}
+
+/** The override that keeps results of an architecture from holding the ticket back, if there is one. */
+export function ignoredArchitecture(
+  overrides: readonly Override[],
+  architecture: string,
+): Override | undefined {
+  return inForce(overrides).find(
+    ({ kind, target }) => kind === "arch" && target === architecture,
+  );
+}
+
+/** What testing a package came to. */
+export interface TestVerdict {
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  readonly tests: readonly TestResult[];
+}
+
+/**
+ * What testing a package comes to when what is ignored does not count. A failed test stays failed,
+ * its detail says that it is ignored. Trouble of our own (tmpfail) is no result and stays.
+ */
+export function withoutIgnored(
+  source: string,
+  verdict: TestVerdict,
+  overrides: readonly Override[],
+  architecture: string,
+): TestVerdict {
+  if (verdict.outcome !== "failed") return verdict;
+  const whole =
+    ignoredArchitecture(overrides, architecture) ??
+    ignoredTest(overrides, source);
+  const reasons = new Set<string>();
+  let counting = 0;
+  let failing = 0;
+  const tests = verdict.tests.map((test) => {
+    if (test.result !== "fail") return test;
+    failing += 1;
+    const why = whole ?? ignoredTest(overrides, `${source}/${test.name}`);
+    if (why === undefined) {
+      counting += 1;
+      return test;
+    }
+    reasons.add(`${source}/${test.name} ${ignoredBecause(why)}`);
+    const detail = test.detail === "" ? "" : `; ${test.detail}`;
+    return { ...test, detail: `${ignoredBecause(why)}${detail}` };
+  });
+  // Without a single failed test the package itself is broken; only ignoring all of it covers that.
+  if (counting > 0 || (failing === 0 && whole === undefined))
+    return { ...verdict, tests };
+  return {
+    outcome: "passed",
+    reason:
+      reasons.size > 0
+        ? [...reasons].join(", ")
+        : `${source}: ${verdict.reason ?? "failed"}, ${whole === undefined ? "ignored" : ignoredBecause(whole)}`,
+    tests,
+  };
+}
+
+function ignoredTest(
+  overrides: readonly Override[],
+  target: string,
+): Override | undefined {
+  return inForce(overrides).find(
+    (override) => override.kind === "test" && override.target === target,
+  );
+}
+
+/**
+ * What is to be ignored, checked against the ticket.
+ *
+ * @param architecture the one this installation builds for
+ * @throws UbuntuCiError (2) when the ticket has no such thing
+ */
+export function checkTarget(
+  ticket: Ticket,
+  { kind, target }: OverrideTarget,
+  architecture: string,
+): OverrideTarget {
+  switch (kind) {
+    case "step": {
+      const step = parseStep(target);
+      const command = stepCommands.find(
+        ({ code }) => code === step?.code,
+      )?.command;
+      if (command === undefined)
+        throw refused(
+          `${JSON.stringify(target)} is not a step`,
+          "--ignore-step takes build-image or run-tests",
+        );
+      if (command !== "build-image" && command !== "run-tests")
+        throw refused(
+          `${command} cannot be ignored: without it there is nothing to publish`,
+          "build-image and run-tests can",
+        );
+      return { kind, target: command };
+    }
+    case "arch":
+      if (target !== architecture)
+        throw refused(
+          `${JSON.stringify(target)} is not the architecture of this installation, which is ${architecture}`,
+        );
+      return { kind, target };
+    case "test": {
+      const [source = "", test, ...more] = target.split("/");
+      const names = ticket.subtickets.map((subticket) => subticket.source);
+      if (!names.includes(source))
+        throw refused(
+          `ticket ${ticket.id} has no source package ${JSON.stringify(source)}`,
+          `it has ${names.join(", ")}`,
+        );
+      // autopkgtest's own rule is /^[a-z0-9+.-]*$/i and an underscore (README.package-tests).
+      if (
+        more.length > 0 ||
+        (test !== undefined && !/^[A-Za-z0-9+._-]+$/.test(test))
+      )
+        throw refused(
+          `${JSON.stringify(target)} does not name a test`,
+          "--ignore-test takes PKG or PKG/TEST",
+        );
+      return { kind, target };
+    }
+  }
+}
+
+/**
+ * The plan of a new override.
+ *
+ * @throws UbuntuCiError (2) when the ticket has no such thing, is complete, or ignores it already
+ */
+export function planOverride(
+  ticket: Ticket,
+  wanted: OverrideTarget,
+  architecture: string,
+): OverridePlan {
+  const target = checkTarget(ticket, wanted, architecture);
+  if (ticket.step.code === 1000)
+    throw refused(`ticket ${ticket.id} is complete: nothing holds it back`);
+  const there = inForce(ticket.overrides).find(
+    (override) =>
+      override.kind === target.kind && override.target === target.target,
+  );
+  if (there !== undefined)
+    throw refused(
+      `ticket ${ticket.id} has ${overrideInWords(target)} already: override ${there.id}, by ${there.by}: ${there.reason}`,
+      `ubuntu-ci override ${ticket.id} --undo ${there.id}`,
+    );
+  return {
+    target,
+    ticket: ticket.id,
+    command: "override",
+    actions: [`record ${overrideInWords(target)}, in force at the next run`],
+  };
+}
+
+/**
+ * The override to undo: by its number, by what it ignores, or the only one in force.
+ *
+ * @throws UbuntuCiError (2) when there is none such
+ */
+export function overrideToUndo(
+  ticket: Ticket,
+  wanted: number | OverrideTarget | null,
+): Override {
+  const candidates = inForce(ticket.overrides);
+  const listed = `\`ubuntu-ci override ${ticket.id}\` lists them`;
+  if (wanted === null) {
+    const [only, ...more] = candidates;
+    if (only === undefined)
+      throw refused(`ticket ${ticket.id} has no override in force`);
+    if (more.length > 0)
+      throw refused(
+        `ticket ${ticket.id} has ${candidates.length} overrides in force: name the one to undo`,
+        listed,
+      );
+    return only;
+  }
+  const step =
+    typeof wanted === "number" ? undefined : parseStep(wanted.target);
+  const command = stepCommands.find(({ code }) => code === step?.code)?.command;
+  const found = candidates.find((override) =>
+    typeof wanted === "number"
+      ? override.id === wanted
+      : override.kind === wanted.kind &&
+        [wanted.target, command].includes(override.target),
+  );
+  if (found === undefined)
+    throw refused(
+      `ticket ${ticket.id} has no ${typeof wanted === "number" ? `override ${wanted}` : overrideInWords(wanted)} in force`,
+      listed,
+    );
+  return found;
+}
+
+/**
+ * The command that takes a failed ticket on, now that what it failed at is ignored; null when it did
+ * not fail at that, or not at that alone.
+ */
+export function retryAfterOverride(
+  ticket: Ticket,
+  architecture: string,
+): string | null {
+  const { failure } = ticket;
+  if (ticket.step.code !== 999 || failure === null) return null;
+  const step = failure.step.code as WorkStepCode;
+  const goOn = `ubuntu-ci retry ${ticket.id} --from ${commandOf(step)}`;
+  if (ignoredStep(ticket.overrides, commandOf(step)) !== undefined) return goOn;
+  if (failure.kind !== "package" || step < 200 || step > 400) return null;
+  if (ignoredArchitecture(ticket.overrides, architecture) !== undefined)
+    return goOn;
+  if (step !== 400) return null;
+  const sources = ticket.subtickets.map(({ source }) => source);
+  const stillBad = sources.filter((source) => {
+    const tests = ticket.tests.filter(({ package: of }) => of === source);
+    // Of a broken package there is no failed test to see: the reason names it.
+    const failed =
+      tests.some(({ result }) => result === "fail") ||
+      failure.reason.startsWith(`${source} `);
+    const verdict = {
+      outcome: failed ? ("failed" as const) : ("passed" as const),
+      reason: null,
+      tests,
+    };
+    return (
+      withoutIgnored(source, verdict, ticket.overrides, architecture)
+        .outcome === "failed"
+    );
+  });
+  return stillBad.length === 0 ? goOn : null;
+}
+
+function commandOf(code: WorkStepCode): string {
+  return (
+    stepCommands.find((entry) => entry.code === code)?.command ?? String(code)
+  );
+}

@@ -1,0 +1,71 @@
+import { setTimeout } from "node:timers/promises";
+
+import type { CancelPlan } from "../domain/cancel.ts";
+import { planCancel } from "../domain/cancel.ts";
+import { refused } from "../domain/error.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import { cancelTicket } from "../state/runs.ts";
+import { findTicket } from "../state/tickets.ts";
+import type { Engine } from "./engine.ts";
+import { giveUpDeadRuns, runStep } from "./engine.ts";
+
+const pollMs = 200;
+
+/**
+ * Cancels a ticket: one that nothing works on ends at once, with its PPA given back; the process that
+ * works on one is asked to end it. Nothing depends on this process living on after that.
+ *
+ * @throws UbuntuCiError (2) when there is no such ticket or it has ended
+ */
+export async function cancel(
+  engine: Engine,
+  id: number,
+  reason: string | null,
+): Promise<CancelPlan> {
+  const { db, paths, actor } = engine;
+  await giveUpDeadRuns(engine);
+  const asked = db
+    .transaction(() => {
+      const plan = planCancel(known(findTicket(db, id, paths.store), id));
+      cancelTicket(db, id, plan.kind, actor, reason);
+      return plan;
+    })
+    .immediate();
+  crashPoint("cancel.asked");
+  return asked;
+}
+
+/**
+ * Waits until a ticket that was asked to end has ended, and helps where the process that should is
+ * gone.
+ *
+ * @returns the ticket as it is then, or after so many milliseconds
+ */
+export async function awaitCancelled(
+  engine: Engine,
+  id: number,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Ticket> {
+  const { db, paths } = engine;
+  const until = performance.now() + waitMs;
+  for (;;) {
+    await giveUpDeadRuns(engine);
+    const ticket = known(findTicket(db, id, paths.store), id);
+    if (ticket.step.code >= 999) return ticket;
+    // Publishing looks into the archive first, and ends it one way or the other.
+    if (ticket.status === "waiting" && ticket.step.code === 500) {
+      await runStep(engine, 500, { ticket: id, signal });
+      continue;
+    }
+    if (performance.now() >= until || signal.aborted) return ticket;
+    await setTimeout(pollMs);
+  }
+}
+
+function known(ticket: Ticket | undefined, id: number): Ticket {
+  if (ticket === undefined)
+    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+  return ticket;
+}

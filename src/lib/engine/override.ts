@@ -1,0 +1,61 @@
+import { refused } from "../domain/error.ts";
+import type {
+  Override,
+  OverridePlan,
+  OverrideTarget,
+} from "../domain/override.ts";
+import { overrideToUndo, planOverride } from "../domain/override.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import { machineArchitecture } from "../host/architecture.ts";
+import { addOverride, undoOverride } from "../state/overrides.ts";
+import { findTicket } from "../state/tickets.ts";
+import type { Engine } from "./engine.ts";
+
+/**
+ * Records that something about a ticket is ignored from its next run on.
+ *
+ * @throws UbuntuCiError (2) when the ticket has no such thing, is complete, or ignores it already
+ */
+export function override(
+  engine: Engine,
+  id: number,
+  target: OverrideTarget,
+  reason: string,
+): OverridePlan {
+  const { db, actor } = engine;
+  return db
+    .transaction(() => {
+      const ticket = ticketOf(engine, id);
+      const plan = planOverride(ticket, target, machineArchitecture());
+      addOverride(db, id, plan.target, reason, actor);
+      return plan;
+    })
+    .immediate();
+}
+
+/**
+ * Takes an override out of force.
+ *
+ * @throws UbuntuCiError (2) when there is none such
+ */
+export function undo(
+  engine: Engine,
+  id: number,
+  wanted: number | OverrideTarget | null,
+): Override {
+  const { db, actor } = engine;
+  return db
+    .transaction(() => {
+      const found = overrideToUndo(ticketOf(engine, id), wanted);
+      undoOverride(db, id, found, actor);
+      return found;
+    })
+    .immediate();
+}
+
+function ticketOf({ db, paths }: Engine, id: number): Ticket {
+  const ticket = findTicket(db, id, paths.store);
+  if (ticket === undefined)
+    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+  return ticket;
+}

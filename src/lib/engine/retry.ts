@@ -1,0 +1,103 @@
+import { existsSync } from "node:fs";
+
+import { compareVersions } from "../domain/debian/version.ts";
+import { refused } from "../domain/error.ts";
+import type { Kept, RetryPlan } from "../domain/retry.ts";
+import { planRetry } from "../domain/retry.ts";
+import type { Step } from "../domain/step.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import { findLayer } from "../host/session/layers.ts";
+import { archiveVersion, ticketInFlight } from "../state/publications.ts";
+import { imageOf, reopenTicket, retryNow } from "../state/runs.ts";
+import { findTicket } from "../state/tickets.ts";
+import type { Engine } from "./engine.ts";
+
+/**
+ * How a ticket would be tried again.
+ *
+ * @throws UbuntuCiError (2) saying why not, and what to do instead
+ */
+export async function planRetryOf(
+  engine: Engine,
+  id: number,
+  from: Step | undefined,
+): Promise<RetryPlan> {
+  return planNow(engine, id, from, await keptOf(engine, id));
+}
+
+/**
+ * Tries a failed or cancelled ticket again, or makes a retry due at once.
+ *
+ * @throws UbuntuCiError (2) saying why not, and what to do instead
+ */
+export async function retry(
+  engine: Engine,
+  id: number,
+  from: Step | undefined,
+): Promise<RetryPlan> {
+  const { db, actor } = engine;
+  const kept = await keptOf(engine, id);
+  return db
+    .transaction(() => {
+      const plan = planNow(engine, id, from, kept);
+      if (plan.resume === null) retryNow(db, id, actor);
+      else reopenTicket(db, id, plan.resume, actor);
+      return plan;
+    })
+    .immediate();
+}
+
+function planNow(
+  { db, paths }: Engine,
+  id: number,
+  from: Step | undefined,
+  kept: Kept,
+): RetryPlan {
+  const ticket = findTicket(db, id, paths.store);
+  if (ticket === undefined)
+    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+  return planRetry(ticket, from, kept, obstaclesOf(db, ticket));
+}
+
+/** What came meanwhile: the same version in another ticket, or as high a one in the archive. */
+function obstaclesOf(db: Engine["db"], ticket: Ticket): string[] {
+  if (ticket.step.code !== 999) return [];
+  return ticket.subtickets.flatMap(({ source, version }) => {
+    const rival = ticketInFlight(db, source, version);
+    const there = archiveVersion(db, ticket.series, source);
+    return [
+      ...(rival === null
+        ? []
+        : [`${source} ${version} is in flight as ticket ${rival}`]),
+      ...(there === null || compareVersions(version, there) > 0
+        ? []
+        : [`the archive has ${source} ${there}`]),
+    ];
+  });
+}
+
+async function keptOf({ db, paths }: Engine, id: number): Promise<Kept> {
+  const ticket = findTicket(db, id, paths.store);
+  const files = ticket?.artifacts ?? [];
+  const there = (type: "SPU" | "RESULTS", ending: RegExp, source: number) => {
+    const mine = files.filter(
+      (file) =>
+        file.type === type &&
+        file.subticket === source &&
+        ending.test(file.name),
+    );
+    return mine.length > 0 && mine.every(({ path }) => existsSync(path));
+  };
+  const sources = ticket?.subtickets ?? [];
+  const image = imageOf(db, id);
+  const layers = await Promise.all(
+    (image?.layers ?? []).map((name) => findLayer(paths.layers, name)),
+  );
+  return {
+    sources: sources.every((source) => there("SPU", /./, source.id)),
+    results: sources.every((source) =>
+      there("RESULTS", /\.(?:deb|udeb|ddeb)$/, source.id),
+    ),
+    image: image !== null && layers.every((layer) => layer !== undefined),
+  };
+}
