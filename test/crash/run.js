@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Kills the program at random instants and at every named point, and checks that nothing is lost.
-//   node test/crash/run.js [--seed N] [--kills N] [--variants plain,clock,hosts,disk] [--jobs N]
+//   node test/crash/run.js [--seed N] [--kills N] [--variants A,B] [--jobs N]
 //   node test/crash/run.js --seed N --round N      that round once more
 //   node test/crash/run.js --plant NAME            with a bug in the program, which has to be found
 import { spawnSync } from "node:child_process";
@@ -12,13 +12,13 @@ import { plant, plantNames } from "./plants.js";
 import { PointTally } from "./points.js";
 import { randomSource } from "./random.js";
 import { runRound } from "./round.js";
-import { variants } from "./variants.js";
+import { usualVariants, variants } from "./variants.js";
 import { configuration } from "./workload.js";
 
 const usage = `npm run crash -- [options]
   --kills N       kill that many times (default: 500)
   --seed N        the workload and the plan of kills (default: another each time)
-  --variants A,B  what else goes wrong, in turn: ${Object.keys(variants).join(", ")} (default: these four)
+  --variants A,B  what else goes wrong, in turn: ${Object.keys(variants).join(", ")} (default: ${usualVariants.join(",")})
   --round N       only that round of a seed
   --kills-of-round N  (default: 50)
   --jobs N        rounds at a time (default: 2)
@@ -46,7 +46,7 @@ if (values.help) {
 const seed = Number(values.seed);
 const wanted = Number(values.kills);
 const names = (
-  values.variants ?? (values.plant ? "plain" : Object.keys(variants).join(","))
+  values.variants ?? (values.plant ? "plain" : usualVariants.join(","))
 ).split(",");
 for (const name of names)
   if (!(name in variants)) throw new RangeError(`${name} is no variant`);

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const digest = (text) => createHash("sha256").update(text).digest("hex");
+const digest = (text, kind = "sha256") =>
+  createHash(kind).update(text).digest("hex");
 
 /**
  * Writes an unsigned source upload that admission accepts, without any tool: what is in the tarball
@@ -15,12 +16,16 @@ export function writeUpload(folder, source, version) {
   const put = (name, text) => {
     writeFileSync(join(folder, name), text);
     files[name] = digest(text);
-    return { name, size: Buffer.byteLength(text), sha256: files[name] };
+    return {
+      name,
+      size: Buffer.byteLength(text),
+      md5: digest(text, "md5"),
+      sha256: files[name],
+    };
   };
   const lines = (list, show) => list.map((file) => `\n ${show(file)}`).join("");
   const sums = (list) =>
     `Checksums-Sha256:${lines(list, ({ sha256, size, name }) => `${sha256} ${size} ${name}`)}\n`;
-  const md5 = "0".repeat(32);
   const tarball = put(`${stem}.tar.xz`, `contents of ${stem}\n`.repeat(50));
   const dsc = put(
     `${stem}.dsc`,
@@ -31,7 +36,7 @@ Architecture: any
 Version: ${version}
 Maintainer: Dev <dev@example.com>
 Standards-Version: 4.6.2
-${sums([tarball])}Files:${lines([tarball], ({ size, name }) => `${md5} ${size} ${name}`)}
+${sums([tarball])}Files:${lines([tarball], ({ md5, size, name }) => `${md5} ${size} ${name}`)}
 `,
   );
   const all = [dsc, tarball];
@@ -50,7 +55,7 @@ Changes:
  ${source} (${version}) bookworm; urgency=medium
  .
    * Test.
-${sums(all)}Files:${lines(all, ({ size, name }) => `${md5} ${size} misc optional ${name}`)}
+${sums(all)}Files:${lines(all, ({ md5, size, name }) => `${md5} ${size} misc optional ${name}`)}
 `,
   );
   return { changes: join(folder, changes.name), files };

@@ -21,6 +21,13 @@ const twoDaysMs = 48 * 60 * 60_000;
 export const variants = {
   plain: { make: () => ({}) },
 
+  /** The real archive, which signs and makes indexes: slow, so it has to be asked for. */
+  aptly: {
+    byDefault: false,
+    missing: () => (hasTool("aptly") ? undefined : "aptly is not installed"),
+    make: () => ({ config: { archiveKeeper: "aptly" } }),
+  },
+
   /** The clock of each process jumps by minutes, days and years while it works. */
   clock: {
     make: () => ({
@@ -102,6 +109,15 @@ export const variants = {
     },
   },
 };
+
+/** The variants that a run goes through in turn unless others are named. */
+export const usualVariants = Object.keys(variants).filter(
+  (name) => variants[name].byDefault ?? true,
+);
+
+function hasTool(name) {
+  return spawnSync(name, ["--help"]).error === undefined;
+}
 
 function withClock(how) {
   return { NODE_OPTIONS: `--import ${clock}`, CRASH_CLOCK: how };

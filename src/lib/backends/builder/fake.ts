@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ProducedFile } from "../work.ts";
 import { knobFor, playKnob } from "../fake-knob.ts";
 import type { Builder } from "./builder.ts";
+import { smallDeb } from "./small-deb.ts";
 import { withoutEpoch } from "../../domain/debian/version.ts";
 
 /** A builder that takes milliseconds and no tools; `knob` is the setting `fake.builder`. */
@@ -18,9 +19,12 @@ export function createFakeBuilder(knob: string): Builder {
       const stem = `${source}_${withoutEpoch(version)}`;
       const out = join(work.scratch, "out");
       await mkdir(out, { recursive: true });
-      const put = async (name: string, text: string): Promise<ProducedFile> => {
+      const put = async (
+        name: string,
+        contents: string | Buffer,
+      ): Promise<ProducedFile> => {
         const path = join(out, name);
-        await writeFile(path, text);
+        await writeFile(path, contents);
         return { name, path };
       };
       const log = await put(
@@ -29,7 +33,15 @@ export function createFakeBuilder(knob: string): Builder {
       );
       const files: ProducedFile[] = [];
       if (outcome === "passed") {
-        const deb = `placeholder of ${source} ${version}\n`;
+        const deb = smallDeb(
+          [
+            `Package: ${source}`,
+            `Version: ${version}`,
+            "Architecture: amd64",
+            "Maintainer: Fake <fake@example.com>",
+            `Description: placeholder of ${source} ${version}`,
+          ].join("\n"),
+        );
         const hash = createHash("sha256").update(deb).digest("hex");
         const fields = `Format: 1.8\nSource: ${source}\nVersion: ${version}\nArchitecture: amd64\n`;
         files.push(
