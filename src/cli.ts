@@ -133,12 +133,9 @@ async function makeContext(
     options.url === undefined &&
     options.staging !== true
   ) {
-    const { mayBeInMaintenance } = await import("./lib/host/toggle.ts");
-    if (mayBeInMaintenance(paths)) {
-      const { stopInMaintenance } =
-        await import("./commands/maintenance-guard.ts");
-      await stopInMaintenance(paths, actorName(), name);
-    }
+    const { stopInMaintenance } =
+      await import("./commands/maintenance-guard.ts");
+    await stopInMaintenance(paths, actorName(), name);
   }
   return createContext(
     options,

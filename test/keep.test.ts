@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -28,7 +28,7 @@ import {
   test,
 } from "vitest";
 
-import type { Finding } from "../src/lib/engine/fsck.ts";
+import type { Finding } from "../src/lib/engine/fsck/finding.ts";
 import { Installation, program } from "./support/program.ts";
 
 /** Backup, retention and fsck of the whole program, on fake backends. */
@@ -91,6 +91,10 @@ function okAt(state: string, ...args: string[]): string {
   return stdout.trim();
 }
 
+/** What killed processes would have left in a folder. */
+const hidden = (folder: string) =>
+  readdirSync(folder).filter((name) => name.startsWith("."));
+
 function findings(...args: string[]): { code: number | null; all: Finding[] } {
   const { code, stdout, stderr } = ci.run("fsck", "--json", ...args);
   if (stdout === "") throw new Error(stderr);
@@ -101,6 +105,40 @@ function findings(...args: string[]): { code: number | null; all: Finding[] } {
 }
 
 const clean = { code: 0, all: [] };
+
+/** Runs a command that is killed at that point, whatever it was doing. */
+function killedAt(point: string, ...args: string[]): void {
+  process.env["UBUNTU_CI_CRASH_AT"] = point;
+  try {
+    expect([point, ci.run(...args)]).toEqual([
+      point,
+      expect.objectContaining({ code: null }),
+    ]);
+  } finally {
+    delete process.env["UBUNTU_CI_CRASH_AT"];
+  }
+}
+
+/** Runs a command with an empty disk of that size at a folder, and returns its exit code and files. */
+function onSmallDisk(
+  folder: string,
+  size: string,
+  ...args: string[]
+): { code: number | null; stderr: string; left: string } {
+  mkdirSync(folder, { recursive: true });
+  const script =
+    'mount -t tmpfs -o size="$2" tmpfs "$1" || exit 99; : >"$1/not-empty"; folder=$1; shift 2; "$@"; code=$?; find "$folder" -type f -size +0; exit $code';
+  const { status, stdout, stderr } = spawnSync(
+    "unshare",
+    [
+      ...["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"],
+      ...[folder, size, join(import.meta.dirname, "../bin/ubuntu-ci")],
+      ...args,
+    ],
+    { encoding: "utf8" },
+  );
+  return { code: status, stderr, left: stdout };
+}
 
 /** What every test begins with, made once: nothing landed, and one ticket landed. */
 let empty: Installation;
@@ -127,7 +165,7 @@ afterEach(() => ci.remove());
 
 describe("backup and restore", () => {
   test("a copy made while a ticket lands comes back elsewhere, and goes on", async () => {
-    configure({ fake: { tester: "slow@4000" } });
+    configure({ fake: { tester: "slow@600000" } });
     create("two");
     const landing = ci.start("land", "-v", "2");
     const ended = once(landing, "exit");
@@ -137,12 +175,17 @@ describe("backup and restore", () => {
     expect(file).toMatch(/state\/backups\/[0-9T.-]+Z\.tar\.zst$/);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(ci.ticket("2").status).toBe("running");
-    await ended;
     configure({});
+    landing.kill("SIGTERM");
+    await ended;
+    ci.ok("land");
     expect(ci.ticket("2").archive_revision).toBe(2);
 
-    const state = join(ci.root, "elsewhere");
-    expect(okAt(state, "restore", file)).toContain("restored the state of");
+    const restored = join(ci.root, "elsewhere");
+    expect(okAt(restored, "restore", file)).toContain("restored the state of");
+    // A state folder can be moved, too.
+    const state = join(ci.root, "moved");
+    renameSync(restored, state);
     expect(existsSync(join(state, "maintenance.txt"))).toBe(false);
     expect(existsSync(join(state, ".restore"))).toBe(false);
     expect(okAt(state, "archive", "list", "--json")).toContain('"current": 1');
@@ -194,35 +237,91 @@ describe("backup and restore", () => {
     expect(findings("--digests")).toEqual(clean);
   });
 
-  test("killed in the middle, a restore goes on where it was", () => {
+  test("killed in the middle, a backup leaves nothing, a restore goes on", () => {
+    const file = join(ci.root, "copy.tar.zst");
+    killedAt("backup.packed", "backup", file);
+    expect(existsSync(file)).toBe(false);
+    ci.ok("backup", file);
+    killedAt("backup.placed", "backup", join(ci.root, "second.tar.zst"));
+    expect(hidden(ci.root)).toEqual([]);
+    expect(hidden(ci.state)).toEqual([]);
+    ci.ok("maintenance", "on");
+    sql((db) => db.prepare("UPDATE ticket SET title = 'spoilt'").run());
+    for (const point of [
+      "restore.begun",
+      "restore.checked",
+      "restore.set-aside:2",
+      "restore.placed:1",
+    ]) {
+      killedAt(point, "restore", file);
+      // A reading command meanwhile makes an empty state file where there is none.
+      ci.ok("status");
+      if (point === "restore.begun")
+        expect(findings().all[0]?.what).toContain("ended in the middle");
+      ci.ok("restore", file);
+      expect(ci.ticket("1").title).toBe("land one");
+      expect(hidden(ci.state)).toEqual([]);
+    }
+    expect(findings("--digests")).toEqual(clean);
+    expect(ci.run("land").code).toBe(75);
+    const fresh = join(ci.root, "fresh");
+    process.env["UBUNTU_CI_CRASH_AT"] = "restore.placed:3";
+    expect(at(fresh, "restore", file).code).toBeNull();
+    delete process.env["UBUNTU_CI_CRASH_AT"];
+    // Nothing starts on half a state.
+    expect(at(fresh, "land").code).toBe(75);
+    okAt(fresh, "restore", file);
+    okAt(fresh, "land");
+    expect(okAt(fresh, "fsck", "--digests")).toBe("all is well");
+  });
+
+  test("on a full disk nothing is left of a backup or a restore", () => {
+    const small = join(ci.root, "small");
+    const config = ["--config", join(ci.root, "config.json")];
+    const target = join(small, "copy.tar.zst");
+    const backup = ["--state-dir", ci.state, ...config, "backup"];
+    const packed = onSmallDisk(small, "8k", ...backup, target);
+    expect(packed.stderr).toMatch(/No space left/);
+    expect(packed).toMatchObject({ code: 75, left: "" });
+    expect(hidden(ci.state)).toEqual([]);
     const file = ci.ok("backup");
+    const restore = ["--state-dir", small, ...config, "restore", file];
+    const unpacked = onSmallDisk(small, "100k", ...restore);
+    expect(unpacked.stderr).toMatch(/No space left/);
+    expect(unpacked).toMatchObject({ code: 75, left: "" });
+  });
+
+  test("folders of the state may be links, files may not", () => {
+    const keys = join(ci.root, "keys");
+    mkdirSync(join(keys, "private"), { recursive: true, mode: 0o700 });
+    writeFileSync(join(keys, "private/one.key"), "secret", { mode: 0o600 });
+    rmSync(join(ci.state, "gnupg"), { recursive: true, force: true });
+    symlinkSync(keys, join(ci.state, "gnupg"));
+    const store = join(ci.root, "big-disk");
+    renameSync(join(ci.state, "store"), store);
+    symlinkSync(store, join(ci.state, "store"));
+    symlinkSync("/etc", join(store, "ticket.8"));
+    const [first] = ci.ticket("1").artifacts;
+    if (first === undefined) throw new Error("none");
+    rmSync(first.path);
+    symlinkSync("/etc/hostname", first.path);
+    const { all, code } = findings("--mend");
+    expect(code).toBe(1);
+    expect(all.map(({ what }) => what)).toEqual([
+      "it is no plain file",
+      "it is no container of a ticket",
+    ]);
+    const backup = ci.run("backup", join(ci.root, "copy.tar.zst"));
+    expect(backup.code).toBe(0);
+    expect(backup.stderr).toContain(first.name);
     const state = join(ci.root, "elsewhere");
-    okAt(state, "restore", file);
-    // What a restore looks like that was killed between setting aside and placing.
-    const work = join(state, ".restore");
-    mkdirSync(join(work, "new"), { recursive: true });
-    for (const name of ["state.sqlite", "store"])
-      renameSync(join(state, name), join(work, "new", name));
-    const manifest = { format: 1, kind: "full", made_at: "2026", missing: [] };
-    writeFileSync(
-      join(work, "journal.json"),
-      JSON.stringify({
-        phase: "placing",
-        file,
-        setAside: join(state, "set-aside/x"),
-        ownMaintenance: true,
-        manifest,
-        artifacts: 1,
-        damaged: [],
-      }),
-    );
-    writeFileSync(join(state, "maintenance.txt"), "by me: restore\n");
-    // A reading command meanwhile makes an empty state file.
-    expect(okAt(state, "status")).toBe("no tickets");
-    okAt(state, "restore", file);
-    expect(okAt(state, "fsck", "--digests")).toBe("all is well");
-    expect(okAt(state, "status")).toContain("one 1.0");
-    expect(existsSync(join(state, "maintenance.txt"))).toBe(false);
+    const restored = at(state, "restore", join(ci.root, "copy.tar.zst"));
+    expect(restored.code).toBe(0);
+    expect(restored.stderr).toContain("was missing when the backup was made");
+    const key = join(state, "gnupg/private/one.key");
+    expect(readFileSync(key, "utf8")).toBe("secret");
+    expect(statSync(key).mode & 0o777).toBe(0o600);
+    expect(readdirSync(join(state, "store"))).not.toContain("ticket.8");
   });
 
   test("a damaged backup is refused and changes nothing, a lost file is told of", () => {
@@ -232,7 +331,7 @@ describe("backup and restore", () => {
     const file = ci.ok("backup");
     const state = join(ci.root, "elsewhere");
     const refused = at(state, "restore", file);
-    expect(refused.code).toBe(75);
+    expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(first.name);
     expect(readdirSync(state).sort()).toEqual(["run"]);
     expect(at(state, "restore", file, "--despite-damage").code).toBe(0);
@@ -245,7 +344,7 @@ describe("backup and restore", () => {
   test("the state file alone is a backup, too", () => {
     const file = ci.ok("backup", "--database-only");
     expect(file).toMatch(/Z\.database\.tar\.zst$/);
-    expect(at(join(ci.root, "elsewhere"), "restore", file).code).toBe(75);
+    expect(at(join(ci.root, "elsewhere"), "restore", file).code).toBe(2);
     sql((db) => db.prepare("UPDATE ticket SET title = 'spoilt'").run());
     ci.ok("maintenance", "on");
     ci.ok("restore", file);
@@ -266,7 +365,13 @@ describe("backup and restore", () => {
   ])("a tar with %s is refused", (what, options) => {
     const folder = join(ci.root, "evil");
     mkdirSync(join(folder, "store"), { recursive: true });
-    const manifest = { format: 1, kind: "full", made_at: "2026", missing: [] };
+    const manifest = {
+      format: 1,
+      schema: 1,
+      kind: "full",
+      made_at: "2026",
+      missing: [],
+    };
     writeFileSync(join(folder, "manifest.json"), JSON.stringify(manifest));
     if (what === "a link out") symlinkSync("/etc", join(folder, "store/evil"));
     else if (what === "a pipe")
@@ -300,6 +405,17 @@ describe("backup and restore", () => {
     expect(at(state, "restore", join(ci.root, "gone")).code).toBe(2);
     expect(ci.run("backup", file).code).toBe(2);
     expect(readFileSync(file, "utf8")).toBe("nothing");
+    writeFileSync(
+      join(ci.root, "manifest.json"),
+      JSON.stringify({ format: 1, schema: 99, kind: "full", missing: [] }),
+    );
+    const newer = join(ci.root, "newer.tar.zst");
+    execFileSync("tar", ["-c", "--zstd", "-f", newer, "manifest.json"], {
+      cwd: ci.root,
+    });
+    const refused = at(state, "restore", newer, "--dry-run");
+    expect(refused.code).toBe(78);
+    expect(refused.stderr).toContain("made by a newer version");
   });
 });
 
@@ -312,17 +428,27 @@ describe("expire", () => {
 
   test("removes what is old, never the newest landing of a package, and says so", () => {
     create("one", "1.1");
-    ci.ok("land");
+    configure({ fake: { builder: "two=fail" } });
+    create("two");
+    ci.run("land");
+    configure({});
     ci.ok("shepherd-report");
+    sql((db) => db.prepare("UPDATE ppa SET state = 'dirty'").run());
+    expect(ci.ok("expire", "--dry-run")).toMatch(/^remove contents of PPA/);
+    ci.ok("expire");
+    expect(ci.ok("ppa", "list")).not.toMatch(/dirty|cleaning|reserved/);
     expect(ci.ok("expire", "--dry-run")).toBe("nothing to do");
     age("1", 31);
     age("2", 1000);
+    age("3", 1000);
     expect(ci.ok("expire", "--dry-run")).toMatch(/ticket 1: 1 images/);
     expect(kept("1")).toContain("IMAGE");
     ci.ok("expire");
     expect(kept("1")).not.toContain("IMAGE");
     expect(kept("1")).toContain("LOGS");
     expect(kept("2")).toContain("IMAGE");
+    // It failed, and is all that is known of its package.
+    expect(kept("3")).toContain("LOGS");
     const image = ci.run("get_image", "1");
     expect(image.code).toBe(2);
     expect(image.stderr).toMatch(/expired on 20..-..-.. by policy/);
@@ -351,22 +477,21 @@ describe("expire", () => {
   });
 
   test("goes on where it was killed, and leaves a ticket alone that is in flight again", () => {
-    const mark = () =>
-      sql((db) =>
-        db
-          .prepare(
-            "UPDATE artifact SET expired_at = '2026-01-01T00:00:00.000Z', expiring = 1 WHERE type = 'LOGS'",
-          )
-          .run(),
-      );
-    mark();
-    sql((db) => db.prepare("UPDATE ticket SET step = 200").run());
+    create("one", "1.1");
+    ci.ok("land");
+    age("1", 200);
+    killedAt("expire.marked", "expire");
+    sql((db) => db.prepare("UPDATE ticket SET step = 200 WHERE id = 1").run());
     ci.ok("expire");
     expect(kept("1")).toContain("LOGS");
     sql((db) => db.prepare("UPDATE ticket SET step = 1000").run());
+    killedAt("expire.removed:2", "expire");
     ci.ok("expire");
     expect(kept("1")).not.toContain("LOGS");
+    expect(kept("2")).toContain("LOGS");
     expect(ci.ok("expire", "--dry-run")).toBe("nothing to do");
+    ci.ok("clean-ppas");
+    expect(findings()).toEqual(clean);
   });
 
   test("removes what dead processes left, and nothing of living ones", () => {
@@ -405,6 +530,7 @@ describe("expire", () => {
     for (let count = 0; count < 3; count += 1) ci.ok("backup");
     for (const number of [2, 3, 10])
       writeFileSync(join(ci.state, `state.sqlite.before-${number}`), "");
+    killedAt("expire.revision-gone", "expire");
     ci.ok("expire");
     // Revision 5 goes back to 2, which can be wanted again.
     expect(readdirSync(revisions).sort()).toEqual(["2", "4", "5"]);
@@ -486,7 +612,7 @@ describe("fsck", () => {
       /on disk and not in the pool/,
       /others may read it/,
       /half made/,
-      /the layer below it, base-bookworm-gone/,
+      /a layer below it is not there: base-bookworm-gone/,
       /no ticket's image has it/,
       /the state does not say so/,
       /expired, and is still there/,
@@ -496,6 +622,7 @@ describe("fsck", () => {
         expect.stringMatching(what),
       );
     expect(code).toBe(75);
+    killedAt("fsck.mended:4", "fsck", "--mend");
     const mended = findings("--mend");
     expect(mended.all.filter((finding) => !finding.mended)).toEqual([]);
     expect(mended.code).toBe(0);

@@ -31,19 +31,18 @@ Examples:
           options: { databaseOnly?: boolean },
         ) => {
           const context = await makeContext();
-          const { backUp, backupPlace, contentsOf } =
-            await import("../lib/engine/backup.ts");
+          const { backUp, planBackup } =
+            await import("../lib/engine/backup/backup.ts");
           const kind = options.databaseOnly === true ? "database" : "full";
-          const file = named ?? backupPlace(context, kind);
+          const plan = planBackup(context, kind, named);
           if (context.options.dryRun === true) {
-            const plan = [`write ${file}`, ...contentsOf[kind]];
-            context.result(plan.join("\n"), { file, plan });
+            const lines = [`write ${plan.file}`, ...plan.contents];
+            context.result(lines.join("\n"), { plan });
             return;
           }
-          const { signal } = context;
           const make = async () =>
-            backUp(await context.engine(), { file, kind, signal });
-          // Retention is the only one that removes files; it waits, or we do.
+            backUp(await context.engine(), plan, context.signal);
+          // Retention is the only other one that removes files; it waits, or we do.
           const backup = await changing(
             context,
             "backup",

@@ -25,10 +25,14 @@ Examples:
         const { existsSync } = await import("node:fs");
         const { refused } = await import("../lib/domain/error.ts");
         const { inspectFile } = await import("../lib/state/snapshot.ts");
-        const { damagedState, fsck } = await import("../lib/engine/fsck.ts");
+        const { damagedState, fsck } =
+          await import("../lib/engine/fsck/fsck.ts");
         const { database } = context.paths;
         if (!existsSync(database))
-          throw refused(`there is no state in ${context.paths.root}`);
+          throw refused(
+            `there is no state in ${context.paths.root}`,
+            "`ubuntu-ci init` makes one; `ubuntu-ci restore FILE` goes on with a restore that was ended",
+          );
         const mend = options.mend === true && context.options.dryRun !== true;
         const look = async () =>
           fsck(await context.engine(), {

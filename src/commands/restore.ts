@@ -24,7 +24,7 @@ Examples:
       .action(async (file: string, options: { despiteDamage?: boolean }) => {
         const context = await makeContext();
         const { planRestore, restore } =
-          await import("../lib/engine/restore.ts");
+          await import("../lib/engine/restore/restore.ts");
         const request = {
           paths: context.paths,
           actor: context.actor,
@@ -34,14 +34,21 @@ Examples:
           say: context.say,
         };
         if (context.options.dryRun === true) {
-          const planned = await planRestore(request);
-          context.result(planned.plan.join("\n"), planned);
+          const plan = await planRestore(request);
+          context.result(plan.steps.join("\n"), { plan });
           return;
         }
+        // Retention, backups and fsck run in maintenance, too: they wait, or we do.
         const restored = await changing(
           context,
           "restore",
-          () => restore(request),
+          () =>
+            changing(
+              context,
+              "expire",
+              async () => restore(request, await planRestore(request)),
+              { patient: true, inMaintenance: true },
+            ),
           { inMaintenance: true },
         );
         for (const line of restored.damaged) context.warn(line);
@@ -51,7 +58,7 @@ Examples:
             : [`the state before is in ${restored.setAside}`];
         context.result(
           [
-            `restored the state of ${restored.manifest.made_at}: ${restored.artifacts} files have their digests`,
+            `restored the state of ${restored.manifest.made_at} from ${restored.file}: ${restored.artifacts} files in the data store, ${restored.damaged.length} of them damaged or missing`,
             ...aside,
             "next: `ubuntu-ci init` makes the bases, `ubuntu-ci fsck` looks at everything, `ubuntu-ci maintenance off` lets work start",
           ].join("\n"),

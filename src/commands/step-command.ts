@@ -5,6 +5,7 @@ import type { Progress, Ticket } from "../lib/domain/ticket.ts";
 import type { RunListener, StepReport } from "../lib/engine/engine.ts";
 import { complain, underCron } from "../lib/host/complaints.ts";
 import { ticketNumber } from "./arguments.ts";
+import { changing } from "./changing.ts";
 import type { CommandContext } from "./context.ts";
 import type { CommandModule } from "./index.ts";
 
@@ -26,7 +27,7 @@ export function stepCommand(name: StepCommand): CommandModule {
         )
         .action(async (options: { ticket?: number }) => {
           const context = await makeContext();
-          const { mayHaveWork } = await import("./may-have-work.ts");
+          const { mayHaveWork } = await import("./step-work.ts");
           if (!(await mayHaveWork(context, [entry.code], options.ticket))) {
             context.say(`${name}: nothing to do`);
             context.result("", { runs: [] });
@@ -35,15 +36,13 @@ export function stepCommand(name: StepCommand): CommandModule {
           const { workOnStep } = await import("./step-work.ts");
           if (context.options.dryRun === true)
             await workOnStep(context, entry.code, options.ticket);
-          else {
-            const { changing } = await import("./changing.ts");
+          else
             await changing(
               context,
               name,
               () => workOnStep(context, entry.code, options.ticket),
               { slots: context.config.get("concurrency") },
             );
-          }
         });
     },
   };

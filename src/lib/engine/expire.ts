@@ -3,17 +3,20 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { childPath } from "../host/paths.ts";
-import type { Layer } from "../host/session/layer.ts";
+import type { Layer, LayerKind } from "../host/session/layer.ts";
 import {
   abandonedLayers,
   forgetDeps,
   removeLayer,
+  surveyLayers,
 } from "../host/session/leftovers.ts";
-import { listLayers } from "../host/session/layers.ts";
 import { removeTree } from "../host/session/remove-tree.ts";
 import { isAbandoned } from "../host/own-folder.ts";
 import type { SettingKey } from "../domain/settings.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import type { Connection } from "../state/database.ts";
 import { recordEvent } from "../state/events.ts";
+import { listPpas, releasable, releaseEnded } from "../state/ppas.ts";
 import { openRuns } from "../state/runs.ts";
 import type { DueFiles, ExpiredFile, ExpiryKind } from "../state/retention.ts";
 import {
@@ -24,7 +27,8 @@ import {
   markExpired,
   removeExpired,
 } from "../state/retention.ts";
-import { backupKind } from "./backup.ts";
+import { backupKind } from "./backup/manifest.ts";
+import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine } from "./engine.ts";
 import { abandonedFolders, namesIn } from "./leftovers.ts";
 
@@ -36,6 +40,8 @@ export interface ExpiryPlan {
   })[];
   /** Tickets with files that were marked by a run that was killed. */
   readonly unfinished: readonly number[];
+  /** PPAs to empty: given back, or of tickets that have ended. */
+  readonly ppas: readonly string[];
   readonly folders: readonly string[];
   readonly layers: readonly string[];
   readonly revisions: readonly number[];
@@ -73,11 +79,9 @@ export async function planExpiry(engine: Engine): Promise<ExpiryPlan> {
   return {
     artifacts,
     unfinished: [...new Set(marked)],
+    ppas: unneededPpas(db),
     folders: await abandonedFolders(db, paths),
-    layers: [
-      ...(await abandonedLayers(paths.layers)),
-      ...(await unusedLayers(engine)),
-    ],
+    layers: await unneededLayers(engine),
     revisions: await oldRevisions(engine),
     files: [...(await oldBackups(engine)), ...(await oldStateCopies(engine))],
   };
@@ -93,6 +97,7 @@ export function describeExpiry(plan: ExpiryPlan): string[] {
       ({ ticket, kind, files, size, why }) =>
         `ticket ${ticket}: ${files} ${kind}, ${size} bytes, ${why}`,
     ),
+    ...plan.ppas.map((name) => `contents of PPA ${name}`),
     ...plan.revisions.map((revision) => `archive revision ${revision}`),
     ...plan.layers.map((name) => `layer ${name}`),
     ...plan.folders,
@@ -113,6 +118,7 @@ export async function expire(
   const { db, paths, actor, backends } = engine;
   for (const due of plan.artifacts)
     markExpired(db, actor, due, due.before, due.why);
+  crashPoint("expire.marked");
   const removed = removeExpired(db, (file) => removeStored(engine, file));
   if (plan.revisions.length > 0) {
     await (await backends.archive()).removeRevisions(plan.revisions);
@@ -124,7 +130,14 @@ export async function expire(
       why: `revisions ${plan.revisions.join(", ")}`,
     });
   }
+  if (plan.ppas.length > 0) {
+    releaseEnded(db, undefined, actor);
+    await cleanPpas(engine);
+  }
+  // A ticket may have been taken up again since.
+  const unneeded = new Set(await unneededLayers(engine));
   for (const name of plan.layers) {
+    if (!unneeded.has(name)) continue;
     await removeLayer(paths.layers, name);
     if (name.startsWith("base-"))
       recordEvent(db, {
@@ -164,51 +177,62 @@ function daysAgo(days: number): string | null {
   return days === 0 ? null : new Date(Date.now() - days * dayMs).toISOString();
 }
 
-async function unusedLayers({ db, paths, config }: Engine): Promise<string[]> {
+function unneededPpas(db: Connection): string[] {
+  const given = listPpas(db).filter(
+    ({ state }) => state === "dirty" || state === "cleaning",
+  );
+  return [...given.map(({ name }) => name), ...releasable(db)].sort();
+}
+
+/** Names of layers that nothing refers to any more, and of what killed processes left of some. */
+async function unneededLayers({
+  db,
+  paths,
+  config,
+}: Engine): Promise<string[]> {
   const since = daysAgo(config.get("expire.layersDays"));
   const imagesSince = daysAgo(config.get("expire.imageLayersDays"));
-  const images = await listLayers(paths.layers, "image");
-  const deps = await listLayers(paths.layers, "build-deps");
-  const bases = await listLayers(paths.layers, "base");
-  const running = new Set(openRuns(db).map(({ ticket }) => ticket));
-  const gone: Layer[] = [];
+  const { whole } = await surveyLayers(paths.layers);
+  const ofKind = (kind: LayerKind) => whole.filter((one) => one.kind === kind);
+  const gone = new Set<Layer>();
   if (imagesSince !== null) {
+    const running = new Set(openRuns(db).map(({ ticket }) => ticket));
     const used = imageLayersInUse(db, imagesSince);
-    gone.push(
-      ...images.filter(
-        ({ name }) => !used.has(name) && !running.has(ticketOf(name)),
-      ),
-    );
+    for (const layer of ofKind("image"))
+      if (!used.has(layer.name) && !running.has(ticketOf(layer.name)))
+        gone.add(layer);
   }
   if (since !== null) {
-    for (const layer of deps) {
-      const { mtimeMs } = await stat(
-        join(paths.layers, layer.name, "layer.json"),
-      );
-      if (mtimeMs < Date.parse(since)) gone.push(layer);
+    for (const layer of ofKind("build-deps")) {
+      const record = join(paths.layers, layer.name, "layer.json");
+      if ((await stat(record)).mtimeMs < Date.parse(since)) gone.add(layer);
     }
     const used = basesInUse(db, since);
     const below = new Set(
-      [...images, ...deps]
-        .filter((layer) => !gone.includes(layer))
-        .flatMap((layer) => layer.below),
+      whole.filter((one) => !gone.has(one)).flatMap((one) => one.below),
     );
-    gone.push(
-      ...bases.filter(
-        (base) =>
-          base.created_at < since &&
-          !used.has(base.name) &&
-          !used.has(base.digest) &&
-          !below.has(base.name) &&
-          bases.some(
-            (other) =>
-              other.series === base.series &&
-              other.created_at > base.created_at,
-          ),
-      ),
-    );
+    const bases = ofKind("base");
+    // Superseded so long ago that nothing can be at work with it.
+    const isSuperseded = ({ series, created_at }: Layer) =>
+      bases.some(
+        (other) =>
+          other.series === series &&
+          other.created_at > created_at &&
+          other.created_at < since,
+      );
+    for (const base of bases)
+      if (
+        isSuperseded(base) &&
+        !used.has(base.name) &&
+        !used.has(base.digest) &&
+        !below.has(base.name)
+      )
+        gone.add(base);
   }
-  return gone.map(({ name }) => name);
+  return [
+    ...(await abandonedLayers(paths.layers)),
+    ...[...gone].map(({ name }) => name),
+  ];
 }
 
 /** The ticket that an image's layer is of: image-ticket.N-DIGEST. */

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -25,18 +26,23 @@ export async function abandonedFolders(
           : isAbandoned(name) === true,
       )
       .map((name) => join(paths.scratch, name)),
+    // Other users' are theirs to remove.
     ...(await namesIn("/var/tmp"))
-      .filter(
-        (name) =>
-          name.startsWith("ubuntu-ci-base.") && isAbandoned(name) === true,
-      )
-      .map((name) => join("/var/tmp", name)),
+      .filter((name) => name.startsWith("ubuntu-ci-base."))
+      .filter((name) => isAbandoned(name) === true)
+      .map((name) => join("/var/tmp", name))
+      .filter((path) => isOurs(path)),
     ...(await namesIn(paths.root))
       .filter(
         (name) => name.startsWith(".backup.") && isAbandoned(name) === true,
       )
       .map((name) => join(paths.root, name)),
   ];
+}
+
+function isOurs(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found !== undefined && found.uid === process.geteuid?.();
 }
 
 /** Names in a folder, sorted; none where there is none. */

@@ -40,7 +40,21 @@ export const crashPoints = [
   "maintenance.written",
 ] as const;
 
-export type CrashPoint = (typeof crashPoints)[number];
+/** Where what looks after the state may be killed, which tickets do not meet. */
+type UpkeepPoint =
+  | "backup.packed"
+  | "backup.placed"
+  | "restore.begun"
+  | "restore.checked"
+  | "restore.set-aside"
+  | "restore.placed"
+  | "expire.marked"
+  | "expire.removed"
+  | "expire.revision-gone"
+  | "expire.layer-gone"
+  | "fsck.mended";
+
+export type CrashPoint = (typeof crashPoints)[number] | UpkeepPoint;
 
 /** `POINT`, or `POINT:N` for the Nth time it is reached. */
 const wanted = process.env["UBUNTU_CI_CRASH_AT"]?.split(":");

@@ -44,7 +44,6 @@ const packageOf: Readonly<Record<string, string>> = {
   "apt-get": "apt",
   "apt-cache": "apt",
   "apt-config": "apt",
-  "dpkg-deb": "dpkg",
   "dpkg-source": "dpkg-dev",
   "dpkg-scanpackages": "dpkg-dev",
   "dpkg-buildpackage": "dpkg-dev",
@@ -56,7 +55,6 @@ const packageOf: Readonly<Record<string, string>> = {
   perl: "perl-base",
   setpriv: "util-linux",
   unshare: "util-linux",
-  xz: "xz-utils",
 };
 
 /**

@@ -1,4 +1,5 @@
 import { now } from "../host/clock.ts";
+import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 
@@ -31,18 +32,25 @@ const conditions: Readonly<Record<ExpiryKind, string>> = {
   files: "artifact.type IN ('SPU', 'RESULTS')",
 };
 
-/** Ended tickets, but never one with the newest landing of a source package in its series. */
+/** Tickets with the same source package in the same series. */
+const others = `
+  SELECT 1 FROM source_package_upload theirs JOIN subticket ON subticket.upload = theirs.id
+    JOIN ticket other ON other.id = subticket.ticket
+  WHERE theirs.source_package = upload.source_package AND other.series = ticket.series`;
+
+/**
+ * Ended tickets, but never the last of a source package in its series: neither the newest that
+ * landed nor the newest at all.
+ */
 const due = (kind: ExpiryKind) => `
   artifact.expired_at IS NULL AND ${conditions[kind]} AND artifact.created_at < @before
   AND ticket.step >= 999 AND ticket.updated_at < @before
   AND NOT EXISTS (
     SELECT 1 FROM subticket mine JOIN source_package_upload upload ON upload.id = mine.upload
-    WHERE mine.ticket = ticket.id AND ticket.step = 1000 AND NOT EXISTS (
-      SELECT 1 FROM source_package_upload newer_upload
-        JOIN subticket newer ON newer.upload = newer_upload.id
-        JOIN ticket landed ON landed.id = newer.ticket
-      WHERE newer_upload.source_package = upload.source_package AND landed.series = ticket.series
-        AND landed.step = 1000 AND landed.archive_revision > ticket.archive_revision))`;
+    WHERE mine.ticket = ticket.id AND (
+      NOT EXISTS (${others} AND other.id > ticket.id)
+      OR ticket.step = 1000 AND NOT EXISTS (
+        ${others} AND other.step = 1000 AND other.archive_revision > ticket.archive_revision)))`;
 
 /**
  * Tickets that have files of a kind to give up: made, and ended, before that time.
@@ -120,6 +128,7 @@ export function removeExpired(
         const some = expiringFiles(db, batch);
         for (const file of some) {
           remove(file);
+          crashPoint("expire.removed");
           db.prepare("UPDATE artifact SET expiring = 0 WHERE id = ?").run(
             file.id,
           );

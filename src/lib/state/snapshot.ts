@@ -48,6 +48,11 @@ export function* storedArtifacts(db: Connection): Generator<StoredArtifact> {
   }
 }
 
+/** Version of a state file's tables. */
+export function schemaOf(db: Connection): number {
+  return db.pragma("user_version", { simple: true }) as number;
+}
+
 /** The sha256 that the state has for an artifact, whether it expired or not. */
 export function digestOnRecord(db: Connection, id: number): string | undefined {
   return db

@@ -33,7 +33,11 @@ import type {
 import { checkAsClient } from "./client-check.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { readPublished } from "./index-files.ts";
-import { inspectRevisions, removeRevisions } from "./revision-upkeep.ts";
+import {
+  inspectRevisions,
+  removeRevisions,
+  wrongDigests,
+} from "./revision-upkeep.ts";
 import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { revisionTree } from "./revisions.ts";
 
@@ -233,8 +237,12 @@ export function aptlyKeeper(
         await removeRevisions(archive, revisions);
         await cleanAptly(archiveAptly());
       }),
-    inspect: (digests) =>
-      alone(paths.archive, () => inspectRevisions(archive, digests)),
+    async inspect(digests) {
+      const faults = await alone(paths.archive, () =>
+        inspectRevisions(archive),
+      );
+      return digests ? [...faults, ...(await wrongDigests(archive))] : faults;
+    },
   };
 
   async function publishInTurn(

@@ -17,7 +17,11 @@ import type {
   PublishResult,
 } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
-import { inspectRevisions, removeRevisions } from "./revision-upkeep.ts";
+import {
+  inspectRevisions,
+  removeRevisions,
+  wrongDigests,
+} from "./revision-upkeep.ts";
 import { revisionTree } from "./revisions.ts";
 import type { StoredRevision } from "./revisions.ts";
 
@@ -120,8 +124,12 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
     },
     removeRevisions: (revisions) =>
       alone(paths.archive, () => removeRevisions(archive, revisions)),
-    inspect: (digests) =>
-      alone(paths.archive, () => inspectRevisions(archive, digests)),
+    async inspect(digests) {
+      const faults = await alone(paths.archive, () =>
+        inspectRevisions(archive),
+      );
+      return digests ? [...faults, ...(await wrongDigests(archive))] : faults;
+    },
   };
 
   async function publishInTurn(

@@ -9,6 +9,7 @@ import {
   isUnfinished,
   syncPath,
 } from "../../host/atomic-file.ts";
+import { crashPoint } from "../../host/crash-point.ts";
 import type { ArchiveFault } from "./archive.ts";
 import type { PoolFile } from "./index-files.ts";
 import type { RevisionTree } from "./revisions.ts";
@@ -30,6 +31,8 @@ export async function removeRevisions(
   if (revisions.includes(current))
     throw refused(`revision ${current} is what clients see`);
   const folder = revisionsOf(tree);
+  for (const name of await unfinishedIn(tree.root))
+    await rm(join(tree.root, name), { recursive: true });
   for (const name of await readdir(folder)) {
     const wanted = /^[0-9]+$/.test(name)
       ? Number(name) > current || revisions.includes(Number(name))
@@ -40,6 +43,7 @@ export async function removeRevisions(
       ? join(folder, name)
       : besidePath(join(folder, name));
     if (!isUnfinished(name)) await rename(join(folder, name), gone);
+    crashPoint("expire.revision-gone");
     await rm(gone, { recursive: true });
   }
   await syncPath(folder);
@@ -51,10 +55,12 @@ export async function removeRevisions(
   await removeEmptyFolders(join(tree.root, "pool"));
 }
 
-/** What is wrong with an archive's files. For whoever has the archive for himself. */
+/**
+ * What is wrong with an archive's files, as far as their sizes tell. For whoever has the archive for
+ * himself.
+ */
 export async function inspectRevisions(
   tree: RevisionTree,
-  digests: boolean,
 ): Promise<ArchiveFault[]> {
   const faults: ArchiveFault[] = [];
   const folder = revisionsOf(tree);
@@ -68,6 +74,12 @@ export async function inspectRevisions(
       });
     return faults;
   }
+  for (const name of await unfinishedIn(tree.root))
+    faults.push({
+      kind: "half-made",
+      where: join(tree.root, name),
+      what: "a killed process left it",
+    });
   for (const name of await readdir(folder)) {
     const half = isUnfinished(name) || Number(name) > current;
     if (half)
@@ -107,7 +119,7 @@ export async function inspectRevisions(
   }
   for (const file of files.values()) {
     const path = join(tree.root, file.path);
-    const fault = await faultOf(path, file, digests);
+    const fault = await faultOf(path, file);
     if (fault !== undefined)
       faults.push({ kind: "wrong-file", where: path, what: fault });
   }
@@ -124,19 +136,33 @@ export async function inspectRevisions(
 
 async function faultOf(
   path: string,
-  file: PoolFile,
-  digests: boolean,
+  { size }: PoolFile,
 ): Promise<string | undefined> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return "it is published and not there";
   if (!found.isFile()) return "it is no plain file";
-  if (found.size !== file.size)
-    return `it has ${found.size} bytes, not ${file.size}`;
-  if (!digests) return undefined;
-  const { sha256 } = await digestFile(path);
-  return sha256 === file.sha256
+  return found.size === size
     ? undefined
-    : `its sha256 is ${sha256}, not ${file.sha256}`;
+    : `it has ${found.size} bytes, not ${size}`;
+}
+
+/**
+ * The files of the pool that do not have their digests, of those that have their sizes. It reads them
+ * all, which takes long; a published file never changes, so others may go on publishing meanwhile.
+ */
+export async function wrongDigests(
+  tree: RevisionTree,
+): Promise<ArchiveFault[]> {
+  const faults: ArchiveFault[] = [];
+  for (const file of (await poolFiles(tree))?.values() ?? []) {
+    const where = join(tree.root, file.path);
+    if ((await faultOf(where, file)) !== undefined) continue;
+    const { sha256 } = await digestFile(where);
+    if (sha256 === file.sha256) continue;
+    const what = `its sha256 is ${sha256}, not ${file.sha256}`;
+    faults.push({ kind: "wrong-file", where, what });
+  }
+  return faults;
 }
 
 /** Every file that a revision refers to, by its path; undefined when one cannot be read. */
@@ -174,6 +200,10 @@ async function unreferenced(
   };
   await walk(join(tree.root, "pool"));
   return found.sort();
+}
+
+async function unfinishedIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter(isUnfinished);
 }
 
 async function removeEmptyFolders(pool: string): Promise<void> {

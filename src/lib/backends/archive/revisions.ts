@@ -11,7 +11,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { misconfigured, refused } from "../../domain/error.ts";
+import { misconfigured, notNow, refused } from "../../domain/error.ts";
 import {
   besidePath,
   isUnfinished,
@@ -98,6 +98,12 @@ export function revisionTree(root: string): RevisionTree {
         if (current !== null && revision <= current)
           return JSON.parse(await readFile(file, "utf8")) as StoredRevision;
       } catch (thrown) {
+        if (thrown instanceof SyntaxError)
+          throw notNow(
+            `${file} is damaged: ${thrown.message}`,
+            "`ubuntu-ci fsck` says what can be done",
+            thrown,
+          );
         if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
       }
       throw refused(

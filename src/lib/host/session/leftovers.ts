@@ -1,7 +1,10 @@
 import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import { crashPoint } from "../crash-point.ts";
 import { isAbandoned, makeOwnFolder } from "../own-folder.ts";
+import type { Layer } from "./layer.ts";
+import { findLayer } from "./layers.ts";
 import { removeTree } from "./remove-tree.ts";
 
 /** Folders of layers on their way in or out whose process was killed; `.old` ones are always rubbish. */
@@ -12,23 +15,36 @@ export async function abandonedLayers(layers: string): Promise<string[]> {
   );
 }
 
-/** Layers that are no layers: without their record, or without their files. */
-export async function brokenLayers(layers: string): Promise<string[]> {
-  const names = (await namesIn(layers)).filter((name) => !name.startsWith("."));
+/** The layers that are whole, and the names of those that are not: without their record or their files. */
+export async function surveyLayers(
+  layers: string,
+): Promise<{ readonly whole: Layer[]; readonly broken: string[] }> {
+  const whole: Layer[] = [];
   const broken: string[] = [];
-  for (const name of names) {
+  for (const name of await namesIn(layers)) {
+    if (name.startsWith(".")) continue;
     const parts = await namesIn(join(layers, name));
-    const needed = ["layer.json", "root"];
-    if (name.startsWith("base-")) needed.push("base.tar.zst");
-    if (needed.some((part) => !parts.includes(part))) broken.push(name);
+    const needed = name.startsWith("base-")
+      ? ["root", "base.tar.zst"]
+      : ["root"];
+    const layer = needed.every((part) => parts.includes(part))
+      ? await findLayer(layers, name).catch(() => undefined)
+      : undefined;
+    if (layer === undefined) broken.push(name);
+    else whole.push(layer);
   }
-  return broken;
+  return { whole, broken };
 }
 
 /** Removes a layer: in one instant for those who look for it, then its files. */
 export async function removeLayer(layers: string, name: string): Promise<void> {
   const out = makeOwnFolder(layers, ".old");
-  await rename(join(layers, name), join(out, name));
+  try {
+    await rename(join(layers, name), join(out, name));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+  }
+  crashPoint("expire.layer-gone");
   await removeTree(out);
 }
 
@@ -42,8 +58,7 @@ export async function forgetDeps(
   const forgotten: string[] = [];
   for (const name of await namesIn(folder)) {
     const file = join(folder, name);
-    const text = await readFile(file, "utf8").catch(() => "{}");
-    const { layer } = JSON.parse(text) as { layer?: string | null };
+    const layer = await rememberedLayer(file);
     const usable =
       layer === null
         ? (await stat(file)).mtimeMs >= since
@@ -53,6 +68,19 @@ export async function forgetDeps(
     forgotten.push(name);
   }
   return forgotten;
+}
+
+/** The layer that a note names, null for none needed, undefined when it says nothing. */
+async function rememberedLayer(
+  file: string,
+): Promise<string | null | undefined> {
+  try {
+    return (
+      JSON.parse(await readFile(file, "utf8")) as { layer?: string | null }
+    ).layer;
+  } catch {
+    return undefined; // gone meanwhile, or damaged: it is found out again
+  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {
