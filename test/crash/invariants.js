@@ -451,8 +451,8 @@ function leftovers(found, { runs, progress }, state) {
   );
 }
 
-/** What was told to people already, so that it is not told too often; no lock. */
-const remembered = /\.(?:refused|complaints\.json)$/;
+/** What was told to people already, and which passes there were; no locks. */
+const remembered = /\.(?:refused|done|complaints\.json)$/;
 
 /** The log has each event once, in order, whoever was killed. */
 function log(found, { events }, state, { disk }) {

@@ -8,6 +8,7 @@ const unshare =
     ? ["unshare"]
     : ["unshare", "--user", "--map-current-user", "--keep-caps"];
 const clock = resolve(import.meta.dirname, "jumping-clock.js");
+const fiveMinutesMs = 5 * 60_000;
 const twentyMinutesMs = 20 * 60_000;
 const twoDaysMs = 48 * 60 * 60_000;
 
@@ -30,11 +31,19 @@ export const variants = {
 
   /** The clock of each process jumps by minutes, days and years while it works. */
   clock: {
-    make: () => ({
-      clock: "jumps",
-      config: { retry: { limit: 30, firstDelaySeconds: 1 } },
-      env: (resting) => withClock(resting ? `+${twoDaysMs}` : "jumps"),
-    }),
+    make() {
+      let ahead = twoDaysMs;
+      return {
+        clock: "jumps",
+        // The longest wait of these is half of what the clock goes on by with each command at rest.
+        config: { retry: { limit: 8, firstDelaySeconds: 1 } },
+        env(resting) {
+          if (!resting) return withClock("jumps");
+          ahead += fiveMinutesMs;
+          return withClock(`+${ahead}`);
+        },
+      };
+    },
   },
 
   /**
