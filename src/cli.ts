@@ -133,9 +133,12 @@ async function makeContext(
     options.url === undefined &&
     options.staging !== true
   ) {
-    const { stopInMaintenance } =
-      await import("./commands/maintenance-guard.ts");
-    await stopInMaintenance(paths, actorName(), name);
+    const { mayBeInMaintenance } = await import("./lib/host/toggle.ts");
+    if (mayBeInMaintenance(paths)) {
+      const { stopInMaintenance } =
+        await import("./commands/maintenance-guard.ts");
+      await stopInMaintenance(paths, actorName(), name);
+    }
   }
   return createContext(
     options,

@@ -1,7 +1,6 @@
 import type { Step } from "../lib/domain/step.ts";
 import { stepCommands } from "../lib/domain/step.ts";
 import { stepArgument, ticketNumber } from "./arguments.ts";
-import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
 
 export const command: CommandModule = {
@@ -26,7 +25,7 @@ Examples:
       )
       .action(async (options: { ticket?: number; until?: Step }) => {
         const context = await makeContext();
-        const { mayHaveWork } = await import("./step-work.ts");
+        const { mayHaveWork } = await import("./may-have-work.ts");
         const steps = stepCommands.map(({ code }) => code);
         if (!(await mayHaveWork(context, steps, options.ticket))) {
           context.say("land: nothing to do");
@@ -36,10 +35,12 @@ Examples:
         const { landTickets, planLanding } = await import("./land-work.ts");
         if (context.options.dryRun === true)
           await planLanding(context, options);
-        else
+        else {
+          const { changing } = await import("./changing.ts");
           await changing(context, "land", () => landTickets(context, options), {
             slots: context.config.get("concurrency"),
           });
+        }
       });
   },
 };

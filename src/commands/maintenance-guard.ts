@@ -9,7 +9,7 @@ import {
   readMaintenance,
 } from "../lib/host/maintenance.ts";
 import type { StatePaths } from "../lib/host/paths.ts";
-import { wasHeldBack } from "../lib/host/held-back.ts";
+import { mayBeInMaintenance } from "../lib/host/toggle.ts";
 
 /**
  * Stops a changing command before it starts anything while maintenance.txt is there, and says so in
@@ -22,12 +22,13 @@ export async function stopInMaintenance(
   actor: string,
   command: string,
 ): Promise<void> {
+  if (!mayBeInMaintenance(paths)) return;
   const maintenance = readMaintenance(paths.maintenance);
   if (maintenance !== null) {
     await tellHeldBack(paths, actor, command, maintenance);
     throw maintenanceRefusal(maintenance);
   }
-  if (wasHeldBack(paths.run)) await recordEnd(paths, actor);
+  await recordEnd(paths, actor);
 }
 
 async function tellHeldBack(

@@ -5,7 +5,6 @@ import type { Progress, Ticket } from "../lib/domain/ticket.ts";
 import type { RunListener, StepReport } from "../lib/engine/engine.ts";
 import { complain, underCron } from "../lib/host/complaints.ts";
 import { ticketNumber } from "./arguments.ts";
-import { changing } from "./changing.ts";
 import type { CommandContext } from "./context.ts";
 import type { CommandModule } from "./index.ts";
 
@@ -27,7 +26,7 @@ export function stepCommand(name: StepCommand): CommandModule {
         )
         .action(async (options: { ticket?: number }) => {
           const context = await makeContext();
-          const { mayHaveWork } = await import("./step-work.ts");
+          const { mayHaveWork } = await import("./may-have-work.ts");
           if (!(await mayHaveWork(context, [entry.code], options.ticket))) {
             context.say(`${name}: nothing to do`);
             context.result("", { runs: [] });
@@ -36,13 +35,15 @@ export function stepCommand(name: StepCommand): CommandModule {
           const { workOnStep } = await import("./step-work.ts");
           if (context.options.dryRun === true)
             await workOnStep(context, entry.code, options.ticket);
-          else
+          else {
+            const { changing } = await import("./changing.ts");
             await changing(
               context,
               name,
               () => workOnStep(context, entry.code, options.ticket),
               { slots: context.config.get("concurrency") },
             );
+          }
         });
     },
   };

@@ -5,26 +5,6 @@ import type { CommandContext } from "./context.ts";
 import { planText } from "./plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./step-command.ts";
 
-/**
- * Whether there may be something to do at these steps, from one cheap look at the state: a pass that
- * finds nothing should cost little more than starting Node.
- */
-export async function mayHaveWork(
-  context: CommandContext,
-  steps: readonly WorkStepCode[],
-  ticket: number | undefined,
-): Promise<boolean> {
-  if (ticket !== undefined) return true;
-  const { openDatabase } = await import("../lib/state/database.ts");
-  const { hasWork } = await import("../lib/state/runs.ts");
-  const db = openDatabase(context.paths.database);
-  try {
-    return hasWork(db, steps, context.config.get("concurrency"));
-  } finally {
-    db.close();
-  }
-}
-
 /** Runs one step of one ticket, or with --dry-run prints its plan; sets the exit code. */
 export async function workOnStep(
   context: CommandContext,

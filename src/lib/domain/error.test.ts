@@ -11,6 +11,7 @@ const withCode = (code: string) =>
 test.each([
   ["ENOSPC", 75, "no space is left: it broke"],
   ["SQLITE_FULL", 75, "no space is left: it broke"],
+  ["SQLITE_BUSY_SNAPSHOT", 75, "another process uses it: it broke"],
   ["SQLITE_IOERR_WRITE", 75, "the disk does not work: it broke"],
   ["EACCES", 78, "permission is denied: it broke"],
   ["EROFS", 78, "the file system is read-only: it broke"],

@@ -129,6 +129,11 @@ const machineTrouble: Readonly<
     exitCode: ExitCode.notNow,
     hint: "see the kernel's log",
   },
+  EBUSY: {
+    what: "another process uses it",
+    exitCode: ExitCode.notNow,
+    hint: "run it again later; `ubuntu-ci locks` shows what runs",
+  },
   EACCES: {
     what: "permission is denied",
     exitCode: ExitCode.misconfigured,
@@ -143,6 +148,7 @@ const machineTrouble: Readonly<
 
 const sameForSqlite: Readonly<Record<string, string>> = {
   SQLITE_FULL: "ENOSPC",
+  SQLITE_BUSY: "EBUSY",
   SQLITE_READONLY: "EACCES",
   SQLITE_CANTOPEN: "EACCES",
   SQLITE_IOERR: "EIO",

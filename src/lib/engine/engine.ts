@@ -149,12 +149,12 @@ export async function runStep(
     cancel.signal,
     limit,
   ]);
-  const heartbeat = setInterval(() => {
+  const heartbeat = repeat(heartbeatMs, () => {
     if (!renewLease(db, lease.run)) lost.abort();
-  }, heartbeatMs);
-  const cancelPoll = setInterval(() => {
+  });
+  const cancelPoll = repeat(cancelPollMs, () => {
     if (cancellationOf(db, lease.ticket) !== null) cancel.abort();
-  }, cancelPollMs);
+  });
   try {
     await mkdir(scratch, { recursive: true });
     const { end, exitCode } = await perform(
@@ -192,6 +192,20 @@ export async function runStep(
     crashPoint("run.ended");
     await removeTree(scratch);
   }
+}
+
+/**
+ * Looks after a run while it works. What the machine does not let happen now (the disk is full for a
+ * while) is tried again next time: hours of work must not end for one missed heartbeat.
+ */
+function repeat(everyMs: number, look: () => void): NodeJS.Timeout {
+  return setInterval(() => {
+    try {
+      look();
+    } catch (thrown) {
+      if (troubleOfMachine(thrown) === undefined) throw thrown;
+    }
+  }, everyMs);
 }
 
 /** Makes tickets ready again whose process is gone, and removes what those processes worked on. */

@@ -44,6 +44,7 @@ const packageOf: Readonly<Record<string, string>> = {
   "apt-get": "apt",
   "apt-cache": "apt",
   "apt-config": "apt",
+  "dpkg-deb": "dpkg",
   "dpkg-source": "dpkg-dev",
   "dpkg-scanpackages": "dpkg-dev",
   "dpkg-buildpackage": "dpkg-dev",
@@ -55,6 +56,7 @@ const packageOf: Readonly<Record<string, string>> = {
   perl: "perl-base",
   setpriv: "util-linux",
   unshare: "util-linux",
+  xz: "xz-utils",
 };
 
 /**

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 
 import { alone } from "./alone.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
 import { now } from "./clock.ts";
 import type { Maintenance } from "./maintenance.ts";
+import { heldBackFile } from "./toggle.ts";
 
 /** Which commands maintenance held back, kept beside the state because that may not be written then. */
 export interface HeldBack {
@@ -19,19 +19,12 @@ export interface HeldBack {
   >;
 }
 
-function fileIn(runFolder: string): string {
-  return join(runFolder, "held-back.json");
-}
-
-/** Whether a maintenance that was noticed is not yet known to have ended. One look at the disk. */
-export function wasHeldBack(runFolder: string): boolean {
-  return existsSync(fileIn(runFolder));
-}
-
 /** What is known of this maintenance, or of one whose end nobody has noticed yet; null when nothing. */
 export function readHeldBack(runFolder: string): HeldBack | null {
   try {
-    return JSON.parse(readFileSync(fileIn(runFolder), "utf8")) as HeldBack;
+    return JSON.parse(
+      readFileSync(heldBackFile(runFolder), "utf8"),
+    ) as HeldBack;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
     if (thrown instanceof SyntaxError) return null; // a person's doing: it is written anew
@@ -91,10 +84,10 @@ export async function endHeldBack(
   runFolder: string,
   record: (ended: HeldBack) => void,
 ): Promise<void> {
-  await alone(fileIn(runFolder), () => {
+  await alone(heldBackFile(runFolder), () => {
     const ended = readHeldBack(runFolder);
     if (ended !== null) record(ended);
-    rmSync(fileIn(runFolder), { force: true });
+    rmSync(heldBackFile(runFolder), { force: true });
     return Promise.resolve();
   });
 }
@@ -120,10 +113,10 @@ async function change(
   runFolder: string,
   next: (before: HeldBack | null) => HeldBack,
 ): Promise<void> {
-  await alone(fileIn(runFolder), async () => {
+  await alone(heldBackFile(runFolder), async () => {
     mkdirSync(runFolder, { recursive: true });
     await writeFileAtomic(
-      fileIn(runFolder),
+      heldBackFile(runFolder),
       `${JSON.stringify(next(readHeldBack(runFolder)))}\n`,
     );
   });

@@ -1,6 +1,6 @@
 import { notYetDue } from "../domain/retry.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
-import type { StepCode } from "../domain/step.ts";
+import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
 
 /** A ticket that has started and not ended, with the source packages it is about. */
@@ -109,18 +109,19 @@ export function nextToStart(
   return undefined;
 }
 
-/** The oldest ready ticket past the first step, by priority, that `except` does not name. */
+/** The oldest ready ticket past the first step, by priority, at one of `steps`, that `except` does not name. */
 export function nextToGoOn(
   db: Connection,
   except: ReadonlySet<number>,
+  steps: readonly WorkStepCode[] = [200, 300, 400, 500],
 ): number | undefined {
   const { after, until } = notYetDue(Date.now());
   return db
-    .prepare<[string, string], { id: number }>(
-      `SELECT id FROM ticket WHERE status = 'waiting' AND step IN (200, 300, 400, 500)
+    .prepare<[string, string, string], { id: number }>(
+      `SELECT id FROM ticket WHERE status = 'waiting' AND step > 100 AND step IN (SELECT value FROM json_each(?))
          AND (retry_at IS NULL OR retry_at <= ? OR retry_at > ?) ORDER BY priority DESC, id`,
     )
-    .all(after, until)
+    .all(JSON.stringify(steps), after, until)
     .find(({ id }) => !except.has(id))?.id;
 }
 

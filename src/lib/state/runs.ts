@@ -716,15 +716,3 @@ export function imageOf(
     ? null
     : { ...row, layers: JSON.parse(row.layers) as string[] };
 }
-
-/** Whether a pass at one of these steps may find something: a ticket that is ready, or an open lease. */
-export function hasWork(
-  db: Connection,
-  steps: readonly WorkStepCode[],
-  concurrency: number,
-): boolean {
-  return (
-    steps.some((step) => nextTicket(db, step, { concurrency }) !== undefined) ||
-    openRuns(db).some(({ step }) => steps.includes(step))
-  );
-}

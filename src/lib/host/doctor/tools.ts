@@ -1,0 +1,33 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Config } from "../config.ts";
+import { findTool, missingTool } from "../exec.ts";
+import { programRoot } from "../paths.ts";
+import type { Finding } from "./finding.ts";
+import { bad, ok } from "./finding.ts";
+
+/** Whether each tool is installed that the configured backends run. */
+export function toolFindings(config: Config): Finding[] {
+  return toolsFor(config).map((name) => {
+    const path = findTool(name);
+    return path === undefined
+      ? bad(name, "is not installed", missingTool(name).hint ?? "")
+      : ok(name, path);
+  });
+}
+
+function toolsFor(config: Config): string[] {
+  const tools = ["gpg", "gpgv", "gpgconf", "apt-get", "apt-config", "dpkg"];
+  tools.push("dpkg-source", "dpkg-deb", "tar", "xz", "zstd");
+  tools.push("unshare", "nsenter", "setpriv", "newuidmap", "newgidmap", "perl");
+  if (config.get("imager") === "session" || config.get("builder") !== "fake")
+    tools.push("mmdebstrap");
+  if (config.get("builder") === "sbuild") tools.push("sbuild");
+  if (config.get("tester") === "autopkgtest") tools.push("autopkgtest");
+  if (config.get("archiveKeeper") === "aptly") tools.push("aptly");
+  if (config.get("report.rsyncTarget") !== null) tools.push("rsync");
+  // What `upgrade` takes new code with.
+  if (existsSync(join(programRoot, ".git"))) tools.push("git", "npm");
+  return tools;
+}

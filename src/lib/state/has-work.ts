@@ -1,0 +1,23 @@
+import type { WorkStepCode } from "../domain/step.ts";
+import type { Connection } from "./database.ts";
+import { nextToGoOn, nextToStart } from "./queue.ts";
+
+/**
+ * Whether a pass at one of these steps may find something: a ticket that is ready, or an open lease.
+ * Most passes find nothing: what this file loads is what each of them costs.
+ */
+export function hasWork(
+  db: Connection,
+  steps: readonly WorkStepCode[],
+  concurrency: number,
+): boolean {
+  return (
+    (steps.includes(100) && nextToStart(db, concurrency) !== undefined) ||
+    nextToGoOn(db, new Set(), steps) !== undefined ||
+    db
+      .prepare<[string]>(
+        "SELECT 1 FROM run WHERE finished_at IS NULL AND step IN (SELECT value FROM json_each(?))",
+      )
+      .get(JSON.stringify(steps)) !== undefined
+  );
+}
