@@ -184,6 +184,8 @@ async function takeOver(
       onCompromised: () => undefined,
     });
   } catch (thrown) {
+    // Where clocks disagree, another may have found the new folder stale and removed it.
+    if (hasCode(thrown, "ENOENT")) return "busy";
     if (!hasCode(thrown, "ELOCKED")) throw thrown;
     becomesStale(folder);
     return "busy";
@@ -200,7 +202,10 @@ async function takeOver(
     if (hasCode(thrown, "ENOENT")) return "changed";
     throw thrown;
   } finally {
-    await release();
+    await release().catch((thrown: unknown) => {
+      // Found stale and removed meanwhile: there is nothing to give back.
+      if (!hasCode(thrown, "ERELEASED")) throw thrown;
+    });
   }
 }
 
