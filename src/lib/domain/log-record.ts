@@ -1,8 +1,8 @@
 import type { Step } from "./step.ts";
 
 /**
- * One line of the log: a decision or a change of state (seed 004: "the log should record both the
- * current state of the change sources and the state transitions").
+ * One line of the log: a decision or a change of state, with the state that the source packages were
+ * in, so that the log alone tells what was decided on what.
  */
 export interface LogRecord {
   /** ISO 8601, UTC. */

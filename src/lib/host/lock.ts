@@ -49,7 +49,7 @@ export class LockHeld extends UbuntuCiError {
   }
 }
 
-/** Another machine's process can't be seen from here: ten missed updates and it is dead (seed 001). */
+/** Another machine's process can't be seen from here: ten missed updates and it is dead. */
 const updateMs = 60_000;
 const missedMs = 10 * updateMs;
 

@@ -1,7 +1,6 @@
 import type { LogRecord } from "../domain/log-record.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf, steps } from "../domain/step.ts";
-import { redact, secretsOf } from "../domain/redact.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { exportSoon } from "./log-export.ts";
@@ -29,7 +28,7 @@ export interface Event {
   readonly run: number | null;
   /** The ticket it is about, also when its subject is that ticket's PPA. */
   readonly ticket: number | null;
-  /** JSON: where each source package of the ticket was then (seed 004, state of the change sources). */
+  /** JSON: where each source package of the ticket was then. */
   readonly sources: string | null;
 }
 
@@ -59,8 +58,7 @@ export function recordEvent(db: Connection, event: NewEvent): void {
     what: event.what,
     from_state: event.from_state ?? null,
     to_state: event.to_state ?? null,
-    // What a tool or a person says may hold a password; the history is shown to everybody.
-    why: event.why == null ? null : redact(event.why, secretsOf(process.env)),
+    why: event.why ?? null,
     run: event.run ?? null,
     ticket:
       event.ticket ??
