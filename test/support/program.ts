@@ -18,8 +18,6 @@ export interface Ended {
 export class Installation {
   readonly root: string;
   readonly state: string;
-  /** Environment of every command, beside the test's own. */
-  readonly env: Record<string, string> = {};
   readonly #config: string;
   readonly #gnupg: string;
   readonly #program: string;
@@ -147,7 +145,7 @@ export class Installation {
   }
 
   #env(): NodeJS.ProcessEnv {
-    return { ...process.env, HOME: this.root, NO_COLOR: "1", ...this.env };
+    return { ...process.env, HOME: this.root, NO_COLOR: "1" };
   }
 
   #gpg(...args: string[]): Buffer {

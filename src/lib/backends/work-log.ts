@@ -28,7 +28,7 @@ export async function startLog(
 }
 
 /** The last 256 KiB of a file. */
-export async function tailOf(path: string): Promise<string> {
+async function tailOf(path: string): Promise<string> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();

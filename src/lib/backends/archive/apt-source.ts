@@ -5,17 +5,19 @@ import type { AptRepository } from "../apt-repository.ts";
  * later) accepts as it is (sources.list(5), Signed-By).
  *
  * @param uri where the client finds the repository; default: its folder on this machine
+ * @param types kinds of packages that the client wants from it
  */
 export function aptSource(
   repository: AptRepository,
   uri = fileUri(repository.root),
+  types: "deb" | "deb deb-src" = "deb deb-src",
 ): string {
   const key = repository.signingKey
     .trimEnd()
     .split("\n")
     .map((line) => (line.trim() === "" ? " ." : ` ${line.trimEnd()}`));
   return [
-    "Types: deb deb-src",
+    `Types: ${types}`,
     `URIs: ${uri}`,
     `Suites: ${repository.suite}`,
     `Components: ${repository.component}`,

@@ -4,23 +4,16 @@ import { join } from "node:path";
 import { withoutEpoch } from "../../domain/debian/version.ts";
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
-import type { ServedFolders } from "../../host/serve-folders.ts";
 import { serveFolders } from "../../host/serve-folders.ts";
+import type { Base } from "../../host/session/layer.ts";
 import { requireBase } from "../../host/session/layers.ts";
-import type { RepositoryFiles } from "../../host/session/session-apt.ts";
-import { repositoryFiles } from "../../host/session/session-apt.ts";
 import { aptVerdict } from "../apt-verdict.ts";
-import {
-  limitsOf,
-  ourFault,
-  packageFault,
-  verdictOf,
-  type Verdict,
-} from "../verdict.ts";
-import { stageClock, startHeartbeat, tailOf } from "../work-log.ts";
+import { carryOut, type Run } from "../carry-out.ts";
+import { repositoryFiles, type RepositoryFiles } from "../repository-files.ts";
+import { ourFault, packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../work.ts";
 import { explainingLine, machineTrouble } from "./build-log.ts";
-import type { Builder } from "./builder.ts";
+import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
 import { readSbuildSummary } from "./sbuild-summary.ts";
 import { buildPath } from "./session.ts";
@@ -37,102 +30,104 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
     name: "sbuild",
     async build(request, work) {
       const { source, version, series } = request;
-      const clock = stageClock();
-      const alive = startHeartbeat(work);
-      alive.say({ state: "WAITING", message: `${source} ${version}` });
-      const limits = limitsOf(work.signal, options.timeoutMs);
-      const name = `${source}_${withoutEpoch(version)}.build.log`;
-      const log = join(work.scratch, name);
-      await writeFile(log, "");
-      const out = join(work.scratch, "out");
-      const temporary = join(work.scratch, "tmp");
-      await mkdir(out);
-      await mkdir(temporary);
-      let base: string | null = null;
-      let verdict: Verdict | undefined;
-      let files: readonly ProducedFile[] = [];
-      let served: ServedFolders | undefined;
-      try {
-        requireTools(["sbuild"]);
-        const found = await requireBase(options.paths.layers, series, null);
-        base = found.digest;
-        served = await serveFolders(
-          new Map(request.repositories.map(({ name, root }) => [name, root])),
-        );
-        const apt = await repositoryFiles(request.repositories, served.urlOf);
-        const config = join(work.scratch, "sbuild.conf");
-        await writeFile(config, sbuildConf(apt, found.acquire));
-        alive.say({ message: `sbuild of ${source} ${version}` });
-        const ended = await clock.time("compile", () =>
-          exec(
-            [
-              // When we die, in whatever way, it is asked to end, and removes what it unpacked.
-              ...["setpriv", "--pdeathsig", "TERM"],
-              "sbuild",
-              "--chroot-mode=unshare",
-              `--chroot=${found.tarball}`,
-              `--dist=${series}`,
-              "--arch-all",
-              "--arch-any",
-              "--no-source",
-              "--no-run-lintian",
-              "--no-run-piuparts",
-              "--no-run-autopkgtest",
-              "--no-clean-source",
-              "--verbose",
-              `--jobs=${options.parallel}`,
-              `--build-path=${buildPath}`,
-              request.dsc,
-            ],
-            {
-              cwd: out,
-              logFile: log,
-              signal: limits.any,
-              env: { SBUILD_CONFIG: config, TMPDIR: temporary },
-            },
-          ),
-        );
-        limits.any.throwIfAborted();
-        const tail = await tailOf(log);
-        const summary = readSbuildSummary(tail, ended.exitCode);
-        if (summary.outcome !== "passed") {
-          const why =
-            summary.stage === "install-deps"
-              ? aptVerdict(tail).line
-              : explainingLine(tail);
-          const trouble = machineTrouble(tail);
-          const reason = `sbuild ${describeEnd(ended)}, ${summary.status} at ${summary.stage ?? "no stage"}: ${trouble ?? why}`;
-          throw summary.outcome === "failed" && trouble === undefined
-            ? packageFault(reason)
-            : ourFault(reason);
-        }
-        files = await clock.time("collect", async () =>
-          collectBuild(out, await readdir(out), request),
-        );
-      } catch (thrown) {
-        verdict = verdictOf(thrown, limits);
-      } finally {
-        alive.stop();
-        await served?.close();
-      }
-      const outcome = verdict?.outcome ?? "passed";
-      const reason = verdict?.message ?? null;
-      work.progress({
-        state: outcome === "passed" ? "COMPLETED" : "FAILED",
-        message: reason ?? `${source} ${version} is built`,
-        current: null,
-        total: null,
-      });
-      return {
-        outcome,
-        reason,
-        files,
-        log: { name, path: log },
-        base,
-        stages: clock.stages,
-      };
+      const subject = `${source} ${version}`;
+      const built: { base: string | null } = { base: null };
+      const { value, ...ended } = await carryOut(
+        work,
+        {
+          subject,
+          done: `${subject} is built`,
+          log: {
+            name: `${source}_${withoutEpoch(version)}.build.log`,
+            title: `Build of ${subject} for ${series}`,
+            facts: { builder: "sbuild" },
+          },
+          timeoutMs: options.timeoutMs,
+        },
+        async (run) => {
+          requireTools(["sbuild"]);
+          const base = await requireBase(options.paths.layers, series, null);
+          built.base = base.digest;
+          const served = await serveFolders(
+            new Map(request.repositories.map(({ name, root }) => [name, root])),
+          );
+          try {
+            const apt = await repositoryFiles(
+              request.repositories,
+              served.urlOf,
+            );
+            return await runSbuild(options, request, run, base, apt);
+          } finally {
+            await served.close();
+          }
+        },
+      );
+      return { ...ended, ...built, files: value ?? [] };
     },
   };
+}
+
+async function runSbuild(
+  options: SbuildOptions,
+  request: BuildRequest,
+  { work, clock, limits, log, say }: Run,
+  base: Base,
+  apt: RepositoryFiles,
+): Promise<readonly ProducedFile[]> {
+  const { source, version, series } = request;
+  const out = join(work.scratch, "out");
+  const temporary = join(work.scratch, "tmp");
+  await mkdir(out);
+  await mkdir(temporary);
+  const config = join(work.scratch, "sbuild.conf");
+  await writeFile(config, sbuildConf(apt, base.acquire));
+  say({ message: `sbuild of ${source} ${version}` });
+  const ended = await clock.time("compile", () =>
+    exec(
+      [
+        // When we die, in whatever way, it is asked to end, and removes what it unpacked.
+        ...["setpriv", "--pdeathsig", "TERM"],
+        "sbuild",
+        "--chroot-mode=unshare",
+        `--chroot=${base.tarball}`,
+        `--dist=${series}`,
+        "--arch-all",
+        "--arch-any",
+        "--no-source",
+        "--no-run-lintian",
+        "--no-run-piuparts",
+        "--no-run-autopkgtest",
+        "--no-clean-source",
+        "--verbose",
+        `--jobs=${options.parallel}`,
+        `--build-path=${buildPath}`,
+        request.dsc,
+      ],
+      {
+        cwd: out,
+        logFile: log.path,
+        signal: limits.any,
+        env: { SBUILD_CONFIG: config, TMPDIR: temporary },
+      },
+    ),
+  );
+  limits.any.throwIfAborted();
+  const tail = await log.tail();
+  const summary = readSbuildSummary(tail, ended.exitCode);
+  if (summary.outcome !== "passed") {
+    const why =
+      summary.stage === "install-deps"
+        ? aptVerdict(tail).line
+        : explainingLine(tail);
+    const trouble = machineTrouble(tail);
+    const reason = `sbuild ${describeEnd(ended)}, ${summary.status} at ${summary.stage ?? "no stage"}: ${trouble ?? why}`;
+    throw summary.outcome === "failed" && trouble === undefined
+      ? packageFault(reason)
+      : ourFault(reason);
+  }
+  return clock.time("collect", async () =>
+    collectBuild(out, await readdir(out), request),
+  );
 }
 
 /**

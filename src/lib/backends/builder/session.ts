@@ -17,25 +17,12 @@ import {
 import { openSession } from "../../host/session/open-session.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
 import type { Session } from "../../host/session/session.ts";
-import { setUpApt } from "../../host/session/session-apt.ts";
-import { askApt, runApt } from "../apt-get.ts";
 import { readPrintUris, type AptUri } from "../apt-verdict.ts";
+import { carryOut, type Run } from "../carry-out.ts";
 import { publishedIn } from "../published.ts";
-import {
-  limitsOf,
-  ourFault,
-  packageFault,
-  verdictOf,
-  type Limits,
-  type Verdict,
-} from "../verdict.ts";
-import {
-  stageClock,
-  startHeartbeat,
-  startLog,
-  type WorkLog,
-} from "../work-log.ts";
-import type { ProducedFile, Work } from "../work.ts";
+import { askApt, runApt, setUpApt } from "../session-apt.ts";
+import { ourFault, packageFault } from "../verdict.ts";
+import type { ProducedFile } from "../work.ts";
 import { explainingLine, machineTrouble } from "./build-log.ts";
 import type { Builder, BuildRequest, BuildResult } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
@@ -61,15 +48,10 @@ export interface SessionBuilderOptions {
 }
 
 /** What the stages of one build share. */
-interface Run {
+interface BuildRun extends Run {
   readonly paths: StatePaths;
   readonly parallel: number;
   readonly request: BuildRequest;
-  readonly work: Work;
-  readonly log: WorkLog;
-  readonly limits: Limits;
-  readonly clock: ReturnType<typeof stageClock>;
-  readonly say: (message: string) => void;
 }
 
 /**
@@ -81,72 +63,38 @@ export function createSessionBuilder(options: SessionBuilderOptions): Builder {
     name: "session",
     async build(request, work): Promise<BuildResult> {
       const { source, version, series } = request;
-      const clock = stageClock();
-      const alive = startHeartbeat(work);
-      alive.say({ state: "WAITING", message: `${source} ${version}` });
-      const name = `${source}_${withoutEpoch(version)}.build.log`;
-      const log = await startLog(
-        join(work.scratch, name),
-        `Build of ${source} ${version} for ${series}`,
-        { builder: "session" },
+      const subject = `${source} ${version}`;
+      const built: { base: string | null } = { base: null };
+      const { value, ...ended } = await carryOut(
+        work,
+        {
+          subject,
+          done: `${subject} is built`,
+          log: {
+            name: `${source}_${withoutEpoch(version)}.build.log`,
+            title: `Build of ${subject} for ${series}`,
+            facts: { builder: "session" },
+          },
+          timeoutMs: options.timeoutMs,
+        },
+        async (carried) => {
+          const run = { ...carried, ...options, request };
+          const { clock, log } = run;
+          const base = await clock.time("session", () =>
+            requireBase(options.paths.layers, series, null),
+          );
+          built.base = base.digest;
+          await log.write(`base: ${base.name} ${base.digest}\n`);
+          const deps = await buildDeps(run, base);
+          if (deps.layer !== null)
+            await touchLayer(options.paths.layers, deps.layer.name);
+          const layers = deps.layer === null ? [base] : [deps.layer, base];
+          return compile(run, layers, deps.remember);
+        },
       );
-      const limits = limitsOf(work.signal, options.timeoutMs);
-      let base: Base | undefined;
-      let files: readonly ProducedFile[] = [];
-      let verdict: Verdict | undefined;
-      try {
-        base = await clock.time("session", () =>
-          requireBase(options.paths.layers, series, null),
-        );
-        await log.write(`base: ${base.name} ${base.digest}\n`);
-        const run: Run = {
-          ...options,
-          request,
-          work,
-          log,
-          limits,
-          clock,
-          say: (message) => alive.say({ message }),
-        };
-        const deps = await buildDeps(run, base);
-        if (deps.layer !== null)
-          await touchLayer(options.paths.layers, deps.layer.name);
-        const layers = deps.layer === null ? [base] : [deps.layer, base];
-        files = await compile(run, layers, deps.remember);
-      } catch (thrown) {
-        verdict = verdictOf(thrown, limits);
-      } finally {
-        alive.stop();
-      }
-      const outcome = verdict?.outcome ?? "passed";
-      const reason = verdict?.message ?? null;
-      await log.write(trailer(outcome, reason, clock.stages));
-      alive.say({
-        state: outcome === "passed" ? "COMPLETED" : "FAILED",
-        message: reason ?? `${source} ${version} is built`,
-      });
-      alive.stop();
-      return {
-        outcome,
-        reason,
-        files,
-        log: { name, path: log.path },
-        base: base?.digest ?? null,
-        stages: clock.stages,
-      };
+      return { ...ended, ...built, files: value ?? [] };
     },
   };
-}
-
-function trailer(
-  outcome: string,
-  reason: string | null,
-  stages: Readonly<Record<string, number>>,
-): string {
-  const times = Object.entries(stages).map(
-    ([stage, ms]) => `${stage} ${(ms / 1000).toFixed(1)} s`,
-  );
-  return `\n${outcome}${reason === null ? "" : `: ${reason}`}\nstages: ${times.join(", ")}\nfinished: ${new Date().toISOString()}\n`;
 }
 
 /** The layer with the build dependencies; null when the base has them all. */
@@ -157,9 +105,9 @@ interface BuildDeps {
 }
 
 /** Finds the layer with the build dependencies: without apt where they are known, else with it. */
-async function buildDeps(run: Run, base: Base): Promise<BuildDeps> {
+async function buildDeps(run: BuildRun, base: Base): Promise<BuildDeps> {
   const { request, clock, log, paths } = run;
-  run.say(`build dependencies of ${request.source}`);
+  run.say({ message: `build dependencies of ${request.source}` });
   const dsc = await readFile(request.dsc, "utf8");
   const key = knownDepsKey(base, dsc);
   const known = await clock.time("build-deps", async () => {
@@ -185,7 +133,7 @@ async function buildDeps(run: Run, base: Base): Promise<BuildDeps> {
 }
 
 /** Has apt resolve the build dependencies, and makes their layer unless it is kept. */
-async function resolveDeps(run: Run, base: Base): Promise<Layer | null> {
+async function resolveDeps(run: BuildRun, base: Base): Promise<Layer | null> {
   const { request, work, clock, limits, log, paths } = run;
   const apt = await setUpApt(base, request.repositories, work.scratch);
   const scratch = join(work.scratch, "build-deps");
@@ -254,12 +202,12 @@ function layerKey(base: Base, wanted: readonly AptUri[]): string {
 }
 
 async function compile(
-  run: Run,
+  run: BuildRun,
   layers: readonly Layer[],
   remember: BuildDeps["remember"],
 ): Promise<readonly ProducedFile[]> {
   const { request, work, clock, limits, log } = run;
-  run.say(`compiling ${request.source} ${request.version}`);
+  run.say({ message: `compiling ${request.source} ${request.version}` });
   const out = join(work.scratch, "out");
   await mkdir(out, { recursive: true });
   const session = await clock.time("session", () =>

@@ -9,26 +9,19 @@ import type { Base } from "../../host/session/layer.ts";
 import { keepUpper, requireBase } from "../../host/session/layers.ts";
 import { openSession } from "../../host/session/open-session.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
-import { setUpApt, type SessionApt } from "../../host/session/session-apt.ts";
 import type { Session } from "../../host/session/session.ts";
-import { askApt, repositoryOf, runApt } from "../apt-get.ts";
 import { readPrintUris, type AptUri } from "../apt-verdict.ts";
+import { carryOut, type Run } from "../carry-out.ts";
 import { publishedIn } from "../published.ts";
 import {
-  limitsOf,
-  ourFault,
-  packageFault,
-  verdictOf,
-  type Limits,
-  type Verdict,
-} from "../verdict.ts";
-import {
-  stageClock,
-  startHeartbeat,
-  startLog,
-  type WorkLog,
-} from "../work-log.ts";
-import type { ProducedFile, Work } from "../work.ts";
+  askApt,
+  repositoryOf,
+  runApt,
+  setUpApt,
+  type SessionApt,
+} from "../session-apt.ts";
+import { ourFault, packageFault } from "../verdict.ts";
+import type { ProducedFile } from "../work.ts";
 import type { Image, ImageRequest, Imager } from "./imager.ts";
 import { manifestFormat, readManifest, wrongOrigin } from "./manifest.ts";
 
@@ -37,14 +30,9 @@ export interface SessionImagerOptions {
   readonly timeoutMs: number;
 }
 
-interface Run {
+interface ImageRun extends Run {
   readonly paths: StatePaths;
   readonly request: ImageRequest;
-  readonly work: Work;
-  readonly log: WorkLog;
-  readonly limits: Limits;
-  readonly clock: ReturnType<typeof stageClock>;
-  readonly say: (message: string) => void;
 }
 
 /**
@@ -55,80 +43,52 @@ export function createSessionImager(options: SessionImagerOptions): Imager {
   return {
     name: "session",
     async buildImage(request, work) {
-      const clock = stageClock();
-      const alive = startHeartbeat(work);
-      const title = `ticket-${request.ticket}`;
-      alive.say({ state: "WAITING", message: title });
-      const name = `${title}.image.log`;
-      const log = await startLog(
-        join(work.scratch, name),
-        `Image of ${title}`,
+      const subject = `ticket-${request.ticket}`;
+      const built: { base: string | null } = { base: null };
+      const { value, ...ended } = await carryOut(
+        work,
         {
-          series: request.series,
-          add: request.add.join(" "),
-          remove: request.remove.join(" "),
+          subject,
+          done: `${subject} is made`,
+          log: {
+            name: `${subject}.image.log`,
+            title: `Image of ${subject}`,
+            facts: {
+              series: request.series,
+              add: request.add.join(" "),
+              remove: request.remove.join(" "),
+            },
+          },
+          timeoutMs: options.timeoutMs,
+        },
+        async (run) => {
+          const unsupported = request.types.filter((type) => type !== "rootfs");
+          if (unsupported.length > 0)
+            throw packageFault(
+              `images of type ${unsupported.join(", ")} cannot be made yet`,
+            );
+          requireTools(["zstd"]);
+          const base = await requireBase(
+            options.paths.layers,
+            request.series,
+            request.baseImage,
+          );
+          built.base = base.digest;
+          return makeImage({ ...run, ...options, request }, base);
         },
       );
-      const limits = limitsOf(work.signal, options.timeoutMs);
-      let base: string | null = null;
-      let made: { image: Image; files: readonly ProducedFile[] } | undefined;
-      let verdict: Verdict | undefined;
-      try {
-        const unsupported = request.types.filter((type) => type !== "rootfs");
-        if (unsupported.length > 0)
-          throw packageFault(
-            `images of type ${unsupported.join(", ")} cannot be made yet`,
-          );
-        requireTools(["zstd"]);
-        const found = await requireBase(
-          options.paths.layers,
-          request.series,
-          request.baseImage,
-        );
-        base = found.digest;
-        made = await makeImage(
-          {
-            ...options,
-            request,
-            work,
-            log,
-            limits,
-            clock,
-            say: (message) => alive.say({ message }),
-          },
-          found,
-        );
-      } catch (thrown) {
-        verdict = verdictOf(thrown, limits);
-      } finally {
-        alive.stop();
-      }
-      const outcome = verdict?.outcome ?? "passed";
-      const reason = verdict?.message ?? null;
-      await log.write(
-        `\n${outcome}${reason === null ? "" : `: ${reason}`}\nfinished: ${new Date().toISOString()}\n`,
-      );
-      work.progress({
-        state: outcome === "passed" ? "COMPLETED" : "FAILED",
-        message: reason ?? `${title} is made`,
-        current: null,
-        total: null,
-      });
       return {
-        outcome,
-        reason,
-        image: made?.image ?? null,
-        files: made?.files ?? [],
-        log: { name, path: log.path },
-        base,
-        stages: clock.stages,
+        ...ended,
+        ...built,
+        image: value?.image ?? null,
+        files: value?.files ?? [],
       };
     },
   };
 }
 
 async function makeImage(
-  run: Run,
+  run: ImageRun,
   base: Base,
 ): Promise<{ image: Image; files: readonly ProducedFile[] }> {
   const { request, work, clock, paths } = run;
@@ -179,7 +139,7 @@ async function makeImage(
       return found;
     });
     await clock.time("clean", () => clean(run, session));
-    run.say("exporting the image");
+    run.say({ message: "exporting the image" });
     const title = `ticket-${request.ticket}`;
     const tarball = join(work.scratch, `${title}.rootfs.tar.zst`);
     const digest = await clock.time("export", () =>
@@ -227,7 +187,7 @@ async function makeImage(
 
 /** Installs and purges in one go, and tells what was fetched and from where. */
 async function changePackages(
-  run: Run,
+  run: ImageRun,
   session: Session,
   apt: SessionApt,
 ): Promise<readonly AptUri[]> {
@@ -243,7 +203,7 @@ async function changePackages(
   );
   if (odd !== undefined)
     throw packageFault(`${JSON.stringify(odd)} is not a package's name`);
-  run.say(`installing ${request.add.join(", ")}`);
+  run.say({ message: `installing ${request.add.join(", ")}` });
   await apt.prepare(session);
   const args = ["install", "--purge", ...words];
   const asked = await askApt(session, apt, args, log, limits.any);
@@ -252,7 +212,7 @@ async function changePackages(
 }
 
 /** Leaves nothing in the image that is ours, that is old, or that differs from one run to the next. */
-async function clean(run: Run, session: Session): Promise<void> {
+async function clean(run: ImageRun, session: Session): Promise<void> {
   const cleaned = await session.run(
     [
       "sh",
@@ -279,7 +239,7 @@ const shownFiles = ["/usr/sbin/policy-rc.d", "/etc/hosts", "/etc/resolv.conf"];
  * time is later than the base's, so that the same contents give the same bytes.
  */
 async function exportImage(
-  run: Run,
+  run: ImageRun,
   session: Session,
   baseTime: string,
   tarball: string,

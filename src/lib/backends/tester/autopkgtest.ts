@@ -14,13 +14,13 @@ import {
 } from "../../domain/autopkgtest.ts";
 import { parseDsc, type Dsc } from "../../domain/debian/dsc.ts";
 import { messageOf } from "../../domain/error.ts";
-import type { Outcome, TestResult } from "../../domain/ticket.ts";
+import type { TestResult } from "../../domain/ticket.ts";
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import { programRoot, type StatePaths } from "../../host/paths.ts";
 import { findLayer, requireBase } from "../../host/session/layers.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
-import { limitsOf, ourFault, verdictOf } from "../verdict.ts";
-import { stageClock, startHeartbeat } from "../work-log.ts";
+import { carryOut, type Run } from "../carry-out.ts";
+import { ourFault, Verdict } from "../verdict.ts";
 import type { ProducedFile, Work } from "../work.ts";
 import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
 import type { TestbedOptions } from "./virt-server.ts";
@@ -37,66 +37,44 @@ export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
     name: "autopkgtest",
     async test(request, work) {
       const { source, version } = request;
-      const clock = stageClock();
-      const alive = startHeartbeat(work);
-      alive.say({ state: "WAITING", message: `${source} ${version}` });
-      const limits = limitsOf(work.signal, options.timeoutMs);
-      const log = {
-        name: `${source}.autopkgtest.log`,
-        path: join(work.scratch, `${source}.autopkgtest.log`),
-      };
-      await writeFile(log.path, "");
-      let result: Partial<TestRunResult> & {
-        outcome: Outcome;
-        reason: string | null;
-      };
-      try {
-        result = await run(options, request, work, {
-          clock,
-          log,
-          signal: limits.any,
-          say: (update) => alive.say(update),
-        });
-        limits.any.throwIfAborted();
-      } catch (thrown) {
-        const verdict = verdictOf(thrown, limits);
-        result = { outcome: verdict.outcome, reason: verdict.message };
-      } finally {
-        alive.stop();
-      }
-      work.progress({
-        state: result.outcome === "passed" ? "COMPLETED" : "FAILED",
-        message: result.reason ?? `${source} ${version} is tested`,
-        current: result.tests?.length ?? null,
-        total: result.tests?.length ?? null,
-      });
-      return {
-        tests: [],
-        exitCode: null,
-        output: null,
-        ...result,
-        log,
-        stages: clock.stages,
-      };
+      const subject = `${source} ${version}`;
+      // What is known of the tests is told also when they did not pass.
+      let found: Found = { tests: [], exitCode: null, output: null };
+      const { outcome, reason, log, stages } = await carryOut(
+        work,
+        {
+          subject,
+          done: `${subject} is tested`,
+          log: {
+            name: `${source}.autopkgtest.log`,
+            title: `Tests of ${subject}`,
+            facts: { tester: "autopkgtest" },
+          },
+          timeoutMs: options.timeoutMs,
+        },
+        async (run) => {
+          const { verdict, ...rest } = await runTests(options, request, run);
+          run.limits.any.throwIfAborted();
+          found = rest;
+          const count = rest.tests.length;
+          run.say({ message: subject, current: count, total: count });
+          if (verdict !== null) throw verdict;
+        },
+      );
+      return { outcome, reason, ...found, log, stages };
     },
   };
 }
 
-interface Run {
-  readonly clock: ReturnType<typeof stageClock>;
-  readonly log: ProducedFile;
-  readonly signal: AbortSignal;
-  readonly say: ReturnType<typeof startHeartbeat>["say"];
-}
+/** What came of the tests. */
+type Found = Pick<TestRunResult, "tests" | "exitCode" | "output">;
 
-async function run(
+async function runTests(
   { paths }: AutopkgtestOptions,
   request: TestRequest,
-  work: Work,
-  { clock, log, signal, say }: Run,
-): Promise<
-  Pick<TestRunResult, "outcome" | "reason" | "tests" | "exitCode" | "output">
-> {
+  { work, clock, limits, log, say }: Run,
+): Promise<Found & { readonly verdict: Verdict | null }> {
+  const signal = limits.any;
   const { source, image, series } = request;
   requireTools(["autopkgtest", "zstd"]);
   const dsc = parseDsc(await readFile(request.dsc, "utf8"), request.dsc);
@@ -105,10 +83,9 @@ async function run(
   );
   if (declared === "none") {
     const detail = "no tests in this package";
-    await writeFile(log.path, `${source}: ${detail}\n`);
+    await log.write(`${source}: ${detail}\n`);
     return {
-      outcome: "passed",
-      reason: null,
+      verdict: null,
       tests: [
         { package: source, name: "*", result: "neutral", seconds: 0, detail },
       ],
@@ -192,11 +169,12 @@ async function run(
       );
     }),
   );
-  const verdict = readExitCode(ended.exitCode);
+  const { outcome, meaning } = readExitCode(ended.exitCode);
   return {
-    outcome: verdict.outcome,
-    reason:
-      verdict.outcome === "passed" ? null : whyNot(verdict.meaning, summary),
+    verdict:
+      outcome === "passed"
+        ? null
+        : new Verdict(outcome, whyNot(meaning, summary)),
     tests: summary.tests.map((test): TestResult => ({
       package: source,
       ...test,

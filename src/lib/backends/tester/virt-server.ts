@@ -5,7 +5,7 @@ import { execOk, lastLines } from "../../host/exec.ts";
 import type { Base } from "../../host/session/layer.ts";
 import { openSession } from "../../host/session/open-session.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
-import { setUpApt } from "../../host/session/session-apt.ts";
+import { setUpApt } from "../session-apt.ts";
 import type { Session } from "../../host/session/session.ts";
 import type { AptRepository } from "../apt-repository.ts";
 

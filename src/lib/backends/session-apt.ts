@@ -1,19 +1,15 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { notNow } from "../../domain/error.ts";
-import { describeEnd, lastLines } from "../exec.ts";
-import type { Base } from "./layer.ts";
-import type { Bind, RunOptions, Session } from "./session.ts";
-
-/** A signed apt repository on this machine that a session shall use. */
-export interface SessionRepository {
-  readonly name: string;
-  readonly root: string;
-  readonly suite: string;
-  readonly component: string;
-  readonly signingKey: string;
-}
+import { notNow } from "../domain/error.ts";
+import { describeEnd, lastLines } from "../host/exec.ts";
+import type { Base } from "../host/session/layer.ts";
+import type { Bind, Session } from "../host/session/session.ts";
+import type { AptRepository } from "./apt-repository.ts";
+import { aptVerdict } from "./apt-verdict.ts";
+import { repositoryFiles } from "./repository-files.ts";
+import { ourFault, packageFault, type Verdict } from "./verdict.ts";
+import type { WorkLog } from "./work-log.ts";
 
 /** How apt is set up in a session: binds for opening it, and the environment for every apt-get. */
 export interface SessionApt {
@@ -21,38 +17,16 @@ export interface SessionApt {
   readonly env: Readonly<Record<string, string>>;
   /** Reads the lists of the repositories; the distribution's are those of the base. */
   prepare(session: Session): Promise<void>;
-  /** Reads the distribution's lists anew: the mirror has moved on since the base was made. */
-  refresh(
-    session: Session,
-    options?: Pick<RunOptions, "logFile" | "signal">,
-  ): Promise<void>;
 }
 
 const home = "/run/ubuntu-ci";
+const update = ["apt-get", "update", "-qq", "--error-on=any"];
 
-/** What of apt's configuration makes repositories known, the first of them winning over all else. */
-export interface RepositoryFiles {
-  /** deb822 sources, each with its key in it. */
-  readonly sources: string;
-  /** apt_preferences(5). */
-  readonly preferences: string;
-}
-
-/** Writes apt's files for repositories; `uriOf` is where apt finds one. */
-export async function repositoryFiles(
-  repositories: readonly SessionRepository[],
-  uriOf: (name: string) => string,
-): Promise<RepositoryFiles> {
-  const [first] = repositories;
-  return {
-    sources: repositories
-      .map((repository) => repositorySource(repository, uriOf(repository.name)))
-      .join("\n"),
-    preferences:
-      first === undefined
-        ? ""
-        : `Package: *\nPin: release l=${await labelOf(first)}\nPin-Priority: 1001\n`,
-  };
+/** The name of our repository that a URI of apt's points into; undefined: the distribution's. */
+export function repositoryOf(uri: string): string | undefined {
+  const repositories = `file:${home}/repo/`;
+  if (!uri.startsWith(repositories)) return undefined;
+  return uri.slice(repositories.length).split("/")[0];
 }
 
 /**
@@ -63,7 +37,7 @@ export async function repositoryFiles(
  */
 export async function setUpApt(
   base: Base,
-  repositories: readonly SessionRepository[],
+  repositories: readonly AptRepository[],
   scratch: string,
   options: { readonly startServices?: boolean } = {},
 ): Promise<SessionApt> {
@@ -118,7 +92,6 @@ ${base.acquire}`,
     APT_CONFIG: `${home}/apt/apt.conf`,
     DEBIAN_FRONTEND: "noninteractive",
   };
-  const update = ["apt-get", "update", "-qq", "--error-on=any"];
   return {
     binds,
     env,
@@ -153,42 +126,77 @@ ${base.acquire}`,
         );
       }
     },
-    async refresh(session, io = {}) {
-      const updated = await session.run(update, { env, network: true, ...io });
-      if (updated.exitCode !== 0) {
-        throw notNow(
-          `the mirror cannot be read: apt-get update ${describeEnd(updated)}`,
-          "see whether it can be reached; a retry is due",
-        );
-      }
-    },
   };
 }
 
-/** `file:` sources have no host to pin by (apt_preferences(5)): the label of the Release file does. */
-async function labelOf({ root, suite }: SessionRepository): Promise<string> {
-  const file = join(root, "dists", suite, "Release");
-  const label = /^Label: *(\S.*?) *$/m.exec(await readFile(file, "utf8"))?.[1];
-  // Without a pin the distribution's package could win without a word.
-  if (label === undefined) throw notNow(`${file} has no Label to pin by`);
-  return label;
+/**
+ * Runs `apt-get ARGS --print-uris` inside and returns what it printed.
+ *
+ * @throws Verdict with apt's words when what is asked cannot be installed
+ */
+export async function askApt(
+  session: Session,
+  apt: SessionApt,
+  args: readonly string[],
+  log: WorkLog,
+  signal: AbortSignal,
+): Promise<string> {
+  // Not -qq: that keeps apt's explanations back. SHA-256 because layers are named after it.
+  const argv = [
+    ...["apt-get", "-q", "--print-uris"],
+    ...["-o", "Acquire::ForceHash=SHA256", ...args],
+  ];
+  const asked = await session.run(argv, { env: apt.env, signal });
+  signal.throwIfAborted();
+  const output = asked.stdout + asked.stderr;
+  await log.write(`$ ${argv.join(" ")}\n${output}`);
+  if (asked.exitCode !== 0) throw aptFailure(output);
+  return asked.stdout;
 }
 
-function repositorySource(
-  { suite, component, signingKey }: SessionRepository,
-  uri: string,
-): string {
-  const key = signingKey
-    .trimEnd()
-    .split("\n")
-    .map((line) => (line.trim() === "" ? " ." : ` ${line.trimEnd()}`));
-  return [
-    "Types: deb",
-    `URIs: ${uri}`,
-    `Suites: ${suite}`,
-    `Components: ${component}`,
-    "Signed-By:",
-    ...key,
-    "",
-  ].join("\n");
+/**
+ * Runs apt-get inside with the network. When a file is gone from the mirror, the package lists are
+ * read anew and it is tried once more.
+ *
+ * @throws Verdict when it fails: the package's fault or ours, as apt's words tell
+ */
+export async function runApt(
+  session: Session,
+  apt: SessionApt,
+  args: readonly string[],
+  log: WorkLog,
+  signal: AbortSignal,
+): Promise<void> {
+  const argv = ["apt-get", "-q", "-y", ...args];
+  for (const again of [true, false]) {
+    await log.write(`$ ${argv.join(" ")}\n`);
+    const ended = await session.run(argv, {
+      env: apt.env,
+      network: true,
+      signal,
+    });
+    const output = ended.stdout + ended.stderr;
+    await log.write(output);
+    signal.throwIfAborted();
+    if (ended.exitCode === 0) return;
+    if (!again || !aptVerdict(output).stale) throw aptFailure(output);
+    await log.write("the mirror has moved on: reading its lists anew\n");
+    const updated = await session.run(update, {
+      env: apt.env,
+      network: true,
+      logFile: log.path,
+      signal,
+    });
+    if (updated.exitCode !== 0) {
+      throw notNow(
+        `the mirror cannot be read: apt-get update ${describeEnd(updated)}`,
+        "see whether it can be reached; a retry is due",
+      );
+    }
+  }
+}
+
+function aptFailure(output: string): Verdict {
+  const { blame, line } = aptVerdict(output);
+  return blame === "package" ? packageFault(line) : ourFault(line);
 }
