@@ -1,7 +1,10 @@
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import type { Explanation } from "../src/lib/domain/explain.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
 import { Installation, program } from "./support/program.ts";
 
@@ -70,6 +73,7 @@ describe("tickets side by side", () => {
     expect(code).toBe(0);
     expect(stderr).toContain("ticket 3: publish passed: archive revision 3");
     const [one, two, three] = ["1", "2", "3"].map((id) => ci.ticket(id));
+    expect(one?.expected).toBeNull();
     if (one === undefined || two === undefined || three === undefined)
       throw new Error("a ticket is missing");
     expect([one.status, two.status, three.status]).toEqual([
@@ -138,5 +142,135 @@ describe("tickets side by side", () => {
     const shown = ci.ok("archive", "show", "2");
     expect(shown).toContain("one  1.0");
     expect(shown).toContain("two  1.0");
+  });
+});
+
+describe("explain", () => {
+  const explain = (id: string) =>
+    JSON.parse(ci.ok("explain", id, "--json")) as Explanation;
+  const configure = (config: object) =>
+    writeFileSync(
+      join(ci.root, "config.json"),
+      JSON.stringify({ ...fakes, ...config }),
+    );
+  /** Does what it says would unblock a ticket. */
+  const unblock = (id: string) => {
+    const [program, ...args] = (explain(id).unblock ?? "").split(" ");
+    expect(program).toBe("ubuntu-ci");
+    return ci.ok(...args);
+  };
+
+  test("waiting, held, maintenance, its turn, published: each with the command that helps", () => {
+    install({});
+    create("one");
+    create("two");
+    create("three", "1.0", "--wait");
+    expect(explain("2")).toMatchObject({
+      ticket: 2,
+      blocked: true,
+      step: { code: 100, name: "Queued" },
+      because: ["ticket 1 is before it in the queue", expect.anything()],
+      unblock: "ubuntu-ci update_ticket 2 --priority 1",
+    });
+    ci.ok("assign-ppa");
+    expect(explain("2").because[0]).toBe(
+      "it waits behind ticket 1, which is at Package Building (waiting)",
+    );
+    expect(explain("3")).toMatchObject({
+      because: [expect.stringMatching(/^it is held by .*, since 20/)],
+      next: null,
+    });
+    unblock("3");
+    expect(ci.ticket("3").status).toBe("waiting");
+    ci.ok("maintenance", "on", "--reason", "new disk");
+    expect(explain("1")).toMatchObject({
+      blocked: true,
+      because: [expect.stringMatching(/new disk$/), expect.anything()],
+    });
+    unblock("1");
+    expect(explain("1")).toMatchObject({
+      blocked: false,
+      next: { action: "the next pass of build-source or land works on it" },
+    });
+    unblock("2");
+    expect(explain("1")).toMatchObject({
+      blocked: false,
+      because: [
+        expect.stringMatching(/^it is published as archive revision 1/),
+      ],
+      unblock: null,
+    });
+    expect(ci.ok("explain", "2")).toContain("what you can do");
+    expect(ci.run("explain", "9")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("there is no ticket 9") as string,
+    });
+  });
+
+  test("no free PPA, building, retry due, failed, cancelled, overridden", async () => {
+    install({
+      ppa: { pool: 1 },
+      concurrency: 2,
+      fake: { builder: "slow@60000" },
+    });
+    create("one");
+    create("two");
+    ci.ok("assign-ppa");
+    ci.run("assign-ppa");
+    expect(explain("2")).toMatchObject({
+      blocked: true,
+      because: ["no PPA is free: ci_pool-001 is reserved by ticket 1"],
+      unblock: "ubuntu-ci ppa add ci_pool-002",
+    });
+    const building = ci.start("build-source", "-v", "2");
+    await once(building.stderr, "data");
+    expect(explain("1")).toMatchObject({
+      blocked: false,
+      because: [expect.stringContaining(`process ${building.pid ?? ""} on`)],
+      next: { action: "when it passes, build-image follows" },
+    });
+    const end = ended(building);
+    building.kill();
+    await end;
+    expect(explain("1").because[0]).toContain("the run was interrupted");
+    configure({
+      fake: { builder: "tmpfail" },
+      retry: { firstDelaySeconds: 600 },
+    });
+    ci.run("build-source");
+    const due = explain("1");
+    expect(due).toMatchObject({ blocked: true, unblock: "ubuntu-ci retry 1" });
+    expect(due.next?.at).toBe(ci.ticket("1").retry_at);
+    configure({ fake: { builder: "tmpfail" }, retry: { limit: 0 } });
+    unblock("1");
+    ci.run("build-source");
+    expect(explain("1")).toMatchObject({
+      because: [
+        expect.stringContaining("infrastructure is to blame"),
+        expect.anything(),
+      ],
+      next: null,
+    });
+    configure({ fake: { tester: "fail" } });
+    unblock("1");
+    ci.run("land", "--ticket", "1");
+    expect(explain("1").because[0]).toContain("the package is at fault");
+    ci.ok("override", "1", "--ignore-step", "run-tests", "--reason", "known");
+    expect(explain("1")).toMatchObject({
+      because: [
+        expect.anything(),
+        "what it failed at is ignored since",
+        expect.stringMatching(/^ignore-step run-tests: ignored: known \(by /),
+      ],
+      unblock: "ubuntu-ci retry 1 --from run-tests",
+    });
+    unblock("1");
+    ci.ok("land", "--ticket", "1");
+    expect(ci.ticket("1").status).toBe("done");
+    ci.ok("cancel", "2", "--reason", "a mistake");
+    expect(explain("2")).toMatchObject({
+      because: [expect.stringMatching(/^cancelled by .*: a mistake, at /)],
+      unblock: "ubuntu-ci retry 2",
+    });
   });
 });

@@ -53,6 +53,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     changes: false,
     load: () => import("./get-artifact.ts"),
   },
+  explain: {
+    summary: "say why a ticket is where it is, and what comes next",
+    changes: false,
+    load: () => import("./explain.ts"),
+  },
   cancel: {
     summary: "end a ticket, and what works on it",
     changes: true,

@@ -1,4 +1,5 @@
 import { cancelledInWords } from "../lib/domain/cancel.ts";
+import { expectedInWords } from "../lib/domain/expected.ts";
 import {
   ignoredBecause,
   inForce,
@@ -38,6 +39,8 @@ export function ticketInFull(ticket: Ticket): string {
   if (ticket.ppa !== null) lines.push(`  PPA ${ticket.ppa}`);
   if (ticket.queue_position !== null)
     lines.push(`  position ${ticket.queue_position} in the queue`);
+  if (ticket.expected != null)
+    lines.push(`  ${expectedInWords(ticket.expected, Date.now())}`);
   if (ticket.archive_revision !== null)
     lines.push(`  published as archive revision ${ticket.archive_revision}`);
   if (ticket.failure !== null) {

@@ -35,6 +35,12 @@ export function notYetDue(nowMs: number): { after: string; until: string } {
   };
 }
 
+/** Whether a retry that is planned for that time (ISO 8601, null: none) may start now. */
+export function isDue(retryAt: string | null, nowMs: number): boolean {
+  const { after, until } = notYetDue(nowMs);
+  return retryAt === null || retryAt <= after || retryAt > until;
+}
+
 /** What is left of a ticket's earlier runs, which later steps build upon. */
 export interface Kept {
   /** The uploaded source packages. */

@@ -1,3 +1,4 @@
+import type { Expected } from "./expected.ts";
 import type { Override } from "./override.ts";
 import type { Step } from "./step.ts";
 
@@ -93,6 +94,8 @@ export interface Ticket {
   readonly status: TicketStatus;
   readonly ppa: string | null;
   readonly queue_position: number | null;
+  /** The time it can expect; null when it is held or has ended. What only works on tickets does without. */
+  readonly expected?: Expected | null;
   readonly archive_revision: number | null;
   readonly failure: Failure | null;
   readonly cancelled: Cancellation | null;

@@ -147,3 +147,18 @@ export function logRecord(event: Event): LogRecord {
 function codeOf(state: string | null): StepCode | undefined {
   return steps.find(({ code }) => String(code) === state)?.code;
 }
+
+/** Who holds a ticket back, since when; null when the history does not tell. */
+export function holdOf(
+  db: Connection,
+  ticket: number,
+): { by: string; at: string } | null {
+  return (
+    db
+      .prepare<[string], { by: string; at: string }>(
+        `SELECT actor AS "by", at FROM event WHERE subject = 'ticket' AND subject_id = ?
+           AND (what = 'held' OR (what = 'created' AND to_state = 'held')) ORDER BY id DESC LIMIT 1`,
+      )
+      .get(String(ticket)) ?? null
+  );
+}

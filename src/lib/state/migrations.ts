@@ -187,6 +187,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX override_in_force ON override (ticket, kind, target) WHERE undone_at IS NULL;
   CREATE INDEX ticket_blames_us ON ticket (updated_at) WHERE failure_kind = 'infrastructure';
+  CREATE INDEX upload_of_source ON source_package_upload (source_package);
   CREATE INDEX run_by_step ON run (step, id) WHERE finished_at IS NOT NULL;
   CREATE TABLE log_export (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1),

@@ -1,24 +1,17 @@
-import { notYetDue } from "../domain/retry.ts";
+import type { OpenTicket, QueuedTicket } from "../domain/explain.ts";
+import { isDue, notYetDue } from "../domain/retry.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
 
-/** A ticket that has started and not ended, with the source packages it is about. */
-export interface InFlight {
-  readonly id: number;
-  readonly step: StepCode;
-  readonly status: TicketStatus;
-  readonly sources: readonly string[];
-}
-
 /** Another ticket that keeps one from starting. */
-export interface StartBlocker extends InFlight {
+interface StartBlocker extends OpenTicket {
   /** The source packages in common; empty when it only takes a place among the `concurrency` ones. */
   readonly shared: readonly string[];
 }
 
 /** The tickets in flight, oldest first: past the first step, at work, or with a PPA of their own. */
-export function ticketsInFlight(db: Connection): InFlight[] {
+export function ticketsInFlight(db: Connection): OpenTicket[] {
   return db
     .prepare<
       [],
@@ -32,7 +25,8 @@ export function ticketsInFlight(db: Connection): InFlight[] {
     .map((row) => ({ ...row, sources: JSON.parse(row.sources) as string[] }));
 }
 
-const sourcesOf = `(SELECT json_group_array(source_package.name) FROM subticket
+/** SQL: the names of the source packages of the `ticket` row at hand, as a JSON list. */
+export const sourcesOf = `(SELECT json_group_array(source_package.name) FROM subticket
   JOIN source_package_upload upload ON upload.id = subticket.upload
   JOIN source_package ON source_package.id = upload.source_package WHERE subticket.ticket = ticket.id)`;
 
@@ -61,7 +55,7 @@ export function sourcesOfTicket(db: Connection, ticket: number): string[] {
 
 function blockersOf(
   sources: readonly string[],
-  others: readonly InFlight[],
+  others: readonly OpenTicket[],
   concurrency: number,
 ): StartBlocker[] {
   const all = others.map((other) => ({
@@ -147,4 +141,35 @@ export function queuePositions(db: Connection): ReadonlyMap<number, number> {
     )
     .all();
   return new Map(waiting.map(({ id }, index) => [id, index + 1]));
+}
+
+/** The tickets before one in the queue, the next to start first; none when it is not in the queue. */
+export function queueBefore(db: Connection, ticket: number): QueuedTicket[] {
+  return db
+    .prepare<
+      [number],
+      {
+        id: number;
+        priority: number;
+        sources: string;
+        retry_at: string | null;
+      }
+    >(
+      `SELECT ticket.id, ticket.priority, ticket.retry_at, ${sourcesOf} AS sources
+       FROM ticket mine JOIN ticket
+         ON ticket.priority > mine.priority OR (ticket.priority = mine.priority AND ticket.id < mine.id)
+       WHERE mine.id = ? AND mine.step = 100 AND mine.status IN ('waiting', 'held')
+         AND ticket.step = 100 AND ticket.status = 'waiting'
+         AND NOT EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)
+       ORDER BY ticket.priority DESC, ticket.id`,
+    )
+    .all(ticket)
+    .map(({ id, priority, retry_at, sources }) => ({
+      id,
+      priority,
+      step: 100,
+      status: "waiting",
+      sources: JSON.parse(sources) as string[],
+      ready: isDue(retry_at, Date.now()),
+    }));
 }

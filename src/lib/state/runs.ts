@@ -95,6 +95,21 @@ function isDead(run: OpenRun): boolean {
   );
 }
 
+/** The process that holds the lease on a ticket, and whether it is gone; null when nobody works on it. */
+export function workerOf(
+  db: Connection,
+  ticket: number,
+): { pid: number; host: string; gone: boolean } | null {
+  const run = db
+    .prepare<[number], OpenRun>(
+      "SELECT * FROM run WHERE ticket = ? AND finished_at IS NULL",
+    )
+    .get(ticket);
+  return run === undefined
+    ? null
+    : { pid: run.pid, host: run.host, gone: isDead(run) };
+}
+
 /**
  * Takes the lease on the ticket to work on next at this step: the oldest ready one, by priority,
  * then first in first out; or that very ticket. At the first step a ticket is only taken while

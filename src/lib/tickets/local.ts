@@ -38,20 +38,31 @@ export interface LocalState {
 const mebibyte = 1024 * 1024;
 
 /** The ticket system of this machine's own state folder. */
-export function localTicketSystem({
-  db,
-  paths,
-  config,
-  actor,
-}: LocalState): TicketSystem {
-  const get = (id: number): Promise<Ticket> => {
+export function localTicketSystem(state: LocalState): TicketSystem {
+  const { db, paths, config, actor } = state;
+  const get = async (id: number): Promise<Ticket> => {
     const ticket = findTicket(db, id, paths.store);
     if (ticket === undefined)
-      return Promise.reject(
-        refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them"),
+      throw refused(
+        `there is no ticket ${id}`,
+        "`ubuntu-ci status` lists them",
       );
-    return Promise.resolve(ticket);
+    const [found = ticket] = await withExpected([ticket]);
+    return found;
   };
+
+  async function withExpected(tickets: readonly Ticket[]): Promise<Ticket[]> {
+    const open = tickets.some(
+      ({ step, status }) => step.code < 999 && status !== "held",
+    );
+    const expected = open
+      ? (await import("./expected-of.ts")).expectedOf(state)
+      : undefined;
+    return tickets.map((ticket) => ({
+      ...ticket,
+      expected: expected?.get(ticket.id) ?? null,
+    }));
+  }
 
   const policy = (series: string | null): AdmissionPolicy => ({
     knownSeries: knownSeries(paths, config),
@@ -114,8 +125,14 @@ export function localTicketSystem({
   return {
     get,
 
+    async explain(id) {
+      const { explain } = await import("../domain/explain.ts");
+      const { situationOf } = await import("./situation.ts");
+      return explain(situationOf(state, await get(id)));
+    },
+
     list: (request: ListRequest) =>
-      Promise.resolve(
+      withExpected(
         listTickets(
           db,
           {

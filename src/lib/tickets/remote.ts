@@ -17,6 +17,7 @@ export function remoteTicketSystem(url: string): TicketSystem {
     update: refuse,
     list: refuse,
     get: refuse,
+    explain: refuse,
     fetchArtifact: refuse,
     close: () => undefined,
   };

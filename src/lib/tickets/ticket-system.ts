@@ -1,3 +1,4 @@
+import type { Explanation } from "../domain/explain.ts";
 import type { Artifact, Ticket } from "../domain/ticket.ts";
 import type { TicketPlan } from "../domain/ticket-plan.ts";
 import type { Step } from "../domain/step.ts";
@@ -54,6 +55,8 @@ export interface TicketSystem {
   list(request: ListRequest): Promise<readonly Ticket[]>;
   /** @throws UbuntuCiError (2) when there is no such ticket */
   get(id: number): Promise<Ticket>;
+  /** Why it is where it is. @throws UbuntuCiError (2) when there is no such ticket */
+  explain(id: number): Promise<Explanation>;
   /** Copies an artifact to a file, checked against its digest; the file is there whole or not at all. */
   fetchArtifact(artifact: Artifact, destination: string): Promise<void>;
   close(): void;

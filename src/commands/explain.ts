@@ -1,0 +1,24 @@
+import { ticketNumber } from "./arguments.ts";
+import type { CommandModule } from "./index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .argument("<ticket>", "number of the ticket", ticketNumber)
+      .addHelpText(
+        "after",
+        `
+Examples:
+  ubuntu-ci explain 7
+  ubuntu-ci explain 7 --json`,
+      )
+      .action(async (id: number) => {
+        const context = await makeContext();
+        const tickets = await context.tickets();
+        const explanation = await tickets.explain(id);
+        const { explanationText } = await import("./explanation-text.ts");
+        context.result(explanationText(explanation), explanation);
+        tickets.close();
+      });
+  },
+};

@@ -1,0 +1,210 @@
+import { ageInWords } from "./age.ts";
+import type { StepCode, WorkStepCode } from "./step.ts";
+
+/** A span of time, ISO 8601: not before the one, hardly after the other. */
+export interface Interval {
+  readonly earliest: string;
+  readonly latest: string;
+}
+
+/** When an open ticket can expect what, by how long the tickets before it took. */
+export interface Expected {
+  /** When it starts; null when it has, or when that cannot be told. */
+  readonly start: Interval | null;
+  /** When it is complete; null when that cannot be told. */
+  readonly end: Interval | null;
+  /** The number of landed tickets that this was computed from. */
+  readonly landings: number;
+  /** Why it cannot be told; null when it can. */
+  readonly unknown: string | null;
+}
+
+/** A ticket that landed: when it began each step for good, and when it was complete; ms since 1970. */
+export interface Landing {
+  readonly sources: readonly string[];
+  readonly began: ReadonlyMap<WorkStepCode, number>;
+  readonly ended: number;
+}
+
+/** An open ticket. */
+export interface OnItsWay {
+  readonly id: number;
+  readonly sources: readonly string[];
+  readonly step: StepCode;
+  /** When it began this step, ms since 1970; null when it has not. */
+  readonly since: number | null;
+  /** When its next attempt is due, ms since 1970; null when it waits for none. */
+  readonly retryAt: number | null;
+}
+
+/** Fewer landed tickets than these tell nothing. */
+export const fewestLandings = 5;
+
+/** Of ten tickets one took less than the earliest time, one more than the latest. */
+const lowest = 0.1;
+const highest = 0.9;
+
+interface Forecast {
+  readonly start: number | null;
+  readonly end: number;
+}
+
+/**
+ * When each open ticket can expect to start and to be complete: those in flight by how long landed
+ * tickets took from the same step on, those of the queue one after another as places come free, as
+ * the queue's rules have it. Tickets with a source package in common tell more than others, when
+ * there are enough of them. That every pass comes in time and every ticket lands is assumed.
+ *
+ * @param inFlight the tickets in flight
+ * @param queue the tickets of the queue, the next to start first
+ */
+export function expectedTimes(
+  nowMs: number,
+  concurrency: number,
+  inFlight: readonly OnItsWay[],
+  queue: readonly OnItsWay[],
+  landings: readonly Landing[],
+): ReadonlyMap<number, Expected> {
+  const all = [...inFlight, ...queue];
+  if (landings.length < fewestLandings) {
+    const unknown: Expected = {
+      start: null,
+      end: null,
+      landings: landings.length,
+      unknown: `too few tickets have landed so far: ${landings.length} of the ${fewestLandings} it takes`,
+    };
+    return new Map(all.map(({ id }) => [id, unknown]));
+  }
+  const samples = sampler(landings);
+  const soonest = forecast(nowMs, concurrency, inFlight, queue, (ticket) =>
+    remaining(samples(ticket), ticket, nowMs, lowest),
+  );
+  const latest = forecast(nowMs, concurrency, inFlight, queue, (ticket) =>
+    remaining(samples(ticket), ticket, nowMs, highest),
+  );
+  return new Map(
+    all.map((ticket) => {
+      const from = soonest.get(ticket.id);
+      const until = latest.get(ticket.id);
+      return [
+        ticket.id,
+        {
+          start: interval(from?.start ?? null, until?.start ?? null),
+          end: interval(from?.end ?? null, until?.end ?? null),
+          landings: samples(ticket).length,
+          unknown: null,
+        },
+      ];
+    }),
+  );
+}
+
+/** The landed tickets that tell most about a ticket. */
+function sampler(
+  landings: readonly Landing[],
+): (ticket: OnItsWay) => readonly Landing[] {
+  const known = new Map<string, readonly Landing[]>();
+  return ({ sources }) => {
+    const key = sources.join(" ");
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const alike = landings.filter((landing) =>
+      landing.sources.some((source) => sources.includes(source)),
+    );
+    const sample = alike.length >= fewestLandings ? alike : landings;
+    known.set(key, sample);
+    return sample;
+  };
+}
+
+/** Milliseconds until a ticket is complete, by that share of the sample. */
+function remaining(
+  sample: readonly Landing[],
+  { step, since }: OnItsWay,
+  nowMs: number,
+  share: number,
+): number {
+  const spans = sample
+    .flatMap(({ began, ended }) => {
+      const from = began.get(step as WorkStepCode);
+      return from === undefined ? [] : [Math.max(0, ended - from)];
+    })
+    .sort((a, b) => a - b);
+  const span = spans[Math.round(share * (spans.length - 1))] ?? 0;
+  const spent = since === null ? 0 : Math.max(0, nowMs - since);
+  return Math.max(0, span - spent);
+}
+
+/** Lets tickets start as places come free, each when no ticket before it has a source package in common. */
+function forecast(
+  nowMs: number,
+  concurrency: number,
+  inFlight: readonly OnItsWay[],
+  queue: readonly OnItsWay[],
+  takes: (ticket: OnItsWay) => number,
+): ReadonlyMap<number, Forecast> {
+  const found = new Map<number, Forecast>();
+  const busy = new Map<string, number>();
+  const land = (ticket: OnItsWay, start: number, started: boolean) => {
+    const end = start + takes(ticket);
+    found.set(ticket.id, { start: started ? null : start, end });
+    for (const source of ticket.sources)
+      busy.set(source, Math.max(end, busy.get(source) ?? 0));
+    return end;
+  };
+  const due = ({ retryAt }: OnItsWay) => Math.max(nowMs, retryAt ?? nowMs);
+  const ends = inFlight.map((ticket) => land(ticket, due(ticket), true));
+  // With more in flight than may be, the first to end make no room.
+  const places = [
+    ...ends.sort((a, b) => a - b).slice(-concurrency),
+    ...Array.from(
+      { length: Math.max(0, concurrency - ends.length) },
+      () => nowMs,
+    ),
+  ];
+  for (const ticket of queue) {
+    const free = Math.max(
+      due(ticket),
+      ...ticket.sources.map((source) => busy.get(source) ?? nowMs),
+    );
+    const start = Math.max(free, Math.min(...places));
+    // The place that came free last before that: tickets behind it may overtake one that has to wait.
+    const place = places.reduce(
+      (best, at, index) =>
+        at <= start && at > (places[best] ?? -1) ? index : best,
+      places.indexOf(Math.min(...places)),
+    );
+    places[place] = land(ticket, start, false);
+  }
+  return found;
+}
+
+function interval(from: number | null, until: number | null): Interval | null {
+  return from === null || until === null
+    ? null
+    : {
+        earliest: new Date(from).toISOString(),
+        latest: new Date(Math.max(from, until)).toISOString(),
+      };
+}
+
+/** What a ticket can expect, in words: "starts in 2 min to 9 min, complete in 8 min to 25 min (by 12 …)". */
+export function expectedInWords(
+  { start, end, landings, unknown }: Expected,
+  nowMs: number,
+): string {
+  if (unknown !== null) return `when it is complete cannot be told: ${unknown}`;
+  const spans = [
+    ...(start === null ? [] : [`starts ${inWords(start, nowMs)}`]),
+    ...(end === null ? [] : [`complete ${inWords(end, nowMs)}`]),
+  ];
+  return `${spans.join(", ")} (by the ${landings} tickets that landed before)`;
+}
+
+function inWords({ earliest, latest }: Interval, nowMs: number): string {
+  const now = new Date(nowMs).toISOString();
+  const from = ageInWords(now, Date.parse(earliest));
+  const until = ageInWords(now, Date.parse(latest));
+  if (until === "0 s") return "any moment";
+  return from === until ? `in ${until}` : `in ${from} to ${until}`;
+}

@@ -1,0 +1,111 @@
+import type { Landing, OnItsWay } from "../domain/expected.ts";
+import type { StepCode, WorkStepCode } from "../domain/step.ts";
+import type { Connection } from "./database.ts";
+import { sourcesOf } from "./queue.ts";
+
+/** How many landed tickets are looked at: the newest, and the newest of one source package. */
+const newest = 50;
+const newestAlike = 20;
+/** Of a package that never lands not every upload there ever was is looked at. */
+const newestUploads = 100;
+
+/** The tickets that landed last: whatever they were about, and those about these source packages. */
+export function recentLandings(
+  db: Connection,
+  sources: readonly string[],
+): Landing[] {
+  const tickets = new Set(
+    db
+      .prepare<[number], { ticket: number }>(
+        `SELECT ticket FROM run WHERE step = 500 AND finished_at IS NOT NULL AND outcome = 'passed'
+         ORDER BY id DESC LIMIT ?`,
+      )
+      .all(newest)
+      .map(({ ticket }) => ticket),
+  );
+  const alike = db.prepare<[string, number, number], { id: number }>(
+    `SELECT ticket.id FROM
+       (SELECT id FROM source_package_upload WHERE source_package = (SELECT id FROM source_package WHERE name = ?)
+        ORDER BY id DESC LIMIT ?) upload
+       JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
+     WHERE ticket.step = 1000 ORDER BY upload.id DESC LIMIT ?`,
+  );
+  for (const source of new Set(sources))
+    for (const { id } of alike.all(source, newestUploads, newestAlike))
+      tickets.add(id);
+  return landingsOf(db, [...tickets]);
+}
+
+function landingsOf(db: Connection, tickets: readonly number[]): Landing[] {
+  const rows = db
+    .prepare<
+      [string],
+      {
+        ticket: number;
+        step: WorkStepCode;
+        began: string;
+        ended: string;
+        sources: string;
+      }
+    >(
+      // What a ticket passed before it was tried again is not how long it took: the last time counts.
+      `SELECT run.ticket, run.step, max(run.started_at) AS began, max(run.finished_at) AS ended, ${sourcesOf} AS sources
+       FROM json_each(?) wanted JOIN ticket ON ticket.id = wanted.value JOIN run ON run.ticket = ticket.id
+       WHERE run.outcome = 'passed' GROUP BY run.ticket, run.step ORDER BY run.ticket, run.step`,
+    )
+    .all(JSON.stringify(tickets));
+  return tickets.flatMap((id) => {
+    const steps = rows.filter(({ ticket }) => ticket === id);
+    const began = new Map(
+      steps.map(({ step, began: at }) => [step, Date.parse(at)] as const),
+    );
+    const last = steps.at(-1);
+    const inOrder = [...began.values()].every(
+      (at, index, all) => index === 0 || at >= (all[index - 1] ?? 0),
+    );
+    return last?.step !== 500 || began.size < 5 || !inOrder
+      ? []
+      : [
+          {
+            sources: JSON.parse(last.sources) as string[],
+            began,
+            ended: Date.parse(last.ended),
+          },
+        ];
+  });
+}
+
+/** The open tickets that nobody holds: those in flight, and the queue, the next to start first. */
+export function ticketsOnTheirWay(db: Connection): {
+  inFlight: OnItsWay[];
+  queue: OnItsWay[];
+} {
+  const all = db
+    .prepare<
+      [],
+      {
+        id: number;
+        step: StepCode;
+        sources: string;
+        since: string | null;
+        retry_at: string | null;
+        queued: 0 | 1;
+      }
+    >(
+      `SELECT id, step, retry_at, ${sourcesOf} AS sources,
+         (SELECT started_at FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL) AS since,
+         step = 100 AND status = 'waiting' AND NOT EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id) AS queued
+       FROM ticket WHERE step < 999 AND status <> 'held' ORDER BY priority DESC, id`,
+    )
+    .all()
+    .map(({ since, retry_at, sources, ...row }) => ({
+      ...row,
+      sources: JSON.parse(sources) as string[],
+      since: since === null ? null : Date.parse(since),
+      retryAt: retry_at === null ? null : Date.parse(retry_at),
+    }));
+  return {
+    inFlight: all.filter(({ queued }) => queued === 0),
+    queue: all.filter(({ queued }) => queued === 1),
+  };
+}

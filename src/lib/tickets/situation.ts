@@ -1,0 +1,30 @@
+import type { Situation } from "../domain/explain.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import { machineArchitecture } from "../host/architecture.ts";
+import { readMaintenance } from "../host/maintenance.ts";
+import { holdOf } from "../state/events.ts";
+import { listPpas } from "../state/ppas.ts";
+import { queueBefore, ticketsInFlight } from "../state/queue.ts";
+import { imageOf, workerOf } from "../state/runs.ts";
+import type { LocalState } from "./local.ts";
+
+/** All that decides where a ticket is, from the state and the machine as they are now. */
+export function situationOf(
+  { db, paths, config }: LocalState,
+  ticket: Ticket,
+): Situation {
+  return {
+    nowMs: Date.now(),
+    ticket,
+    maintenance: readMaintenance(paths.maintenance),
+    concurrency: config.get("concurrency"),
+    inFlight: ticketsInFlight(db).filter(({ id }) => id !== ticket.id),
+    ahead: queueBefore(db, ticket.id),
+    pool: listPpas(db),
+    poolPrefix: config.get("ppa.prefix"),
+    worker: workerOf(db, ticket.id),
+    held: ticket.status === "held" ? holdOf(db, ticket.id) : null,
+    hasImage: imageOf(db, ticket.id) !== null,
+    architecture: machineArchitecture(),
+  };
+}
