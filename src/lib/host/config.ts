@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 import type { Problem } from "../domain/error.ts";
 import { misconfigured, UbuntuCiError, ExitCode } from "../domain/error.ts";
@@ -31,16 +31,30 @@ const names = ["config.json", "config.yaml", "config.yml"];
 
 const folders = () => [join(homedir(), ".config/ubuntu-ci"), "/etc/ubuntu-ci"];
 
-/** Whether cosmiconfig would find anything to read: loading it to find nothing is 10 ms a command. */
-function mayHaveConfig(): boolean {
-  const candidates = folders().flatMap((folder) =>
-    names.map((name) => join(folder, name)),
-  );
+/** The first file there is of those that cosmiconfig would look at, in its order. */
+function firstCandidate(): string | undefined {
+  const nearby: string[] = [];
   for (let folder = process.cwd(); ; folder = dirname(folder)) {
-    candidates.push(...places.map((name) => join(folder, name)));
+    nearby.push(...places.map((name) => join(folder, name)));
     if (folder === dirname(folder)) break;
   }
-  return candidates.some((candidate) => existsSync(candidate));
+  return [
+    ...nearby,
+    ...folders().flatMap((folder) => names.map((name) => join(folder, name))),
+  ].find((candidate) => existsSync(candidate));
+}
+
+/** Whether a file is whole our configuration, in JSON; in package.json it is a key among others. */
+function isPlainJson(file: string): boolean {
+  return file.endsWith(".json") && basename(file) !== "package.json";
+}
+
+/** Loading cosmiconfig only to have it parse JSON would be a tenth of what an idle pass costs. */
+function readJson(file: string): Found | undefined {
+  const text = readFileSync(file, "utf8");
+  return text.trim() === ""
+    ? undefined
+    : { config: JSON.parse(text) as unknown, filepath: resolve(file) };
 }
 
 /** cosmiconfig's own JSON loader costs every command 15 ms where there is a package.json. */
@@ -55,29 +69,13 @@ const loaders = {
  * @throws UbuntuCiError (78) with every problem of the file, each with its key
  */
 export async function loadConfig(file: string | undefined): Promise<Config> {
-  if (file === undefined && !mayHaveConfig()) return configOf({}, null);
-  const cosmiconfig = await import("cosmiconfig");
+  const candidate = file ?? firstCandidate();
+  if (candidate === undefined) return configOf({}, null);
   let found;
   try {
-    if (file !== undefined) {
-      found = cosmiconfig.cosmiconfigSync("ubuntu-ci", { loaders }).load(file);
-    } else {
-      found = cosmiconfig
-        .cosmiconfigSync("ubuntu-ci", {
-          loaders,
-          searchPlaces: places,
-          searchStrategy: "global",
-        })
-        .search();
-      for (const folder of folders()) {
-        found ??= cosmiconfig
-          .cosmiconfigSync("ubuntu-ci", {
-            loaders,
-            searchPlaces: names,
-          })
-          .search(folder);
-      }
-    }
+    found =
+      (isPlainJson(candidate) ? readJson(candidate) : undefined) ??
+      (await askCosmiconfig(file));
   } catch (thrown) {
     throw misconfigured(
       `the configuration${file === undefined ? "" : ` ${file}`} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
@@ -87,6 +85,30 @@ export async function loadConfig(file: string | undefined): Promise<Config> {
   }
   if (found === null || found.isEmpty === true) return configOf({}, null);
   return configOf(found.config, found.filepath);
+}
+
+interface Found {
+  readonly config: unknown;
+  readonly filepath: string;
+  readonly isEmpty?: boolean;
+}
+
+async function askCosmiconfig(file: string | undefined): Promise<Found | null> {
+  const { cosmiconfigSync } = await import("cosmiconfig");
+  if (file !== undefined)
+    return cosmiconfigSync("ubuntu-ci", { loaders }).load(file);
+  let found: Found | null = cosmiconfigSync("ubuntu-ci", {
+    loaders,
+    searchPlaces: places,
+    searchStrategy: "global",
+  }).search();
+  for (const folder of folders()) {
+    found ??= cosmiconfigSync("ubuntu-ci", {
+      loaders,
+      searchPlaces: names,
+    }).search(folder);
+  }
+  return found;
 }
 
 /** A configuration from a parsed file. Exported for tests and for callers that have values at hand. */
