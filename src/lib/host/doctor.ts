@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import type { Config } from "./config.ts";
 import { diskFindings } from "./doctor/disk.ts";
 import type { Finding } from "./doctor/finding.ts";
-import { bad, ok } from "./doctor/finding.ts";
+import { bad, badBecause, ok } from "./doctor/finding.ts";
 import { kernelFindings } from "./doctor/kernel.ts";
 import { mirrorFindings, wantedSeries } from "./doctor/mirror.ts";
 import { subidFinding } from "./doctor/subids.ts";
@@ -50,15 +50,15 @@ async function subids(file: "/etc/subuid" | "/etc/subgid"): Promise<Finding> {
 async function bases(paths: StatePaths, config: Config): Promise<Finding> {
   if (config.get("imager") === "fake" && config.get("builder") === "fake")
     return ok("bases", "fake backends need none");
-  const layers = await listLayers(paths.layers, "base");
-  const missing = wantedSeries(config).filter(
-    (name) => !layers.some(({ series }) => series === name),
-  );
-  if (missing.length > 0)
-    return bad(
-      "bases",
-      `there is none of ${missing.join(", ")}`,
-      "ubuntu-ci init",
+  try {
+    const layers = await listLayers(paths.layers, "base");
+    const missing = wantedSeries(config).filter(
+      (name) => !layers.some(({ series }) => series === name),
     );
-  return ok("bases", layers.map(({ name }) => name).join(", "));
+    return missing.length > 0
+      ? bad("bases", `there is none of ${missing.join(", ")}`, "ubuntu-ci init")
+      : ok("bases", layers.map(({ name }) => name).join(", "));
+  } catch (thrown) {
+    return badBecause("bases", thrown, "ubuntu-ci init");
+  }
 }
