@@ -1,13 +1,9 @@
 import { basename } from "node:path";
 
-import {
-  Command,
-  CommanderError,
-  InvalidArgumentError,
-  Option,
-} from "commander";
+import { Command, CommanderError } from "commander";
 
-import { commandName, commands } from "./commands/index.ts";
+import { addGlobalOptions } from "./commands/global-options.ts";
+import { commandName, commands, otherSpelling } from "./commands/index.ts";
 import type { CommandContext, GlobalOptions } from "./commands/context.ts";
 import type { HandedOver } from "./lib/host/hand-over.ts";
 import {
@@ -37,46 +33,6 @@ function findCommand(args: readonly string[]): number {
     else if (!arg.startsWith("-")) return index;
   }
   return -1;
-}
-
-function addGlobalOptions(command: Command): Command {
-  const terminal = process.stderr.isTTY ? 2 : 1;
-  return command
-    .addOption(
-      new Option(
-        "-v, --verbosity <level>",
-        "1 errors only, 2 what happens, 3 everything",
-      )
-        .argParser(parseVerbosity)
-        .default(terminal, "2 on a terminal, else 1"),
-    )
-    .option(
-      "-u, --url <url>",
-      "ticket system to talk to, instead of the local state",
-    )
-    .option(
-      "-S, --staging",
-      "talk to the configured staging system (default: no)",
-    )
-    .option(
-      "--config <file>",
-      "configuration (default: searched from the working folder up, then ~/.config, /etc)",
-    )
-    .option(
-      "--state-dir <dir>",
-      "state folder (default: $UBUNTU_CI_STATE_DIR, /var/lib/ubuntu-ci, or $XDG_STATE_HOME/ubuntu-ci)",
-    )
-    .option("--json", "print one JSON document (default: text)")
-    .option(
-      "--dry-run",
-      "say what would be done and change nothing (default: no)",
-    );
-}
-
-function parseVerbosity(text: string): number {
-  if (!/^[123]$/.test(text))
-    throw new InvalidArgumentError("It must be 1, 2 or 3.");
-  return Number(text);
 }
 
 /** The options given anywhere on the line, and the defaults of the rest. */
@@ -192,9 +148,7 @@ async function run(argv: readonly string[]): Promise<void> {
       .command(known)
       .description(entry.summary)
       .exitOverride();
-    const alias = known.includes("_")
-      ? known.replaceAll("_", "-")
-      : known.replaceAll("-", "_");
+    const alias = otherSpelling(known);
     if (alias !== known) command.alias(alias);
     command
       .helpOption("-h, --help", "show this help")

@@ -202,12 +202,24 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     changes: false,
     load: () => import("./log.ts"),
   },
+  completion: {
+    summary: "print a script that completes all this in your shell",
+    changes: false,
+    load: () => import("./completion.ts"),
+  },
   config: {
     summary: "show the effective configuration",
     changes: false,
     load: () => import("./config.ts"),
   },
 };
+
+/** The name with hyphens for underscores, or the other way round; the same where it has neither. */
+export function otherSpelling(name: string): string {
+  return name.includes("_")
+    ? name.replaceAll("_", "-")
+    : name.replaceAll("-", "_");
+}
 
 /** The documented name for any spelling: underscores and hyphens are alike. */
 export function commandName(spelling: string): string | undefined {
