@@ -78,7 +78,9 @@ function obstaclesOf(db: Engine["db"], ticket: Ticket): string[] {
 
 async function keptOf({ db, paths }: Engine, id: number): Promise<Kept> {
   const ticket = findTicket(db, id, paths.store);
-  const files = ticket?.artifacts ?? [];
+  const files = (ticket?.artifacts ?? []).filter(
+    ({ expired_at }) => expired_at === null,
+  );
   const there = (type: "SPU" | "RESULTS", ending: RegExp, source: number) => {
     const mine = files.filter(
       (file) =>
