@@ -235,10 +235,12 @@ async function report(caught: unknown): Promise<void> {
   process.exitCode = ExitCode.bug;
 }
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // `ubuntu-ci status | head` closes the pipe: that is no error.
-  if (error.code !== "EPIPE") throw error;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // `ubuntu-ci status | head` closes the pipe, a lost terminal both: no reason to stop half-way.
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 
 try {
   await run(process.argv);

@@ -18,6 +18,8 @@ export interface Ended {
 export class Installation {
   readonly root: string;
   readonly state: string;
+  /** Environment of every command, beside the test's own. */
+  readonly env: Record<string, string> = {};
   readonly #config: string;
   readonly #gnupg: string;
   readonly #program: string;
@@ -145,7 +147,7 @@ export class Installation {
   }
 
   #env(): NodeJS.ProcessEnv {
-    return { ...process.env, HOME: this.root, NO_COLOR: "1" };
+    return { ...process.env, HOME: this.root, NO_COLOR: "1", ...this.env };
   }
 
   #gpg(...args: string[]): Buffer {

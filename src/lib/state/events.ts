@@ -1,6 +1,7 @@
 import type { LogRecord } from "../domain/log-record.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf, steps } from "../domain/step.ts";
+import { redact, secretsOf } from "../domain/redact.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { exportSoon } from "./log-export.ts";
@@ -58,7 +59,8 @@ export function recordEvent(db: Connection, event: NewEvent): void {
     what: event.what,
     from_state: event.from_state ?? null,
     to_state: event.to_state ?? null,
-    why: event.why ?? null,
+    // What a tool or a person says may hold a password; the history is shown to everybody.
+    why: event.why == null ? null : redact(event.why, secretsOf(process.env)),
     run: event.run ?? null,
     ticket:
       event.ticket ??

@@ -87,21 +87,24 @@ function exportEvents(db: Connection, shape: (event: Event) => object): void {
   }
 }
 
-/** The last event the log has, by its own last line, else by what the state says. */
+/**
+ * The last event the log has: by its own last line, which is true also when the power failed; in a
+ * file that was just rotated, what the state and the file before it say.
+ */
 function exportedUpTo(db: Connection, file: string): number {
   const newest =
     db
       .prepare<[], { id: number | null }>("SELECT max(id) AS id FROM event")
       .get()?.id ?? 0;
-  for (const candidate of [file, `${file}.1`]) {
-    // The numbers of a state that was restored from a backup begin again below those of the log.
-    const last = lastEventIn(candidate);
-    if (last !== undefined && last <= newest) return last;
-  }
-  return (
+  // The numbers of a state that was restored from a backup begin again below those of the log.
+  const lastIn = (name: string) => {
+    const last = lastEventIn(name);
+    return last !== undefined && last <= newest ? last : undefined;
+  };
+  const recorded =
     db.prepare<[], { event: number }>("SELECT event FROM log_export").get()
-      ?.event ?? 0
-  );
+      ?.event ?? 0;
+  return lastIn(file) ?? Math.max(recorded, lastIn(`${file}.1`) ?? 0);
 }
 
 function lastEventIn(file: string): number | undefined {

@@ -1,0 +1,183 @@
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+
+import type { LogRecord } from "../src/lib/domain/log-record.ts";
+import { thisProcess } from "../src/lib/host/process-identity.ts";
+import { Installation, program } from "./support/program.ts";
+
+/** Locks as whoever works at the command line, cron and the report meet them. */
+const fakes = {
+  series: ["bookworm"],
+  builder: "fake",
+  imager: "fake",
+  tester: "fake",
+  archiveKeeper: "fake",
+  retry: { firstDelaySeconds: 0 },
+};
+
+let ci: Installation;
+
+beforeAll(() => {
+  ci = new Installation({
+    ...fakes,
+    fake: { builder: "patience=slow@20000,one=slow@3000" },
+  });
+  ci.ok("init");
+  ci.addUploader();
+});
+afterAll(() => ci.remove());
+afterEach(() => {
+  delete ci.env["UBUNTU_CI_CRON"];
+  delete ci.env["UBUNTU_CI_CRASH_AT"];
+});
+
+const create = (name: string) =>
+  ci.ok("create_ticket", "-t", name, "-s", ci.upload(name, "1", program(name)));
+
+function logged(what: string): LogRecord[] {
+  return readFileSync(join(ci.state, "log/ubuntu-ci.log"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as LogRecord)
+    .filter((record) => record.what === what);
+}
+
+/** Starts the lander on a package whose build takes a while; returns when it is being built. */
+async function landSlowly(name: string) {
+  const id = create(name);
+  const child = ci.start("land", "-v", "3");
+  let text = "";
+  for await (const chunk of child.stderr) {
+    text += String(chunk);
+    if (text.includes("being slow")) break;
+  }
+  return { id, child };
+}
+
+/** A lock that the process of this test holds, since a moment of our choice. */
+function hold(name: string, since: string): void {
+  writeFileSync(
+    join(ci.state, "run", `${name}.pid`),
+    JSON.stringify({
+      ...thisProcess(),
+      name,
+      since,
+      command: `bin/ubuntu-ci ${name}`,
+    }),
+  );
+}
+
+test("of two copies one works and the other leaves with 75 and one line, under cron without", async () => {
+  const { id, child } = await landSlowly("one");
+  const second = ci.run("land");
+  expect(second.code).toBe(75);
+  expect(second.stdout).toBe("");
+  expect(second.stderr).toMatch(
+    new RegExp(
+      `^ubuntu-ci: land is running already: process ${String(child.pid)} on ${hostname()}, since \\S+Z, for \\d+ s\\n  wait for it, or run it again later\\n$`,
+    ),
+  );
+  ci.env["UBUNTU_CI_CRON"] = "1";
+  expect(ci.run("land")).toEqual({ code: 75, stdout: "", stderr: "" });
+  expect(ci.ok("locks")).toMatch(
+    new RegExp(
+      `^land  alive  process ${String(child.pid)} on ${hostname()}  since \\S+ \\(\\d+ s\\)  .*ubuntu-ci .*land -v 3$`,
+    ),
+  );
+  await once(child, "exit");
+  expect(child.exitCode).toBe(0);
+  expect(ci.ticket(id).status).toBe("done");
+  // However often others were turned away, the log says so once.
+  expect(logged("second copy")).toEqual([
+    expect.objectContaining({
+      subject: "lock",
+      subject_id: "land",
+      why: expect.stringContaining(`process ${String(child.pid)}`) as string,
+    }),
+  ]);
+  expect(ci.ok("locks")).toBe("no locks");
+});
+
+test("what a killed copy held is taken over at once, and logged", async () => {
+  const { id, child } = await landSlowly("patience");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(ci.ok("locks")).toContain("land  dead, the next run takes it over");
+  ci.ok("update_ticket", id, "-t", "still there");
+  writeFileSync(join(ci.root, "config.json"), JSON.stringify(fakes));
+  const begun = performance.now();
+  const next = ci.run("land", "-v", "2");
+  expect(next.code).toBe(0);
+  expect(next.stderr).toContain("took over the lock land: process");
+  expect(performance.now() - begun).toBeLessThan(15_000);
+  expect(ci.ticket(id).status).toBe("done");
+  expect(logged("taken over")).toEqual([
+    expect.objectContaining({
+      subject: "lock",
+      subject_id: "land",
+      why: expect.stringMatching(
+        new RegExp(`process ${String(child.pid)} on .* is gone: .*land -v 3`),
+      ) as string,
+    }),
+  ]);
+});
+
+test("one killed in the middle of taking over is in the way for seconds only", () => {
+  const file = join(ci.state, "run", "clean-ppas.pid");
+  const dead = { ...thisProcess(), process_start: "1", name: "clean-ppas" };
+  const since = "2026-01-01T00:00:00.000Z";
+  writeFileSync(file, JSON.stringify({ ...dead, since, command: "x" }));
+  ci.env["UBUNTU_CI_CRASH_AT"] = "lock.taken-over";
+  expect(ci.run("clean-ppas").code).toBeNull();
+  delete ci.env["UBUNTU_CI_CRASH_AT"];
+  expect(ci.run("clean-ppas")).toMatchObject({ code: 0, stderr: "" });
+  expect(ci.ok("locks")).toBe("no locks");
+});
+
+test("a lock that is held for too long is a warning on the terminal, in the log and in the report", () => {
+  const since = new Date(Date.now() - 5 * 3_600_000).toISOString();
+  hold("release-ppa", since);
+  const warning = "release-ppa has been running for 5 h 0 min";
+  for (let times = 0; times < 2; times += 1) {
+    const { code, stderr } = ci.run("release-ppa");
+    expect(code).toBe(75);
+    expect(stderr).toContain(`warning: ${warning}`);
+    expect(stderr).toContain(`end it with kill ${process.pid}`);
+  }
+  expect(ci.run("locks").stderr).toContain(`warning: ${warning}`);
+  expect(JSON.parse(ci.ok("locks", "--json"))).toMatchObject({
+    locks: [
+      {
+        name: "release-ppa",
+        pid: process.pid,
+        since,
+        dead: false,
+        warning: expect.stringContaining(warning) as string,
+      },
+    ],
+  });
+  ci.ok("shepherd-report");
+  expect(readFileSync(join(ci.state, "report/index.html"), "utf8")).toContain(
+    warning,
+  );
+  expect(logged("old")).toEqual([
+    expect.objectContaining({ subject_id: "release-ppa", from: since }),
+  ]);
+});
+
+test("cron mails an old lock once a day, not each time", () => {
+  hold("uploaders", new Date(Date.now() - 5 * 3_600_000).toISOString());
+  ci.env["UBUNTU_CI_CRON"] = "1";
+  const first = ci.run("uploaders", "remove", "0".repeat(40));
+  expect(first.code).toBe(75);
+  expect(first.stderr).toMatch(/^warning: uploaders has been running for 5 h/);
+  expect(ci.run("uploaders", "remove", "0".repeat(40))).toEqual({
+    code: 75,
+    stdout: "",
+    stderr: "",
+  });
+});

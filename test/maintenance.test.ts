@@ -1,0 +1,243 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import {
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+
+import { Command } from "commander";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+
+import { commands } from "../src/commands/index.ts";
+import type { LogRecord } from "../src/lib/domain/log-record.ts";
+import { Installation, program } from "./support/program.ts";
+
+/** The toggle, switched by the command and by hand. */
+let ci: Installation;
+let toggle: string;
+
+beforeAll(() => {
+  ci = new Installation({
+    series: ["bookworm"],
+    builder: "fake",
+    imager: "fake",
+    tester: "fake",
+    archiveKeeper: "fake",
+    fake: { builder: "slow=slow@4000" },
+  });
+  toggle = join(ci.state, "maintenance.txt");
+  ci.ok("init");
+  ci.addUploader();
+  create("hello");
+});
+afterAll(() => ci.remove());
+afterEach(() => {
+  delete ci.env["UBUNTU_CI_CRON"];
+});
+
+const create = (name: string) =>
+  ci.ok("create_ticket", "-t", name, "-s", ci.upload(name, "1", program(name)));
+
+function logged(): LogRecord[] {
+  return readFileSync(join(ci.state, "log/ubuntu-ci.log"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as LogRecord)
+    .filter(({ subject }) => subject === "maintenance");
+}
+
+/** Every file of the state with its contents, except what tells that something was held back. */
+function contents(): string[] {
+  return readdirSync(ci.state, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !/\/(log|run)\/|-shm$|-wal$|maintenance\.txt$/.test(file))
+    .map(
+      (file) =>
+        `${file} ${createHash("sha256").update(readFileSync(file)).digest("hex")}`,
+    )
+    .sort();
+}
+
+/** A command line for each command that changes something, made from how its options look. */
+async function changingCommandLines(): Promise<string[][]> {
+  const lines: string[][] = [];
+  for (const [name, { changes, load }] of Object.entries(commands)) {
+    if (changes === false) continue;
+    const { command } = await load();
+    const root = new Command(name);
+    command.define(root, () => expect.unreachable("nothing is run here"));
+    const verbs =
+      changes === true
+        ? [root]
+        : root.commands.filter((verb) => changes.includes(verb.name()));
+    for (const verb of verbs)
+      lines.push([
+        name,
+        ...(verb === root ? [] : [verb.name()]),
+        ...verb.registeredArguments.flatMap((argument) =>
+          argument.required ? ["11"] : [],
+        ),
+        ...verb.options.flatMap((option) =>
+          option.mandatory ? [option.long ?? "", "11"] : [],
+        ),
+      ]);
+  }
+  return lines;
+}
+
+test("maintenance.txt stops every changing command before it starts, and nothing changes", async () => {
+  writeFileSync(toggle, "new disk\nin rack 7\n");
+  const before = contents();
+  const lines = await changingCommandLines();
+  expect(lines.map(([name]) => name)).toEqual(
+    expect.arrayContaining(["create_ticket", "land", "init", "uploaders"]),
+  );
+  for (const line of lines) {
+    const { code, stdout, stderr } = ci.run(...line);
+    expect([line, code, stdout]).toEqual([line, 75, ""]);
+    expect(stderr).toMatch(
+      new RegExp(
+        `^ubuntu-ci: maintenance is on since \\S+Z \\(\\d+ s\\) by ${userInfo().username}: new disk in rack 7\\n  \`ubuntu-ci maintenance off\` ends it\\n$`,
+      ),
+    );
+  }
+  ci.env["UBUNTU_CI_CRON"] = "1";
+  expect(ci.run("land")).toEqual({ code: 75, stdout: "", stderr: "" });
+  expect(contents()).toEqual(before);
+}, 60_000);
+
+test("reading goes on, and tells of it", () => {
+  for (const line of [["status"], ["status", "1"], ["locks"], ["log"], ["ppa"]])
+    expect([line, ci.run(...line).code]).toEqual([line, 0]);
+  const status = ci.ok("maintenance");
+  expect(status).toMatch(/^on since \S+Z \(.*\) by \S+: new disk in rack 7$/m);
+  expect(status).toMatch(/^held back: .*land since \S+Z \(2 times\)/m);
+});
+
+test("the log says once that it was noticed, and once a command that it was held back", () => {
+  const lines = logged();
+  expect(lines.filter(({ what }) => what === "noticed")).toEqual([
+    expect.objectContaining({
+      id: null,
+      why: expect.stringMatching(
+        /^maintenance\.txt: on since .* by \S+: new disk in rack 7$/,
+      ) as string,
+    }),
+  ]);
+  const land = lines.filter(
+    ({ what, why }) => what === "held back" && why?.startsWith("land: "),
+  );
+  expect(land).toHaveLength(1);
+  expect(ci.ok("log", "-n", "100")).toMatch(/held back .*land: maintenance is/);
+});
+
+test("the report says so, since when, by whom and why; and warns when somebody may have forgotten it", () => {
+  ci.ok("shepherd-report");
+  const page = () => readFileSync(join(ci.state, "report/index.html"), "utf8");
+  expect(page()).toMatch(/Maintenance<\/strong> since .*new disk in rack 7/);
+  expect(page()).toContain("Updates have been held back since");
+  expect(page()).not.toContain("did somebody forget it?");
+  const yesterday = Date.now() / 1000 - 26 * 3600;
+  utimesSync(toggle, yesterday, yesterday);
+  const warning = "(1 d 2 h) by";
+  const { stderr } = ci.run("maintenance", "status");
+  expect(stderr).toContain(warning);
+  expect(stderr).toContain("did somebody forget it?");
+  ci.ok("shepherd-report");
+  expect(page()).toContain("did somebody forget it?");
+  expect(page()).toContain(warning);
+});
+
+test("when the file is gone things go on, and the history has its beginning and end", () => {
+  rmSync(toggle);
+  expect(ci.ok("maintenance")).toBe("off");
+  ci.ok("update_ticket", "1", "-t", "goes on");
+  const ends = logged().slice(-2);
+  expect(ends).toEqual([
+    expect.objectContaining({
+      what: "on",
+      to: "on",
+      why: expect.stringContaining("was made by hand") as string,
+    }),
+    expect.objectContaining({
+      what: "off",
+      from: "on",
+      to: "off",
+      why: expect.stringMatching(
+        /new disk.*; held back: .*land since/,
+      ) as string,
+    }),
+  ]);
+  ci.ok("shepherd-report");
+  expect(
+    readFileSync(join(ci.state, "report/index.html"), "utf8"),
+  ).not.toContain("new disk");
+});
+
+test("on and off: who did it and why is in the history, twice on keeps the age", () => {
+  ci.ok("maintenance", "on", "--reason", "kernel");
+  const first = JSON.parse(ci.ok("maintenance", "--json")) as {
+    maintenance: { since: string };
+  };
+  ci.ok("maintenance", "on", "--reason", "kernel and disk");
+  expect(JSON.parse(ci.ok("maintenance", "--json"))).toMatchObject({
+    maintenance: {
+      since: first.maintenance.since,
+      by: expect.stringContaining("@") as string,
+      reason: "kernel and disk",
+    },
+  });
+  expect(ci.run("land").stderr).toContain(": kernel and disk\n");
+  ci.ok("maintenance", "off");
+  expect(
+    logged()
+      .slice(-4)
+      .map(({ what, why }) => `${what}: ${why ?? ""}`),
+  ).toEqual([
+    "on: kernel",
+    "on: kernel and disk",
+    expect.stringMatching(/^held back: land: /) as string,
+    expect.stringMatching(
+      /^off: it was on since .*; held back: land/,
+    ) as string,
+  ]);
+});
+
+test("an empty file is enough; --dry-run changes nothing", () => {
+  ci.ok("maintenance", "on", "--dry-run");
+  expect(ci.ok("maintenance")).toBe("off");
+  writeFileSync(toggle, "");
+  expect(ci.run("update_ticket", "1", "-t", "x")).toMatchObject({ code: 75 });
+  expect(ci.ok("maintenance")).toMatch(/^on since \S+Z \(\d+ s\) by \S+$/m);
+  ci.ok("maintenance", "off");
+});
+
+test("what runs finishes, and `maintenance wait` returns when it has", async () => {
+  ci.ok("land");
+  const id = create("slow");
+  const running = ci.start("land", "-v", "3");
+  let text = "";
+  for await (const chunk of running.stderr) {
+    text += String(chunk);
+    if (text.includes("being slow")) break;
+  }
+  ci.ok("maintenance", "on", "--reason", "upgrade");
+  expect(ci.run("maintenance", "wait", "--timeout", "0")).toMatchObject({
+    code: 75,
+    stderr: expect.stringContaining(
+      `still running: land (process ${String(running.pid)}`,
+    ) as string,
+  });
+  const exit = once(running, "exit");
+  ci.ok("maintenance", "wait");
+  await exit;
+  expect(running.exitCode).toBe(0);
+  expect(ci.ticket(id).status).toBe("done");
+  ci.ok("maintenance", "off");
+});
