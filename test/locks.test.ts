@@ -24,7 +24,7 @@ let ci: Installation;
 beforeAll(() => {
   ci = new Installation({
     ...fakes,
-    fake: { builder: "patience=slow@20000,one=slow@3000" },
+    fake: { builder: "patience=slow@20000,one=slow@8000" },
   });
   ci.ok("init");
   ci.addUploader();
