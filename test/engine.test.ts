@@ -147,7 +147,7 @@ describe("a ticket's way", () => {
     ).toContain("source package hello 1.0");
     expect(ci.ok("status")).toBe("no tickets");
     create("hello");
-    expect(ci.ok("land", "--dry-run")).toContain("reserve a free PPA");
+    expect(ci.ok("land", "--dry-run")).toContain("reserve ci_pool-001");
     expect(ci.ticket("1").runs).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@ import { wholeNumber } from "./arguments.ts";
 import { refused } from "../lib/domain/error.ts";
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -62,19 +63,16 @@ export const command: CommandModule = {
       .argument("<revision>", "number of the revision", wholeNumber)
       .action(async (revision: number) => {
         const context = await makeContext();
+        const { planRevert, revertArchive } =
+          await import("../lib/engine/revert-archive.ts");
         if (context.options.dryRun === true) {
-          context.result(
-            `make a new revision with the contents of revision ${revision}`,
-            { revert: revision },
-          );
+          showPlan(context, await planRevert(context.backends(), revision));
           return;
         }
-        const made = await changing(context, "archive", async () => {
-          const { revertArchive } =
-            await import("../lib/engine/revert-archive.ts");
-          return revertArchive(await context.engine(), revision);
-        });
-        context.result(String(made.revision), { revision: made });
+        const { plan, made } = await changing(context, "archive", async () =>
+          revertArchive(await context.engine(), revision),
+        );
+        context.result(String(made.revision), { plan, revision: made });
       });
   },
 };

@@ -2,6 +2,7 @@ import { ticketNumber } from "./arguments.ts";
 import { oneLine } from "../lib/domain/one-line.ts";
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 /** How long to wait for a run to end. It is asked within a second; the rest is its tools' ending. */
 const waitMs = 30_000;
@@ -25,8 +26,7 @@ Examples:
         const { planCancel } = await import("../lib/domain/cancel.ts");
         if (context.options.dryRun === true) {
           const plan = planCancel(ticket);
-          const { planText } = await import("./plan-text.ts");
-          context.result(planText(plan), { plan });
+          showPlan(context, plan);
           return;
         }
         const { awaitCancelled, cancel } =
@@ -52,7 +52,7 @@ Examples:
             `ticket ${id} was asked to end and will, but still runs (${ended.step.name})`,
             `\`ubuntu-ci status ${id}\` shows when it has`,
           );
-        context.result(`ticket ${id} was cancelled`, { ticket: ended });
+        context.result(`ticket ${id} was cancelled`, { plan, ticket: ended });
       });
   },
 };

@@ -1,5 +1,7 @@
+import type { Plan } from "../lib/domain/plan.ts";
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -11,16 +13,10 @@ export const command: CommandModule = {
       .action(async () => {
         const context = await makeContext();
         const { openDatabase } = await import("../lib/state/database.ts");
-        const { listPpas } = await import("../lib/state/ppas.ts");
+        const { toBeCleaned } = await import("../lib/state/ppas.ts");
         const db = openDatabase(context.paths.database);
         if (context.options.dryRun === true) {
-          const names = listPpas(db)
-            .filter(({ state }) => state === "dirty" || state === "cleaning")
-            .map(({ name }) => name);
-          context.result(
-            names.map((name) => `empty ${name}`).join("\n") || "nothing to do",
-            { clean: names },
-          );
+          showPlan(context, planOf(toBeCleaned(db)));
           return;
         }
         const cleaned = await changing(context, "clean-ppas", async () => {
@@ -32,7 +28,14 @@ export const command: CommandModule = {
             backends: context.backends(),
           });
         });
-        context.result(cleaned.join("\n"), { cleaned });
+        context.result(cleaned.join("\n"), { plan: planOf(cleaned), cleaned });
       });
   },
 };
+
+function planOf(names: readonly string[]): Plan {
+  return {
+    command: "clean-ppas",
+    actions: names.map((name) => `empty ${name}`),
+  };
+}

@@ -1,6 +1,7 @@
 import { collectPath, wholeNumber } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 interface Options {
   title: string;
@@ -79,8 +80,10 @@ Examples:
         };
         const tickets = await context.tickets();
         if (context.options.dryRun === true) {
-          const plan = await tickets.planCreate(request);
-          context.result(plan.join("\n"), { plan });
+          showPlan(context, {
+            command: "create_ticket",
+            actions: await tickets.planCreate(request),
+          });
           return;
         }
         const ticket = await changing(

@@ -1,5 +1,6 @@
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -17,15 +18,15 @@ export const command: CommandModule = {
         const { initialise, planInit, seriesToInit } =
           await import("../lib/engine/init.ts");
         const series = seriesToInit(context.config, options.series);
+        const plan = planInit(context.paths, context.config, series);
         if (context.options.dryRun === true) {
-          const plan = planInit(context.paths, context.config, series);
-          context.result(plan.join("\n") || "nothing to do", { plan });
+          showPlan(context, plan);
           return;
         }
         const done = await changing(context, "init", async () =>
-          initialise(await context.engine(), series, context.say),
+          initialise(await context.engine(), plan, context.say),
         );
-        context.result(done.join("\n"), { done });
+        context.result(done.join("\n"), { plan, done });
       });
   },
 };

@@ -6,6 +6,7 @@ import { planStep } from "../lib/engine/engine.ts";
 import type { LandReport } from "../lib/engine/land.ts";
 import { land } from "../lib/engine/land.ts";
 import { findTicket, listTickets } from "../lib/state/tickets.ts";
+import type { StepPlan } from "../lib/steps/step-work.ts";
 import type { CommandContext } from "./context.ts";
 import { planText } from "./plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./step-command.ts";
@@ -21,10 +22,11 @@ export async function landTickets(
   options: LandingOptions,
 ): Promise<void> {
   const engine = await context.engine();
+  const plans: StepPlan[] = [];
   const run = (listener: RunListener) =>
     land(engine, {
       signal: context.signal,
-      listener,
+      listener: { ...listener, planned: (plan) => plans.push(plan) },
       ...(options.ticket !== undefined && { ticket: options.ticket }),
       ...(options.until !== undefined && { until: options.until.code }),
     });
@@ -49,6 +51,7 @@ export async function landTickets(
   }
   if (report.steps.length === 0) context.say("land: nothing to do");
   context.result("", {
+    plans,
     runs: report.steps.map((step) => ({ ...step, step: stepOf(step.step) })),
   });
   context.exit(report.exitCode);

@@ -29,7 +29,7 @@ Examples:
         const steps = stepCommands.map(({ code }) => code);
         if (!(await mayHaveWork(context, steps, options.ticket))) {
           context.say("land: nothing to do");
-          context.result("", { runs: [] });
+          context.result("", { plans: [], runs: [] });
           return;
         }
         const { landTickets, planLanding } = await import("./land-work.ts");

@@ -11,6 +11,7 @@ import {
 } from "../lib/host/maintenance.ts";
 import { seconds } from "./arguments.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 import { recordBegin, recordEnd } from "./maintenance-guard.ts";
 
 export const command: CommandModule = {
@@ -54,7 +55,10 @@ export const command: CommandModule = {
           ...context
         } = await makeContext();
         if (given.dryRun === true) {
-          context.result(`write ${paths.maintenance}`, { maintenance: "on" });
+          showPlan(context, {
+            command: "maintenance",
+            actions: [`write ${paths.maintenance}`],
+          });
           return;
         }
         if (!existsSync(paths.root))
@@ -84,7 +88,10 @@ export const command: CommandModule = {
           ...context
         } = await makeContext();
         if (given.dryRun === true) {
-          context.result(`remove ${paths.maintenance}`, { maintenance: "off" });
+          showPlan(context, {
+            command: "maintenance",
+            actions: [`remove ${paths.maintenance}`],
+          });
           return;
         }
         endMaintenance(paths.maintenance);

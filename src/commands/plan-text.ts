@@ -1,9 +1,22 @@
-import type { TicketPlan } from "../lib/domain/ticket-plan.ts";
+import type { Plan, TicketPlan } from "../lib/domain/plan.ts";
+import type { CommandContext } from "./context.ts";
 
 /** A plan as `--dry-run` prints it. */
-export function planText({ ticket, command, actions }: TicketPlan): string {
+export function planText(plan: Plan | TicketPlan): string {
+  if (!("ticket" in plan))
+    return plan.actions.length === 0
+      ? "nothing to do"
+      : plan.actions.join("\n");
   return [
-    `ticket ${ticket}: ${command}`,
-    ...actions.map((line) => `  ${line}`),
+    `ticket ${plan.ticket}: ${plan.command}`,
+    ...plan.actions.map((line) => `  ${line}`),
   ].join("\n");
+}
+
+/** What `--dry-run` prints: the plan, as text or as a document. */
+export function showPlan(
+  context: Pick<CommandContext, "result">,
+  plan: Plan | TicketPlan,
+): void {
+  context.result(planText(plan), { plan });
 }

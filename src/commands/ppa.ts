@@ -1,6 +1,7 @@
 import { refused } from "../lib/domain/error.ts";
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -60,11 +61,12 @@ export const command: CommandModule = {
       const missing = names.filter(
         (name) => !pool.listPpas(db).some((ppa) => ppa.name === name),
       );
+      const plan = {
+        command: "ppa",
+        actions: missing.map((name) => `add ${name}`),
+      };
       if (context.options.dryRun === true) {
-        context.result(
-          missing.map((name) => `add ${name}`).join("\n") || "nothing to do",
-          { add: missing },
-        );
+        showPlan(context, plan);
         return;
       }
       await changing(context, "ppa", async () => {
@@ -77,7 +79,7 @@ export const command: CommandModule = {
           backends: context.backends(),
         });
       });
-      context.result(missing.join("\n"), { added: missing });
+      context.result(missing.join("\n"), { plan, added: missing });
     };
   },
 };

@@ -1,5 +1,6 @@
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -18,18 +19,18 @@ export const command: CommandModule = {
         const { knownSeries } = await import("../lib/tickets/known-series.ts");
         const series =
           options.series ?? knownSeries(context.paths, context.config);
+        const plan = {
+          command: "refresh-bases",
+          actions: series.map((name) => `make a new base of ${name}`),
+        };
         if (context.options.dryRun === true) {
-          context.result(
-            series.map((name) => `make a new base of ${name}`).join("\n") ||
-              "nothing to do",
-            { series },
-          );
+          showPlan(context, plan);
           return;
         }
         const bases = await changing(context, "refresh-bases", async () =>
           refreshBases(await context.engine(), series, context.say),
         );
-        context.result(bases.join("\n"), { bases });
+        context.result(bases.join("\n"), { plan, bases });
       });
   },
 };

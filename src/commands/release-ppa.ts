@@ -1,6 +1,8 @@
+import type { Plan } from "../lib/domain/plan.ts";
 import { ticketNumber } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -21,18 +23,23 @@ export const command: CommandModule = {
         const { openDatabase } = await import("../lib/state/database.ts");
         const db = openDatabase(context.paths.database);
         if (context.options.dryRun === true) {
-          const names = releasable(db, options.ticket);
-          context.result(
-            names.map((name) => `release ${name}`).join("\n") ||
-              "nothing to do",
-            { release: names },
-          );
+          showPlan(context, planOf(releasable(db, options.ticket)));
           return;
         }
         const released = await changing(context, "release-ppa", () =>
           Promise.resolve(releaseEnded(db, options.ticket, context.actor)),
         );
-        context.result(released.join("\n"), { released });
+        context.result(released.join("\n"), {
+          plan: planOf(released),
+          released,
+        });
       });
   },
 };
+
+function planOf(names: readonly string[]): Plan {
+  return {
+    command: "release-ppa",
+    actions: names.map((name) => `release ${name}`),
+  };
+}

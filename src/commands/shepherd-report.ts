@@ -2,6 +2,7 @@ import { pathArgument } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import { misconfigured } from "../lib/domain/error.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -29,15 +30,15 @@ export const command: CommandModule = {
             "set `report.rsyncTarget`",
           );
         if (context.options.dryRun === true) {
-          context.result(
-            [
+          showPlan(context, {
+            command: "shepherd-report",
+            actions: [
               `write the report to ${output}`,
               ...(options.rsync === true
                 ? [`rsync it to ${target ?? ""}`]
                 : []),
-            ].join("\n"),
-            { output },
-          );
+            ],
+          });
           return;
         }
         const { writeStateReport, sendReport } =

@@ -29,7 +29,7 @@ export function stepCommand(name: StepCommand): CommandModule {
           const { mayHaveWork } = await import("./may-have-work.ts");
           if (!(await mayHaveWork(context, [entry.code], options.ticket))) {
             context.say(`${name}: nothing to do`);
-            context.result("", { runs: [] });
+            context.result("", { plan: null, runs: [] });
             return;
           }
           const { workOnStep } = await import("./step-work.ts");

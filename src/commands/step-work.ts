@@ -1,6 +1,7 @@
 import { notNow, refused } from "../lib/domain/error.ts";
 import type { WorkStepCode } from "../lib/domain/step.ts";
 import { stepCommands, stepOf } from "../lib/domain/step.ts";
+import type { StepPlan } from "../lib/steps/step-work.ts";
 import type { CommandContext } from "./context.ts";
 import { planText } from "./plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./step-command.ts";
@@ -11,9 +12,10 @@ export async function workOnStep(
   step: WorkStepCode,
   id: number | undefined,
 ): Promise<void> {
-  const { planStep, runStep } = await import("../lib/engine/engine.ts");
+  const { nextToWorkOn, planStep, runStep } =
+    await import("../lib/engine/engine.ts");
   const { whyNot } = await import("../lib/engine/land.ts");
-  const { findTicket, listTickets } = await import("../lib/state/tickets.ts");
+  const { findTicket } = await import("../lib/state/tickets.ts");
   const engine = await context.engine();
   const name = stepCommands.find(({ code }) => code === step)?.command ?? "";
   const ticket =
@@ -27,15 +29,13 @@ export async function workOnStep(
     if (ticket.step.code < step)
       throw notNow(message, "the steps before have to pass first");
     context.say(`${message}: nothing to do`);
-    context.result("", { runs: [] });
+    context.result("", { plan: null, runs: [] });
     return;
   }
   if (context.options.dryRun === true) {
-    const next =
-      ticket ??
-      listTickets(engine.db, { step, open: true }, context.paths.store).find(
-        ({ status }) => status === "waiting",
-      );
+    const next = nextToWorkOn(engine, step, id);
+    if (next === undefined && ticket !== undefined)
+      throw whyNot(engine, ticket);
     const plan =
       next === undefined ? undefined : await planStep(engine, step, next);
     context.result(plan === undefined ? "nothing to do" : planText(plan), {
@@ -43,15 +43,19 @@ export async function workOnStep(
     });
     return;
   }
+  let plan: StepPlan | undefined;
   const report = await runStep(engine, step, {
     signal: context.signal,
-    listener: plainListener(context),
+    listener: {
+      ...plainListener(context),
+      planned: (made) => (plan = made),
+    },
     ...(id !== undefined && { ticket: id }),
   });
   if (report === undefined) {
     if (ticket !== undefined) throw whyNot(engine, ticket);
     context.say(`${name}: nothing to do`);
-    context.result("", { runs: [] });
+    context.result("", { plan: null, runs: [] });
     return;
   }
   const line = reportLine(report, name);
@@ -62,6 +66,9 @@ export async function workOnStep(
       findTicket(engine.db, report.ticket, context.paths.store),
       line,
     );
-  context.result("", { runs: [{ ...report, step: stepOf(report.step) }] });
+  context.result("", {
+    plan: plan ?? null,
+    runs: [{ ...report, step: stepOf(report.step) }],
+  });
   context.exit(report.exitCode);
 }

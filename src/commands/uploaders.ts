@@ -1,6 +1,8 @@
+import type { Uploader } from "../lib/tickets/uploaders.ts";
 import { pathArgument } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import type { CommandModule } from "./index.ts";
+import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -28,12 +30,19 @@ export const command: CommandModule = {
       .argument("<keyfile>", "public key, armoured or not", pathArgument)
       .action(async (file: string) => {
         const context = await makeContext([file]);
+        const { addUploader, keysOfFile } =
+          await import("../lib/tickets/uploaders.ts");
+        const planOf = (keys: readonly Uploader[]) => ({
+          command: "uploaders",
+          actions: keys.map(
+            ({ fingerprint, uid }) => `accept ${fingerprint}  ${uid}`,
+          ),
+        });
         if (context.options.dryRun === true) {
-          context.result(`accept the keys in ${file}`, { add: file });
+          showPlan(context, planOf(await keysOfFile(context.readable(file))));
           return;
         }
         const added = await changing(context, "uploaders", async () => {
-          const { addUploader } = await import("../lib/tickets/uploaders.ts");
           const keys = await addUploader(context.paths, context.readable(file));
           await record(
             context,
@@ -46,7 +55,7 @@ export const command: CommandModule = {
           added
             .map(({ fingerprint, uid }) => `${fingerprint}  ${uid}`)
             .join("\n"),
-          { uploaders: added },
+          { plan: planOf(added), uploaders: added },
         );
       });
     command
@@ -55,17 +64,19 @@ export const command: CommandModule = {
       .argument("<fingerprint>", "fingerprint, as list shows it")
       .action(async (fingerprint: string) => {
         const context = await makeContext();
+        const { knownFingerprint, removeUploader } =
+          await import("../lib/tickets/uploaders.ts");
+        const known = knownFingerprint(context.paths, fingerprint);
+        const plan = { command: "uploaders", actions: [`remove ${known}`] };
         if (context.options.dryRun === true) {
-          context.result(`remove ${fingerprint}`, { remove: fingerprint });
+          showPlan(context, plan);
           return;
         }
         await changing(context, "uploaders", async () => {
-          const { removeUploader } =
-            await import("../lib/tickets/uploaders.ts");
-          await removeUploader(context.paths, fingerprint);
-          await record(context, "removed", [fingerprint]);
+          await removeUploader(context.paths, known);
+          await record(context, "removed", [known]);
         });
-        context.result("", { removed: fingerprint });
+        context.result("", { plan, removed: known });
       });
     const record = async (
       context: Awaited<ReturnType<typeof makeContext>>,

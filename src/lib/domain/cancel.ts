@@ -1,6 +1,6 @@
 import { refused } from "./error.ts";
 import type { Cancellation, Ticket } from "./ticket.ts";
-import type { TicketPlan } from "./ticket-plan.ts";
+import type { TicketPlan } from "./plan.ts";
 
 export interface CancelPlan extends TicketPlan {
   /** `end`: nothing works on the ticket, it ends at once; `ask`: its run has to end first. */

@@ -2,7 +2,7 @@ import { refused } from "./error.ts";
 import type { WorkStepCode } from "./step.ts";
 import { parseStep, stepCommands } from "./step.ts";
 import type { Outcome, TestResult, Ticket } from "./ticket.ts";
-import type { TicketPlan } from "./ticket-plan.ts";
+import type { TicketPlan } from "./plan.ts";
 
 export type OverrideKind = "step" | "arch" | "test";
 

@@ -2,7 +2,7 @@ import { refused } from "./error.ts";
 import type { Step, WorkStepCode } from "./step.ts";
 import { stepCommands, stepOf } from "./step.ts";
 import type { Ticket } from "./ticket.ts";
-import type { TicketPlan } from "./ticket-plan.ts";
+import type { TicketPlan } from "./plan.ts";
 
 /** How a temporary failure is retried: how often, and the first wait in seconds, doubled each time. */
 export interface RetryPolicy {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { alone } from "../host/alone.ts";
 import { crashPoint } from "../host/crash-point.ts";
-import { finishCleaning, listPpas, startCleaning } from "../state/ppas.ts";
+import { finishCleaning, startCleaning, toBeCleaned } from "../state/ppas.ts";
 import type { Engine } from "./engine.ts";
 
 /**
@@ -15,10 +15,7 @@ export async function cleanPpas({
   backends,
   paths,
 }: Pick<Engine, "db" | "actor" | "backends" | "paths">): Promise<string[]> {
-  if (
-    !listPpas(db).some(({ state }) => state === "dirty" || state === "cleaning")
-  )
-    return [];
+  if (toBeCleaned(db).length === 0) return [];
   return alone(join(paths.ppa, ".cleaning"), async () => {
     const cleaned: string[] = [];
     const archive = await backends.archive();

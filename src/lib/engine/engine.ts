@@ -26,13 +26,14 @@ import type { StatePaths } from "../host/paths.ts";
 import { thisProcess } from "../host/process-identity.ts";
 import { removeTree } from "../host/session/remove-tree.ts";
 import type { Connection } from "../state/database.ts";
-import { listPpas } from "../state/ppas.ts";
+import { listPpas, ppaFor } from "../state/ppas.ts";
 import type { Lease, RunEnd, TidyFiles } from "../state/runs.ts";
 import {
   cancellationOf,
   endRun,
   forgetArtifacts,
   giveUpDeadLeases,
+  nextTicket,
   imageOf,
   recordStart,
   renewLease,
@@ -69,6 +70,8 @@ export interface Engine {
 /** What a caller sees of a run while it goes on. */
 export interface RunListener {
   started?(ticket: Ticket, command: string): void;
+  /** What the run is about to execute: just what `--dry-run` would have printed. */
+  planned?(plan: StepPlan): void;
   progress?(ticket: number, progress: Progress): void;
   note?(ticket: number, line: string): void;
   ended?(report: StepReport): void;
@@ -258,17 +261,37 @@ function stepAfter(step: WorkStepCode, ticket: Ticket): StepCode {
     : nextStep(step);
 }
 
+/** The ticket that a step would work on now: the one named, if it is ready, else the next. */
+export function nextToWorkOn(
+  { db, config, paths }: Engine,
+  step: WorkStepCode,
+  ticket: number | undefined,
+): Ticket | undefined {
+  const next = nextTicket(db, step, {
+    concurrency: config.get("concurrency"),
+    ...(ticket !== undefined && { ticket }),
+  });
+  return next === undefined ? undefined : findTicket(db, next, paths.store);
+}
+
 /** What a step would do to that ticket now, changing nothing. */
 export async function planStep(
   engine: Engine,
   step: WorkStepCode,
   ticket: Ticket,
 ): Promise<StepPlan> {
-  const input = stepInput(engine, ticket);
+  const ppa = step === 100 ? ppaFor(engine.db, ticket.id) : ticket.ppa;
+  return planFor(step, stepInput(engine, { ...ticket, ppa }));
+}
+
+async function planFor(
+  step: WorkStepCode,
+  input: StepInput,
+): Promise<StepPlan> {
   const over = passOver(step, input);
   if (over === null) return definitions[step].plan(input);
   return {
-    ticket: ticket.id,
+    ticket: input.ticket.id,
     command: commandOf(step),
     actions: [`pass over it: ${over}`],
   };
@@ -347,13 +370,17 @@ async function perform(
     note: (line) => listener.note?.(ticket.id, line),
   };
   const input = stepInput(engine, ticket);
-  const over = passOver(lease.step, input);
-  if (over !== null)
-    return { end: { outcome: "passed", reason: over }, exitCode: ExitCode.ok };
-  const definition = definitions[lease.step];
   try {
-    const result = await definition.execute(
-      await definition.plan(input),
+    const plan = await planFor(lease.step, input);
+    listener.planned?.(plan);
+    const over = passOver(lease.step, input);
+    if (over !== null)
+      return {
+        end: { outcome: "passed", reason: over },
+        exitCode: ExitCode.ok,
+      };
+    const result = await definitions[lease.step].execute(
+      plan,
       input,
       engine.backends,
       work,

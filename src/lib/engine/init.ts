@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { readFileSync } from "node:fs";
 
 import { misconfigured } from "../domain/error.ts";
+import type { Plan } from "../domain/plan.ts";
 import type { Config } from "../host/config.ts";
 import type { StatePaths } from "../host/paths.ts";
 import { findBase } from "../host/session/layers.ts";
@@ -43,29 +44,48 @@ export function seriesToInit(
   return [own];
 }
 
-/** What `init` would do, a line each. */
+/** What `init` is going to make, unless it is there. */
+interface InitPlan extends Plan {
+  /** Series of the archive. */
+  readonly archive: readonly string[];
+  readonly pool: readonly string[];
+  /** Series that bases are wanted of; none where nothing would use them. */
+  readonly bases: readonly string[];
+}
+
+/** What `init` would do, looking at no more than folders: there may be no state yet. */
 export function planInit(
   paths: StatePaths,
   config: Config,
   series: readonly string[],
-): string[] {
+): InitPlan {
   const known = knownSeries(paths, config);
-  return [
-    `make the state folder ${paths.root}, its signing key and an empty archive, unless they are there`,
-    `put ${poolNames(config).join(", ")} in the pool, unless they are there`,
-    ...series
-      .filter((name) => !known.includes(name))
-      .map((name) => `make the base of ${name} with mmdebstrap`),
-  ];
+  const pool = poolNames(config);
+  const used =
+    config.get("imager") !== "fake" || config.get("builder") !== "fake";
+  const bases = used ? series : [];
+  return {
+    command: "init",
+    actions: [
+      `make the state folder ${paths.root}, its signing key and an empty archive, unless they are there`,
+      `put ${pool.join(", ")} in the pool, unless they are there`,
+      ...bases
+        .filter((name) => !known.includes(name))
+        .map((name) => `make the base of ${name} with mmdebstrap`),
+    ],
+    archive: [...new Set([...known, ...series])],
+    pool,
+    bases,
+  };
 }
 
 /** Makes what is missing: folders, signing key, archive, pool, bases. Safe to run again. */
 export async function initialise(
   engine: Engine,
-  series: readonly string[],
+  plan: InitPlan,
   say: (line: string) => void,
 ): Promise<string[]> {
-  const { db, paths, config, actor, backends } = engine;
+  const { db, paths, actor, backends } = engine;
   for (const folder of [
     paths.run,
     paths.log,
@@ -78,19 +98,16 @@ export async function initialise(
   }
   const done: string[] = [];
   const archive = await backends.archive();
-  const all = [...new Set([...knownSeries(paths, config), ...series])];
-  await archive.init(all);
-  for (const name of poolNames(config)) {
+  await archive.init(plan.archive);
+  for (const name of plan.pool) {
     if (listPpas(db).some((ppa) => ppa.name === name)) continue;
     addPpa(db, name, actor);
     done.push(`PPA ${name}`);
   }
   await cleanPpas(engine);
-  if (config.get("imager") !== "fake" || config.get("builder") !== "fake") {
-    for (const name of series) {
-      if ((await findBase(paths.layers, name)) !== undefined) continue;
-      done.push(`base ${await baseOf(engine, name, say)}`);
-    }
+  for (const name of plan.bases) {
+    if ((await findBase(paths.layers, name)) !== undefined) continue;
+    done.push(`base ${await baseOf(engine, name, say)}`);
   }
   return done;
 }

@@ -1,8 +1,41 @@
 import type { Revision } from "../backends/archive/archive.ts";
 import { refused } from "../domain/error.ts";
+import type { Plan } from "../domain/plan.ts";
 import { recordEvent } from "../state/events.ts";
 import { recordPublication } from "../state/publications.ts";
 import type { Engine } from "./engine.ts";
+
+/** The plan of going back to a revision. */
+interface RevertPlan extends Plan {
+  readonly revision: number;
+}
+
+/**
+ * What going back to a revision comes to.
+ *
+ * @throws UbuntuCiError (2) when there is no such revision
+ */
+export async function planRevert(
+  backends: Engine["backends"],
+  revision: number,
+): Promise<RevertPlan> {
+  const archive = await backends.archive();
+  const known = (await archive.revisions()).some(
+    (candidate) => candidate.revision === revision,
+  );
+  if (!known)
+    throw refused(
+      `there is no revision ${revision}`,
+      "`ubuntu-ci archive list` shows them",
+    );
+  return {
+    command: "archive",
+    actions: [
+      `make a new revision with the contents of revision ${revision}, the one that clients see`,
+    ],
+    revision,
+  };
+}
 
 /**
  * Publishes the contents of an older revision again, as a new one, and records it.
@@ -12,17 +45,9 @@ import type { Engine } from "./engine.ts";
 export async function revertArchive(
   { db, backends, actor }: Engine,
   revision: number,
-): Promise<Revision> {
-  const archive = await backends.archive();
-  const known = (await archive.revisions()).find(
-    (candidate) => candidate.revision === revision,
-  );
-  if (known === undefined)
-    throw refused(
-      `there is no revision ${revision}`,
-      "`ubuntu-ci archive list` shows them",
-    );
-  const made = await archive.revert(revision);
+): Promise<{ readonly plan: Plan; readonly made: Revision }> {
+  const plan = await planRevert(backends, revision);
+  const made = await (await backends.archive()).revert(plan.revision);
   db.transaction(() => {
     for (const [series, publications] of Object.entries(made.publications)) {
       for (const { kind, name, version } of publications) {
@@ -46,5 +71,5 @@ export async function revertArchive(
       why: `back to revision ${revision}`,
     });
   }).immediate();
-  return made;
+  return { plan, made };
 }

@@ -71,6 +71,19 @@ function move(
   });
 }
 
+/** The PPA that would be reserved for a ticket: the one it has already, or the first free one. */
+export function ppaFor(db: Connection, ticket: number): string | null {
+  return ppaOfTicket(db, ticket) ?? firstFree(db)?.name ?? null;
+}
+
+function firstFree(db: Connection): Ppa | undefined {
+  return db
+    .prepare<[], Ppa>(
+      "SELECT * FROM ppa WHERE state = 'free' ORDER BY name LIMIT 1",
+    )
+    .get();
+}
+
 /** Reserves the first free PPA for a ticket; the one it has already, if it has one; null when none is free. */
 export function reservePpa(
   db: Connection,
@@ -79,11 +92,7 @@ export function reservePpa(
 ): string | null {
   const mine = ppaOfTicket(db, ticket);
   if (mine !== null) return mine;
-  const free = db
-    .prepare<[], Ppa>(
-      "SELECT * FROM ppa WHERE state = 'free' ORDER BY name LIMIT 1",
-    )
-    .get();
+  const free = firstFree(db);
   if (free === undefined) return null;
   move(db, free, "reserved", ticket, actor, `ticket ${ticket}`);
   crashPoint("ppa.reserved");
@@ -103,6 +112,13 @@ export function releasePpa(
   if (mine === undefined) return null;
   move(db, mine, "dirty", null, actor, why);
   return mine.name;
+}
+
+/** Names of the PPAs that were given back, and of those whose cleaning was cut short. */
+export function toBeCleaned(db: Connection): string[] {
+  return listPpas(db)
+    .filter(({ state }) => state === "dirty" || state === "cleaning")
+    .map(({ name }) => name);
 }
 
 /** Marks the dirty PPAs as being cleaned, and tells which are to be emptied (also half-done ones). */

@@ -156,7 +156,8 @@ export function takeLease(
     .immediate();
 }
 
-function nextTicket(
+/** The ticket that `takeLease` would take. */
+export function nextTicket(
   db: Connection,
   step: WorkStepCode,
   options: { readonly ticket?: number; readonly concurrency: number },

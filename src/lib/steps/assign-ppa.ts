@@ -23,8 +23,8 @@ export const assignPpa: StepDefinition<AssignPlan> = {
       command: "assign-ppa",
       actions: [
         ticket.ppa === null
-          ? "reserve a free PPA of the pool"
-          : `keep ${ticket.ppa}`,
+          ? "reserve a PPA, as soon as one is free"
+          : `reserve ${ticket.ppa}`,
         `make it an empty signed repository for ${ticket.series}`,
         ...(fill.length > 0
           ? [

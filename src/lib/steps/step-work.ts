@@ -11,7 +11,7 @@ import type { Builder } from "../backends/builder/builder.ts";
 import type { Image, Imager } from "../backends/imager/imager.ts";
 import type { Tester } from "../backends/tester/tester.ts";
 import type { ProducedFile, Work } from "../backends/work.ts";
-import type { TicketPlan } from "../domain/ticket-plan.ts";
+import type { TicketPlan } from "../domain/plan.ts";
 
 export type { Base };
 

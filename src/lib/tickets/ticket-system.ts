@@ -1,6 +1,6 @@
 import type { Explanation } from "../domain/explain.ts";
 import type { Artifact, Ticket } from "../domain/ticket.ts";
-import type { TicketPlan } from "../domain/ticket-plan.ts";
+import type { TicketPlan } from "../domain/plan.ts";
 import type { Step } from "../domain/step.ts";
 
 /** What `create_ticket` is given. */

@@ -1,0 +1,11 @@
+/** What a command is going to do, as data: `--dry-run` prints it, a real run executes it. */
+export interface Plan {
+  readonly command: string;
+  /** One line each, in order; none when there is nothing to do. */
+  readonly actions: readonly string[];
+}
+
+/** What is going to be done to one ticket. */
+export interface TicketPlan extends Plan {
+  readonly ticket: number;
+}
