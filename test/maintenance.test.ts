@@ -98,7 +98,11 @@ test("maintenance.txt stops every changing command before it starts, and nothing
   expect(lines.map(([name]) => name)).toEqual(
     expect.arrayContaining(["create_ticket", "land", "init", "uploaders"]),
   );
-  for (const line of lines) {
+  const byOption = [
+    ["fsck", "--mend"],
+    ["override", "1", "--ignore-test", "hello", "--reason", "a try"],
+  ];
+  for (const line of [...lines, ...byOption]) {
     const { code, stdout, stderr } = ci.run(...line);
     expect([line, code, stdout]).toEqual([line, 75, ""]);
     expect(stderr).toMatch(

@@ -1,7 +1,7 @@
 import { wholeNumber } from "./arguments.ts";
 import { refused } from "../lib/domain/error.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {

@@ -1,6 +1,6 @@
 import { pathArgument } from "./arguments.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

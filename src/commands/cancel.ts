@@ -1,7 +1,7 @@
 import { ticketNumber } from "./arguments.ts";
 import { oneLine } from "../lib/domain/one-line.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
 /** How long to wait for a run to end. It is asked within a second; the rest is its tools' ending. */

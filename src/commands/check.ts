@@ -10,7 +10,7 @@ import {
 } from "../lib/domain/health.ts";
 import type { TicketCounts } from "../lib/engine/check.ts";
 import type { CommandContext } from "./context.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 type Found =
   | { readonly report: HealthReport; readonly tickets: TicketCounts }

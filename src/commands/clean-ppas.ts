@@ -1,6 +1,6 @@
 import type { Plan } from "../lib/domain/plan.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {

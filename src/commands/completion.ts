@@ -4,7 +4,7 @@ import { Argument, Command } from "commander";
 import type { CompletedCommand, Value } from "../lib/domain/completion.ts";
 import { completionScript, shells } from "../lib/domain/completion.ts";
 import { addGlobalOptions } from "./global-options.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { commands, otherSpelling } from "./index.ts";
 
 export const command: CommandModule = {

@@ -1,7 +1,7 @@
 import { refused } from "../lib/domain/error.ts";
 import { sampleConfig } from "../lib/domain/sample-config.ts";
 import { settings } from "../lib/domain/settings.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

@@ -1,6 +1,6 @@
 import { collectPath, wholeNumber } from "./arguments.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
 interface Options {

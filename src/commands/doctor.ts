@@ -1,5 +1,5 @@
 import { ExitCode } from "../lib/domain/error.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

@@ -1,6 +1,6 @@
 import { ExitCode } from "../lib/domain/error.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -14,7 +14,7 @@ export const command: CommandModule = {
         "after",
         `
 Exits with 0 when all is well or was mended, with 75 when --mend would mend all that is wrong, with 1
-when something is left that needs a person. It can run at any time, with --mend in maintenance, too.
+when something is left that needs a person. It can run at any time, beside all other commands.
 
 Examples:
   ubuntu-ci fsck --digests
@@ -45,15 +45,8 @@ Examples:
           damage.length > 0
             ? damage.map((what) => damagedState(context, what))
             : mend
-              ? await changing(
-                  context,
-                  "fsck",
-                  () =>
-                    changing(context, "expire", look, {
-                      patient: true,
-                      inMaintenance: true,
-                    }),
-                  { inMaintenance: true },
+              ? await changing(context, "fsck", () =>
+                  changing(context, "expire", look, { patient: true }),
                 )
               : await look();
         const lines = findings.flatMap(

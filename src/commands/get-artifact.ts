@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { refused } from "../lib/domain/error.ts";
 import { ticketNumber } from "./arguments.ts";
 import { fetchTo } from "./fetch-artifact.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

@@ -5,7 +5,7 @@ import { Option } from "commander";
 import { refused } from "../lib/domain/error.ts";
 import { ticketNumber } from "./arguments.ts";
 import { fetchTo } from "./fetch-artifact.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

@@ -1,5 +1,5 @@
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {

@@ -1,7 +1,7 @@
 import type { Step } from "../lib/domain/step.ts";
 import { stepCommands } from "../lib/domain/step.ts";
 import { stepArgument, ticketNumber } from "./arguments.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

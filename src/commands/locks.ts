@@ -1,7 +1,7 @@
 import { ageInWords } from "../lib/domain/age.ts";
 import { heldLocks } from "../lib/host/lock.ts";
 import { oldLock } from "../lib/host/lock-words.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

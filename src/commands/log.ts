@@ -1,5 +1,5 @@
 import { momentArgument, ticketNumber, wholeNumber } from "./arguments.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 export interface LogOptions {
   readonly follow?: boolean;

@@ -10,7 +10,7 @@ import {
   startMaintenance,
 } from "../lib/host/maintenance.ts";
 import { seconds } from "./arguments.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 import { recordBegin, recordEnd } from "./maintenance-guard.ts";
 

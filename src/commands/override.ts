@@ -4,7 +4,7 @@ import { oneLine } from "../lib/domain/one-line.ts";
 import { ticketNumber } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import type { CommandContext } from "./context.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 interface Options {
   ignoreStep?: string;

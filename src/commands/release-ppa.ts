@@ -1,7 +1,7 @@
 import type { Plan } from "../lib/domain/plan.ts";
 import { ticketNumber } from "./arguments.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {

@@ -1,7 +1,7 @@
 import { pathArgument } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import { misconfigured } from "../lib/domain/error.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
 export const command: CommandModule = {

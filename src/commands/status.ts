@@ -1,7 +1,7 @@
 import type { Step } from "../lib/domain/step.ts";
 import { refused } from "../lib/domain/error.ts";
 import { stepArgument, ticketNumber } from "./arguments.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 interface Options {
   step?: Step;

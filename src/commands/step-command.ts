@@ -6,7 +6,7 @@ import type { RunListener, StepReport } from "../lib/engine/engine.ts";
 import { complain, underCron } from "../lib/host/complaints.ts";
 import { ticketNumber } from "./arguments.ts";
 import type { CommandContext } from "./context.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 /** The command of one step: works on one ticket at it, and exits. */
 export function stepCommand(name: StepCommand): CommandModule {

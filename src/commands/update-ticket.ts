@@ -1,6 +1,6 @@
 import { ticketNumber, wholeNumber } from "./arguments.ts";
 import { changing } from "./changing.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 import { refused } from "../lib/domain/error.ts";
 
 interface Options {

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 
 import { refused } from "../lib/domain/error.ts";
 import type { UpgradeReport } from "../lib/engine/upgrade/upgrading.ts";
-import type { CommandModule } from "./index.ts";
+import type { CommandModule } from "./command.ts";
 
 interface Options {
   to?: string;
