@@ -205,6 +205,9 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
         case "cancelled too late":
           found.true(told, step < 999);
           break;
+        case "expired":
+          found.true(told, step >= 999);
+          break;
         case "overridden":
         case "override undone":
           found.true(told, step !== undefined);

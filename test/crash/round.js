@@ -365,14 +365,15 @@ class Round {
     this.#violation("300 passes were not enough");
   }
 
-  /** Names of locks whose process is gone. */
+  /** Names of locks whose process is gone, also of those that were killed while they took one. */
   #dead() {
     const folder = join(this.#state, "run");
-    return existsSync(folder)
-      ? readdirSync(folder)
-          .filter((name) => name.endsWith(".pid") && !name.startsWith("."))
-          .map((name) => name.slice(0, -4))
-      : [];
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return new Set(
+      names.flatMap(
+        (name) => /^\.?([a-z_-]+)[.0-9]*\.pid/.exec(name)?.[1] ?? [],
+      ),
+    );
   }
 
   async #takeOver(name) {

@@ -41,8 +41,16 @@ export type NewEvent = Pick<Event, "actor" | "subject" | "what"> &
 /**
  * Appends to the history; called inside the transaction of the change it tells of, behind the
  * change itself. When that is committed the log file has it too.
+ *
+ * The time is read while the state is ours to write, so that the history is in order of time.
  */
 export function recordEvent(db: Connection, event: NewEvent): void {
+  if (!db.inTransaction) {
+    db.transaction(() => {
+      recordEvent(db, event);
+    }).immediate();
+    return;
+  }
   db.prepare(
     `INSERT INTO event (at, actor, subject, subject_id, what, from_state, to_state, why, run, ticket, sources)
      VALUES (@at, @actor, @subject, @subject_id, @what, @from_state, @to_state, @why, @run, @ticket,
