@@ -40,7 +40,7 @@ import {
   reserveForLease,
   takeLease,
 } from "../state/runs.ts";
-import type { NewArtifact } from "../state/tickets.ts";
+import type { NewArtifact } from "../state/artifacts.ts";
 import { findTicket } from "../state/tickets.ts";
 import { assignPpa } from "../steps/assign-ppa.ts";
 import { buildImage } from "../steps/build-image.ts";

@@ -18,8 +18,8 @@ import { lastEvent, recordEvent } from "./events.ts";
 import { releasePpa, reservePpa } from "./ppas.ts";
 import { recordPublication } from "./publications.ts";
 import { nextToStart, startBlockers } from "./queue.ts";
-import type { NewArtifact } from "./tickets.ts";
-import { artifactPlaces, recordArtifacts } from "./tickets.ts";
+import type { NewArtifact } from "./artifacts.ts";
+import { artifactPlaces, recordArtifacts } from "./artifacts.ts";
 
 /** A lease on a ticket's step: the open run. */
 export interface Lease {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import type { Override, OverrideKind } from "../domain/override.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf } from "../domain/step.ts";
 import type {
@@ -14,11 +15,7 @@ import type {
   Ticket,
   TicketStatus,
 } from "../domain/ticket.ts";
-import { now } from "../host/clock.ts";
-import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
-import { overridesOf } from "./overrides.ts";
 import { queuePosition, queuePositions } from "./queue.ts";
 
 interface TicketRow {
@@ -256,232 +253,33 @@ function testsOf(db: Connection, ticket: number): TestResult[] {
     .all(ticket, ticket);
 }
 
-/** A file that is in the data store already, as a row will name it. */
-export interface NewArtifact {
-  readonly name: string;
-  readonly type: ArtifactType;
-  readonly container: string;
-  readonly size: number;
-  readonly sha256: string;
-  readonly subticket: number | null;
-}
-
-/** Writes artifact rows; a file of the same name replaces its row. */
-export function recordArtifacts(
-  db: Connection,
-  ticket: number,
-  artifacts: readonly NewArtifact[],
-): void {
-  const insert = db.prepare(
-    `INSERT INTO artifact (ticket, subticket, name, type, container, size, sha256, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (ticket, name) DO UPDATE SET subticket = excluded.subticket, type = excluded.type,
-       container = excluded.container, size = excluded.size, sha256 = excluded.sha256, created_at = excluded.created_at,
-       expired_at = NULL, expiring = 0`,
-  );
-  for (const { name, type, container, size, sha256, subticket } of artifacts) {
-    insert.run(ticket, subticket, name, type, container, size, sha256, now());
-  }
-}
-
-/** Where the files of a ticket are that its rows name. */
-export function artifactPlaces(
-  db: Connection,
-  ticket: number,
-): { container: string; name: string }[] {
+/** Every override of a ticket, oldest first, those undone too. */
+function overridesOf(db: Connection, ticket: number): Override[] {
   return db
-    .prepare<[number], { container: string; name: string }>(
-      "SELECT container, name FROM artifact WHERE ticket = ?",
-    )
-    .all(ticket);
-}
-
-export interface NewTicket {
-  readonly title: string;
-  readonly description: string;
-  readonly owner: string;
-  readonly bug: string | null;
-  readonly series: string;
-  readonly priority: number;
-  readonly held: boolean;
-  readonly add: readonly string[];
-  readonly remove: readonly string[];
-  readonly base_image: string | null;
-  readonly uploads: readonly {
-    readonly source: string;
-    readonly version: string;
-    readonly changedBy: string;
-    readonly signer: string | null;
-    readonly dsc: string;
-    readonly binaries: readonly string[];
-  }[];
-}
-
-/**
- * Writes a ticket, its subtickets, uploads and first event in one transaction. `place` is called
- * inside it with the ids and puts the files into the data store, so that either everything is there
- * or nothing is.
- */
-export function insertTicket(
-  db: Connection,
-  ticket: NewTicket,
-  actor: string,
-  check: () => void,
-  place: (
-    ticket: number,
-    subtickets: readonly number[],
-  ) => readonly NewArtifact[],
-): number {
-  return db
-    .transaction(() => {
-      check();
-      const at = now();
-      db.prepare(
-        "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
-      ).run(ticket.owner, ticket.owner);
-      const id = Number(
-        db
-          .prepare(
-            `INSERT INTO ticket (title, description, owner, bug, series, priority, step, status, add_packages, remove_packages,
-               base_image, created_at, updated_at)
-             VALUES (?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?)`,
-          )
-          .run(
-            ticket.title,
-            ticket.description,
-            ticket.owner,
-            ticket.bug,
-            ticket.series,
-            ticket.priority,
-            ticket.held ? "held" : "waiting",
-            JSON.stringify(ticket.add),
-            JSON.stringify(ticket.remove),
-            ticket.base_image,
-            at,
-            at,
-          ).lastInsertRowid,
-      );
-      const subtickets = ticket.uploads.map((upload) =>
-        insertSubticket(db, id, upload, ticket.held),
-      );
-      crashPoint("ticket.rows-written");
-      recordArtifacts(db, id, place(id, subtickets));
-      crashPoint("ticket.placed");
-      recordEvent(db, {
-        actor,
-        subject: "ticket",
-        subject_id: id,
-        what: "created",
-        to_state: ticket.held ? "held" : "100",
-        why: ticket.uploads
-          .map(({ source, version }) => `${source} ${version}`)
-          .join(", "),
-      });
-      return id;
-    })
-    .immediate();
-}
-
-function insertSubticket(
-  db: Connection,
-  ticket: number,
-  upload: NewTicket["uploads"][number],
-  held: boolean,
-): number {
-  db.prepare(
-    "INSERT INTO source_package (name) VALUES (?) ON CONFLICT DO NOTHING",
-  ).run(upload.source);
-  const uploadId = db
-    .prepare(
-      `INSERT INTO source_package_upload (source_package, version, changed_by, signer, dsc)
-       VALUES ((SELECT id FROM source_package WHERE name = ?), ?, ?, ?, ?)`,
-    )
-    .run(
-      upload.source,
-      upload.version,
-      upload.changedBy,
-      upload.signer,
-      upload.dsc,
-    ).lastInsertRowid;
-  const id = db
-    .prepare(
-      "INSERT INTO subticket (ticket, upload, step, status, binaries) VALUES (?, ?, 100, ?, ?)",
-    )
-    .run(
-      ticket,
-      uploadId,
-      held ? "held" : "waiting",
-      JSON.stringify(upload.binaries),
-    ).lastInsertRowid;
-  const known = db.prepare(
-    `INSERT INTO binary_package (name, source_package)
-     VALUES (?, (SELECT id FROM source_package WHERE name = ?)) ON CONFLICT DO NOTHING`,
-  );
-  for (const binary of upload.binaries) known.run(binary, upload.source);
-  return Number(id);
-}
-
-export interface TicketChange {
-  readonly title?: string;
-  readonly description?: string;
-  readonly bug?: string | null;
-  readonly owner?: string;
-  readonly add?: readonly string[];
-  readonly remove?: readonly string[];
-  readonly priority?: number;
-  readonly status?: "waiting" | "held";
-}
-
-/** Changes a ticket's own fields and tells the history; whether it may be changed is the caller's to know. */
-export function updateTicket(
-  db: Connection,
-  id: number,
-  change: TicketChange,
-  actor: string,
-): void {
-  const sets: Record<string, string | number | null> = {};
-  if (change.title !== undefined) sets["title"] = change.title;
-  if (change.description !== undefined)
-    sets["description"] = change.description;
-  if (change.bug !== undefined) sets["bug"] = change.bug;
-  if (change.priority !== undefined) sets["priority"] = change.priority;
-  if (change.add !== undefined)
-    sets["add_packages"] = JSON.stringify(change.add);
-  if (change.remove !== undefined)
-    sets["remove_packages"] = JSON.stringify(change.remove);
-  if (change.status !== undefined) sets["status"] = change.status;
-  if (change.owner !== undefined) {
-    db.prepare(
-      "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
-    ).run(change.owner, change.owner);
-    sets["owner"] =
-      db
-        .prepare<[string], { id: number }>(
-          "SELECT id FROM person WHERE email = ?",
-        )
-        .get(change.owner)?.id ?? null;
-  }
-  const columns = Object.keys(sets);
-  if (columns.length === 0) return;
-  db.prepare(
-    `UPDATE ticket SET ${columns.map((column) => `${column} = @${column}`).join(", ")}, updated_at = @at WHERE id = @id`,
-  ).run({ ...sets, at: now(), id });
-  crashPoint("ticket.updated");
-  if (change.status !== undefined) {
-    db.prepare(
-      "UPDATE subticket SET status = ? WHERE ticket = ? AND status IN ('waiting', 'held')",
-    ).run(change.status, id);
-  }
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: id,
-    what:
-      change.status === "held"
-        ? "held"
-        : change.status === "waiting"
-          ? "queued"
-          : "updated",
-    why: columns.filter((column) => column !== "status").join(", ") || null,
-  });
+    .prepare<
+      [number],
+      {
+        id: number;
+        kind: OverrideKind;
+        target: string;
+        reason: string;
+        actor: string;
+        created_at: string;
+        undone_at: string | null;
+        undone_by: string | null;
+      }
+    >("SELECT * FROM override WHERE ticket = ? ORDER BY id")
+    .all(ticket)
+    .map(({ id, kind, target, reason, ...row }) => ({
+      id,
+      kind,
+      target,
+      reason,
+      by: row.actor,
+      at: row.created_at,
+      undone:
+        row.undone_at === null
+          ? null
+          : { at: row.undone_at, by: row.undone_by ?? "" },
+    }));
 }

@@ -1,0 +1,43 @@
+import type { ArtifactType } from "../domain/ticket.ts";
+import { now } from "../host/clock.ts";
+import type { Connection } from "./database.ts";
+
+/** A file that is in the data store already, as a row will name it. */
+export interface NewArtifact {
+  readonly name: string;
+  readonly type: ArtifactType;
+  readonly container: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly subticket: number | null;
+}
+
+/** Writes artifact rows; a file of the same name replaces its row. */
+export function recordArtifacts(
+  db: Connection,
+  ticket: number,
+  artifacts: readonly NewArtifact[],
+): void {
+  const insert = db.prepare(
+    `INSERT INTO artifact (ticket, subticket, name, type, container, size, sha256, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (ticket, name) DO UPDATE SET subticket = excluded.subticket, type = excluded.type,
+       container = excluded.container, size = excluded.size, sha256 = excluded.sha256, created_at = excluded.created_at,
+       expired_at = NULL, expiring = 0`,
+  );
+  for (const { name, type, container, size, sha256, subticket } of artifacts) {
+    insert.run(ticket, subticket, name, type, container, size, sha256, now());
+  }
+}
+
+/** Where the files of a ticket are that its rows name. */
+export function artifactPlaces(
+  db: Connection,
+  ticket: number,
+): { container: string; name: string }[] {
+  return db
+    .prepare<[number], { container: string; name: string }>(
+      "SELECT container, name FROM artifact WHERE ticket = ?",
+    )
+    .all(ticket);
+}

@@ -1,0 +1,197 @@
+import { now } from "../host/clock.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import type { NewArtifact } from "./artifacts.ts";
+import { recordArtifacts } from "./artifacts.ts";
+import type { Connection } from "./database.ts";
+import { recordEvent } from "./events.ts";
+
+/** A ticket as it will be written. */
+export interface NewTicket {
+  readonly title: string;
+  readonly description: string;
+  readonly owner: string;
+  readonly bug: string | null;
+  readonly series: string;
+  readonly priority: number;
+  readonly held: boolean;
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+  readonly base_image: string | null;
+  readonly uploads: readonly {
+    readonly source: string;
+    readonly version: string;
+    readonly changedBy: string;
+    readonly signer: string | null;
+    readonly dsc: string;
+    readonly binaries: readonly string[];
+  }[];
+}
+
+/**
+ * Writes a ticket, its subtickets, uploads and first event in one transaction. `place` is called
+ * inside it with the ids and puts the files into the data store, so that either everything is there
+ * or nothing is.
+ */
+export function insertTicket(
+  db: Connection,
+  ticket: NewTicket,
+  actor: string,
+  check: () => void,
+  place: (
+    ticket: number,
+    subtickets: readonly number[],
+  ) => readonly NewArtifact[],
+): number {
+  return db
+    .transaction(() => {
+      check();
+      const at = now();
+      db.prepare(
+        "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      ).run(ticket.owner, ticket.owner);
+      const id = Number(
+        db
+          .prepare(
+            `INSERT INTO ticket (title, description, owner, bug, series, priority, step, status, add_packages, remove_packages,
+               base_image, created_at, updated_at)
+             VALUES (?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?)`,
+          )
+          .run(
+            ticket.title,
+            ticket.description,
+            ticket.owner,
+            ticket.bug,
+            ticket.series,
+            ticket.priority,
+            ticket.held ? "held" : "waiting",
+            JSON.stringify(ticket.add),
+            JSON.stringify(ticket.remove),
+            ticket.base_image,
+            at,
+            at,
+          ).lastInsertRowid,
+      );
+      const subtickets = ticket.uploads.map((upload) =>
+        insertSubticket(db, id, upload, ticket.held),
+      );
+      crashPoint("ticket.rows-written");
+      recordArtifacts(db, id, place(id, subtickets));
+      crashPoint("ticket.placed");
+      recordEvent(db, {
+        actor,
+        subject: "ticket",
+        subject_id: id,
+        what: "created",
+        to_state: ticket.held ? "held" : "100",
+        why: ticket.uploads
+          .map(({ source, version }) => `${source} ${version}`)
+          .join(", "),
+      });
+      return id;
+    })
+    .immediate();
+}
+
+function insertSubticket(
+  db: Connection,
+  ticket: number,
+  upload: NewTicket["uploads"][number],
+  held: boolean,
+): number {
+  db.prepare(
+    "INSERT INTO source_package (name) VALUES (?) ON CONFLICT DO NOTHING",
+  ).run(upload.source);
+  const uploadId = db
+    .prepare(
+      `INSERT INTO source_package_upload (source_package, version, changed_by, signer, dsc)
+       VALUES ((SELECT id FROM source_package WHERE name = ?), ?, ?, ?, ?)`,
+    )
+    .run(
+      upload.source,
+      upload.version,
+      upload.changedBy,
+      upload.signer,
+      upload.dsc,
+    ).lastInsertRowid;
+  const id = db
+    .prepare(
+      "INSERT INTO subticket (ticket, upload, step, status, binaries) VALUES (?, ?, 100, ?, ?)",
+    )
+    .run(
+      ticket,
+      uploadId,
+      held ? "held" : "waiting",
+      JSON.stringify(upload.binaries),
+    ).lastInsertRowid;
+  const known = db.prepare(
+    `INSERT INTO binary_package (name, source_package)
+     VALUES (?, (SELECT id FROM source_package WHERE name = ?)) ON CONFLICT DO NOTHING`,
+  );
+  for (const binary of upload.binaries) known.run(binary, upload.source);
+  return Number(id);
+}
+
+export interface TicketChange {
+  readonly title?: string;
+  readonly description?: string;
+  readonly bug?: string | null;
+  readonly owner?: string;
+  readonly add?: readonly string[];
+  readonly remove?: readonly string[];
+  readonly priority?: number;
+  readonly status?: "waiting" | "held";
+}
+
+/** Changes a ticket's own fields and tells the history; whether it may be changed is the caller's to know. */
+export function updateTicket(
+  db: Connection,
+  id: number,
+  change: TicketChange,
+  actor: string,
+): void {
+  const sets: Record<string, string | number | null> = {};
+  if (change.title !== undefined) sets["title"] = change.title;
+  if (change.description !== undefined)
+    sets["description"] = change.description;
+  if (change.bug !== undefined) sets["bug"] = change.bug;
+  if (change.priority !== undefined) sets["priority"] = change.priority;
+  if (change.add !== undefined)
+    sets["add_packages"] = JSON.stringify(change.add);
+  if (change.remove !== undefined)
+    sets["remove_packages"] = JSON.stringify(change.remove);
+  if (change.status !== undefined) sets["status"] = change.status;
+  if (change.owner !== undefined) {
+    db.prepare(
+      "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    ).run(change.owner, change.owner);
+    sets["owner"] =
+      db
+        .prepare<[string], { id: number }>(
+          "SELECT id FROM person WHERE email = ?",
+        )
+        .get(change.owner)?.id ?? null;
+  }
+  const columns = Object.keys(sets);
+  if (columns.length === 0) return;
+  db.prepare(
+    `UPDATE ticket SET ${columns.map((column) => `${column} = @${column}`).join(", ")}, updated_at = @at WHERE id = @id`,
+  ).run({ ...sets, at: now(), id });
+  crashPoint("ticket.updated");
+  if (change.status !== undefined) {
+    db.prepare(
+      "UPDATE subticket SET status = ? WHERE ticket = ? AND status IN ('waiting', 'held')",
+    ).run(change.status, id);
+  }
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: id,
+    what:
+      change.status === "held"
+        ? "held"
+        : change.status === "waiting"
+          ? "queued"
+          : "updated",
+    why: columns.filter((column) => column !== "status").join(", ") || null,
+  });
+}

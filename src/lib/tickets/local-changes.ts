@@ -1,0 +1,306 @@
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { containerName } from "../backends/store/store.ts";
+import type { Problem } from "../domain/error.ts";
+import { refused, refusedWith } from "../domain/error.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import { makeOwnFolder } from "../host/own-folder.ts";
+import type { StatePaths } from "../host/paths.ts";
+import type { Connection } from "../state/database.ts";
+import { archiveVersion, ticketInFlight } from "../state/publications.ts";
+import type { TicketChange } from "../state/ticket-changes.ts";
+import { insertTicket, updateTicket } from "../state/ticket-changes.ts";
+import { findTicket } from "../state/tickets.ts";
+import type { AdmissionPolicy, AdmittedUpload } from "./admission.ts";
+import { admit } from "./admission.ts";
+import { knownSeries } from "./known-series.ts";
+import type { LocalState } from "./local.ts";
+import type { CreateRequest, UpdateRequest } from "./ticket-system.ts";
+
+const mebibyte = 1024 * 1024;
+
+/**
+ * Admits the uploads and writes the ticket; returns its number.
+ *
+ * @throws UbuntuCiError (2) with every problem, and nothing is left behind
+ */
+export async function createTicket(
+  state: LocalState,
+  request: CreateRequest,
+): Promise<number> {
+  const { db, paths, actor } = state;
+  return admitted(state, request, (uploads, bug, owner) =>
+    insertTicket(
+      db,
+      {
+        title: request.title,
+        description: request.description,
+        owner,
+        bug,
+        series: uploads[0]?.series ?? "",
+        priority: request.priority,
+        held: request.wait,
+        add: request.add,
+        remove: request.remove,
+        base_image: request.baseImage,
+        uploads: uploads.map((upload) => ({
+          ...upload,
+          dsc: upload.dscName,
+        })),
+      },
+      actor,
+      () => checkAgain(db, uploads),
+      (ticket, subtickets) => placeFiles(paths, uploads, ticket, subtickets),
+    ),
+  );
+}
+
+/** What createTicket would write, having checked all that it checks. */
+export async function planCreateTicket(
+  state: LocalState,
+  request: CreateRequest,
+): Promise<string[]> {
+  return admitted(state, request, (uploads, bug, owner) => [
+    `ticket "${request.title}" of ${owner} for ${uploads[0]?.series ?? ""}${bug === null ? "" : `, bug ${bug}`}`,
+    ...uploads.flatMap(({ source, version, files }) => [
+      `source package ${source} ${version}`,
+      ...files.map(({ name, size }) => `store ${name}, ${size} bytes`),
+    ]),
+    request.wait ? "left unqueued" : "queued",
+  ]);
+}
+
+/** Changes a ticket, if it may be changed so. */
+export function changeTicket(
+  { db, paths, actor }: LocalState,
+  id: number,
+  request: UpdateRequest,
+): void {
+  const change = changeOf(request);
+  db.transaction(() => {
+    const ticket = findTicket(db, id, paths.store);
+    if (ticket === undefined)
+      throw refused(
+        `there is no ticket ${id}`,
+        "`ubuntu-ci status` lists them",
+      );
+    checkChangeable(ticket, request);
+    updateTicket(db, id, change, actor);
+  }).immediate();
+}
+
+/** What changeTicket would change, having checked all that it checks. */
+export function planChange(ticket: Ticket, request: UpdateRequest): string[] {
+  const change = changeOf(request);
+  checkChangeable(ticket, request);
+  return Object.entries(change).map(
+    ([field, value]) =>
+      `set ${field} to ${Array.isArray(value) ? value.join(", ") : value}`,
+  );
+}
+
+function policyOf(
+  { db, paths, config }: LocalState,
+  series: string | null,
+): AdmissionPolicy {
+  return {
+    knownSeries: knownSeries(paths, config),
+    series,
+    signatures: config.get("admission.signatures"),
+    maxFileBytes: config.get("admission.maxFileMiB") * mebibyte,
+    maxFiles: config.get("admission.maxFiles"),
+    maxTotalBytes: config.get("admission.maxTotalMiB") * mebibyte,
+    uploaders: paths.uploaders,
+    archiveVersion: (of, source) => archiveVersion(db, of, source),
+    inFlight: (source, version) => ticketInFlight(db, source, version),
+  };
+}
+
+/** Admits the uploads into a staging folder, hands them on, and leaves no staging folder behind. */
+async function admitted<T>(
+  state: LocalState,
+  request: CreateRequest,
+  use: (
+    uploads: readonly AdmittedUpload[],
+    bug: string | null,
+    owner: string,
+  ) => T,
+): Promise<T> {
+  const { scratch } = state.paths;
+  const problems: Problem[] = [];
+  const bug = request.bug === null ? null : bugUrl(request.bug, problems);
+  if (request.owner !== null && !isEmail(request.owner)) {
+    problems.push({
+      where: "--owner",
+      message: `${JSON.stringify(request.owner)} is not an email address`,
+    });
+  }
+  checkNames("--add", request.add, problems);
+  checkNames("--remove", request.remove, problems);
+  if (request.title.trim() === "")
+    problems.push({ where: "--title", message: "is empty" });
+  if (problems.length > 0)
+    throw refusedWith("the ticket was not created", problems);
+  mkdirSync(scratch, { recursive: true });
+  const staging = makeOwnFolder(scratch, "admission");
+  try {
+    const uploads = await admit(
+      request.sources,
+      policyOf(state, request.series),
+      staging,
+    );
+    crashPoint("admission.staged");
+    checkBinaries(request, uploads);
+    const owner = request.owner ?? uploads[0]?.changedByEmail ?? "";
+    if (!isEmail(owner))
+      throw refused(
+        "the .changes' Changed-By has no email address",
+        "name the owner with --owner",
+      );
+    return use(uploads, bug, owner);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** Between admission and the write another ticket may have come: checked again inside the transaction. */
+function checkAgain(db: Connection, uploads: readonly AdmittedUpload[]): void {
+  for (const { source, version } of uploads) {
+    const other = ticketInFlight(db, source, version);
+    if (other !== null)
+      throw refused(
+        `${source} ${version} is in flight already, as ticket ${other}`,
+      );
+  }
+}
+
+function placeFiles(
+  paths: StatePaths,
+  uploads: readonly AdmittedUpload[],
+  ticket: number,
+  subtickets: readonly number[],
+) {
+  const container = containerName(`ticket.${ticket}`);
+  const folder = join(paths.store, container);
+  // A predecessor killed before its commit may have left files under this number.
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return uploads.flatMap((upload, index) =>
+    upload.files.map(({ name, path, size, sha256 }) => {
+      renameSync(path, join(folder, name));
+      crashPoint("ticket.file-placed");
+      return {
+        name,
+        type: "SPU" as const,
+        container,
+        size,
+        sha256,
+        subticket: subtickets[index] ?? null,
+      };
+    }),
+  );
+}
+
+function checkNames(
+  option: string,
+  names: readonly string[],
+  problems: Problem[],
+): void {
+  for (const name of names) {
+    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name)) {
+      problems.push({
+        where: option,
+        message: `${JSON.stringify(name)} is not the name of a binary package`,
+      });
+    }
+  }
+}
+
+/** A name that is both added and removed, or removed though it is what the ticket builds, is a mistake worth naming. */
+function checkBinaries(
+  request: CreateRequest,
+  uploads: readonly AdmittedUpload[],
+): void {
+  const both = request.add.filter((name) => request.remove.includes(name));
+  if (both.length > 0) {
+    throw refusedWith(
+      "the ticket was not created",
+      both.map((name) => ({
+        where: "--add",
+        message: `${name} is named by --remove too`,
+      })),
+    );
+  }
+  if (uploads.length === 0)
+    throw refused(
+      "a ticket needs at least one source package",
+      "name a .changes file with --sources",
+    );
+}
+
+function isEmail(text: string): boolean {
+  return /^[^\s@<>]+@[^\s@<>]+$/.test(text);
+}
+
+/** A bug as a URL: a number is one of Launchpad's, a URL stays. */
+function bugUrl(text: string, problems: Problem[]): string | null {
+  if (/^[1-9][0-9]*$/.test(text))
+    return `https://bugs.launchpad.net/bugs/${text}`;
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
+    return text;
+  problems.push({
+    where: "--bug",
+    message: `${JSON.stringify(text)} is neither a number nor an http(s) URL`,
+  });
+  return null;
+}
+
+function changeOf(request: UpdateRequest): TicketChange {
+  const problems: Problem[] = [];
+  if (request.owner !== undefined && !isEmail(request.owner)) {
+    problems.push({
+      where: "--owner",
+      message: `${JSON.stringify(request.owner)} is not an email address`,
+    });
+  }
+  if (request.title?.trim() === "")
+    problems.push({ where: "--title", message: "is empty" });
+  checkNames("--add", request.add ?? [], problems);
+  checkNames("--remove", request.remove ?? [], problems);
+  const bug =
+    request.bug === undefined ? undefined : bugUrl(request.bug, problems);
+  if (problems.length > 0)
+    throw refusedWith("the ticket was not changed", problems);
+  const { title, description, owner, add, remove, priority, hold } = request;
+  return {
+    ...(title !== undefined && { title }),
+    ...(description !== undefined && { description }),
+    ...(bug !== undefined && { bug }),
+    ...(owner !== undefined && { owner }),
+    ...(add !== undefined && { add }),
+    ...(remove !== undefined && { remove }),
+    ...(priority !== undefined && { priority }),
+    ...(hold !== undefined && {
+      status: hold ? ("held" as const) : ("waiting" as const),
+    }),
+  };
+}
+
+/** Words about a ticket may change at any time; what it does only before it has started. */
+function checkChangeable(ticket: Ticket, request: UpdateRequest): void {
+  const late = (["add", "remove", "priority", "hold"] as const).filter(
+    (key) => request[key] !== undefined,
+  );
+  const started =
+    ticket.step.code !== 100 ||
+    ticket.status === "running" ||
+    ticket.ppa !== null;
+  if (late.length > 0 && started) {
+    throw refused(
+      `ticket ${ticket.id} has started (${ticket.step.name}): ${late.join(", ")} cannot change any more`,
+      "title, description, bug and owner can",
+    );
+  }
+}
