@@ -282,7 +282,7 @@ describe("building", () => {
 
   test("a missing base is not the package's fault", async () => {
     const tiny = greeter("homeless", "1");
-    const result = await sessionBuilder().build(
+    const building = sessionBuilder().build(
       {
         source: tiny.source,
         version: tiny.version,
@@ -292,8 +292,12 @@ describe("building", () => {
       },
       await workFor(),
     );
-    expect(result).toMatchObject({ outcome: "tmpfail" });
-    expect(result.reason).toContain("noble");
+    // Nor is it worth a retry: a person has to make one first.
+    await expect(building).rejects.toMatchObject({
+      exitCode: 78,
+      message: expect.stringContaining("noble") as string,
+      hint: expect.stringContaining("ubuntu-ci") as string,
+    });
   });
 
   test("the PPA wins over the distribution, also with the same version", async () => {
