@@ -9,7 +9,7 @@ import { findTicket, listTickets } from "../lib/state/tickets.ts";
 import type { StepPlan } from "../lib/steps/step-work.ts";
 import type { CommandContext } from "./context.ts";
 import { planText } from "./plan-text.ts";
-import { plainListener, reportLine, tellFailure } from "./step-command.ts";
+import { plainListener, reportLine, tellFailure } from "./run-text.ts";
 
 interface LandingOptions {
   readonly ticket?: number;

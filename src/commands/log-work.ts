@@ -7,7 +7,13 @@ import { lastLines, logFile, parseLogLine } from "../lib/host/log-file.ts";
 import { openDatabase } from "../lib/state/database.ts";
 import { listEvents, logRecord } from "../lib/state/events.ts";
 import type { CommandContext } from "./context.ts";
-import type { LogOptions } from "./log.ts";
+
+/** What of the log to show. */
+export interface LogOptions {
+  readonly follow?: boolean;
+  readonly since?: string;
+  readonly lines?: number;
+}
 
 /** Prints the history, and with --follow what is added to it. */
 export async function showLog(

@@ -1,11 +1,6 @@
 import { momentArgument, ticketNumber, wholeNumber } from "./arguments.ts";
 import type { CommandModule } from "./command.ts";
-
-export interface LogOptions {
-  readonly follow?: boolean;
-  readonly since?: string;
-  readonly lines?: number;
-}
+import type { LogOptions } from "./log-work.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {

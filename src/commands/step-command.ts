@@ -1,11 +1,6 @@
-import { ExitCode } from "../lib/domain/error.ts";
 import type { StepCommand } from "../lib/domain/step.ts";
 import { stepCommands } from "../lib/domain/step.ts";
-import type { Progress, Ticket } from "../lib/domain/ticket.ts";
-import type { RunListener, StepReport } from "../lib/engine/engine.ts";
-import { complain, underCron } from "../lib/host/complaints.ts";
 import { ticketNumber } from "./arguments.ts";
-import type { CommandContext } from "./context.ts";
 import type { CommandModule } from "./command.ts";
 
 /** The command of one step: works on one ticket at it, and exits. */
@@ -47,60 +42,4 @@ export function stepCommand(name: StepCommand): CommandModule {
         });
     },
   };
-}
-
-/** Plain lines about a run, for pipes, cron and verbosity 2. */
-export function plainListener(context: CommandContext): RunListener {
-  const last = new Map<number, string>();
-  const several = context.config.get("concurrency") > 1;
-  return {
-    started: (ticket: Ticket, command: string) =>
-      context.say(`ticket ${ticket.id}: ${command}`),
-    progress: (
-      ticket: number,
-      { state, message, current, total }: Progress,
-    ) => {
-      const count =
-        current !== null && total !== null ? ` ${current}/${total}` : "";
-      const line = `ticket ${ticket}: ${state}${count} ${message}`;
-      if (
-        line !== last.get(ticket) &&
-        (context.options.verbosity >= 3 || state !== "STATUS")
-      )
-        context.say(line);
-      last.set(ticket, line);
-    },
-    note: (ticket: number, line: string) =>
-      context.say(several ? `ticket ${ticket}: ${line}` : line),
-  };
-}
-
-/**
- * Says that a run did not pass. Under cron only when that needs a person: a tool is missing, or our
- * infrastructure used up the ticket's retries. A package's failure is its owner's, who reads it in
- * the report; a temporary failure is tried again without anybody.
- */
-export function tellFailure(
-  report: StepReport,
-  ticket: Ticket | undefined,
-  line: string,
-): void {
-  if (
-    underCron &&
-    report.exitCode !== ExitCode.misconfigured &&
-    report.exitCode !== ExitCode.bug &&
-    ticket?.failure?.kind !== "infrastructure"
-  )
-    return;
-  complain(`ubuntu-ci: ${line}`);
-}
-
-/** One line about how a run ended. */
-export function reportLine(
-  { ticket, outcome, reason, waiting, cancelled }: StepReport,
-  name: string,
-): string {
-  if (cancelled) return `ticket ${ticket}: ${name} ended: ${reason ?? ""}`;
-  const how = waiting ? "waits" : outcome;
-  return `ticket ${ticket}: ${name} ${how}${reason === null ? "" : `: ${reason}`}`;
 }

@@ -4,7 +4,7 @@ import { stepCommands, stepOf } from "../lib/domain/step.ts";
 import type { StepPlan } from "../lib/steps/step-work.ts";
 import type { CommandContext } from "./context.ts";
 import { planText } from "./plan-text.ts";
-import { plainListener, reportLine, tellFailure } from "./step-command.ts";
+import { plainListener, reportLine, tellFailure } from "./run-text.ts";
 
 /** Runs one step of one ticket, or with --dry-run prints its plan; sets the exit code. */
 export async function workOnStep(
