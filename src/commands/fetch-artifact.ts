@@ -8,7 +8,7 @@ import { messageOf, refused } from "../lib/domain/error.ts";
 import type { Artifact } from "../lib/domain/ticket.ts";
 import type { TicketSystem } from "../lib/tickets/ticket-system.ts";
 import type { CommandContext } from "./context.ts";
-import { bytes } from "./ticket-text.ts";
+import { bytes } from "./columns.ts";
 
 /** Fetches an artifact to a file, into a folder, or to standard output (`-`), with progress on a terminal. */
 export async function fetchTo(

@@ -46,7 +46,6 @@ Examples:
           throw refused("a ticket's number and filters exclude each other");
         }
         const tickets = await context.tickets();
-        const { ticketInFull, ticketTable } = await import("./ticket-text.ts");
         if (id === undefined) {
           const { step, owner, open } = options;
           const list = await tickets.list({
@@ -54,9 +53,11 @@ Examples:
             ...(owner !== undefined && { owner }),
             ...(open !== undefined && { open }),
           });
+          const { ticketTable } = await import("./ticket-table.ts");
           context.result(ticketTable(list), { tickets: list });
         } else {
           const ticket = await tickets.get(id);
+          const { ticketInFull } = await import("./ticket-text.ts");
           context.result(ticketInFull(ticket), { ticket });
         }
         tickets.close();

@@ -7,25 +7,7 @@ import {
 } from "../lib/domain/override.ts";
 import { oneLine } from "../lib/domain/one-line.ts";
 import type { Run, Ticket } from "../lib/domain/ticket.ts";
-
-/** All tickets as a table, newest last. */
-export function ticketTable(tickets: readonly Ticket[]): string {
-  if (tickets.length === 0) return "no tickets";
-  const rows = tickets.map((ticket) => [
-    String(ticket.id),
-    ticket.status,
-    ticket.step.name,
-    ticket.subtickets
-      .map(({ source, version }) => `${source} ${version}`)
-      .join(", "),
-    ticket.owner,
-    ticket.title,
-  ]);
-  return table([
-    ["#", "status", "step", "source packages", "owner", "title"],
-    ...rows,
-  ]);
-}
+import { bytes, table } from "./columns.ts";
 
 /** One ticket with everything a person asks about it. */
 export function ticketInFull(ticket: Ticket): string {
@@ -128,35 +110,6 @@ function runRow({
     started_at,
     oneLine(reason ?? ""),
   ];
-}
-
-/** A size for people, in the powers of 1000 that disks are sold by. */
-export function bytes(size: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = size;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ""}`;
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows)
-    row.forEach(
-      (cell, column) =>
-        (widths[column] = Math.max(widths[column] ?? 0, cell.length)),
-    );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }
 
 function indent(text: string): string {
