@@ -263,7 +263,7 @@ describe("killed and held back", () => {
       });
     }
     expect(ci.ticket("1").runs).toEqual([]);
-    expect(ci.ok("maintenance")).toMatch(/^on since .*: new disk$/);
+    expect(ci.ok("maintenance")).toMatch(/^on since .*: new disk$/m);
     ci.ok("maintenance", "off");
     expect(ci.run("land").code).toBe(0);
   });

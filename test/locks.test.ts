@@ -170,12 +170,12 @@ test("a lock that is held for too long is a warning on the terminal, in the log 
 });
 
 test("cron mails an old lock once a day, not each time", () => {
-  hold("uploaders", new Date(Date.now() - 5 * 3_600_000).toISOString());
+  hold("ppa", new Date(Date.now() - 5 * 3_600_000).toISOString());
   ci.env["UBUNTU_CI_CRON"] = "1";
-  const first = ci.run("uploaders", "remove", "0".repeat(40));
+  const first = ci.run("ppa", "add", "ci_pool-900");
   expect(first.code).toBe(75);
-  expect(first.stderr).toMatch(/^warning: uploaders has been running for 5 h/);
-  expect(ci.run("uploaders", "remove", "0".repeat(40))).toEqual({
+  expect(first.stderr).toMatch(/^warning: ppa has been running for 5 h/);
+  expect(ci.run("ppa", "add", "ci_pool-900")).toEqual({
     code: 75,
     stdout: "",
     stderr: "",
