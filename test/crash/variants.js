@@ -48,7 +48,7 @@ export const variants = {
 
   /**
    * Processes of two machines on one state. In half of the rounds the second machine never comes
-   * back: what its dead processes hold is given up when it was not renewed for ten minutes.
+   * back.
    */
   hosts: {
     missing: () => cannot(["--uts"], ["hostname", "crash-host"]),
@@ -69,8 +69,8 @@ export const variants = {
           host,
           program,
         ],
-        env: (resting) =>
-          resting && lost ? withClock(`+${twentyMinutesMs}`) : {},
+        // A machine sees its own dead at once, and another's when they are silent for ten minutes.
+        env: (resting) => (resting ? withClock(`+${twentyMinutesMs}`) : {}),
       };
     },
   },
