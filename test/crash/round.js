@@ -532,6 +532,8 @@ class Round {
 
 /** Kills the step, the tools it drives, or both; tells how many were hit. */
 function killNow(child, target) {
+  // Its number may be another's by now.
+  if (child.exitCode !== null || child.signalCode !== null) return 0;
   let hit = 0;
   const kill = (pid) => {
     try {
