@@ -2,7 +2,7 @@ import type { Step, StepCode, WorkStepCode } from "../lib/domain/step.ts";
 import { stepCommands, stepOf } from "../lib/domain/step.ts";
 import type { Progress } from "../lib/domain/ticket.ts";
 import type { Engine, RunListener, StepReport } from "../lib/engine/engine.ts";
-import { planStep } from "../lib/engine/engine.ts";
+import { planStep } from "../lib/engine/run-step.ts";
 import type { LandReport } from "../lib/engine/land.ts";
 import { land } from "../lib/engine/land.ts";
 import { findTicket, listTickets } from "../lib/state/tickets.ts";

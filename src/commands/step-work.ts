@@ -13,7 +13,7 @@ export async function workOnStep(
   id: number | undefined,
 ): Promise<void> {
   const { nextToWorkOn, planStep, runStep } =
-    await import("../lib/engine/engine.ts");
+    await import("../lib/engine/run-step.ts");
   const { whyNot } = await import("../lib/engine/land.ts");
   const { findTicket } = await import("../lib/state/tickets.ts");
   const engine = await context.engine();

@@ -5,10 +5,10 @@ import { planCancel } from "../domain/cancel.ts";
 import { refused } from "../domain/error.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { crashPoint } from "../host/crash-point.ts";
-import { cancelTicket } from "../state/runs.ts";
+import { cancelTicket } from "../state/cancellation.ts";
 import { findTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
-import { giveUpDeadRuns, runStep } from "./engine.ts";
+import { giveUpDeadRuns, runStep } from "./run-step.ts";
 
 const pollMs = 200;
 

@@ -20,7 +20,7 @@ import {
   unfinishedTickets,
 } from "../state/health.ts";
 import { listPpas } from "../state/ppas.ts";
-import { openRuns } from "../state/runs.ts";
+import { openRuns } from "../state/leases.ts";
 
 /** What is watched, and where. */
 export interface Watched {

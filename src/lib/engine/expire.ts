@@ -17,7 +17,7 @@ import { crashPoint } from "../host/crash-point.ts";
 import type { Connection } from "../state/database.ts";
 import { recordEvent } from "../state/events.ts";
 import { listPpas, releasable, releaseEnded } from "../state/ppas.ts";
-import { openRuns } from "../state/runs.ts";
+import { openRuns } from "../state/leases.ts";
 import type { DueFiles, ExpiredFile, ExpiryKind } from "../state/retention.ts";
 import {
   basesInUse,

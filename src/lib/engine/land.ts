@@ -7,7 +7,7 @@ import { nextToGoOn, nextToStart, startBlockers } from "../state/queue.ts";
 import { findTicket } from "../state/tickets.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
-import { cancelledReport, giveUpDeadRuns, runStep } from "./engine.ts";
+import { cancelledReport, giveUpDeadRuns, runStep } from "./run-step.ts";
 
 /** What landing came to. */
 export interface LandReport {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { StatePaths } from "../host/paths.ts";
 import { isAbandoned } from "../host/own-folder.ts";
 import type { Connection } from "../state/database.ts";
-import { openRuns } from "../state/runs.ts";
+import { openRuns } from "../state/leases.ts";
 
 /**
  * Folders that no process needs any more, absolute: scratch of runs that have ended (a session's

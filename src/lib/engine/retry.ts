@@ -8,7 +8,8 @@ import type { Step } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { findLayer } from "../host/session/layers.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
-import { imageOf, reopenTicket, retryNow } from "../state/runs.ts";
+import { imageOf } from "../state/images.ts";
+import { reopenTicket, retryNow } from "../state/retries.ts";
 import { findTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
 

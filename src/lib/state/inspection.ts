@@ -4,7 +4,7 @@ import { isGone } from "../host/process-identity.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import type { ExpiredFile } from "./retention.ts";
-import { openRuns } from "./runs.ts";
+import { openRuns } from "./leases.ts";
 
 /** Runs of dead processes, tickets that run without a run, and all that are in flight. */
 export function activity(db: Connection): {

@@ -4,12 +4,6 @@ import type { TicketStatus } from "../domain/ticket.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
 
-/** Another ticket that keeps one from starting. */
-interface StartBlocker extends OpenTicket {
-  /** The source packages in common; empty when it only takes a place among the `concurrency` ones. */
-  readonly shared: readonly string[];
-}
-
 /** The tickets in flight, oldest first: past the first step, at work, or with a PPA of their own. */
 export function ticketsInFlight(db: Connection): OpenTicket[] {
   return db
@@ -30,17 +24,38 @@ export const sourcesOf = `(SELECT json_group_array(source_package.name) FROM sub
   JOIN source_package_upload upload ON upload.id = subticket.upload
   JOIN source_package ON source_package.id = upload.source_package WHERE subticket.ticket = ticket.id)`;
 
-/** The tickets in flight that keep this one from starting. */
+/**
+ * The tickets that keep this one from starting: in flight, or before it in the queue with a source
+ * package in common, whose version is to land first. None when it has its place among those in flight.
+ */
 export function startBlockers(
   db: Connection,
   ticket: number,
   concurrency: number,
-): StartBlocker[] {
-  return blockersOf(
-    sourcesOfTicket(db, ticket),
-    ticketsInFlight(db).filter(({ id }) => id !== ticket),
-    concurrency,
-  );
+): OpenTicket[] {
+  const inFlight = ticketsInFlight(db);
+  if (inFlight.some(({ id }) => id === ticket)) return [];
+  const mine = sourcesOfTicket(db, ticket);
+  const shared = ({ sources }: OpenTicket) =>
+    sources.some((source) => mine.includes(source));
+  return [
+    ...(inFlight.length >= concurrency ? inFlight : inFlight.filter(shared)),
+    ...queueBefore(db, ticket).filter(shared),
+  ];
+}
+
+/** Whether a ticket waits at that step and its next attempt, if it had one before, is due. */
+export function isReady(
+  db: Connection,
+  ticket: number,
+  step: WorkStepCode,
+): boolean {
+  const row = db
+    .prepare<[number, number], { retry_at: string | null }>(
+      "SELECT retry_at FROM ticket WHERE id = ? AND step = ? AND status = 'waiting'",
+    )
+    .get(ticket, step);
+  return row !== undefined && isDue(row.retry_at, Date.now());
 }
 
 /** The names of the source packages of a ticket. */
@@ -51,20 +66,6 @@ export function sourcesOfTicket(db: Connection, ticket: number): string[] {
     )
     .get(ticket);
   return row === undefined ? [] : (JSON.parse(row.sources) as string[]);
-}
-
-function blockersOf(
-  sources: readonly string[],
-  others: readonly OpenTicket[],
-  concurrency: number,
-): StartBlocker[] {
-  const all = others.map((other) => ({
-    ...other,
-    shared: sources.filter((source) => other.sources.includes(source)),
-  }));
-  return all.length >= concurrency
-    ? all
-    : all.filter(({ shared }) => shared.length > 0);
 }
 
 /**

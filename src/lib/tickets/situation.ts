@@ -5,7 +5,8 @@ import { readMaintenance } from "../host/maintenance.ts";
 import { holdOf } from "../state/events.ts";
 import { listPpas } from "../state/ppas.ts";
 import { queueBefore, ticketsInFlight } from "../state/queue.ts";
-import { imageOf, workerOf } from "../state/runs.ts";
+import { imageOf } from "../state/images.ts";
+import { workerOf } from "../state/leases.ts";
 import type { LocalState } from "./local.ts";
 
 /** All that decides where a ticket is, from the state and the machine as they are now. */

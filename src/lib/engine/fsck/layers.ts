@@ -13,7 +13,7 @@ import {
   stillRunning,
 } from "../../state/inspection.ts";
 import { imageLayersInUse } from "../../state/retention.ts";
-import { imageOf } from "../../state/runs.ts";
+import { imageOf } from "../../state/images.ts";
 import { startOver } from "../../state/snapshot.ts";
 import type { Engine } from "../engine.ts";
 import { ticketOf } from "../expire.ts";

@@ -2,7 +2,7 @@ import { activity, waitAgain } from "../../state/inspection.ts";
 import { releasable, releaseEnded } from "../../state/ppas.ts";
 import { danglingRows } from "../../state/snapshot.ts";
 import type { Engine } from "../engine.ts";
-import { giveUpDeadRuns } from "../engine.ts";
+import { giveUpDeadRuns } from "../run-step.ts";
 import type { Found } from "./finding.ts";
 import { fromBackup, withMend } from "./finding.ts";
 

@@ -1,0 +1,79 @@
+import type { Store } from "../backends/store/store.ts";
+import { containerName } from "../backends/store/store.ts";
+import { notNow } from "../domain/error.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import type { NewArtifact } from "../state/artifacts.ts";
+import type { Lease } from "../state/leases.ts";
+import { renewLease } from "../state/leases.ts";
+import type { RunEnd, TidyFiles } from "../state/runs.ts";
+import { forgetArtifacts } from "../state/runs.ts";
+import type { StepFile, StepResult } from "../steps/step-work.ts";
+import type { Engine } from "./engine.ts";
+
+/** Puts the files of a result into the data store and turns it into what will be recorded. */
+export async function endOf(
+  { store, db }: Engine,
+  lease: Lease,
+  result: StepResult,
+): Promise<RunEnd> {
+  const artifacts: NewArtifact[] = [];
+  const names = new Map(
+    result.files.map((file) => [file.name, keptName(file, lease.attempt)]),
+  );
+  if (!forgetArtifacts(db, lease, [...names.values()])) throw leaseLost();
+  for (const file of result.files) {
+    const container = containerName(`ticket.${lease.ticket}`, file.component);
+    const name = keptName(file, lease.attempt);
+    // Another process has the ticket now, and these names.
+    if (!renewLease(db, lease.run)) throw leaseLost();
+    const { size, sha256 } = await store.putFile(container, name, file.path, {
+      move: true,
+    });
+    artifacts.push({
+      name,
+      type: file.type,
+      container,
+      size,
+      sha256,
+      subticket: file.subticket,
+    });
+  }
+  crashPoint("run.files-stored");
+  return {
+    outcome: result.outcome,
+    reason: result.reason,
+    evidence:
+      result.evidence == null ? null : (names.get(result.evidence) ?? null),
+    artifacts,
+    ...(result.tests !== undefined && { tests: result.tests }),
+    ...(result.image !== undefined && {
+      image: {
+        layers: result.image.layers,
+        digest: result.image.digest,
+        manifest: JSON.stringify(result.image.manifest),
+      },
+    }),
+    ...(result.base !== undefined && { base: result.base }),
+    ...(result.published !== undefined && { published: result.published }),
+    ...(result.stages !== undefined && { stages: result.stages }),
+  };
+}
+
+const leaseLost = () => notNow("the lease was lost");
+
+/** Logs of later attempts stand beside the first one's: what failed once should stay readable. */
+function keptName(file: StepFile, attempt: number): string {
+  if (file.type !== "LOGS" || attempt === 1) return file.name;
+  return file.name.replace(/(\.log)?$/, `.attempt${attempt}$1`);
+}
+
+/** Keeps of a ticket's containers what is recorded. */
+export function tidyStore(store: Store): TidyFiles {
+  return (ticket, recorded) => {
+    const own = `ticket.${ticket}`;
+    for (const container of [own, containerName(own, "test-runner")]) {
+      const mine = recorded.filter((file) => file.container === container);
+      store.keepOnly(container, new Set(mine.map(({ name }) => name)));
+    }
+  };
+}

@@ -1,0 +1,213 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { cancelledInWords } from "../domain/cancel.ts";
+import { ExitCode, troubleOfMachine } from "../domain/error.ts";
+import type { RetryPolicy } from "../domain/retry.ts";
+import type { StepCode, WorkStepCode } from "../domain/step.ts";
+import { nextStep } from "../domain/step.ts";
+import { stepLimitMs } from "../domain/step-limit.ts";
+import type { Ticket } from "../domain/ticket.ts";
+import type { Config } from "../host/config.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import type { StatePaths } from "../host/paths.ts";
+import { thisProcess } from "../host/process-identity.ts";
+import { removeTree } from "../host/session/remove-tree.ts";
+import { cancellationOf } from "../state/cancellation.ts";
+import { nextTicket, renewLease, takeLease } from "../state/leases.ts";
+import { ppaFor } from "../state/ppas.ts";
+import { endRun, giveUpDeadLeases } from "../state/runs.ts";
+import { findTicket } from "../state/tickets.ts";
+import type { StepPlan } from "../steps/step-work.ts";
+import type { Engine, RunListener, StepReport } from "./engine.ts";
+import { perform } from "./perform.ts";
+import { tidyStore } from "./results.ts";
+import { planFor, stepInput } from "./step-input.ts";
+
+const heartbeatMs = 30_000;
+
+/** How often a run looks whether its ticket was cancelled: one read by key of an open file. */
+const cancelPollMs = 1000;
+
+/** The retry policy of the configuration. */
+export function retryPolicy(config: Config): RetryPolicy {
+  return {
+    limit: config.get("retry.limit"),
+    firstDelaySeconds: config.get("retry.firstDelaySeconds"),
+  };
+}
+
+/**
+ * Works on one ticket at one step: chooses the oldest ready one (or takes that very ticket), leases
+ * it, runs the step, records what came of it in one transaction.
+ *
+ * @returns undefined when nothing is ready
+ */
+export async function runStep(
+  engine: Engine,
+  step: WorkStepCode,
+  options: {
+    readonly ticket?: number;
+    readonly signal: AbortSignal;
+    readonly listener?: RunListener;
+  },
+): Promise<StepReport | undefined> {
+  const { db, config, actor, paths } = engine;
+  const policy = retryPolicy(config);
+  const tidy = tidyStore(engine.store);
+  await giveUpDeadRuns(engine);
+  const lease = takeLease(db, step, thisProcess(), {
+    concurrency: config.get("concurrency"),
+    ...(options.ticket !== undefined && { ticket: options.ticket }),
+  });
+  if (lease === null) return undefined;
+  crashPoint("lease.taken");
+  const scratch = scratchOf(paths, lease.run);
+  const lost = new AbortController();
+  const cancel = new AbortController();
+  const ticket = findTicket(db, lease.ticket, paths.store);
+  if (ticket === undefined)
+    throw new RangeError(`ticket ${lease.ticket} is gone`);
+  const limitMs = limitOf(config, step, ticket);
+  const limit = AbortSignal.timeout(limitMs);
+  const signal = AbortSignal.any([
+    options.signal,
+    lost.signal,
+    cancel.signal,
+    limit,
+  ]);
+  const heartbeat = repeat(heartbeatMs, () => {
+    if (!renewLease(db, lease.run)) lost.abort();
+  });
+  const cancelPoll = repeat(cancelPollMs, () => {
+    if (cancellationOf(db, lease.ticket) !== null) cancel.abort();
+  });
+  try {
+    await mkdir(scratch, { recursive: true });
+    const { end, exitCode } = await perform(
+      engine,
+      lease,
+      { scratch, signal, limit, limitMs },
+      options.listener,
+    );
+    const next = stepAfter(step, ticket);
+    const recorded = endRun(db, actor, lease, next, policy, tidy, end);
+    const report = { ticket: lease.ticket, step, cancelled: false };
+    switch (recorded) {
+      case "lost":
+        return {
+          ...report,
+          outcome: "tmpfail",
+          reason: "the lease was lost",
+          waiting: true,
+          exitCode: ExitCode.notNow,
+        };
+      case "cancelled":
+        return cancelledReport(engine, lease.ticket, step);
+      case "recorded":
+        return {
+          ...report,
+          outcome: end.outcome,
+          reason: end.reason,
+          waiting: end.waitFor !== undefined,
+          exitCode,
+        };
+    }
+  } finally {
+    clearInterval(heartbeat);
+    clearInterval(cancelPoll);
+    crashPoint("run.ended");
+    await removeTree(scratch);
+  }
+}
+
+/**
+ * Looks after a run while it works. What the machine does not let happen now (the disk is full for a
+ * while) is tried again next time: hours of work must not end for one missed heartbeat.
+ */
+function repeat(everyMs: number, look: () => void): NodeJS.Timeout {
+  return setInterval(() => {
+    try {
+      look();
+    } catch (thrown) {
+      if (troubleOfMachine(thrown) === undefined) throw thrown;
+    }
+  }, everyMs);
+}
+
+/** Makes tickets ready again whose process is gone, and removes what those processes worked on. */
+export async function giveUpDeadRuns({
+  db,
+  actor,
+  config,
+  paths,
+  store,
+}: Engine): Promise<void> {
+  const policy = retryPolicy(config);
+  for (const run of giveUpDeadLeases(db, actor, policy, tidyStore(store))) {
+    crashPoint("lease.given-up");
+    await removeTree(scratchOf(paths, run));
+  }
+}
+
+/** How a run that was cancelled is told of: the ticket has ended without landing. */
+export function cancelledReport(
+  { db }: Pick<Engine, "db">,
+  ticket: number,
+  step: WorkStepCode,
+): StepReport {
+  const cancelled = cancellationOf(db, ticket);
+  return {
+    ticket,
+    step,
+    outcome: "tmpfail",
+    reason: cancelled === null ? null : cancelledInWords(cancelled),
+    waiting: false,
+    cancelled: true,
+    exitCode: ExitCode.ticketFailed,
+  };
+}
+
+function limitOf(config: Config, step: WorkStepCode, ticket: Ticket): number {
+  return stepLimitMs(step, ticket.subtickets.length, {
+    ppa: config.get("ppa.timeoutMinutes"),
+    build: config.get("build.timeoutMinutes"),
+    image: config.get("image.timeoutMinutes"),
+    test: config.get("test.timeoutMinutes"),
+    publish: config.get("publish.timeoutMinutes"),
+  });
+}
+
+/** A ticket that is tried again goes on where it was asked to, once it has a PPA. */
+function stepAfter(step: WorkStepCode, ticket: Ticket): StepCode {
+  return step === 100 && ticket.resume_step !== null
+    ? (Math.max(ticket.resume_step.code, 200) as StepCode)
+    : nextStep(step);
+}
+
+/** The ticket that a step would work on now: the one named, if it is ready, else the next. */
+export function nextToWorkOn(
+  { db, config, paths }: Engine,
+  step: WorkStepCode,
+  ticket: number | undefined,
+): Ticket | undefined {
+  const next = nextTicket(db, step, {
+    concurrency: config.get("concurrency"),
+    ...(ticket !== undefined && { ticket }),
+  });
+  return next === undefined ? undefined : findTicket(db, next, paths.store);
+}
+
+/** What a step would do to that ticket now, with the PPA it would have, changing nothing. */
+export async function planStep(
+  engine: Engine,
+  step: WorkStepCode,
+  ticket: Ticket,
+  ppa = step === 100 ? ppaFor(engine.db, ticket.id) : ticket.ppa,
+): Promise<StepPlan> {
+  return planFor(step, stepInput(engine, { ...ticket, ppa }));
+}
+
+function scratchOf(paths: StatePaths, run: number): string {
+  return join(paths.scratch, `run.${run}`);
+}

@@ -1,0 +1,95 @@
+import { cancelledInWords } from "../domain/cancel.ts";
+import type { StepCode } from "../domain/step.ts";
+import type { Cancellation } from "../domain/ticket.ts";
+import { now } from "../host/clock.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import type { Connection } from "./database.ts";
+import { recordEvent } from "./events.ts";
+import { releasePpa } from "./ppas.ts";
+import { moveTicket } from "./ticket-step.ts";
+
+/** Who cancelled a ticket or asked for it, or null: read once a second by whoever works on it. */
+export function cancellationOf(
+  db: Connection,
+  ticket: number,
+): Cancellation | null {
+  const row = db
+    .prepare<[number], { at: string; by: string; reason: string | null }>(
+      `SELECT cancel_at AS at, cancel_by AS "by", cancel_reason AS reason FROM ticket
+       WHERE id = ? AND cancel_at IS NOT NULL`,
+    )
+    .get(ticket);
+  return row ?? null;
+}
+
+/** The ticket goes on, or landed before it could be cancelled. */
+export function forgetCancellation(db: Connection, ticket: number): void {
+  db.prepare(
+    "UPDATE ticket SET cancel_at = NULL, cancel_by = NULL, cancel_reason = NULL WHERE id = ?",
+  ).run(ticket);
+}
+
+/** Ends a cancelled ticket that nothing works on any more; it remembers the step it would go on at. */
+export function endCancelled(
+  db: Connection,
+  ticket: number,
+  cancelled: Cancellation,
+  actor: string,
+  run: number | null,
+): void {
+  const was = db
+    .prepare<[number], { step: StepCode; resume_step: StepCode | null }>(
+      "SELECT step, resume_step FROM ticket WHERE id = ?",
+    )
+    .get(ticket);
+  const step = was?.step ?? 100;
+  moveTicket(db, ticket, 999, "failed", now());
+  db.prepare("UPDATE ticket SET resume_step = ? WHERE id = ?").run(
+    step === 100 ? (was?.resume_step ?? 100) : step,
+    ticket,
+  );
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    what: "cancelled",
+    from_state: String(step),
+    to_state: "999",
+    why: cancelledInWords(cancelled),
+    run,
+  });
+  crashPoint("cancel.recorded");
+  releasePpa(db, ticket, actor, "the ticket was cancelled");
+}
+
+/**
+ * Cancels a ticket: at once when nothing works on it, else the process that does ends it. Called
+ * inside the transaction that found the ticket open.
+ */
+export function cancelTicket(
+  db: Connection,
+  ticket: number,
+  kind: "end" | "ask",
+  actor: string,
+  reason: string | null,
+): void {
+  // Asked for twice, the first one counts.
+  const asked = db
+    .prepare(
+      `UPDATE ticket SET cancel_at = ?, cancel_by = ?, cancel_reason = ?, retry_at = NULL
+       WHERE id = ? AND cancel_at IS NULL`,
+    )
+    .run(now(), actor, reason, ticket);
+  const cancelled = cancellationOf(db, ticket);
+  if (kind === "end" && cancelled !== null) {
+    endCancelled(db, ticket, cancelled, actor, null);
+  } else if (asked.changes === 1) {
+    recordEvent(db, {
+      actor,
+      subject: "ticket",
+      subject_id: ticket,
+      what: "cancel asked",
+      ...(reason !== null && { why: reason }),
+    });
+  }
+}

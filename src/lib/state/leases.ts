@@ -1,0 +1,171 @@
+import type { WorkStepCode } from "../domain/step.ts";
+import type { Progress } from "../domain/ticket.ts";
+import { now } from "../host/clock.ts";
+import { crashPoint } from "../host/crash-point.ts";
+import type { ProcessIdentity } from "../host/process-identity.ts";
+import { isGone } from "../host/process-identity.ts";
+import type { Connection } from "./database.ts";
+import { reservePpa } from "./ppas.ts";
+import { isReady, nextToGoOn, nextToStart, startBlockers } from "./queue.ts";
+
+/** A lease on a ticket's step: the open run. */
+export interface Lease {
+  readonly run: number;
+  readonly ticket: number;
+  readonly step: WorkStepCode;
+  readonly attempt: number;
+  /** Temporary failures of the ticket at this step so far. */
+  readonly tmpfails: number;
+}
+
+interface OpenRun extends ProcessIdentity {
+  id: number;
+  ticket: number;
+  step: WorkStepCode;
+  heartbeat_at: string;
+}
+
+/** A run renews its lease every 60 s; ten missed updates and it is dead. */
+const heartbeatLimitMs = 10 * 60_000;
+
+/** The runs that have not ended, oldest first. */
+export function openRuns(db: Connection): OpenRun[] {
+  return db
+    .prepare<[], OpenRun>(
+      "SELECT * FROM run WHERE finished_at IS NULL ORDER BY id",
+    )
+    .all();
+}
+
+/** Whether the process of an open run is gone. Another machine's process can't be seen from here: its missed heartbeats tell. */
+export function isDead(run: OpenRun): boolean {
+  return (
+    isGone(run) ?? Date.now() - Date.parse(run.heartbeat_at) > heartbeatLimitMs
+  );
+}
+
+/** The process that holds the lease on a ticket, and whether it is gone; null when nobody works on it. */
+export function workerOf(
+  db: Connection,
+  ticket: number,
+): { pid: number; host: string; gone: boolean } | null {
+  const run = db
+    .prepare<[number], OpenRun>(
+      "SELECT * FROM run WHERE ticket = ? AND finished_at IS NULL",
+    )
+    .get(ticket);
+  return run === undefined
+    ? null
+    : { pid: run.pid, host: run.host, gone: isDead(run) };
+}
+
+/**
+ * Takes the lease on the ticket to work on next at this step: the oldest ready one, by priority,
+ * then first in first out; or that very ticket. At the first step a ticket is only taken while
+ * fewer than `concurrency` are in flight, and when neither one of those nor one before it in the queue
+ * has a source package in common with it.
+ */
+export function takeLease(
+  db: Connection,
+  step: WorkStepCode,
+  who: ProcessIdentity,
+  options: { readonly ticket?: number; readonly concurrency: number },
+): Lease | null {
+  if (nextTicket(db, step, options) === undefined) return null;
+  return db
+    .transaction(() => {
+      const found = nextTicket(db, step, options);
+      if (found === undefined) return null;
+      const at = now();
+      const attempt =
+        (db
+          .prepare<[number, number], { attempt: number | null }>(
+            "SELECT max(attempt) AS attempt FROM run WHERE ticket = ? AND step = ?",
+          )
+          .get(found, step)?.attempt ?? 0) + 1;
+      const run = Number(
+        db
+          .prepare(
+            `INSERT INTO run (ticket, step, attempt, host, pid, boot_id, process_start, started_at, heartbeat_at)
+             VALUES (@ticket, @step, @attempt, @host, @pid, @boot_id, @process_start, @at, @at)`,
+          )
+          .run({ ticket: found, step, attempt, at, ...who }).lastInsertRowid,
+      );
+      crashPoint("lease.written");
+      db.prepare(
+        "UPDATE ticket SET status = 'running', waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?",
+      ).run(at, found);
+      return {
+        run,
+        ticket: found,
+        step,
+        attempt,
+        tmpfails: tmpfailsOf(db, found),
+      };
+    })
+    .immediate();
+}
+
+/** The ticket that `takeLease` would take. */
+export function nextTicket(
+  db: Connection,
+  step: WorkStepCode,
+  {
+    ticket,
+    concurrency,
+  }: { readonly ticket?: number; readonly concurrency: number },
+): number | undefined {
+  if (ticket === undefined)
+    return step === 100
+      ? nextToStart(db, concurrency)
+      : nextToGoOn(db, new Set(), [step]);
+  const free =
+    step > 100 || startBlockers(db, ticket, concurrency).length === 0;
+  return free && isReady(db, ticket, step) ? ticket : undefined;
+}
+
+/** Renews a lease, and tells where its work is. False when the lease is not ours any more. */
+export function renewLease(
+  db: Connection,
+  run: number,
+  progress?: Progress,
+): boolean {
+  return db
+    .transaction(() => {
+      const renewed = db
+        .prepare(
+          "UPDATE run SET heartbeat_at = ? WHERE id = ? AND finished_at IS NULL",
+        )
+        .run(now(), run);
+      if (renewed.changes === 0) return false;
+      if (progress !== undefined) {
+        db.prepare(
+          `INSERT INTO progress (run, state, message, current, total, at) VALUES (@run, @state, @message, @current, @total, @at)
+           ON CONFLICT (run) DO UPDATE SET state = excluded.state, message = excluded.message,
+             current = excluded.current, total = excluded.total, at = excluded.at`,
+        ).run({ run, ...progress });
+      }
+      return true;
+    })
+    .immediate();
+}
+
+/** Reserves a PPA for a leased ticket and remembers nothing else; null when the pool has none free. */
+export function reserveForLease(
+  db: Connection,
+  lease: Lease,
+  actor: string,
+): string | null {
+  return db.transaction(() => reservePpa(db, lease.ticket, actor)).immediate();
+}
+
+/** Temporary failures of a ticket at its step so far. */
+export function tmpfailsOf(db: Connection, ticket: number): number {
+  return (
+    db
+      .prepare<[number], { tmpfails: number }>(
+        "SELECT tmpfails FROM ticket WHERE id = ?",
+      )
+      .get(ticket)?.tmpfails ?? 0
+  );
+}
