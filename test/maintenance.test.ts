@@ -222,9 +222,10 @@ test("an empty file is enough; --dry-run changes nothing", () => {
   ci.ok("maintenance", "off");
 });
 
-test("what runs finishes, and `maintenance wait` returns when it has", async () => {
+test("what runs finishes its ticket and begins no other, and `maintenance wait` returns when it has", async () => {
   ci.ok("land");
   const id = create("slow");
+  const later = create("later");
   const running = ci.start("land", "-v", "3");
   let text = "";
   for await (const chunk of running.stderr) {
@@ -241,7 +242,14 @@ test("what runs finishes, and `maintenance wait` returns when it has", async () 
   const exit = once(running, "exit");
   ci.ok("maintenance", "wait");
   await exit;
-  expect(running.exitCode).toBe(0);
-  expect(ci.ticket(id).status).toBe("done");
+  expect(running.exitCode).toBe(75);
+  expect([ci.ticket(id), ci.ticket(later)].map(({ status }) => status)).toEqual(
+    ["done", "waiting"],
+  );
+  expect(ci.ok("log", "-n", "5")).toMatch(
+    /held back .*land: maintenance is on .*: upgrade/,
+  );
   ci.ok("maintenance", "off");
+  ci.ok("land");
+  expect(ci.ticket(later).status).toBe("done");
 });

@@ -97,6 +97,40 @@ describe("tickets side by side", () => {
     expect([one, both, two].map((t) => t?.archive_revision)).toEqual([1, 2, 3]);
   });
 
+  test("a ticket asked for by name does not overtake an earlier version of its source", () => {
+    create("one");
+    create(["one", "two"], "2.0");
+    create("three");
+    const { code, stderr } = ci.run("assign-ppa", "--ticket", "2");
+    expect({ code, stderr }).toEqual({
+      code: 75,
+      stderr: expect.stringContaining(
+        "ticket 2 waits behind ticket 1",
+      ) as string,
+    });
+    ci.ok("update_ticket", "2", "--priority", "1");
+    ci.ok("assign-ppa", "--ticket", "2");
+    expect(ci.run("land", "--ticket", "1").code).toBe(75);
+    ci.ok("assign-ppa", "--ticket", "3");
+  });
+
+  test("land --dry-run names a PPA for each ticket that starts now, never the same twice", () => {
+    create("one");
+    create("one", "2.0");
+    create("two");
+    create("three", "1.0", "--priority", "1");
+    const { plans } = JSON.parse(ci.ok("land", "--dry-run", "--json")) as {
+      plans: { ticket: number; actions: string[] }[];
+    };
+    expect(plans.map(({ ticket, actions }) => [ticket, actions[0]])).toEqual([
+      [4, "reserve ci_pool-001"],
+      [1, "reserve ci_pool-002"],
+      [2, "reserve a PPA, as soon as one is free"],
+      [3, "reserve a PPA, as soon as one is free"],
+    ]);
+    expect(ci.ticket("4").step.code).toBe(100);
+  });
+
   test("a step command takes the next free ticket while another copy works, and no third one runs", async () => {
     create("big");
     create("huge");

@@ -2,12 +2,12 @@ import type { Step, StepCode, WorkStepCode } from "../lib/domain/step.ts";
 import { stepCommands, stepOf } from "../lib/domain/step.ts";
 import type { Progress } from "../lib/domain/ticket.ts";
 import type { Engine, RunListener, StepReport } from "../lib/engine/engine.ts";
-import { planStep } from "../lib/engine/run-step.ts";
 import type { LandReport } from "../lib/engine/land.ts";
-import { land } from "../lib/engine/land.ts";
-import { findTicket, listTickets } from "../lib/state/tickets.ts";
+import { land, planLand } from "../lib/engine/land.ts";
+import { findTicket } from "../lib/state/tickets.ts";
 import type { StepPlan } from "../lib/steps/step-work.ts";
 import type { CommandContext } from "./context.ts";
+import { stopInMaintenance } from "./maintenance-guard.ts";
 import { planText } from "./plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./run-text.ts";
 
@@ -49,12 +49,15 @@ export async function landTickets(
     for (const step of report.steps)
       if (several || step.outcome !== "passed") tell(context, engine, step);
   }
-  if (report.steps.length === 0) context.say("land: nothing to do");
+  if (report.steps.length === 0 && !report.heldBack)
+    context.say("land: nothing to do");
   context.result("", {
     plans,
     runs: report.steps.map((step) => ({ ...step, step: stepOf(step.step) })),
   });
   context.exit(report.exitCode);
+  if (report.heldBack)
+    await stopInMaintenance(context.paths, context.actor, "land");
 }
 
 function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
@@ -70,20 +73,7 @@ export async function planLanding(
   options: LandingOptions,
 ): Promise<void> {
   const engine = await context.engine();
-  const open = listTickets(
-    engine.db,
-    { open: true },
-    context.paths.store,
-  ).filter(
-    ({ id, status }) =>
-      status !== "held" &&
-      (options.ticket === undefined || id === options.ticket),
-  );
-  const plans = await Promise.all(
-    open.map((ticket) =>
-      planStep(engine, ticket.step.code as WorkStepCode, ticket),
-    ),
-  );
+  const plans = await planLand(engine, options.ticket);
   const lines = plans.map(planText);
   context.result(lines.length === 0 ? "nothing to do" : lines.join("\n"), {
     plans,

@@ -2,17 +2,37 @@ import { ExitCode, notNow, refused } from "../domain/error.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { stepCommands } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
+import { readMaintenance } from "../host/maintenance.ts";
 import { listPpas } from "../state/ppas.ts";
-import { nextToGoOn, nextToStart, startBlockers } from "../state/queue.ts";
-import { findTicket } from "../state/tickets.ts";
+import {
+  nextToGoOn,
+  nextToStart,
+  startBlockers,
+  ticketsInFlight,
+} from "../state/queue.ts";
+import { findTicket, listTickets } from "../state/tickets.ts";
+import type { StepPlan } from "../steps/step-work.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
-import { cancelledReport, giveUpDeadRuns, runStep } from "./run-step.ts";
+import {
+  cancelledReport,
+  giveUpDeadRuns,
+  planStep,
+  runStep,
+} from "./run-step.ts";
 
 /** What landing came to. */
 export interface LandReport {
   readonly steps: readonly StepReport[];
+  /** Maintenance began meanwhile: tickets at work were landed to the end, and no other was begun. */
+  readonly heldBack: boolean;
   readonly exitCode: ExitCode;
+}
+
+/** A pass of landing while it goes on. */
+interface Pass {
+  readonly reports: StepReport[];
+  heldBack: boolean;
 }
 
 export interface LandOptions {
@@ -33,19 +53,27 @@ export async function land(
   engine: Engine,
   options: LandOptions,
 ): Promise<LandReport> {
-  const reports: StepReport[] = [];
+  const pass: Pass = { reports: [], heldBack: false };
   await cleanPpas(engine);
   if (options.ticket !== undefined)
-    await landOne(engine, options.ticket, options, reports);
-  else await landAll(engine, options, reports);
-  await cleanPpas(engine);
-  return { steps: reports, exitCode: worst(reports) };
+    await landOne(engine, options.ticket, options, pass);
+  else await landAll(engine, options, pass);
+  const { reports, heldBack } = pass;
+  if (!heldBack) await cleanPpas(engine);
+  return {
+    steps: reports,
+    heldBack,
+    exitCode: worst([
+      ...reports.map(({ exitCode }) => exitCode),
+      ...(heldBack ? [ExitCode.notNow] : []),
+    ]),
+  };
 }
 
 async function landAll(
   engine: Engine,
   options: LandOptions,
-  reports: StepReport[],
+  pass: Pass,
 ): Promise<void> {
   await giveUpDeadRuns(engine);
   const concurrency = engine.config.get("concurrency");
@@ -54,8 +82,8 @@ async function landAll(
   const troubles: unknown[] = [];
   const start = (ticket: number) => {
     tried.add(ticket);
-    const landing = landOne(engine, ticket, options, reports)
-      .then(() => cleanPpas(engine))
+    const landing = landOne(engine, ticket, options, pass)
+      .then(() => (pass.heldBack ? undefined : cleanPpas(engine)))
       .then(
         () => undefined,
         (thrown: unknown) => void troubles.push(thrown),
@@ -67,11 +95,14 @@ async function landAll(
     while (
       active.size < concurrency &&
       !options.signal.aborted &&
+      !pass.heldBack &&
       troubles.length === 0
     ) {
-      const next = nextToLand(engine, tried, active.size > 0, reports);
+      const next = nextToLand(engine, tried, active.size > 0, pass.reports);
       if (next === undefined) break;
-      start(next);
+      if (readMaintenance(engine.paths.maintenance) !== null)
+        pass.heldBack = true;
+      else start(next);
     }
     if (active.size === 0) break;
     await Promise.race(active.values());
@@ -101,7 +132,7 @@ async function landOne(
   engine: Engine,
   id: number,
   options: LandOptions,
-  reports: StepReport[],
+  { reports }: Pass,
 ): Promise<void> {
   for (;;) {
     const ticket = findTicket(engine.db, id, engine.paths.store);
@@ -144,6 +175,41 @@ function workStep(
   return step.code;
 }
 
+/**
+ * What landing would do next to each ticket that is not held, or to one: those in flight first, then
+ * the queue. Of those that have to wait for others it is not known yet which PPA they will have.
+ */
+export async function planLand(
+  engine: Engine,
+  ticket?: number,
+): Promise<StepPlan[]> {
+  const { db, config, paths } = engine;
+  const concurrency = config.get("concurrency");
+  const inFlight = ticketsInFlight(db);
+  const free = listPpas(db)
+    .filter(({ state }) => state === "free")
+    .slice(0, Math.max(0, concurrency - inFlight.length));
+  const open = listTickets(db, { open: true }, paths.store)
+    .filter(({ status }) => status !== "held")
+    .filter(({ id }) => ticket === undefined || id === ticket)
+    .sort(
+      (one, other) =>
+        other.step.code - one.step.code ||
+        other.priority - one.priority ||
+        one.id - other.id,
+    );
+  const plans: StepPlan[] = [];
+  for (const each of open) {
+    const starts =
+      each.ppa === null && startBlockers(db, each.id, concurrency).length === 0;
+    const ppa = each.ppa ?? (starts ? free.shift()?.name : undefined) ?? null;
+    plans.push(
+      await planStep(engine, each.step.code as WorkStepCode, each, ppa),
+    );
+  }
+  return plans;
+}
+
 /** Why a ticket that was asked for by name cannot be worked on now. */
 export function whyNot({ db, config }: Engine, ticket: Ticket): Error {
   if (ticket.status === "held") {
@@ -169,8 +235,7 @@ export function whyNot({ db, config }: Engine, ticket: Ticket): Error {
   );
 }
 
-function worst(reports: readonly StepReport[]): ExitCode {
-  const codes = reports.map(({ exitCode }) => exitCode);
+function worst(codes: readonly ExitCode[]): ExitCode {
   const order = [
     ExitCode.bug,
     ExitCode.misconfigured,
