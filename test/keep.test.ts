@@ -506,7 +506,27 @@ describe("expire", () => {
     mkdirSync(join(ci.state, "layers", `.new.${name(1).slice(10)}`), {
       recursive: true,
     });
+    // Nobody may cancel anything for months: its lock would stay.
+    const lock = { pid: 1, boot_id: boot, host, process_start: "1" };
+    const dead = {
+      ...lock,
+      name: "cancel",
+      since: "2026",
+      command: "cancel 1",
+    };
+    const run = join(ci.state, "run");
+    writeFileSync(join(run, "cancel.pid"), JSON.stringify(dead));
+    writeFileSync(join(run, ".retry.pid.00ff"), JSON.stringify(dead));
+    expect(ci.ok("expire", "--dry-run")).toContain(
+      "remove the lock of a dead cancel",
+    );
     ci.ok("expire");
+    expect(readdirSync(run).filter((file) => file.includes(".pid"))).toEqual(
+      [],
+    );
+    expect(ci.ok("log", "-n", "20")).toMatch(
+      /lock cancel .*taken over.* is gone: cancel 1/,
+    );
     expect(readdirSync(folder)).toEqual(["admission.1-1-0-elsewhere.abcdef"]);
     expect(readdirSync(join(ci.state, "layers"))).toEqual([]);
   });

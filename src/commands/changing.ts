@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { complain } from "../lib/host/complaints.ts";
 import type { LockHolder } from "../lib/host/lock.ts";
-import { holderInWords, oldLock } from "../lib/host/lock-words.ts";
+import { deadInWords, holderInWords, oldLock } from "../lib/host/lock-words.ts";
 import { readMaintenance } from "../lib/host/maintenance.ts";
 import type { CommandContext } from "./context.ts";
 import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
@@ -58,12 +58,6 @@ export async function changing<T>(
       await tellHeld(context, name, thrown.holder);
     throw thrown;
   }
-}
-
-function deadInWords(dead: LockHolder | null): string {
-  return dead === null
-    ? "the PID file says nothing"
-    : `${holderInWords(dead)}, is gone: ${dead.command}`;
 }
 
 async function recordTakeOver(

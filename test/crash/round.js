@@ -277,28 +277,7 @@ class Round {
       this.#next = () => wanted;
       await this.#create(this.random, {});
     }
-    this.#next = () => ({
-      title: "the last",
-      sources: [{ source: "zenith", version: "1.1" }],
-      priority: 0,
-      held: true,
-    });
-    await this.#create(this.random, {});
-    await this.#drain();
-    const last = this.#query("SELECT max(id) AS id FROM ticket")[0].id;
     for (const command of [
-      ["update_ticket", String(last), "-d", "landed"],
-      // Refused, but not before a dead one's lock is taken over.
-      ...[["cancel"], ["retry"], ["override", "--undo"]].map(
-        ([verb, ...more]) => [verb, String(last), ...more],
-      ),
-      ...[
-        "assign-ppa",
-        "build-source",
-        "build-image",
-        "run-tests",
-        "publish",
-      ].map((step) => [step]),
       ["land"],
       ["release-ppa"],
       ["clean-ppas"],
@@ -307,8 +286,6 @@ class Round {
       ["shepherd-report"],
     ])
       await this.run(command);
-    // A step that found nothing to do took no lock: what a killed one left is still there.
-    for (const name of this.#dead()) await this.#takeOver(name);
     await this.#sweep();
     const [counts] = this.#query(
       `SELECT count(*) AS tickets, sum(step = 1000) AS landed, sum(step = 999) AS failed,
@@ -363,37 +340,6 @@ class Round {
       if (this.violations.length > 0) return;
     }
     this.#violation("300 passes were not enough");
-  }
-
-  /** Names of locks whose process is gone, also of those that were killed while they took one. */
-  #dead() {
-    const folder = join(this.#state, "run");
-    const names = existsSync(folder) ? readdirSync(folder) : [];
-    return new Set(
-      names.flatMap(
-        (name) => /^\.?([a-z_-]+)[.0-9]*\.pid/.exec(name)?.[1] ?? [],
-      ),
-    );
-  }
-
-  async #takeOver(name) {
-    // The lock of a step is only taken when there is work at that step.
-    this.#next = () => ({
-      title: `for the lock ${name}`,
-      sources: [{ source: "zenith", version: `2.${++this.commands}` }],
-      priority: 0,
-      held: false,
-    });
-    await this.#create(this.random, {});
-    for (const step of [
-      "assign-ppa",
-      "build-source",
-      "build-image",
-      "run-tests",
-      "publish",
-    ])
-      await this.run([step]);
-    await this.run(["clean-ppas"]);
   }
 
   check() {

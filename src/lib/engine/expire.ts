@@ -2,6 +2,9 @@ import { rmdirSync, rmSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import { deadLocks } from "../host/lock.ts";
+import { freeDeadLock } from "../host/lock-slots.ts";
+import { deadInWords } from "../host/lock-words.ts";
 import { childPath } from "../host/paths.ts";
 import type { Layer, LayerKind } from "../host/session/layer.ts";
 import {
@@ -43,6 +46,8 @@ export interface ExpiryPlan {
   /** PPAs to empty: given back, or of tickets that have ended. */
   readonly ppas: readonly string[];
   readonly folders: readonly string[];
+  /** Names of locks whose process is dead, and whose command has not been run again since. */
+  readonly locks: readonly string[];
   readonly layers: readonly string[];
   readonly revisions: readonly number[];
   readonly files: readonly string[];
@@ -81,6 +86,7 @@ export async function planExpiry(engine: Engine): Promise<ExpiryPlan> {
     unfinished: [...new Set(marked)],
     ppas: unneededPpas(db),
     folders: await abandonedFolders(db, paths),
+    locks: deadLocks(paths.run),
     layers: await unneededLayers(engine),
     revisions: await oldRevisions(engine),
     files: [...(await oldBackups(engine)), ...(await oldStateCopies(engine))],
@@ -100,6 +106,7 @@ export function describeExpiry(plan: ExpiryPlan): string[] {
     ...plan.ppas.map((name) => `contents of PPA ${name}`),
     ...plan.revisions.map((revision) => `archive revision ${revision}`),
     ...plan.layers.map((name) => `layer ${name}`),
+    ...plan.locks.map((name) => `the lock of a dead ${name}`),
     ...plan.folders,
     ...plan.files,
   ];
@@ -150,9 +157,27 @@ export async function expire(
   }
   const forget = daysAgo(engine.config.get("expire.layersDays"));
   if (forget !== null) await forgetDeps(paths.layers, Date.parse(forget));
+  await freeLocks(engine, plan.locks);
   for (const folder of plan.folders) await removeTree(folder);
   for (const file of plan.files) await rm(file, { force: true });
   return removed;
+}
+
+/** Takes away what dead processes hold, and says so in the history. */
+export async function freeLocks(
+  { db, paths, actor }: Engine,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names)
+    await freeDeadLock(paths.run, name, (dead) =>
+      recordEvent(db, {
+        actor,
+        subject: "lock",
+        subject_id: name,
+        what: "taken over",
+        why: deadInWords(dead),
+      }),
+    );
 }
 
 /** Removes a file from the store and the report, whose link would keep its space taken. */

@@ -1,5 +1,5 @@
 import type { LockHolder } from "./lock.ts";
-import { heldLocks, LockHeld, withLock } from "./lock.ts";
+import { deadLocks, LockHeld, withLock } from "./lock.ts";
 
 /**
  * Runs `work` while holding one of the locks NAME, NAME.2 … NAME.slots: the first that is free. The
@@ -21,7 +21,8 @@ export async function withOneOfLocks<T>(
     try {
       return await withLock(runFolder, lock, tookOver, async () => {
         entered = true;
-        await freeDeadSlots(runFolder, name, tookOver);
+        for (const dead of deadSlots(runFolder, name))
+          await freeDeadLock(runFolder, dead, tookOver);
         return work();
       });
     } catch (thrown) {
@@ -32,20 +33,22 @@ export async function withOneOfLocks<T>(
   throw refusal;
 }
 
-async function freeDeadSlots(
+function deadSlots(runFolder: string, name: string): string[] {
+  return deadLocks(runFolder).filter(
+    (lock) =>
+      lock.startsWith(name) && /^(?:\.[0-9]+)?$/.test(lock.slice(name.length)),
+  );
+}
+
+/** Takes over a lock whose process is dead, and gives it back; leaves it to another that is quicker. */
+export async function freeDeadLock(
   runFolder: string,
   name: string,
   tookOver: (dead: LockHolder | null) => void,
 ): Promise<void> {
-  for (const held of heldLocks(runFolder)) {
-    const slot = held.name.slice(name.length);
-    const isSlot = held.name.startsWith(name) && /^(?:\.[0-9]+)?$/.test(slot);
-    if (!held.dead || !isSlot) continue;
-    try {
-      await withLock(runFolder, held.name, tookOver, () => Promise.resolve());
-    } catch (thrown) {
-      // Another copy was quicker: it is its slot now.
-      if (!(thrown instanceof LockHeld)) throw thrown;
-    }
+  try {
+    await withLock(runFolder, name, tookOver, () => Promise.resolve());
+  } catch (thrown) {
+    if (!(thrown instanceof LockHeld)) throw thrown;
   }
 }

@@ -18,3 +18,10 @@ export function oldLock(
     return null;
   return `${holder.name} has been running for ${ageInWords(holder.since)} (${holderInWords(holder)}: ${holder.command}); if it hangs, nothing of it goes on: look at it, and end it with kill ${holder.pid}`;
 }
+
+/** Whose lock was taken over: the dead process, or nobody knows when the PID file does not say. */
+export function deadInWords(dead: LockHolder | null): string {
+  return dead === null
+    ? "the PID file says nothing"
+    : `${holderInWords(dead)}, is gone: ${dead.command}`;
+}

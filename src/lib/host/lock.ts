@@ -256,14 +256,7 @@ function removeUnused(file: string): void {
 export function heldLocks(
   runFolder: string,
 ): (LockHolder & { dead: boolean })[] {
-  let names: string[];
-  try {
-    names = readdirSync(runFolder);
-  } catch (thrown) {
-    if (hasCode(thrown, "ENOENT")) return [];
-    throw thrown;
-  }
-  return names
+  return filesIn(runFolder)
     .filter((name) => name.endsWith(".pid") && !name.startsWith("."))
     .flatMap((name) => {
       const found = lookAt(join(runFolder, name));
@@ -271,6 +264,26 @@ export function heldLocks(
         ? []
         : [{ ...found.holder, dead: found.dead }];
     });
+}
+
+/** Names of the locks whose process is dead, or that a process was killed over while it took them. */
+export function deadLocks(runFolder: string): string[] {
+  const names = filesIn(runFolder).flatMap((file) => {
+    const name = /^(?:\.(.+)\.pid\.[0-9a-f]+|([^.].*)\.pid)$/.exec(file);
+    if (name === null) return [];
+    const found = lookAt(join(runFolder, file));
+    return found !== "gone" && found.dead ? [name[1] ?? name[2] ?? ""] : [];
+  });
+  return [...new Set(names)].sort();
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (thrown) {
+    if (hasCode(thrown, "ENOENT")) return [];
+    throw thrown;
+  }
 }
 
 function readHolder(file: string): LockHolder | undefined {

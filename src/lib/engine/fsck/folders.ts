@@ -2,19 +2,21 @@ import { lstatSync } from "node:fs";
 import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { heldLocks } from "../../host/lock.ts";
+import { deadLocks, heldLocks } from "../../host/lock.ts";
 import { isAbandoned } from "../../host/own-folder.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
 import type { Engine } from "../engine.ts";
+import { freeLocks } from "../expire.ts";
 import { abandonedFolders, namesIn } from "../leftovers.ts";
 import type { Journal } from "../restore/take-place.ts";
 import { readJournal, workFolder } from "../restore/take-place.ts";
 import type { Found } from "./finding.ts";
 import { withMend } from "./finding.ts";
 
-/** Scratch that no process needs, and a restore that was ended in the middle. */
-export async function folders({ db, paths }: Engine): Promise<Found[]> {
+/** Scratch and locks that no process needs, and a restore that was ended in the middle. */
+export async function folders(engine: Engine): Promise<Found[]> {
+  const { db, paths } = engine;
   const gone = await abandonedFolders(db, paths);
   const odd = (await namesIn(paths.scratch)).filter(
     (name) => !/^run\.[0-9]+$/.test(name) && isAbandoned(name) === undefined,
@@ -31,6 +33,13 @@ export async function folders({ db, paths }: Engine): Promise<Found[]> {
       where,
       remedy: "`ubuntu-ci expire` removes it",
       mend: () => removeTree(where),
+    })),
+    ...deadLocks(paths.run).map((name) => ({
+      check: "lock",
+      what: "its process is dead",
+      where: join(paths.run, `${name}.pid`),
+      remedy: "`ubuntu-ci expire` removes it",
+      mend: () => freeLocks(engine, [name]),
     })),
     ...odd.map((name) => ({
       check: "scratch",
