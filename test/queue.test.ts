@@ -2,7 +2,15 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  test,
+} from "vitest";
 
 import type { Explanation } from "../src/lib/domain/explain.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
@@ -18,12 +26,19 @@ const fakes = {
   retry: { firstDelaySeconds: 0 },
 };
 
+let template: Installation;
 let ci: Installation;
 
+beforeAll(() => {
+  template = new Installation(fakes);
+  template.ok("init");
+  template.addUploader();
+});
+
+afterAll(() => template.remove());
+
 function install(config: object): void {
-  ci = new Installation({ ...fakes, ...config });
-  ci.ok("init");
-  ci.addUploader();
+  ci = new Installation({ ...fakes, ...config }, undefined, template);
 }
 
 const create = (names: string | string[], version = "1.0", ...more: string[]) =>
@@ -187,6 +202,8 @@ describe("explain", () => {
       join(ci.root, "config.json"),
       JSON.stringify({ ...fakes, ...config }),
     );
+  const exact = (command: string) =>
+    `ubuntu-ci ${command} --state-dir ${ci.state} --config ${ci.root}/config.json`;
   /** Does what it says would unblock a ticket. */
   const unblock = (id: string) => {
     const [program, ...args] = (explain(id).unblock ?? "").split(" ");
@@ -204,7 +221,7 @@ describe("explain", () => {
       blocked: true,
       step: { code: 100, name: "Queued" },
       because: ["ticket 1 is before it in the queue", expect.anything()],
-      unblock: "ubuntu-ci update_ticket 2 --priority 1",
+      unblock: exact("update_ticket 2 --priority 1"),
     });
     ci.ok("assign-ppa");
     expect(explain("2").because[0]).toBe(
@@ -242,11 +259,10 @@ describe("explain", () => {
   });
 
   test("no free PPA, building, retry due, failed, cancelled, overridden", async () => {
-    install({
-      ppa: { pool: 1 },
-      concurrency: 2,
-      fake: { builder: "slow@60000" },
-    });
+    const config = { ...fakes, ppa: { pool: 1 }, concurrency: 2 };
+    ci = new Installation({ ...config, fake: { builder: "slow@60000" } });
+    ci.ok("init");
+    ci.addUploader();
     create("one");
     create("two");
     ci.ok("assign-ppa");
@@ -254,7 +270,7 @@ describe("explain", () => {
     expect(explain("2")).toMatchObject({
       blocked: true,
       because: ["no PPA is free: ci_pool-001 is reserved by ticket 1"],
-      unblock: "ubuntu-ci ppa add ci_pool-002",
+      unblock: exact("ppa add ci_pool-002"),
     });
     const building = ci.start("build-source", "-v", "2");
     await once(building.stderr, "data");
@@ -273,7 +289,7 @@ describe("explain", () => {
     });
     ci.run("build-source");
     const due = explain("1");
-    expect(due).toMatchObject({ blocked: true, unblock: "ubuntu-ci retry 1" });
+    expect(due).toMatchObject({ blocked: true, unblock: exact("retry 1") });
     expect(due.next?.at).toBe(ci.ticket("1").retry_at);
     configure({ fake: { builder: "tmpfail" }, retry: { limit: 0 } });
     unblock("1");
@@ -296,7 +312,7 @@ describe("explain", () => {
         "what it failed at is ignored since",
         expect.stringMatching(/^ignore-step run-tests: ignored: known \(by /),
       ],
-      unblock: "ubuntu-ci retry 1 --from run-tests",
+      unblock: exact("retry 1 --from run-tests"),
     });
     unblock("1");
     ci.ok("land", "--ticket", "1");
@@ -304,7 +320,7 @@ describe("explain", () => {
     ci.ok("cancel", "2", "--reason", "a mistake");
     expect(explain("2")).toMatchObject({
       because: [expect.stringMatching(/^cancelled by .*: a mistake, at /)],
-      unblock: "ubuntu-ci retry 2",
+      unblock: exact("retry 2"),
     });
   });
 });

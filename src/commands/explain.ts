@@ -15,8 +15,12 @@ Examples:
       .action(async (id: number) => {
         const context = await makeContext();
         const tickets = await context.tickets();
-        const explanation = await tickets.explain(id);
+        const { withExactCommands } = await import("./exact-command.ts");
         const { explanationText } = await import("./explanation-text.ts");
+        const explanation = withExactCommands(
+          await tickets.explain(id),
+          context.options,
+        );
         context.result(explanationText(explanation), explanation);
         tickets.close();
       });
