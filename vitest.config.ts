@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+const minutes = 60_000;
+/** Whole-program tests that run Debian's real tools in real sessions. */
+const real = ["archive", "backends", "main-job", "real-index", "session"].map(
+  (name) => `test/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     projects: [
@@ -8,16 +14,29 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts"],
           testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
-          // Whole-program tests run real tools in real sessions: one file at a time, minutes each.
+          // Each file has installations of its own, with fake backends.
           name: "program",
           include: ["test/**/*.test.ts"],
-          testTimeout: 900_000,
-          hookTimeout: 900_000,
+          exclude: real,
+          testTimeout: 5 * minutes,
+          hookTimeout: 5 * minutes,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          // They keep the whole machine busy: one file at a time, minutes each.
+          name: "real",
+          include: real,
+          testTimeout: 15 * minutes,
+          hookTimeout: 15 * minutes,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execFileSync } from "node:child_process";
 
@@ -138,4 +138,53 @@ describe("the main job", () => {
     });
     nothingLeft();
   });
+
+  test("cancelled in the middle of a build, everything that it runs ends, and its PPA is given back", async () => {
+    const endless = {
+      ...program("endless"),
+      Makefile: `all:\n\tsleep ${String(seconds)} & wait\n`,
+    };
+    const id = create("endless", ci.upload("endless", "1.0", endless));
+    const archive = ci.ok("archive", "list", "--json");
+    const landing = ci.start("land", "--ticket", id, "-v", "3");
+    const ended = once(landing, "exit");
+    let said = "";
+    landing.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    // At verbosity 3 the tools' own output is shown while they work.
+    while (!said.includes(`sleep ${String(seconds)}`))
+      await once(landing.stderr, "data");
+    expect(sleepers()).toBe(1);
+    expect(ci.ok("cancel", id, "--reason", "not wanted")).toContain(
+      `ticket ${id}`,
+    );
+    expect(await ended).toEqual([1, null]);
+    expect(sleepers()).toBe(0);
+    expect(ci.ticket(id)).toMatchObject({
+      status: "failed",
+      ppa: null,
+      failure: null,
+      cancelled: { reason: "not wanted" },
+      runs: [
+        { step: { code: 100 }, outcome: "passed" },
+        { step: { code: 200 }, outcome: "tmpfail" },
+      ],
+    });
+    expect(ci.ok("archive", "list", "--json")).toBe(archive);
+    nothingLeft();
+  });
 });
+
+/** No other process of the machine sleeps just so long. */
+const seconds = 80_000 + process.pid / 1e5;
+
+/** How many processes of the endless build there are, in whatever namespace. */
+function sleepers(): number {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      return words[0] === "sleep" && words[1] === String(seconds);
+    } catch {
+      return false; // no process, or it has ended meanwhile
+    }
+  }).length;
+}

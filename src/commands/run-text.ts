@@ -1,4 +1,5 @@
-import { ExitCode } from "../lib/domain/error.ts";
+import { ExitCode, messageOf } from "../lib/domain/error.ts";
+import { oneLine } from "../lib/domain/one-line.ts";
 import type { Progress, Ticket } from "../lib/domain/ticket.ts";
 import type { RunListener, StepReport } from "../lib/engine/engine.ts";
 import { complain, underCron } from "../lib/host/complaints.ts";
@@ -8,6 +9,8 @@ import type { CommandContext } from "./context.ts";
 export function plainListener(context: CommandContext): RunListener {
   const last = new Map<number, string>();
   const several = context.config.get("concurrency") > 1;
+  const say = (ticket: number, line: string) =>
+    context.say(several ? `ticket ${ticket}: ${line}` : line);
   return {
     started: (ticket: Ticket, command: string) =>
       context.say(`ticket ${ticket.id}: ${command}`),
@@ -25,8 +28,29 @@ export function plainListener(context: CommandContext): RunListener {
         context.say(line);
       last.set(ticket, line);
     },
-    note: (ticket: number, line: string) =>
-      context.say(several ? `ticket ${ticket}: ${line}` : line),
+    note: say,
+    ...(context.options.verbosity >= 3 && {
+      follow: (ticket: number, logFile: string) =>
+        followLog(logFile, (line) => say(ticket, oneLine(line))),
+    }),
+  };
+}
+
+/** Tells each line of a log file as it grows; the function it returns ends that, after the last one. */
+function followLog(
+  logFile: string,
+  tell: (line: string) => void,
+): () => Promise<void> {
+  const whole = new AbortController();
+  const told = (async () => {
+    const { growingLines } = await import("../lib/host/follow-file.ts");
+    for await (const line of growingLines(logFile, whole.signal)) tell(line);
+  })().catch((thrown: unknown) =>
+    tell(`the log cannot be shown: ${messageOf(thrown)}`),
+  );
+  return () => {
+    whole.abort();
+    return told;
   };
 }
 

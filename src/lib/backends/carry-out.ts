@@ -62,6 +62,7 @@ export async function carryOut<T>(
     alive.say({ state: "WAITING", message: task.subject });
     const { name, title, facts } = task.log;
     const log = await startLog(join(work.scratch, name), title, facts);
+    const shown = work.follow?.(log.path);
     const limits = limitsOf(work.signal, task.timeoutMs);
     let value: T | null = null;
     let verdict: Verdict | undefined;
@@ -79,6 +80,7 @@ export async function carryOut<T>(
     const outcome = verdict?.outcome ?? "passed";
     const reason = verdict?.message ?? null;
     await log.write(trailer(outcome, reason, clock.stages));
+    await shown?.();
     alive.say({
       state: outcome === "passed" ? "COMPLETED" : "FAILED",
       message: reason ?? task.done,

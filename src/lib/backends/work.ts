@@ -10,6 +10,8 @@ export interface Work {
   progress(update: Omit<Progress, "at">): void;
   /** One line for verbosity 2; the tools' own output goes to log files. */
   note(line: string): void;
+  /** Verbosity 3 shows a log file as it grows, until what this returns is called: then all is written. */
+  readonly follow?: (logFile: string) => () => Promise<void>;
 }
 
 /** A file a backend made, in scratch; the engine moves it into the data store. */

@@ -25,6 +25,8 @@ export interface RunListener {
   planned?(plan: StepPlan): void;
   progress?(ticket: number, progress: Progress): void;
   note?(ticket: number, line: string): void;
+  /** A log file has begun; what this returns is called when it is whole. */
+  readonly follow?: (ticket: number, logFile: string) => () => Promise<void>;
   ended?(report: StepReport): void;
 }
 

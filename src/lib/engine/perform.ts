@@ -63,6 +63,7 @@ export async function perform(
     return lookUpPublication(engine, ticket);
   recordStart(db, actor, lease);
   listener.started?.(ticket, commandOf(lease.step));
+  const { follow } = listener;
   const work: Work = {
     scratch: place.scratch,
     signal: place.signal,
@@ -72,6 +73,9 @@ export async function perform(
       listener.progress?.(ticket.id, progress);
     },
     note: (line) => listener.note?.(ticket.id, line),
+    ...(follow !== undefined && {
+      follow: (logFile: string) => follow(ticket.id, logFile),
+    }),
   };
   const input = stepInput(engine, ticket);
   try {

@@ -53,6 +53,37 @@ export async function* followLines(
   }
 }
 
+/**
+ * Each line of a file that is being written, until the signal says that it is whole: then the rest of
+ * it, too. It may be moved away meanwhile.
+ */
+export async function* growingLines(
+  file: string,
+  whole: AbortSignal,
+): AsyncGenerator<string> {
+  const handle = await open(file, "r");
+  try {
+    let rest = Buffer.alloc(0);
+    for (let position = 0; ;) {
+      // Asked before it is read: what is written after that is read next time.
+      const last = whole.aborted;
+      const added = await readFrom(handle, position);
+      position += added.length;
+      const text = Buffer.concat([rest, added]);
+      const end = last ? text.length : text.lastIndexOf(0x0a) + 1;
+      rest = text.subarray(end);
+      if (end > 0)
+        yield* text.toString("utf8", 0, end).replace(/\n$/, "").split("\n");
+      if (last) return;
+      await setTimeout(lookEveryMs, undefined, { signal: whole }).catch(
+        () => undefined, // it is whole
+      );
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 async function openIfThere(file: string): Promise<FileHandle | undefined> {
   try {
     return await open(file, "r");
