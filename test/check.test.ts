@@ -5,7 +5,6 @@ import {
   rmSync,
   statSync,
   utimesSync,
-  writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -49,7 +48,12 @@ const create = (name: string) =>
 interface Checked {
   health: string;
   line: string;
-  checks: { name: string; health: string; value: number | null }[];
+  checks: {
+    name: string;
+    health: string;
+    value: number | null;
+    message: string | null;
+  }[];
 }
 const checked = () => JSON.parse(ci.run("check", "--json").stdout) as Checked;
 const valueOf = (name: string) =>
@@ -73,26 +77,62 @@ test("one line and exit code 0 when all is well, in maintenance too", () => {
   expect(valueOf("maintenance_age")).toBeGreaterThanOrEqual(0);
 });
 
-test("forgotten maintenance is a warning, then critical, with its reason and no second bar", () => {
-  install();
+test("maintenance that somebody may have forgotten is a warning, then critical, and says whose it is and what ends it", () => {
+  install({ maintenance: { warnAfterMinutes: 60 } });
   const toggle = join(ci.state, "maintenance.txt");
-  writeFileSync(toggle, "new | disk\n");
-  const hoursAgo = (hours: number) => {
-    const then = Date.now() / 1000 - hours * 3600;
+  const metrics = join(ci.root, "ubuntu-ci.prom");
+  const minutesOld = (minutes: number) => {
+    const then = Date.now() / 1000 - minutes * 60;
     utimesSync(toggle, then, then);
+    ci.ok("check", "--prometheus", metrics);
+    return { ...ci.run("check"), metrics: readFileSync(metrics, "utf8") };
   };
-  hoursAgo(5);
-  expect(ci.run("check")).toMatchObject({
-    code: 1,
-    stdout: expect.stringMatching(
-      /^UBUNTU-CI WARNING - maintenance is on since .*: new \/ disk \| '/,
-    ) as string,
+  ci.ok("maintenance", "on", "--reason", "new | disk");
+  const [, by] = /^by (\S+):/.exec(readFileSync(toggle, "utf8")) ?? [];
+
+  const young = minutesOld(58);
+  expect(young).toMatchObject({ code: 0, stderr: "" });
+  expect(young.stdout).toMatch(/^UBUNTU-CI OK - tickets: /);
+  expect(young.metrics).toContain(
+    '\nubuntu_ci_health{check="maintenance_age"} 0\n',
+  );
+
+  const old = minutesOld(61);
+  expect(old.code).toBe(1);
+  const words = (bar: string) =>
+    `maintenance is on since \\S+Z \\(1 h 1 min\\) by ${String(by)}: new ${bar} disk; did somebody forget it\\? \`ubuntu-ci maintenance off\` ends it`;
+  expect(old.stdout).toMatch(
+    new RegExp(`^UBUNTU-CI WARNING - ${words("/")} \\| 'maintenance_age'=`),
+  );
+  const { health, line, checks } = checked();
+  expect({ health, line: line.slice(0, 20) }).toEqual({
+    health: "warning",
+    line: old.stdout.slice(0, 20),
   });
-  hoursAgo(50);
-  expect(ci.run("check")).toMatchObject({
+  expect(checks.filter((one) => one.health !== "ok")).toEqual([
+    {
+      name: "maintenance_age",
+      health: "warning",
+      value: expect.any(Number) as number,
+      unit: "s",
+      warn: 3600,
+      critical: expect.any(Number) as number,
+      message: expect.stringMatching(new RegExp(`^${words("\\|")}$`)) as string,
+    },
+  ]);
+  expect(old.metrics).toContain(
+    '\nubuntu_ci_health{check="maintenance_age"} 1\n',
+  );
+  const [, seconds] =
+    /\nubuntu_ci_maintenance_age_seconds (\d+)\n/.exec(old.metrics) ?? [];
+  expect(Number(seconds)).toBeGreaterThanOrEqual(61 * 60);
+
+  expect(minutesOld(50 * 60)).toMatchObject({
     code: 2,
     stdout: expect.stringMatching(/^UBUNTU-CI CRITICAL - /) as string,
   });
+  ci.ok("maintenance", "off");
+  expect(ci.run("check").code).toBe(0);
 });
 
 test("a step that is not heard of, and a ticket that our infrastructure failed", async () => {

@@ -9,7 +9,7 @@ import type { Config } from "../host/config.ts";
 import { lastDone } from "../host/last-done.ts";
 import { heldLocks } from "../host/lock.ts";
 import { holderInWords } from "../host/lock-words.ts";
-import { maintenanceInWords, readMaintenance } from "../host/maintenance.ts";
+import { forgottenInWords, readMaintenance } from "../host/maintenance.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
 import {
@@ -84,7 +84,7 @@ function maintenanceAge({ paths, config }: Watched): Measure {
     warn: from(config.get("maintenance.warnAfterMinutes"), minute),
     critical: from(config.get("check.maintenance.criticalMinutes"), minute),
     bad: "above",
-    words: found === null ? "" : `maintenance is ${maintenanceInWords(found)}`,
+    words: found === null ? "" : forgottenInWords(found),
   };
 }
 

@@ -186,6 +186,11 @@ export function forgottenMaintenance(
 ): string | null {
   if (maintenance === null || !isOlderThan(maintenance.since, warnAfterMinutes))
     return null;
+  return forgottenInWords(maintenance);
+}
+
+/** That maintenance has been on for too long: since when, by whom, and what ends it. */
+export function forgottenInWords(maintenance: Maintenance): string {
   return `maintenance is ${maintenanceInWords(maintenance)}; did somebody forget it? \`ubuntu-ci maintenance off\` ends it`;
 }
 
