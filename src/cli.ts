@@ -73,7 +73,10 @@ async function makeContext(
   const { loadConfig } = await import("./lib/host/config.ts");
   const { actorName, createContext } = await import("./commands/context.ts");
   const { become, stateOwner } = await import("./lib/host/account.ts");
+  const { requireFolder } = await import("./lib/host/make-folder.ts");
   const paths = statePaths(stateDir(options.stateDir));
+  const remote = options.url !== undefined || options.staging === true;
+  if (!remote) requireFolder(paths.root);
   const owner = staysCaller ? undefined : stateOwner(paths.root);
   if (owner !== undefined) {
     if (reads.length > 0) {
@@ -83,12 +86,7 @@ async function makeContext(
     become(owner, paths.root);
   }
   complaining = { command: name, run: paths.run };
-  if (
-    doesChange(name, action) &&
-    options.dryRun !== true &&
-    options.url === undefined &&
-    options.staging !== true
-  ) {
+  if (doesChange(name, action) && options.dryRun !== true && !remote) {
     const { mayBeInMaintenance } = await import("./lib/host/toggle.ts");
     if (mayBeInMaintenance(paths)) {
       const { stopInMaintenance } =

@@ -1,13 +1,13 @@
 import {
   accessSync,
   chownSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
 } from "node:fs";
 
 import { misconfigured } from "../domain/error.ts";
+import { makeNamedFolder } from "./make-folder.ts";
 
 /** The system user that `maintenance/quickstart` makes when root runs it. */
 const systemUser = "ubuntu-ci";
@@ -72,7 +72,7 @@ function ownerOf(root: string): Account | undefined {
     return account((candidate) => candidate.uid === uid);
   const system = account(({ name }) => name === systemUser);
   if (system === undefined) return undefined;
-  if (uid === undefined) mkdirSync(root, { recursive: true });
+  if (uid === undefined) makeNamedFolder(root);
   else if (readdirSync(root).length > 0) return undefined;
   chownSync(root, system.uid, system.gid);
   return system;

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, rename, rm, symlink } from "node:fs/promises";
+import { open, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { refused } from "../domain/error.ts";
 import { crashPoint } from "./crash-point.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** What a copied file is: bytes and hex digest. */
 export interface FileDigest {
@@ -138,7 +139,7 @@ async function beside(
   mode: number,
   write: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = besidePath(path);
   const file = await open(temporary, "wx", mode);
   try {

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { now } from "./clock.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /**
  * Whether cron or a timer started this: the files in cron/ say so. What cron prints is mailed to a
@@ -71,7 +72,7 @@ function remember(
 ): void {
   try {
     if (Object.keys(said).length > 0) {
-      mkdirSync(dirname(file), { recursive: true });
+      makeFolder(dirname(file));
       writeFileSync(file, JSON.stringify(said));
     } else if (Object.keys(before).length > 0) rmSync(file, { force: true });
   } catch {

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 
 import { alone } from "./alone.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
 import { now } from "./clock.ts";
+import { makeFolder } from "./make-folder.ts";
 import type { Maintenance } from "./maintenance.ts";
 import { heldBackFile } from "./toggle.ts";
 
@@ -114,7 +115,7 @@ async function change(
   next: (before: HeldBack | null) => HeldBack,
 ): Promise<void> {
   await alone(heldBackFile(runFolder), async () => {
-    mkdirSync(runFolder, { recursive: true });
+    makeFolder(runFolder);
     await writeFileAtomic(
       heldBackFile(runFolder),
       `${JSON.stringify(next(readHeldBack(runFolder)))}\n`,

@@ -3,7 +3,6 @@ import {
   closeSync,
   futimesSync,
   linkSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -22,6 +21,7 @@ import { redact } from "../domain/redact.ts";
 import { now } from "./clock.ts";
 import { holderInWords } from "./lock-words.ts";
 import { crashPoint } from "./crash-point.ts";
+import { makeNamedFolder } from "./make-folder.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import { isGone, thisProcess } from "./process-identity.ts";
 
@@ -74,7 +74,7 @@ export async function withLock<T>(
   options: { readonly patient?: boolean } = {},
 ): Promise<T> {
   const file = join(runFolder, `${name}.pid`);
-  mkdirSync(runFolder, { recursive: true });
+  makeNamedFolder(runFolder);
   const holder: LockHolder = {
     ...thisProcess(),
     name,

@@ -2,7 +2,6 @@ import {
   closeSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   writeSync,
@@ -10,6 +9,7 @@ import {
 import { dirname, join } from "node:path";
 
 import { redact, secretsOf } from "../domain/redact.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** The log of a state folder, whose log/ this is. */
 export function logFile(logFolder: string): string {
@@ -51,7 +51,7 @@ function openForAppending(file: string): number {
     return openSync(file, "a+");
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     return openSync(file, "a+");
   }
 }

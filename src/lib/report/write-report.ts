@@ -15,6 +15,7 @@ import { Eta } from "eta";
 
 import type { Ticket } from "../domain/ticket.ts";
 import { writeFileAtomic } from "../host/atomic-file.ts";
+import { makeNamedFolder } from "../host/make-folder.ts";
 import { childPath, programRoot } from "../host/paths.ts";
 import type { ReportInput } from "./report-input.ts";
 import * as view from "./view-model.ts";
@@ -50,7 +51,7 @@ export async function writeReport(
       unchanged += 1;
       return;
     }
-    await mkdir(join(file, ".."), { recursive: true });
+    makeNamedFolder(join(file, ".."));
     await writeFileAtomic(file, text);
     written += 1;
   };

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
 
 import { misconfigured, notNow } from "../domain/error.ts";
+import { makeNamedFolder } from "../host/make-folder.ts";
 import { migrations } from "./migrations.ts";
 
 export type Connection = Database.Database;
@@ -17,7 +18,7 @@ export type Connection = Database.Database;
 export function openDatabase(file: string): Connection {
   let db: Connection | undefined;
   try {
-    if (!existsSync(file)) mkdirSync(dirname(file), { recursive: true });
+    if (!existsSync(file)) makeNamedFolder(dirname(file));
     db = new Database(file, { timeout: 30_000 });
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = FULL");

@@ -1,7 +1,8 @@
 import { accessSync, constants } from "node:fs";
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 
+import { makeNamedFolder } from "../make-folder.ts";
 import type { StatePaths } from "../paths.ts";
 import type { Finding } from "./finding.ts";
 import { bad, badBecause, ok } from "./finding.ts";
@@ -34,7 +35,7 @@ export async function diskFindings({
   scratch,
 }: StatePaths): Promise<Finding[]> {
   try {
-    await mkdir(scratch, { recursive: true });
+    makeNamedFolder(scratch);
     accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (thrown) {
     return [

@@ -1,0 +1,66 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+/** State folders that there can never be, as somebody may name them by mistake. */
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "uci-no-state-"));
+  writeFileSync(join(folder, "FILE"), "");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs a command; one that never ends is killed, and has no exit code. */
+function run(stateDir: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    resolve(import.meta.dirname, "../bin/ubuntu-ci"),
+    ["--state-dir", stateDir, ...args],
+    {
+      encoding: "utf8",
+      timeout: 20_000,
+      killSignal: "SIGKILL",
+      env: { ...process.env, HOME: folder, NO_COLOR: "1" },
+    },
+  );
+  return { code: status, said: `${stdout}${stderr}` };
+}
+
+const commands = ["doctor", "status", "init", "log", "shepherd-report"];
+
+test.each([...commands, "land", "expire", "fsck", "locks"])(
+  "%s says that a state folder below a file cannot be",
+  (command) => {
+    const { code, said } = run(join(folder, "FILE/state"), command);
+    expect({ code, said }).toEqual({
+      code: 78,
+      said: expect.stringContaining(
+        `FILE/state cannot be a state folder: ${join(folder, "FILE")} is no folder\n  name another folder, on a local disk: --state-dir`,
+      ) as string,
+    });
+  },
+);
+
+test.each([...commands, "land", "expire"])(
+  "%s says that no folder can be made in /proc, and does not try for ever",
+  (command) => {
+    const { code, said } = run("/proc/nothing", command);
+    expect(code).toBe(78);
+    expect(said).toMatch(
+      /the folder \/proc\/nothing\S* cannot be made, there no folders can be made/,
+    );
+  },
+);
+
+test("check finds nothing out, which for monitoring is UNKNOWN", () => {
+  expect(run(join(folder, "FILE/state"), "check")).toEqual({
+    code: 3,
+    said: expect.stringMatching(
+      /^UBUNTU-CI UNKNOWN - \S+ cannot be a state folder: /,
+    ) as string,
+  });
+  expect(run("/proc/nothing", "check").code).toBe(3);
+});
