@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import {
@@ -323,4 +323,36 @@ describe("explain", () => {
       unblock: exact("retry 2"),
     });
   });
+});
+
+test("the report shows the time a waiting ticket can expect, as status does, and why there is none", () => {
+  install({});
+  const page = (path: string) =>
+    readFileSync(join(ci.state, "report", path), "utf8");
+  const shown = (id: number) =>
+    (JSON.parse(page(`tickets/${id}/index.json`)) as { ticket: Ticket }).ticket;
+  create("first");
+  ci.ok("shepherd-report");
+  expect(page("tickets/1/index.html")).toContain(
+    "When it is complete cannot be told: too few tickets have landed so far: 0 of the 5 it takes",
+  );
+  expect(page("index.html")).not.toContain("complete ");
+  for (const name of ["b", "c", "d", "e"]) create(name.repeat(3));
+  ci.ok("land");
+  create("next");
+  create("last");
+  ci.ok("update_ticket", "7", "--hold");
+  ci.ok("shepherd-report");
+  expect(shown(1)).not.toHaveProperty("expected");
+  expect(shown(6).expected).toMatchObject({ landings: 5, unknown: null });
+  expect(Object.keys(shown(6).expected ?? {})).toEqual(
+    Object.keys(ci.ticket("6").expected ?? {}),
+  );
+  expect(shown(7).expected).toBeNull();
+  expect(page("tickets/6/index.html")).toMatch(
+    /Expected: starts any moment, complete (?:any moment|(?:by|at|between) <time .*<\/time>) \(by the 5 tickets that landed before\)/,
+  );
+  expect(
+    page("index.html").match(/starts any moment, complete /g),
+  ).toHaveLength(1);
 });

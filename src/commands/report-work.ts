@@ -15,6 +15,7 @@ import { openCurrentDatabase, openDatabase } from "../lib/state/database.ts";
 import { recordOldLock } from "../lib/state/old-locks.ts";
 import { listPpas } from "../lib/state/ppas.ts";
 import { listTickets } from "../lib/state/tickets.ts";
+import { expectedOf } from "../lib/tickets/expected-of.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Writes the static site from the state as it is now. */
@@ -40,12 +41,19 @@ export async function writeStateReport(
     warnings.push(warning);
     if (maintenance === null) recordOldLock(db, actor, lock, warning);
   }
+  // Of tickets that have ended nothing is asked, and their pages stay what they are.
+  const expected = expectedOf({ db, paths, config, actor });
+  const tickets = listTickets(db, {}, paths.store).map((ticket) =>
+    ticket.step.code < 999
+      ? { ...ticket, expected: expected.get(ticket.id) ?? null }
+      : ticket,
+  );
   const held = maintenance === null ? null : readHeldBack(paths.run);
   return writeReport(
     {
       title: config.get("report.title"),
       generated_at: now(),
-      tickets: listTickets(db, {}, paths.store),
+      tickets,
       revisions: (await archive.revisions()).map(
         ({ publications, ...revision }) => ({
           ...revision,

@@ -4,6 +4,7 @@ import type { Ticket } from "../domain/ticket.ts";
 export interface ReportInput {
   readonly title: string;
   readonly generated_at: string;
+  /** Those that are open with the time they can expect. */
   readonly tickets: readonly Ticket[];
   readonly revisions: readonly {
     readonly revision: number;

@@ -6,6 +6,7 @@ import {
   heldBackSince,
   bugLink,
   duration,
+  expectations,
   fileSize,
   inOrder,
   overrideRows,
@@ -207,4 +208,46 @@ test("updates were held back since the first of them was", () => {
       { first: "2026-05-01T10:05:00.000Z" },
     ]),
   ).toMatchObject({ text: "2026-05-01 10:05 UTC" });
+});
+
+describe("the time a ticket can expect", () => {
+  const at = "2026-05-01T10:00:00.000Z";
+  const span = (earliest: string, latest: string) => ({
+    earliest: `2026-05-${earliest}:00.000Z`,
+    latest: `2026-05-${latest}:00.000Z`,
+  });
+  const said = (
+    start: ReturnType<typeof span> | null,
+    end: ReturnType<typeof span> | null,
+    unknown: string | null = null,
+  ) =>
+    expectations(ticket({ expected: { start, end, landings: 7, unknown } }), at)
+      .map(({ text, moment }) => `${text}${moment?.text ?? ""}`)
+      .join("");
+
+  test("is said by the clock, with the moments behind it", () => {
+    expect(
+      said(span("01T10:02", "01T10:09"), span("01T10:20", "01T11:00")),
+    ).toBe(
+      "starts between 2026-05-01 10:02 UTC and 10:09 UTC, complete between 2026-05-01 10:20 UTC and 11:00 UTC",
+    );
+    expect(said(null, span("01T23:50", "02T00:10"))).toBe(
+      "complete between 2026-05-01 23:50 UTC and 2026-05-02 00:10 UTC",
+    );
+    expect(said(null, span("01T10:20", "01T10:20"))).toBe(
+      "complete at 2026-05-01 10:20 UTC",
+    );
+  });
+
+  test("leaves out what has passed by now, which changes with every report", () => {
+    expect(
+      said(span("01T10:00", "01T10:00"), span("01T10:00", "01T10:20")),
+    ).toBe("starts any moment, complete by 2026-05-01 10:20 UTC");
+  });
+
+  test("is not there where it cannot be told, and of tickets that have ended", () => {
+    expect(said(null, null, "maintenance is on")).toBe("");
+    expect(expectations(ticket({ expected: null }), at)).toEqual([]);
+    expect(expectations(ticket({ step: stepOf(1000) }), at)).toEqual([]);
+  });
 });

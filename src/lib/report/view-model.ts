@@ -1,5 +1,6 @@
 import { stepCommands } from "../domain/step.ts";
 import { cancelledInWords } from "../domain/cancel.ts";
+import type { Interval } from "../domain/expected.ts";
 import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
 import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
@@ -50,6 +51,45 @@ export function heldBackSince(
 ): Moment | null {
   const [first] = held.map((entry) => entry.first).sort();
   return first === undefined ? null : moment(first);
+}
+
+/** A piece of a sentence: some words, and a moment after them or none. */
+export interface Words {
+  readonly text: string;
+  readonly moment: Moment | null;
+}
+
+/**
+ * When an open ticket can expect to start and to be complete: nothing where that cannot be told. By
+ * the clock, since a page is read later than it is written; and what lies in the past when it is
+ * written is left out, which would make every report differ from the one before.
+ */
+export function expectations(ticket: Ticket, writtenAt: string): Words[] {
+  const { start = null, end = null } = ticket.expected ?? {};
+  return [
+    ...(start === null ? [] : expectation("starts", start, writtenAt)),
+    ...(start === null || end === null ? [] : [{ text: ", ", moment: null }]),
+    ...(end === null ? [] : expectation("complete", end, writtenAt)),
+  ];
+}
+
+function expectation(
+  what: string,
+  { earliest, latest }: Interval,
+  writtenAt: string,
+): Words[] {
+  const from = moment(earliest);
+  const until = moment(latest);
+  if (latest <= writtenAt)
+    return [{ text: `${what} any moment`, moment: null }];
+  if (earliest <= writtenAt) return [{ text: `${what} by `, moment: until }];
+  if (from.text === until.text) return [{ text: `${what} at `, moment: until }];
+  const sameDay = earliest.slice(0, 10) === latest.slice(0, 10);
+  const short = { ...until, text: until.text.slice("2026-01-01 ".length) };
+  return [
+    { text: `${what} between `, moment: from },
+    { text: " and ", moment: sameDay ? short : until },
+  ];
 }
 
 /** A duration in milliseconds, in two units at most. */

@@ -152,6 +152,15 @@ function input(log: string): ReportInput {
     failure: null,
     progress: null,
     waiting_for: hostile("waiting"),
+    expected: {
+      start: { earliest: at, latest: at },
+      end: {
+        earliest: "2026-01-01T00:10:00.000Z",
+        latest: "2026-01-01T00:20:00.000Z",
+      },
+      landings: 5,
+      unknown: null,
+    },
     subtickets: [],
     runs: [],
     artifacts: [],
@@ -272,6 +281,25 @@ describe("a report of hostile texts", () => {
         place,
         true,
       ]);
+  });
+
+  test("says when an open ticket can expect to be complete, in the list and in the JSON too", () => {
+    const said =
+      'starts any moment, complete between <time datetime="2026-01-01T00:10:00.000Z">2026-01-01 00:10 UTC</time> and <time datetime="2026-01-01T00:20:00.000Z">00:20 UTC</time>';
+    expect(page("index.html")).toContain(`<div class="where">${said}</div>`);
+    expect(page("tickets/2/index.html")).toContain(
+      `Expected: ${said} (by the 5 tickets that landed before)`,
+    );
+    expect(page("tickets/1/index.html")).not.toContain("Expected");
+    const json = (path: string) =>
+      JSON.parse(
+        readFileSync(join(folder, "site", path, "index.json"), "utf8"),
+      ) as { ticket: object };
+    expect(json("tickets/2").ticket).toHaveProperty(
+      "expected.end.latest",
+      "2026-01-01T00:20:00.000Z",
+    );
+    expect(json("tickets/1").ticket).not.toHaveProperty("expected");
   });
 
   test("links a bug only where it is an address, and packages by an escaped name", () => {
