@@ -21,6 +21,7 @@ export default defineConfig({
         test: {
           // Each file has installations of its own, with fake backends.
           name: "program",
+          maxWorkers: "100%",
           include: ["test/**/*.test.ts"],
           exclude: real,
           testTimeout: 5 * minutes,

@@ -76,7 +76,8 @@ async function makeContext(
   const { requireFolder } = await import("./lib/host/make-folder.ts");
   const paths = statePaths(stateDir(options.stateDir));
   const remote = options.url !== undefined || options.staging === true;
-  if (!remote) requireFolder(paths.root);
+  // Doctor has more to say than that.
+  if (!remote && name !== "doctor") requireFolder(paths.root);
   const owner = staysCaller ? undefined : stateOwner(paths.root);
   if (owner !== undefined) {
     if (reads.length > 0) {

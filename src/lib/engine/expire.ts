@@ -164,7 +164,7 @@ export async function expire(
 }
 
 /** Takes away what dead processes hold, and says so in the history. */
-export async function freeLocks(
+async function freeLocks(
   { db, paths, actor }: Engine,
   names: readonly string[],
 ): Promise<void> {

@@ -2,7 +2,7 @@ import type { Engine } from "../engine.ts";
 
 /** Something that is not as it should be. */
 export interface Finding {
-  /** Which look found it: state, run, store, archive, ppa, layer, scratch, lock, key. */
+  /** Which look found it: state, run, store, archive, ppa, layer, scratch, key. */
   readonly check: string;
   readonly what: string;
   /** A path, or the ticket or row it is about. */

@@ -2,21 +2,19 @@ import { lstatSync } from "node:fs";
 import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { deadLocks, heldLocks } from "../../host/lock.ts";
+import { heldLocks } from "../../host/lock.ts";
 import { isAbandoned } from "../../host/own-folder.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
 import type { Engine } from "../engine.ts";
-import { freeLocks } from "../expire.ts";
 import { abandonedFolders, namesIn } from "../leftovers.ts";
 import type { Journal } from "../restore/take-place.ts";
 import { readJournal, workFolder } from "../restore/take-place.ts";
 import type { Found } from "./finding.ts";
 import { withMend } from "./finding.ts";
 
-/** Scratch and locks that no process needs, and a restore that was ended in the middle. */
-export async function folders(engine: Engine): Promise<Found[]> {
-  const { db, paths } = engine;
+/** Scratch that no process needs, and a restore that was ended in the middle. */
+export async function folders({ db, paths }: Engine): Promise<Found[]> {
   const gone = await abandonedFolders(db, paths);
   const odd = (await namesIn(paths.scratch)).filter(
     (name) => !/^run\.[0-9]+$/.test(name) && isAbandoned(name) === undefined,
@@ -33,13 +31,6 @@ export async function folders(engine: Engine): Promise<Found[]> {
       where,
       remedy: "`ubuntu-ci expire` removes it",
       mend: () => removeTree(where),
-    })),
-    ...deadLocks(paths.run).map((name) => ({
-      check: "lock",
-      what: "its process is dead",
-      where: join(paths.run, `${name}.pid`),
-      remedy: "`ubuntu-ci expire` removes it",
-      mend: () => freeLocks(engine, [name]),
     })),
     ...odd.map((name) => ({
       check: "scratch",
