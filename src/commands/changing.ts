@@ -2,8 +2,12 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { complain } from "../lib/host/complaints.ts";
-import type { LockHolder } from "../lib/host/lock.ts";
-import { deadInWords, holderInWords, oldLock } from "../lib/host/lock-words.ts";
+import type { LockHolder } from "../lib/host/lock-holder.ts";
+import {
+  deadInWords,
+  holderInWords,
+  oldLock,
+} from "../lib/host/lock-holder.ts";
 import { readMaintenance } from "../lib/host/maintenance.ts";
 import type { CommandContext } from "./context.ts";
 import { logAside, stopInMaintenance } from "./maintenance-guard.ts";

@@ -1,5 +1,5 @@
-import type { Step, StepCode, WorkStepCode } from "../lib/domain/step.ts";
-import { stepCommands, stepOf } from "../lib/domain/step.ts";
+import type { Step, StepCode } from "../lib/domain/step.ts";
+import { commandOf, stepOf } from "../lib/domain/step.ts";
 import type { Progress } from "../lib/domain/ticket.ts";
 import type { Engine, RunListener, StepReport } from "../lib/engine/engine.ts";
 import type { LandReport } from "../lib/engine/land.ts";
@@ -61,7 +61,7 @@ export async function landTickets(
 }
 
 function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
-  const line = reportLine(step, commandAt(step.step));
+  const line = reportLine(step, commandOf(step.step));
   if (step.outcome === "passed") context.say(line);
   else
     tellFailure(step, findTicket(db, step.ticket, context.paths.store), line);
@@ -78,12 +78,6 @@ export async function planLanding(
   context.result(lines.length === 0 ? "nothing to do" : lines.join("\n"), {
     plans,
   });
-}
-
-function commandAt(code: WorkStepCode): string {
-  return (
-    stepCommands.find((entry) => entry.code === code)?.command ?? String(code)
-  );
 }
 
 /** A listr2 list a step, one after another: which steps there are is only known while landing. */

@@ -1,6 +1,6 @@
 import { ageInWords } from "../lib/domain/age.ts";
 import { heldLocks } from "../lib/host/lock.ts";
-import { oldLock } from "../lib/host/lock-words.ts";
+import { oldLock } from "../lib/host/lock-holder.ts";
 import type { CommandModule } from "./command.ts";
 
 export const command: CommandModule = {

@@ -1,4 +1,5 @@
-import type { Override, OverrideTarget } from "../lib/domain/override.ts";
+import type { Override } from "../lib/domain/ticket.ts";
+import type { OverrideTarget } from "../lib/domain/override.ts";
 import { refused } from "../lib/domain/error.ts";
 import { oneLine } from "../lib/domain/one-line.ts";
 import { ticketNumber } from "./arguments.ts";

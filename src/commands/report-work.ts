@@ -3,7 +3,7 @@ import { execOk } from "../lib/host/exec.ts";
 import { now } from "../lib/host/clock.ts";
 import { heldLocks } from "../lib/host/lock.ts";
 import { readHeldBack } from "../lib/host/held-back.ts";
-import { oldLock } from "../lib/host/lock-words.ts";
+import { oldLock } from "../lib/host/lock-holder.ts";
 import type { Maintenance } from "../lib/host/maintenance.ts";
 import {
   forgottenMaintenance,

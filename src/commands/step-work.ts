@@ -1,6 +1,6 @@
 import { notNow, refused } from "../lib/domain/error.ts";
 import type { WorkStepCode } from "../lib/domain/step.ts";
-import { stepCommands, stepOf } from "../lib/domain/step.ts";
+import { commandOf, stepOf } from "../lib/domain/step.ts";
 import type { StepPlan } from "../lib/steps/step-work.ts";
 import type { CommandContext } from "./context.ts";
 import { planText } from "./plan-text.ts";
@@ -17,7 +17,7 @@ export async function workOnStep(
   const { whyNot } = await import("../lib/engine/land.ts");
   const { findTicket } = await import("../lib/state/tickets.ts");
   const engine = await context.engine();
-  const name = stepCommands.find(({ code }) => code === step)?.command ?? "";
+  const name = commandOf(step);
   const ticket =
     id === undefined
       ? undefined

@@ -277,6 +277,7 @@ class Round {
       this.#next = () => wanted;
       await this.#create(this.random, {});
     }
+    await this.#drain();
     for (const command of [
       ["land"],
       ["release-ppa"],

@@ -1,6 +1,5 @@
 import { cancelledInWords } from "./cancel.ts";
 import type { Expected } from "./expected.ts";
-import type { Override } from "./override.ts";
 import {
   ignoredBecause,
   inForce,
@@ -10,8 +9,8 @@ import {
 } from "./override.ts";
 import { isDue } from "./retry.ts";
 import type { Step, StepCode, WorkStepCode } from "./step.ts";
-import { nextStep, stepCommands, stepOf } from "./step.ts";
-import type { Failure, Ticket, TicketStatus } from "./ticket.ts";
+import { commandOf, nextStep, stepOf } from "./step.ts";
+import type { Failure, Override, Ticket, TicketStatus } from "./ticket.ts";
 
 /** Another open ticket, as far as it can be in one's way. */
 export interface OpenTicket {
@@ -676,12 +675,6 @@ function undoing(ticket: Ticket, override: Override): Way {
 
 function landing({ id }: Ticket, effect: string): Way {
   return { command: `ubuntu-ci land --ticket ${id}`, effect };
-}
-
-function commandOf(code: WorkStepCode): string {
-  return (
-    stepCommands.find((entry) => entry.code === code)?.command ?? String(code)
-  );
 }
 
 function inWords(words: readonly string[], and: string): string {

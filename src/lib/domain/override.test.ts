@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 
 import { sampleTicket } from "../../../test/support/ticket.ts";
-import type { Override, OverrideKind } from "./override.ts";
 import {
   overrideToUndo,
   passedOver,
@@ -10,7 +9,7 @@ import {
   withoutIgnored,
 } from "./override.ts";
 import { stepOf } from "./step.ts";
-import type { TestResult, Ticket } from "./ticket.ts";
+import type { Override, OverrideKind, TestResult, Ticket } from "./ticket.ts";
 
 const ignore = (
   kind: OverrideKind,

@@ -1,21 +1,8 @@
 import { refused } from "./error.ts";
 import type { WorkStepCode } from "./step.ts";
-import { parseStep, stepCommands } from "./step.ts";
-import type { Outcome, TestResult, Ticket } from "./ticket.ts";
+import { commandOf, parseStep, stepCommands } from "./step.ts";
+import type { Outcome, Override, TestResult, Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
-
-export type OverrideKind = "step" | "arch" | "test";
-
-/** What an operator decided to ignore about a ticket. The target is a command, an architecture, or PKG[/TEST]. */
-export interface Override {
-  readonly id: number;
-  readonly kind: OverrideKind;
-  readonly target: string;
-  readonly reason: string;
-  readonly by: string;
-  readonly at: string;
-  readonly undone: { readonly at: string; readonly by: string } | null;
-}
 
 export type OverrideTarget = Pick<Override, "kind" | "target">;
 
@@ -296,10 +283,4 @@ export function retryAfterOverride(
     );
   });
   return stillBad.length === 0 ? goOn : null;
-}
-
-function commandOf(code: WorkStepCode): string {
-  return (
-    stepCommands.find((entry) => entry.code === code)?.command ?? String(code)
-  );
 }

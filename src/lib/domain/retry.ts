@@ -1,6 +1,6 @@
 import { refused } from "./error.ts";
 import type { Step, WorkStepCode } from "./step.ts";
-import { stepCommands, stepOf } from "./step.ts";
+import { commandOf, stepOf } from "./step.ts";
 import type { Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
 
@@ -158,11 +158,5 @@ function tooFar(ticket: Ticket, reached: WorkStepCode, wanted: Step): Error {
     reached === 300 || reached === 400
       ? `ubuntu-ci override ${ticket.id} --ignore-step ${commandOf(reached)} --reason TEXT, then ubuntu-ci retry ${ticket.id}`
       : `ubuntu-ci retry ${ticket.id}`,
-  );
-}
-
-function commandOf(code: WorkStepCode): string {
-  return (
-    stepCommands.find((entry) => entry.code === code)?.command ?? String(code)
   );
 }

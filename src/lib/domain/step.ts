@@ -56,7 +56,16 @@ export function parseStep(text: string): Step | undefined {
 
 /** The step after this one when its work has passed. */
 export function nextStep(code: WorkStepCode): StepCode {
+  return workAt(code).next;
+}
+
+/** The command that works on tickets at that step. */
+export function commandOf(code: WorkStepCode): StepCommand {
+  return workAt(code).command;
+}
+
+function workAt(code: WorkStepCode): (typeof stepCommands)[number] {
   const found = stepCommands.find((entry) => entry.code === code);
   if (found === undefined) throw new RangeError(`no work at step ${code}`);
-  return found.next;
+  return found;
 }

@@ -1,5 +1,4 @@
 import type { Expected } from "./expected.ts";
-import type { Override } from "./override.ts";
 import type { Step } from "./step.ts";
 
 /** What happened to one attempt at one step. *failed* is the package's fault, *tmpfail* is ours. */
@@ -77,6 +76,19 @@ export interface Progress {
   readonly current: number | null;
   readonly total: number | null;
   readonly at: string;
+}
+
+export type OverrideKind = "step" | "arch" | "test";
+
+/** What an operator decided to ignore about a ticket. The target is a command, an architecture, or PKG[/TEST]. */
+export interface Override {
+  readonly id: number;
+  readonly kind: OverrideKind;
+  readonly target: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly at: string;
+  readonly undone: { readonly at: string; readonly by: string } | null;
 }
 
 /** A ticket as `status N --json` shows it: the stable shape other programs rely on. */

@@ -8,7 +8,7 @@ import { stepOf } from "../domain/step.ts";
 import type { Config } from "../host/config.ts";
 import { lastDone } from "../host/last-done.ts";
 import { heldLocks } from "../host/lock.ts";
-import { holderInWords } from "../host/lock-words.ts";
+import { holderInWords } from "../host/lock-holder.ts";
 import { forgottenInWords, readMaintenance } from "../host/maintenance.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { deadLocks } from "../host/lock.ts";
 import { freeDeadLock } from "../host/lock-slots.ts";
-import { deadInWords } from "../host/lock-words.ts";
+import { deadInWords } from "../host/lock-holder.ts";
 import { childPath } from "../host/paths.ts";
 import type { Layer, LayerKind } from "../host/session/layer.ts";
 import {

@@ -1,11 +1,7 @@
 import { refused } from "../domain/error.ts";
-import type {
-  Override,
-  OverridePlan,
-  OverrideTarget,
-} from "../domain/override.ts";
+import type { OverridePlan, OverrideTarget } from "../domain/override.ts";
 import { overrideToUndo, planOverride } from "../domain/override.ts";
-import type { Ticket } from "../domain/ticket.ts";
+import type { Override, Ticket } from "../domain/ticket.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { addOverride, undoOverride } from "../state/overrides.ts";
 import { findTicket } from "../state/tickets.ts";

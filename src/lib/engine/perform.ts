@@ -6,6 +6,7 @@ import {
   troubleOfMachine,
   UbuntuCiError,
 } from "../domain/error.ts";
+import { commandOf } from "../domain/step.ts";
 import type { Outcome, Ticket } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { cancellationOf } from "../state/cancellation.ts";
@@ -20,13 +21,7 @@ import { publishedRevision } from "../steps/publish.ts";
 import type { StepResult } from "../steps/step-work.ts";
 import type { Engine, RunListener } from "./engine.ts";
 import { endOf } from "./results.ts";
-import {
-  commandOf,
-  definitions,
-  passOver,
-  planFor,
-  stepInput,
-} from "./step-input.ts";
+import { definitions, passOver, planFor, stepInput } from "./step-input.ts";
 
 /** What a run came to, before it is recorded. */
 interface Performed {

@@ -1,4 +1,4 @@
-import { stepCommands } from "../domain/step.ts";
+import { commandOf } from "../domain/step.ts";
 import type { WorkStepCode } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { passedOver } from "../domain/override.ts";
@@ -89,9 +89,4 @@ export function passOver(
     image: image !== null,
     architecture,
   });
-}
-
-/** The command of a step. */
-export function commandOf(step: WorkStepCode): string {
-  return stepCommands.find(({ code }) => code === step)?.command ?? "";
 }

@@ -1,4 +1,4 @@
-import type { LockHolder } from "./lock.ts";
+import type { LockHolder } from "./lock-holder.ts";
 import { deadLocks, LockHeld, withLock } from "./lock.ts";
 
 /**

@@ -19,18 +19,11 @@ import { ageInWords } from "../domain/age.ts";
 import { ExitCode, notNow, UbuntuCiError } from "../domain/error.ts";
 import { redact } from "../domain/redact.ts";
 import { now } from "./clock.ts";
-import { holderInWords } from "./lock-words.ts";
+import type { LockHolder } from "./lock-holder.ts";
+import { holderInWords } from "./lock-holder.ts";
 import { crashPoint } from "./crash-point.ts";
 import { makeNamedFolder } from "./make-folder.ts";
-import type { ProcessIdentity } from "./process-identity.ts";
 import { isGone, thisProcess } from "./process-identity.ts";
-
-/** What a PID file says: who holds the lock, since when, and with which command line. */
-export interface LockHolder extends ProcessIdentity {
-  readonly name: string;
-  readonly since: string;
-  readonly command: string;
-}
 
 /** Another copy is running (exit 75). */
 export class LockHeld extends UbuntuCiError {

@@ -14,7 +14,7 @@ import { stripVTControlCharacters } from "node:util";
 import { Eta } from "eta";
 
 import type { Ticket } from "../domain/ticket.ts";
-import { writeFileAtomic } from "../host/atomic-file.ts";
+import { isUnfinished, writeFileAtomic } from "../host/atomic-file.ts";
 import { makeNamedFolder } from "../host/make-folder.ts";
 import { childPath, programRoot } from "../host/paths.ts";
 import type { ReportInput } from "./report-input.ts";
@@ -42,6 +42,7 @@ export async function writeReport(
   const eta = new Eta({
     views: join(programRoot, "templates"),
     autoTrim: false,
+    cache: true,
   });
   let written = 0;
   let unchanged = 0;
@@ -69,6 +70,7 @@ export async function writeReport(
             .split("/")
             .map(() => "..")
             .join("/");
+    await removeUnfinished(join(output, folder));
     const common = { ...view, input, root, title, ...data };
     const body = await eta.renderAsync(template, common);
     await write(
@@ -211,6 +213,13 @@ function textOf(output: Buffer): string {
   return stripVTControlCharacters(output.toString("utf8"))
     .replaceAll(/\r\n?/g, "\n")
     .replaceAll(/[^\P{Cc}\n\t]/gu, "");
+}
+
+/** What a report left that was killed while it wrote: one at a time writes here. */
+async function removeUnfinished(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names)
+    if (isUnfinished(name)) await rm(join(folder, name), { force: true });
 }
 
 async function removeOthers(

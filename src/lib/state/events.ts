@@ -1,3 +1,4 @@
+import type { Event } from "../domain/event.ts";
 import type { LogRecord } from "../domain/log-record.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf, steps } from "../domain/step.ts";
@@ -5,33 +6,6 @@ import { redact, secretsOf } from "../domain/redact.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { exportSoon } from "./log-export.ts";
-
-/** One line of history: who did what to which thing, from which state to which, and why. */
-export interface Event {
-  readonly id: number;
-  readonly at: string;
-  readonly actor: string;
-  readonly subject:
-    | "ticket"
-    | "ppa"
-    | "archive"
-    | "uploader"
-    | "base"
-    | "maintenance"
-    | "lock"
-    | "program"
-    | "state";
-  readonly subject_id: string;
-  readonly what: string;
-  readonly from_state: string | null;
-  readonly to_state: string | null;
-  readonly why: string | null;
-  readonly run: number | null;
-  /** The ticket it is about, also when its subject is that ticket's PPA. */
-  readonly ticket: number | null;
-  /** JSON: where each source package of the ticket was then. */
-  readonly sources: string | null;
-}
 
 export type NewEvent = Pick<Event, "actor" | "subject" | "what"> &
   Partial<Pick<Event, "from_state" | "to_state" | "why" | "run" | "ticket">> & {

@@ -12,7 +12,7 @@ import {
   parseLogLine,
 } from "../host/log-file.ts";
 import type { Connection } from "./database.ts";
-import type { Event } from "./events.ts";
+import type { Event } from "../domain/event.ts";
 
 const waiting = new WeakSet<Connection>();
 let troubled = false;

@@ -1,4 +1,5 @@
-import type { Override, OverrideTarget } from "../domain/override.ts";
+import type { Override } from "../domain/ticket.ts";
+import type { OverrideTarget } from "../domain/override.ts";
 import { overrideInWords } from "../domain/override.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";

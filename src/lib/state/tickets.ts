@@ -1,6 +1,5 @@
 import { join } from "node:path";
 
-import type { Override, OverrideKind } from "../domain/override.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf } from "../domain/step.ts";
 import type {
@@ -8,6 +7,8 @@ import type {
   ArtifactType,
   Blame,
   Outcome,
+  Override,
+  OverrideKind,
   Progress,
   Run,
   Subticket,

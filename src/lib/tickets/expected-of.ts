@@ -2,7 +2,7 @@ import type { Expected } from "../domain/expected.ts";
 import { expectedTimes } from "../domain/expected.ts";
 import { readMaintenance } from "../host/maintenance.ts";
 import { recentLandings, ticketsOnTheirWay } from "../state/landings.ts";
-import type { LocalState } from "./local.ts";
+import type { LocalState } from "./local-state.ts";
 
 /** Of a longer queue, the source packages behind these tickets are not looked up each by itself. */
 const lookedUp = 100;

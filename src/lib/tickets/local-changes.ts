@@ -16,7 +16,7 @@ import { findTicket } from "../state/tickets.ts";
 import type { AdmissionPolicy, AdmittedUpload } from "./admission.ts";
 import { admit } from "./admission.ts";
 import { knownSeries } from "./known-series.ts";
-import type { LocalState } from "./local.ts";
+import type { LocalState } from "./local-state.ts";
 import type { CreateRequest, UpdateRequest } from "./ticket-system.ts";
 
 const mebibyte = 1024 * 1024;

@@ -2,20 +2,10 @@ import { basename, dirname } from "node:path";
 
 import { refused } from "../domain/error.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import type { Config } from "../host/config.ts";
 import { crashPoint } from "../host/crash-point.ts";
-import type { StatePaths } from "../host/paths.ts";
-import type { Connection } from "../state/database.ts";
 import { findTicket, listTickets } from "../state/tickets.ts";
+import type { LocalState } from "./local-state.ts";
 import type { ListRequest, TicketSystem } from "./ticket-system.ts";
-
-/** What the local ticket system stands on. */
-export interface LocalState {
-  readonly db: Connection;
-  readonly paths: StatePaths;
-  readonly config: Config;
-  readonly actor: string;
-}
 
 /** The ticket system of this machine's own state folder. */
 export function localTicketSystem(state: LocalState): TicketSystem {

@@ -7,7 +7,7 @@ import { listPpas } from "../state/ppas.ts";
 import { queueBefore, ticketsInFlight } from "../state/queue.ts";
 import { imageOf } from "../state/images.ts";
 import { workerOf } from "../state/leases.ts";
-import type { LocalState } from "./local.ts";
+import type { LocalState } from "./local-state.ts";
 
 /** All that decides where a ticket is, from the state and the machine as they are now. */
 export function situationOf(

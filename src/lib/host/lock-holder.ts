@@ -1,5 +1,12 @@
 import { ageInWords, isOlderThan } from "../domain/age.ts";
-import type { LockHolder } from "./lock.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
+
+/** What a PID file says: who holds the lock, since when, and with which command line. */
+export interface LockHolder extends ProcessIdentity {
+  readonly name: string;
+  readonly since: string;
+  readonly command: string;
+}
 
 /** Who holds a lock: "process 12 on host, since 2026-…". */
 export function holderInWords({ pid, host, since }: LockHolder): string {

@@ -1,0 +1,11 @@
+import type { Config } from "../host/config.ts";
+import type { StatePaths } from "../host/paths.ts";
+import type { Connection } from "../state/database.ts";
+
+/** What the local ticket system stands on. */
+export interface LocalState {
+  readonly db: Connection;
+  readonly paths: StatePaths;
+  readonly config: Config;
+  readonly actor: string;
+}
