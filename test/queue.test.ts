@@ -12,7 +12,7 @@ import {
   test,
 } from "vitest";
 
-import type { Explanation } from "../src/lib/domain/explain.ts";
+import type { Explanation } from "../src/lib/domain/explain/finding.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
 import { Installation, program } from "./support/program.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import type { Explanation } from "../lib/domain/explain.ts";
+import type { Explanation } from "../lib/domain/explain/finding.ts";
 import { withExactCommands } from "./exact-command.ts";
 
 const explanation: Explanation = {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import type { Explanation } from "../lib/domain/explain.ts";
+import type { Explanation } from "../lib/domain/explain/finding.ts";
 import type { GlobalOptions } from "./context.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { expectedInWords } from "../lib/domain/expected.ts";
-import type { Explanation } from "../lib/domain/explain.ts";
+import type { Explanation } from "../lib/domain/explain/finding.ts";
 import { oneLine } from "../lib/domain/one-line.ts";
 
 /** An explanation for people: why, what comes next, and each command with what it does. */

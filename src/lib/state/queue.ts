@@ -1,4 +1,4 @@
-import type { OpenTicket, QueuedTicket } from "../domain/explain.ts";
+import type { OpenTicket, QueuedTicket } from "../domain/explain/situation.ts";
 import { isDue, notYetDue } from "../domain/retry.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";

@@ -38,7 +38,7 @@ export function localTicketSystem(state: LocalState): TicketSystem {
     get,
 
     async explain(id) {
-      const { explain } = await import("../domain/explain.ts");
+      const { explain } = await import("../domain/explain/explain.ts");
       const { situationOf } = await import("./situation.ts");
       return explain(situationOf(state, await get(id)));
     },

@@ -1,4 +1,4 @@
-import type { Situation } from "../domain/explain.ts";
+import type { Situation } from "../domain/explain/situation.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { readMaintenance } from "../host/maintenance.ts";

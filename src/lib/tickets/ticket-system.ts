@@ -1,4 +1,4 @@
-import type { Explanation } from "../domain/explain.ts";
+import type { Explanation } from "../domain/explain/finding.ts";
 import type { Artifact, Ticket } from "../domain/ticket.ts";
 import type { TicketPlan } from "../domain/plan.ts";
 import type { Step } from "../domain/step.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 
-import { sampleTicket } from "../../../test/support/ticket.ts";
-import type { OpenTicket, QueuedTicket, Situation } from "./explain.ts";
+import { sampleTicket } from "../../../../test/support/ticket.ts";
+import type { OpenTicket, QueuedTicket, Situation } from "./situation.ts";
 import { explain } from "./explain.ts";
-import { stepOf } from "./step.ts";
-import type { Run, Ticket } from "./ticket.ts";
+import { stepOf } from "../step.ts";
+import type { Run, Ticket } from "../ticket.ts";
 
 const nowMs = Date.parse("2026-01-01T12:00:00.000Z");
 const now = new Date(nowMs).toISOString();

@@ -1,0 +1,135 @@
+import { cancelledInWords } from "../cancel.ts";
+import { retryAfterOverride } from "../override.ts";
+import { commandOf, stepOf } from "../step.ts";
+import type { Failure, Ticket } from "../ticket.ts";
+import type { Finding, Way } from "./finding.ts";
+import type { Situation } from "./situation.ts";
+
+export function published(ticket: Ticket): Finding {
+  const revision = ticket.archive_revision;
+  const at = ticket.runs.findLast(({ step }) => step.code === 500)?.finished_at;
+  return {
+    blocked: false,
+    because: [
+      `it is published${revision === null ? "" : ` as archive revision ${revision}`}${at == null ? "" : `, since ${at}`}`,
+    ],
+    next: null,
+    unblock: null,
+    ...(revision !== null && {
+      also: [
+        {
+          command: `ubuntu-ci archive show ${revision}`,
+          effect: "lists what that revision has",
+        },
+      ],
+    }),
+  };
+}
+
+export function failed(situation: Situation): Finding {
+  const { ticket, architecture } = situation;
+  const { failure, cancelled } = ticket;
+  const retry = `ubuntu-ci retry ${ticket.id}`;
+  const base = { blocked: true, next: null };
+  if (failure === null) {
+    const words = cancelled === null ? "it ended" : cancelledInWords(cancelled);
+    return {
+      ...base,
+      because: [`${words}${cancelled === null ? "" : `, at ${cancelled.at}`}`],
+      unblock: {
+        command: retry,
+        effect: `queues it again, to go on at ${(ticket.resume_step ?? stepOf(100)).name}`,
+      },
+    };
+  }
+  const said = [
+    `it failed at ${failure.step.name}, ${failure.kind === "package" ? "and the package is at fault" : "and infrastructure is to blame"}: ${failure.reason}`,
+  ];
+  const evidence = evidenceOf(ticket, failure);
+  const overridden = retryAfterOverride(ticket, architecture);
+  if (overridden !== null)
+    return {
+      ...base,
+      because: [...said, "what it failed at is ignored since"],
+      unblock: {
+        command: overridden,
+        effect: "queues it again, to go on there",
+      },
+      also: evidence,
+    };
+  if (failure.kind === "infrastructure") {
+    const attempts = ticket.runs.filter(
+      ({ step, outcome }) =>
+        step.code === failure.step.code && outcome === "tmpfail",
+    ).length;
+    return {
+      ...base,
+      because: [
+        ...said,
+        `${attempts} attempts were made; it is not tried again by itself`,
+      ],
+      unblock: {
+        command: retry,
+        effect: `queues it again, to go on at ${failure.step.name}`,
+      },
+      also: [
+        ...evidence,
+        {
+          command: "ubuntu-ci doctor",
+          effect: "says whether this machine can do each step",
+        },
+      ],
+    };
+  }
+  return {
+    ...base,
+    because: said,
+    unblock: {
+      command: retry,
+      effect: `queues it again as it is, to go on at ${failure.step.name}`,
+    },
+    also: [
+      ...evidence,
+      ...overridesFor(ticket, failure),
+      {
+        command: `ubuntu-ci create_ticket -t TITLE -s FILE_source.changes`,
+        effect: "lands a corrected version, which is a ticket of its own",
+      },
+    ],
+  };
+}
+
+function evidenceOf(ticket: Ticket, { artifact }: Failure): Way[] {
+  return artifact === null
+    ? []
+    : [
+        {
+          command: `ubuntu-ci get_artifact ${ticket.id} ${artifact} -o -`,
+          effect: "shows the evidence",
+        },
+      ];
+}
+
+/** How the step or the tests that it failed at can be ignored. More failed tests than these are a broken package. */
+const mostTests = 3;
+
+function overridesFor(ticket: Ticket, { step }: Failure): Way[] {
+  const override = (what: string, effect: string): Way => ({
+    command: `ubuntu-ci override ${ticket.id} ${what} --reason TEXT`,
+    effect: `${effect}; ubuntu-ci retry ${ticket.id} takes it on then`,
+  });
+  const bad =
+    step.code === 400
+      ? ticket.tests.filter(
+          ({ result, name }) =>
+            result === "fail" && /^[A-Za-z0-9+._-]+$/.test(name),
+        )
+      : [];
+  if (bad.length > 0 && bad.length <= mostTests)
+    return bad.map(({ package: of, name }) =>
+      override(`--ignore-test ${of}/${name}`, "lets that test not count"),
+    );
+  if (step.code !== 300 && step.code !== 400) return [];
+  const command = commandOf(step.code);
+  return [override(`--ignore-step ${command}`, `passes over ${command}`)];
+}

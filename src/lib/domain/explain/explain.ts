@@ -1,0 +1,109 @@
+import { ignoredBecause, inForce, overrideInWords } from "../override.ts";
+import { isDue } from "../retry.ts";
+import type { Override, Ticket } from "../ticket.ts";
+import { ready, retryLater, running, toBeCancelled } from "./at-step.ts";
+import { failed, published } from "./ended.ts";
+import type { Explanation, Finding, Way } from "./finding.ts";
+import { behindOthers, held, withoutPpa } from "./in-queue.ts";
+import type { Situation } from "./situation.ts";
+
+/** Why a ticket is where it is, what happens next on its own, and what a person may do about it. */
+export function explain(situation: Situation): Explanation {
+  const { ticket } = situation;
+  const found = withMaintenance(situation, findingOf(situation));
+  const overrides = ticket.step.code < 1000 ? inForce(ticket.overrides) : [];
+  const commands = [
+    ...(found.unblock === null ? [] : [found.unblock]),
+    ...(found.also ?? []),
+    ...overrides.map((override) => undoing(ticket, override)),
+  ];
+  return {
+    ticket: ticket.id,
+    blocked: found.blocked,
+    step: ticket.step,
+    because: [
+      ...found.because,
+      ...overrides.map(
+        (override) =>
+          `${overrideInWords(override)}: ${ignoredBecause(override)}`,
+      ),
+    ],
+    next: found.next,
+    unblock: found.unblock?.command ?? null,
+    expected: ticket.expected ?? null,
+    commands,
+  };
+}
+
+function findingOf(situation: Situation): Finding {
+  const { ticket } = situation;
+  if (ticket.step.code === 1000) return published(ticket);
+  if (ticket.step.code === 999) return failed(situation);
+  if (ticket.status === "running") return running(situation);
+  if (ticket.cancelled !== null) return toBeCancelled(situation);
+  if (ticket.status === "held") return held(situation);
+  if (!isDue(ticket.retry_at, situation.nowMs)) return retryLater(situation);
+  if (ticket.step.code === 100 && ticket.ppa === null)
+    return behindOthers(situation) ?? withoutPpa(situation) ?? ready(situation);
+  return ready(situation);
+}
+
+/** Maintenance holds back whatever would come next. */
+function withMaintenance(
+  { ticket, maintenance }: Situation,
+  found: Finding,
+): Finding {
+  if (maintenance === null || ticket.step.code === 1000) return found;
+  const by = maintenance.by === null ? "" : ` by ${maintenance.by}`;
+  const why = maintenance.reason === null ? "" : `: ${maintenance.reason}`;
+  const because = `maintenance is on since ${maintenance.since}${by}${why}`;
+  const off = {
+    command: "ubuntu-ci maintenance off",
+    effect: "ends maintenance",
+  };
+  if (ticket.step.code === 999)
+    return {
+      ...found,
+      because: [
+        ...found.because,
+        `${because}; a retry has to wait for its end`,
+      ],
+      also: [...(found.also ?? []), off],
+    };
+  if (ticket.status === "running" && !found.blocked)
+    return {
+      ...found,
+      because: [...found.because, `${because}; what runs goes on to its end`],
+      next:
+        found.next === null
+          ? null
+          : {
+              ...found.next,
+              action: `${found.next.action}, after maintenance`,
+            },
+      also: [off, ...(found.also ?? [])],
+    };
+  return {
+    blocked: true,
+    because: [because, ...found.because],
+    next:
+      found.next === null
+        ? null
+        : {
+            action: `when maintenance has ended: ${found.next.action}`,
+            at: null,
+          },
+    unblock: off,
+    also: [
+      ...(found.unblock === null ? [] : [found.unblock]),
+      ...(found.also ?? []),
+    ],
+  };
+}
+
+function undoing(ticket: Ticket, override: Override): Way {
+  return {
+    command: `ubuntu-ci override ${ticket.id} --undo ${override.id}`,
+    effect: `lets ${override.target} count again`,
+  };
+}

@@ -1,0 +1,192 @@
+import { stepOf } from "../step.ts";
+import type { Ticket } from "../ticket.ts";
+import type { Finding, Way } from "./finding.ts";
+import { inWords, isoOf, landing } from "./finding.ts";
+import type { OpenTicket, QueuedTicket, Situation } from "./situation.ts";
+
+export function held({ ticket, held: by }: Situation): Finding {
+  return {
+    blocked: true,
+    because: [
+      by === null ? "it is held" : `it is held by ${by.by}, since ${by.at}`,
+    ],
+    next: null,
+    unblock: {
+      command: `ubuntu-ci update_ticket ${ticket.id} --queue`,
+      effect: "queues it",
+    },
+  };
+}
+
+/** Why a queued ticket may not start, by the rules of the queue; null when it may. */
+export function behindOthers(situation: Situation): Finding | null {
+  const { ticket, inFlight, ahead, concurrency } = situation;
+  const mine = ticket.subtickets.map(({ source }) => source);
+  const common = ({ sources }: OpenTicket) =>
+    mine.filter((source) => sources.includes(source));
+  const inTheWay = inFlight.filter(
+    (other) => inFlight.length >= concurrency || common(other).length > 0,
+  );
+  if (inTheWay.length > 0) {
+    const [first] = inTheWay;
+    const many = inTheWay.length > 1;
+    const ids = inTheWay.map(({ id }) => String(id));
+    const full = inFlight.length >= concurrency;
+    return {
+      blocked: true,
+      because: [
+        ...inTheWay.map(
+          (other) =>
+            `it waits behind ticket ${other.id}, which is at ${stepOf(other.step).name} (${other.status})${sharing(common(other))}`,
+        ),
+        ...(full ? [limitInWords(concurrency)] : []),
+        ...turnInWords(ahead),
+      ],
+      next: {
+        action: `when ${many && !full ? `tickets ${inWords(ids, "and")} have` : `ticket ${inWords(ids, "or")} has`} ended, the next pass of assign-ppa or land starts ${ahead.length === 0 ? "it" : "the first of the queue"}`,
+        at: null,
+      },
+      unblock: first === undefined ? null : hurrying(first),
+      also: [
+        ...inTheWay.slice(1).map(hurrying),
+        ...(ahead.length > 0 ? [firstOf(ticket, ahead)] : []),
+      ],
+    };
+  }
+  const sharedAhead = ahead.find((other) => common(other).length > 0);
+  if (sharedAhead !== undefined) {
+    return {
+      blocked: true,
+      because: [
+        `it waits behind ticket ${sharedAhead.id}, which comes before it in the queue${sharing(common(sharedAhead))}`,
+      ],
+      next: {
+        action: `when ticket ${sharedAhead.id} has landed, the next pass of assign-ppa or land starts it`,
+        at: null,
+      },
+      unblock: hurrying(sharedAhead),
+      also: [firstOf(ticket, ahead)],
+    };
+  }
+  const before = startable(ahead, inFlight);
+  if (before.length < concurrency - inFlight.length) return null;
+  return {
+    blocked: true,
+    because: [...turnInWords(ahead), limitInWords(concurrency)],
+    next: {
+      action: `the next pass of assign-ppa or land starts ticket ${before[0]?.id ?? ""}, and this one in its turn`,
+      at: null,
+    },
+    unblock: firstOf(ticket, ahead),
+  };
+}
+
+/** The tickets of a queue that could start beside those in flight and each other. */
+function startable(
+  queue: readonly QueuedTicket[],
+  inFlight: readonly OpenTicket[],
+): QueuedTicket[] {
+  const taken = new Set(inFlight.flatMap(({ sources }) => sources));
+  return queue.filter(({ sources, ready }) => {
+    const free = ready && !sources.some((source) => taken.has(source));
+    for (const source of sources) taken.add(source);
+    return free;
+  });
+}
+
+function sharing(sources: readonly string[]): string {
+  return sources.length === 0 ? "" : `: both have ${inWords(sources, "and")}`;
+}
+
+function limitInWords(concurrency: number): string {
+  return `${concurrency === 1 ? "one ticket is" : `${concurrency} tickets are`} in flight at a time (\`concurrency\`)`;
+}
+
+/** A long queue is told by its length. */
+function turnInWords(ahead: readonly QueuedTicket[]): string[] {
+  if (ahead.length === 0) return [];
+  const ids = ahead.slice(0, 5).map(({ id }) => String(id));
+  return [
+    ahead.length === 1
+      ? `ticket ${ids[0] ?? ""} is before it in the queue`
+      : `${ahead.length} tickets are before it in the queue: ${ids.join(", ")}${ahead.length > ids.length ? ", …" : ""}`,
+  ];
+}
+
+function firstOf(ticket: Ticket, ahead: readonly QueuedTicket[]): Way {
+  const highest = Math.max(...ahead.map(({ priority }) => priority));
+  return {
+    command: `ubuntu-ci update_ticket ${ticket.id} --priority ${highest + 1}`,
+    effect: "makes it the first of the queue",
+  };
+}
+
+/** What gets another ticket out of the way. */
+function hurrying({ id, status }: OpenTicket): Way {
+  return status === "running"
+    ? {
+        command: `ubuntu-ci cancel ${id}`,
+        effect: `ends ticket ${id}, which is being worked on: only if it is not wanted any more`,
+      }
+    : {
+        command: `ubuntu-ci land --ticket ${id}`,
+        effect: `takes ticket ${id} on now`,
+      };
+}
+
+export function withoutPpa({
+  ticket,
+  pool,
+  poolPrefix,
+  nowMs,
+}: Situation): Finding | null {
+  if (pool.some(({ state }) => state === "free")) return null;
+  const start = "assign-ppa takes it then";
+  if (pool.length === 0)
+    return {
+      blocked: true,
+      because: ["no PPA is free: the pool is empty"],
+      next: null,
+      unblock: {
+        command: "ubuntu-ci ppa populate",
+        effect: `fills the pool; ${start}`,
+      },
+    };
+  const because = [
+    `no PPA is free: ${pool.map(({ name, state, ticket: of }) => `${name} is ${state}${of === null ? "" : ` by ticket ${of}`}`).join(", ")}`,
+  ];
+  if (pool.some(({ state }) => state !== "reserved"))
+    return {
+      blocked: true,
+      because,
+      next: {
+        action: `the next pass of clean-ppas or land empties what was given back, and ${start}`,
+        at: isoOf(nowMs),
+      },
+      unblock: {
+        command: "ubuntu-ci clean-ppas",
+        effect: `empties what was given back; ${start}`,
+      },
+    };
+  return {
+    blocked: true,
+    because,
+    next: {
+      action: `when one of those tickets has ended its PPA is emptied by clean-ppas or land, and ${start}`,
+      at: null,
+    },
+    unblock: {
+      command: `ubuntu-ci ppa add ${newName(pool, poolPrefix)}`,
+      effect: `adds one more to the pool; ${start}`,
+    },
+    also: [landing(ticket, "takes it on when there is one")],
+  };
+}
+
+function newName(pool: Situation["pool"], prefix: string): string {
+  const names = new Set(pool.map(({ name }) => name));
+  for (let number = pool.length + 1; ; number += 1) {
+    const name = `${prefix}-${String(number).padStart(3, "0")}`;
+    if (!names.has(name)) return name;
+  }
+}

@@ -1,0 +1,49 @@
+import type { StepCode } from "../step.ts";
+import type { Ticket, TicketStatus } from "../ticket.ts";
+
+/** Another open ticket, as far as it can be in one's way. */
+export interface OpenTicket {
+  readonly id: number;
+  readonly step: StepCode;
+  readonly status: TicketStatus;
+  /** Names of its source packages. */
+  readonly sources: readonly string[];
+}
+
+/** A ticket of the queue. One that waits for its next attempt is not ready, and keeps its place. */
+export interface QueuedTicket extends OpenTicket {
+  readonly priority: number;
+  readonly ready: boolean;
+}
+
+/** All that decides where a ticket is, at one moment. */
+export interface Situation {
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+  readonly ticket: Ticket;
+  readonly maintenance: {
+    readonly since: string;
+    readonly by: string | null;
+    readonly reason: string | null;
+  } | null;
+  readonly concurrency: number;
+  /** The other tickets in flight. */
+  readonly inFlight: readonly OpenTicket[];
+  /** The tickets before it in the queue, the next one first. */
+  readonly ahead: readonly QueuedTicket[];
+  readonly pool: readonly {
+    readonly name: string;
+    readonly state: "reserved" | "dirty" | "cleaning" | "free";
+    readonly ticket: number | null;
+  }[];
+  readonly poolPrefix: string;
+  /** Who works on it; `gone` when that process has died. */
+  readonly worker: {
+    readonly pid: number;
+    readonly host: string;
+    readonly gone: boolean;
+  } | null;
+  readonly held: { readonly by: string; readonly at: string } | null;
+  readonly hasImage: boolean;
+  readonly architecture: string;
+}
