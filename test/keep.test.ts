@@ -29,6 +29,7 @@ import {
 } from "vitest";
 
 import type { Finding } from "../src/lib/engine/fsck/finding.ts";
+import { ownName } from "../src/lib/host/own-folder.ts";
 import { Installation, program } from "./support/program.ts";
 
 /** Backup, retention and fsck of the whole program, on fake backends. */
@@ -517,12 +518,15 @@ describe("expire", () => {
     const run = join(ci.state, "run");
     writeFileSync(join(run, "cancel.pid"), JSON.stringify(dead));
     writeFileSync(join(run, ".retry.pid.00ff"), JSON.stringify(dead));
+    const living = `${ownName(".tmp-")}.000001`;
+    writeFileSync(join(run, name(1).replace("admission", ".tmp-")), "");
+    writeFileSync(join(run, living), "");
     expect(ci.ok("expire", "--dry-run")).toContain(
       "remove the lock of a dead cancel",
     );
     ci.ok("expire");
-    expect(readdirSync(run).filter((file) => file.includes(".pid"))).toEqual(
-      [],
+    expect(readdirSync(run).filter((file) => /\.pid|\.tmp/.test(file))).toEqual(
+      [living],
     );
     expect(ci.ok("log", "-n", "20")).toMatch(
       /lock cancel .*taken over.* is gone: cancel 1/,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { deadLocks } from "../host/lock.ts";
 import { freeDeadLock } from "../host/lock-slots.ts";
 import { deadInWords } from "../host/lock-holder.ts";
+import { isUnfinished } from "../host/atomic-file.ts";
 import { childPath } from "../host/paths.ts";
 import type { Layer, LayerKind } from "../host/session/layer.ts";
 import {
@@ -89,7 +90,11 @@ export async function planExpiry(engine: Engine): Promise<ExpiryPlan> {
     locks: deadLocks(paths.run),
     layers: await unneededLayers(engine),
     revisions: await oldRevisions(engine),
-    files: [...(await oldBackups(engine)), ...(await oldStateCopies(engine))],
+    files: [
+      ...(await oldBackups(engine)),
+      ...(await oldStateCopies(engine)),
+      ...(await unfinishedNotes(paths.run)),
+    ],
   };
 }
 
@@ -293,6 +298,13 @@ async function oldBackups({ paths, config }: Engine): Promise<string[]> {
     (name) => name.startsWith(".backup.") && isAbandoned(name) === true,
   );
   return [...old, ...unfinished].map((name) => join(paths.backups, name));
+}
+
+/** Files beside the locks that killed processes did not finish. */
+async function unfinishedNotes(folder: string): Promise<string[]> {
+  return (await namesIn(folder))
+    .filter((name) => isUnfinished(name) && isAbandoned(name) === true)
+    .map((name) => join(folder, name));
 }
 
 async function oldStateCopies({ paths, config }: Engine): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open, rename, rm, symlink } from "node:fs/promises";
@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { refused } from "../domain/error.ts";
 import { crashPoint } from "./crash-point.ts";
 import { makeFolder } from "./make-folder.ts";
+import { ownName } from "./own-folder.ts";
 
 /** What a copied file is: bytes and hex digest. */
 export interface FileDigest {
@@ -21,9 +22,16 @@ export function isUnfinished(name: string): boolean {
   return name.startsWith(prefix);
 }
 
-/** A new name beside that path, on the same file system; never longer than a name may be. */
+let named = 0;
+
+/**
+ * A new name beside that path, on the same file system; never longer than a name may be. It says
+ * whose it is, as {@link ownName} does.
+ */
 export function besidePath(path: string): string {
-  return join(dirname(path), `${prefix}${randomBytes(9).toString("hex")}`);
+  named += 1;
+  const number = named.toString(36).padStart(6, "0");
+  return join(dirname(path), `${ownName(prefix)}.${number}`);
 }
 
 /**

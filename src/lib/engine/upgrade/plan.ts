@@ -6,7 +6,7 @@ import {
   findTarget,
   refuseUncommitted,
   versionOf,
-} from "../../host/program/stage.ts";
+} from "../../host/program/target.ts";
 import type { Journal } from "./journal.ts";
 import { isOpen, lastGood, readJournal } from "./journal.ts";
 import { state } from "./programs.ts";

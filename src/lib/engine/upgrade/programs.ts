@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { messageOf, misconfigured, notNow } from "../../domain/error.ts";
 import { readMaintenance } from "../../host/maintenance.ts";
 import { findFolder, folderInPlace } from "../../host/program/place.ts";
-import { runTool } from "../../host/program/stage.ts";
+import { runTool } from "../../host/program/run-tool.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { NewEvent } from "../../state/events.ts";
 import type { Journal } from "./journal.ts";

@@ -13,7 +13,7 @@ import {
 import { replaceSymlink } from "../../host/atomic-file.ts";
 import type { Place } from "../../host/program/place.ts";
 import { findFolder, folderId, putInPlace } from "../../host/program/place.ts";
-import { endLeftOver } from "../../host/program/stage.ts";
+import { endLeftOver } from "../../host/program/run-tool.ts";
 import { removeTree } from "../../host/session/remove-tree.ts";
 import type { Journal } from "./journal.ts";
 import { foldersOf, stagingFolder, writeJournal } from "./journal.ts";

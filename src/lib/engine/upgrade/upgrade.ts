@@ -23,16 +23,18 @@ import {
   putInPlace,
 } from "../../host/program/place.ts";
 import { waitUntilQuiet } from "../../host/quiet.ts";
-import type { Target } from "../../host/program/stage.ts";
+import type { Target } from "../../host/program/target.ts";
 import {
   buildCode,
-  findTarget,
   installPackages,
-  refuseUncommitted,
   refuseUnwritable,
   stageCode,
-  versionOf,
 } from "../../host/program/stage.ts";
+import {
+  findTarget,
+  refuseUncommitted,
+  versionOf,
+} from "../../host/program/target.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { Journal } from "./journal.ts";
 import {

@@ -6,7 +6,8 @@ import { accountOf } from "../../host/account.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Place } from "../../host/program/place.ts";
 import { folderInPlace } from "../../host/program/place.ts";
-import type { ProgramVersion, Tools } from "../../host/program/stage.ts";
+import type { Tools } from "../../host/program/run-tool.ts";
+import type { ProgramVersion } from "../../host/program/target.ts";
 
 /** What an upgrade works with. */
 export interface Upgrading {
