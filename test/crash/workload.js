@@ -43,6 +43,8 @@ export function configuration(random, change = {}) {
     concurrency,
     build: { parallel: random.whole(1, 2) },
     // Fewer PPAs than tickets now and then: some have to wait for one.
+    // Where the clock jumps, revisions would be old enough to go.
+    expire: { revisionsDays: 0 },
     ppa: { pool: random.whole(Math.max(1, concurrency - 1), concurrency + 1) },
     // Some rounds run out of retries, most do not.
     retry: { limit: random.pick([1, 3, 30, 30]), firstDelaySeconds: 0 },
