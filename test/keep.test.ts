@@ -15,6 +15,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
@@ -521,10 +522,13 @@ describe("expire", () => {
     const living = `${ownName(".tmp-")}.000001`;
     writeFileSync(join(run, name(1).replace("admission", ".tmp-")), "");
     writeFileSync(join(run, living), "");
+    const handed = name(1).replace("admission", "ubuntu-ci-handed");
+    mkdirSync(join(tmpdir(), handed, "0"), { recursive: true });
     expect(ci.ok("expire", "--dry-run")).toContain(
       "remove the lock of a dead cancel",
     );
     ci.ok("expire");
+    expect(existsSync(join(tmpdir(), handed))).toBe(false);
     expect(readdirSync(run).filter((file) => /\.pid|\.tmp/.test(file))).toEqual(
       [living],
     );

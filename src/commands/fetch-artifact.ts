@@ -1,11 +1,12 @@
 import { createReadStream, statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
 import { messageOf, refused } from "../lib/domain/error.ts";
 import type { Artifact } from "../lib/domain/ticket.ts";
+import { makeOwnFolder } from "../lib/host/own-folder.ts";
 import type { TicketSystem } from "../lib/tickets/ticket-system.ts";
 import type { CommandContext } from "./context.ts";
 import { bytes } from "./columns.ts";
@@ -24,7 +25,7 @@ export async function fetchTo(
     );
   if (output === "-") {
     // Nothing may be shown before the digest of all of it was found right.
-    const folder = await mkdtemp(join(tmpdir(), "ubuntu-ci-"));
+    const folder = makeOwnFolder(tmpdir(), "ubuntu-ci-fetched");
     try {
       const file = join(folder, "artifact");
       await tickets.fetchArtifact(artifact, file);

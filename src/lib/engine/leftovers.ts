@@ -1,9 +1,9 @@
-import { lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { StatePaths } from "../host/paths.ts";
-import { isAbandoned } from "../host/own-folder.ts";
+import { abandonedIn, isAbandoned } from "../host/own-folder.ts";
 import type { Connection } from "../state/database.ts";
 import { openRuns } from "../state/leases.ts";
 
@@ -27,22 +27,14 @@ export async function abandonedFolders(
       )
       .map((name) => join(paths.scratch, name)),
     // Other users' are theirs to remove.
-    ...(await namesIn("/var/tmp"))
-      .filter((name) => name.startsWith("ubuntu-ci-base."))
-      .filter((name) => isAbandoned(name) === true)
-      .map((name) => join("/var/tmp", name))
-      .filter((path) => isOurs(path)),
+    ...abandonedIn("/var/tmp", ["ubuntu-ci-base"]),
+    ...abandonedIn(tmpdir(), ["ubuntu-ci-handed", "ubuntu-ci-fetched"]),
     ...(await namesIn(paths.root))
       .filter(
         (name) => name.startsWith(".backup.") && isAbandoned(name) === true,
       )
       .map((name) => join(paths.root, name)),
   ];
-}
-
-function isOurs(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found !== undefined && found.uid === process.geteuid?.();
 }
 
 /** Names in a folder, sorted; none where there is none. */

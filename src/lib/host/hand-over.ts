@@ -1,12 +1,13 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { chown, mkdir, mkdtemp, open, rm, symlink } from "node:fs/promises";
+import { chown, mkdir, open, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
 import { readChanges } from "../domain/debian/changes.ts";
 import { refused } from "../domain/error.ts";
 import type { Account } from "./account.ts";
+import { abandonedIn, makeOwnFolder } from "./own-folder.ts";
 
 /** Copies of the files that a command was given, for the user it is about to become. */
 export interface HandedOver {
@@ -33,7 +34,10 @@ export async function handOver(
   files: readonly string[],
   to: Account,
 ): Promise<HandedOver> {
-  const folder = await mkdtemp(join(tmpdir(), "ubuntu-ci-handed-"));
+  // Root removes what it left in the middle of this; the rest is its owner's, whose `expire` does.
+  for (const path of abandonedIn(tmpdir(), ["ubuntu-ci-handed"]))
+    await rm(path, { recursive: true, force: true });
+  const folder = makeOwnFolder(tmpdir(), "ubuntu-ci-handed");
   const copies = new Map<string, string>();
   let left = limit;
 

@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
@@ -28,4 +28,19 @@ export function isAbandoned(name: string): boolean | undefined {
     tagged.exec(name) ?? [];
   if (pid === undefined || host !== hostTag()) return undefined;
   return isGone({ host: hostname(), pid: Number(pid), process_start, boot_id });
+}
+
+/** Paths of this user's own folders of these kinds in a folder that many share, whose process is gone. */
+export function abandonedIn(
+  parent: string,
+  kinds: readonly string[],
+): string[] {
+  return readdirSync(parent)
+    .filter((name) => kinds.some((kind) => name.startsWith(`${kind}.`)))
+    .filter((name) => isAbandoned(name) === true)
+    .map((name) => join(parent, name))
+    .filter(
+      (path) =>
+        lstatSync(path, { throwIfNoEntry: false })?.uid === process.geteuid?.(),
+    );
 }

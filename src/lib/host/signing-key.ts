@@ -1,15 +1,4 @@
-import { existsSync } from "node:fs";
-import {
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-} from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { misconfigured, notNow } from "../domain/error.ts";
@@ -17,6 +6,7 @@ import { alone } from "./alone.ts";
 import { syncPath, writeFileAtomic } from "./atomic-file.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";
 import { exec, execOk } from "./exec.ts";
+import { withGnupgHome } from "./gnupg-home.ts";
 
 /** The key an installation signs its archives with; publicKey is ASCII-armoured. */
 export interface SigningKey {
@@ -52,7 +42,7 @@ async function makeKey(gnupg: string, name: string): Promise<SigningKey> {
   await rm(made, { recursive: true, force: true });
   await mkdir(join(made, secretKeys), { recursive: true, mode: 0o700 });
   const links = { [secretKeys]: join(made, secretKeys) };
-  const key = await withHome(links, async (home) => {
+  const key = await withGnupgHome(links, async (home) => {
     const env = { GNUPGHOME: home };
     const generate = [
       ...["gpg", "--batch", "--no-tty", "--passphrase", ""],
@@ -111,7 +101,7 @@ export async function execSigning(
   argv: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
-  return withHome(
+  return withGnupgHome(
     {
       [secretKeys]: join(gnupg, secretKeys),
       [publicKeys]: join(gnupg, publicKeys),
@@ -130,43 +120,6 @@ function withItsAgent(argv: readonly string[]): string[] {
     ...["setpriv", "--pdeathsig", "KILL", "--"],
     ...["gpg-agent", "--quiet", "--daemon", "--", ...argv],
   ];
-}
-
-/**
- * A GnuPG home for one run, with links to the keys. The agent's socket lies in it, whose path has
- * room for 107 bytes (unix(7)), which a state folder's may exceed. An agent ends when its socket is
- * gone.
- */
-async function withHome<T>(
-  links: Readonly<Record<string, string>>,
-  work: (home: string) => Promise<T>,
-): Promise<T> {
-  const short = tmpdir().length <= 60 ? tmpdir() : "/tmp";
-  await sweepHomes(short);
-  const home = await mkdtemp(join(short, `ubuntu-ci-gnupg-${process.pid}-`));
-  try {
-    for (const [name, target] of Object.entries(links))
-      await symlink(target, join(home, name));
-    return await work(home);
-  } finally {
-    await rm(home, { recursive: true, force: true });
-  }
-}
-
-/** Removes the homes of runs that were killed; there is nothing in them but links and sockets. */
-async function sweepHomes(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const pid = /^ubuntu-ci-gnupg-([0-9]+)-/.exec(name)?.[1];
-    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
-    const home = join(folder, name);
-    try {
-      if ((await lstat(home)).uid === process.getuid?.())
-        await rm(home, { recursive: true, force: true });
-    } catch (thrown) {
-      // Another process was faster.
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
-    }
-  }
 }
 
 async function readKey(gnupg: string): Promise<SigningKey | undefined> {

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { refused } from "../domain/error.ts";
 import { writeFileAtomic } from "../host/atomic-file.ts";
 import { exec, execOk, lastLines } from "../host/exec.ts";
+import { withGnupgHome } from "../host/gnupg-home.ts";
 import type { StatePaths } from "../host/paths.ts";
 
 /** Somebody whose signatures admission accepts. */
@@ -52,13 +52,10 @@ export async function addUploader(
 async function withKeyring<T>(
   use: (gpg: readonly string[], home: string) => Promise<T>,
 ): Promise<T> {
-  const home = await mkdtemp(join(tmpdir(), "ubuntu-ci-keys-"));
-  try {
+  return withGnupgHome({}, async (home) => {
     const gpg = ["gpg", "--homedir", home, "--batch", "--no-autostart"];
-    return await use([...gpg, "--with-colons"], home);
-  } finally {
-    await rm(home, { recursive: true, force: true });
-  }
+    return use([...gpg, "--with-colons"], home);
+  });
 }
 
 async function keysShown(
