@@ -146,6 +146,24 @@ describe("tickets side by side", () => {
     expect(ci.ticket("4").step.code).toBe(100);
   });
 
+  test("a ticket that has its PPA already goes on, whoever waits for one before it in the queue", () => {
+    ci.remove();
+    ci = new Installation({ ...fakes, ppa: { pool: 1 }, concurrency: 2 });
+    ci.ok("init");
+    ci.addUploader();
+    create("one", "1.0", "--wait");
+    create("two");
+    ci.env["UBUNTU_CI_CRASH_AT"] = "run.closed";
+    expect(ci.run("assign-ppa").code).toBeNull();
+    delete ci.env["UBUNTU_CI_CRASH_AT"];
+    ci.ok("update_ticket", "1", "--queue");
+    ci.ok("land");
+    expect(["1", "2"].map((id) => ci.ticket(id).status)).toEqual([
+      "done",
+      "done",
+    ]);
+  });
+
   test("a step command takes the next free ticket while another copy works, and no third one runs", async () => {
     create("big");
     create("huge");

@@ -12,7 +12,7 @@ export function ticketsInFlight(db: Connection): OpenTicket[] {
       { id: number; step: StepCode; status: TicketStatus; sources: string }
     >(
       `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE step < 999
-         AND (step > 100 OR status = 'running' OR EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id))
+         AND (step > 100 OR status = 'running' OR ${hasPpa})
        ORDER BY id`,
     )
     .all()
@@ -69,34 +69,29 @@ export function sourcesOfTicket(db: Connection, ticket: number): string[] {
 }
 
 /**
- * The first waiting ticket that may start now, and that `except` does not name. One that has a source
- * package in common with a ticket before it, in flight or in the queue, waits for that one: versions
- * land in the order of the queue.
+ * The first waiting ticket that may start now, and that `except` does not name; before all others one
+ * that has its PPA already. One that has a source package in common with a ticket before it, in flight
+ * or in the queue, waits for that one: versions land in the order of the queue.
  */
 export function nextToStart(
   db: Connection,
   concurrency: number,
   except: ReadonlySet<number> = new Set(),
 ): number | undefined {
+  const started = nextToGoOn(db, except, [100]);
+  if (started !== undefined) return started;
   const inFlight = ticketsInFlight(db);
-  // At the first step again, with a PPA already: it has its place among the ones in flight.
-  const started = new Set(
-    inFlight.filter(({ step }) => step === 100).map(({ id }) => id),
-  );
-  const full = inFlight.length >= concurrency;
-  if (full && started.size === 0) return undefined;
+  if (inFlight.length >= concurrency) return undefined;
   const taken = new Set(inFlight.flatMap(({ sources }) => sources));
   const { after, until } = notYetDue(Date.now());
   const waiting = db
     .prepare<[string, string], { id: number; ready: 0 | 1 }>(
       `SELECT id, retry_at IS NULL OR retry_at <= ? OR retry_at > ? AS ready FROM ticket
-       WHERE status = 'waiting' AND step = 100 ORDER BY priority DESC, id`,
+       WHERE status = 'waiting' AND step = 100 AND NOT ${hasPpa} ORDER BY priority DESC, id`,
     )
     .all(after, until);
   for (const { id, ready } of waiting) {
-    const mine = started.has(id);
-    if (full && !mine) continue;
-    const sources = mine ? [] : sourcesOfTicket(db, id);
+    const sources = sourcesOfTicket(db, id);
     const free = !sources.some((source) => taken.has(source));
     if (free && ready === 1 && !except.has(id)) return id;
     for (const source of sources) taken.add(source);
@@ -104,16 +99,20 @@ export function nextToStart(
   return undefined;
 }
 
-/** The oldest ready ticket past the first step, by priority, at one of `steps`, that `except` does not name. */
+/** SQL: whether the `ticket` row at hand has a PPA. At the first step it is in flight then. */
+const hasPpa = "EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)";
+
+/** The oldest ready ticket in flight, by priority, at one of `steps`, that `except` does not name. */
 export function nextToGoOn(
   db: Connection,
   except: ReadonlySet<number>,
-  steps: readonly WorkStepCode[] = [200, 300, 400, 500],
+  steps: readonly WorkStepCode[] = [100, 200, 300, 400, 500],
 ): number | undefined {
   const { after, until } = notYetDue(Date.now());
   return db
     .prepare<[string, string, string], { id: number }>(
-      `SELECT id FROM ticket WHERE status = 'waiting' AND step > 100 AND step IN (SELECT value FROM json_each(?))
+      `SELECT id FROM ticket WHERE status = 'waiting' AND step IN (SELECT value FROM json_each(?))
+         AND (step > 100 OR ${hasPpa})
          AND (retry_at IS NULL OR retry_at <= ? OR retry_at > ?) ORDER BY priority DESC, id`,
     )
     .all(JSON.stringify(steps), after, until)
@@ -161,7 +160,7 @@ export function queueBefore(db: Connection, ticket: number): QueuedTicket[] {
          ON ticket.priority > mine.priority OR (ticket.priority = mine.priority AND ticket.id < mine.id)
        WHERE mine.id = ? AND mine.step = 100 AND mine.status IN ('waiting', 'held')
          AND ticket.step = 100 AND ticket.status = 'waiting'
-         AND NOT EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)
+         AND NOT ${hasPpa}
        ORDER BY ticket.priority DESC, ticket.id`,
     )
     .all(ticket)
