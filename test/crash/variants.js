@@ -65,7 +65,8 @@ export const variants = {
           "--",
           "sh",
           "-c",
-          'hostname "$0" && exec "$@"',
+          // A tool may be what is killed: then this counts as killed, too.
+          'hostname "$0" || kill -KILL $$; exec "$@"',
           host,
           program,
         ],
