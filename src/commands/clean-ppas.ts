@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import type { Plan } from "../lib/domain/plan.ts";
-import { changing } from "./changing.ts";
 import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
@@ -15,10 +17,18 @@ export const command: CommandModule = {
         const { openDatabase } = await import("../lib/state/database.ts");
         const { toBeCleaned } = await import("../lib/state/ppas.ts");
         const db = openDatabase(context.paths.database);
+        const found = toBeCleaned(db);
         if (context.options.dryRun === true) {
-          showPlan(context, planOf(toBeCleaned(db)));
+          showPlan(context, planOf(found));
           return;
         }
+        // Most passes find nothing. A lock that is there is looked at all the same: whose it is.
+        const lock = join(context.paths.run, "clean-ppas.pid");
+        if (found.length === 0 && !existsSync(lock)) {
+          context.result("", { plan: planOf([]), cleaned: [] });
+          return;
+        }
+        const { changing } = await import("./changing.ts");
         const cleaned = await changing(context, "clean-ppas", async () => {
           const { cleanPpas } = await import("../lib/engine/clean-ppas.ts");
           return cleanPpas({
