@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,7 +49,8 @@ afterAll(() => {
 });
 beforeEach(async () => {
   count += 1;
-  paths = statePaths(join(folder, `state${count}`, "long".repeat(18)));
+  // As deep as a folder may be: neither a socket's path nor the name of one of apt's lists fits it.
+  paths = statePaths(join(folder, `state${count}`, "long".repeat(50)));
   mkdirSync(paths.root, { recursive: true });
   keeper = aptlyKeeper(paths, { origin });
   await keeper.init(["bookworm"]);
@@ -140,7 +142,12 @@ function offered(repository: AptRepository): string[] {
   for (const path of ["state/lists/partial", "cache/archives/partial", "etc"])
     mkdirSync(join(root, path), { recursive: true });
   writeFileSync(join(root, "status"), "");
-  writeFileSync(join(root, "etc/it.sources"), aptSource(repository));
+  // By a short way, see above.
+  symlinkSync(repository.root, join(root, "it"));
+  writeFileSync(
+    join(root, "etc/it.sources"),
+    aptSource(repository, `file:${root}/it`),
+  );
   const options = [
     `Dir::State=${root}/state`,
     `Dir::State::status=${root}/status`,

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { notNow } from "../../domain/error.ts";
@@ -28,8 +28,12 @@ export async function checkAsClient(
   await mkdir(scratch, { recursive: true });
   // Never the same path twice: apt's methods may outlive a killed check by a moment, and write.
   const folder = await mkdtemp(join(scratch, "apt-"));
+  let tree;
   try {
-    const apt = await client(repository, folder, signal);
+    // A list is named by its repository's whole path, and a file's name holds 255 bytes at most.
+    tree = await open(repository.root);
+    const root = `/proc/${process.pid}/fd/${tree.fd}`;
+    const apt = await client({ ...repository, root }, folder, signal);
     await apt(["update"]);
     // apt does not know installer packages (.udeb): only their file can be looked at.
     const known = expected.filter(({ files }) =>
@@ -38,10 +42,10 @@ export async function checkAsClient(
     const of = (kind: PublishedPackage["kind"]) =>
       known.filter((candidate) => candidate.kind === kind);
     await Promise.all([
-      offered(repository, of("binary"), (names) =>
+      offered(repository, root, of("binary"), (names) =>
         apt(["--print-uris", "download", ...names]),
       ),
-      offered(repository, of("source"), (names) =>
+      offered(repository, root, of("source"), (names) =>
         apt(["--print-uris", "--download-only", "source", ...names]),
       ),
       ...expected.flatMap(({ files }) =>
@@ -49,6 +53,7 @@ export async function checkAsClient(
       ),
     ]);
   } finally {
+    await tree?.close();
     await removed(scratch);
   }
 }
@@ -131,6 +136,7 @@ const uriLine = /^'(?<uri>[^']+)' (?<file>\S+) (?<size>[0-9]+) /;
 
 async function offered(
   repository: AptRepository,
+  root: string,
   expected: readonly PublishedPackage[],
   ask: (names: readonly string[]) => Promise<string>,
 ): Promise<void> {
@@ -148,9 +154,7 @@ async function offered(
   for (const { name, version, files } of expected) {
     for (const { path, size } of files) {
       // An epoch's colon is escaped once more in a file's name.
-      const sizeSeen = seen.get(
-        decodeURIComponent(join(repository.root, path)),
-      );
+      const sizeSeen = seen.get(decodeURIComponent(join(root, path)));
       if (sizeSeen !== size) {
         throw notNow(
           `a client of ${repository.name} does not get ${name} ${version}: ${sizeSeen === undefined ? "apt offers another version" : `apt sees ${sizeSeen} bytes of ${path}, not ${size}`}`,
