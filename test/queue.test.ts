@@ -14,6 +14,7 @@ import {
 
 import type { Explanation } from "../src/lib/domain/explain/finding.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
+import type { StepPlan } from "../src/lib/steps/step-work.ts";
 import { Installation, program } from "./support/program.ts";
 
 /** Who may run when, and what is said about it: the whole program on fake backends. */
@@ -144,6 +145,36 @@ describe("tickets side by side", () => {
       [3, "reserve a PPA, as soon as one is free"],
     ]);
     expect(ci.ticket("4").step.code).toBe(100);
+  });
+
+  test("--dry-run names what the run then works on: what a killed process left, not what waits for its retry", () => {
+    ci.remove();
+    install({
+      concurrency: 2,
+      retry: { firstDelaySeconds: 600 },
+      fake: { builder: "one=tmpfail" },
+    });
+    create("one");
+    create("two");
+    expect(ci.run("land", "--ticket", "1").code).toBe(75);
+    ci.ok("assign-ppa");
+    ci.env["UBUNTU_CI_CRASH_AT"] = "lease.taken";
+    expect(ci.run("build-source").code).toBeNull();
+    delete ci.env["UBUNTU_CI_CRASH_AT"];
+    const printed = (...args: string[]) =>
+      JSON.parse(ci.ok(...args, "--json")) as {
+        plan?: StepPlan;
+        plans?: StepPlan[];
+      };
+    const { plan } = printed("build-source", "--dry-run");
+    expect(plan?.ticket).toBe(2);
+    expect(printed("land", "--dry-run").plans).toEqual([plan]);
+    expect(ci.ticket("2").status).toBe("running");
+    const impatient = ci.run("land", "--dry-run", "--ticket", "1");
+    expect(impatient.code).toBe(75);
+    expect(impatient.stderr).toContain("ticket 1 is not ready");
+    expect(printed("build-source").plan).toEqual(plan);
+    expect(ci.ticket("2").step.code).toBe(300);
   });
 
   test("a ticket that has its PPA already goes on, whoever waits for one before it in the queue", () => {

@@ -27,8 +27,7 @@ export async function landTickets(
     land(engine, {
       signal: context.signal,
       listener: { ...listener, planned: (plan) => plans.push(plan) },
-      ...(options.ticket !== undefined && { ticket: options.ticket }),
-      ...(options.until !== undefined && { until: options.until.code }),
+      ...landOptions(options),
     });
   const live =
     process.stderr.isTTY &&
@@ -60,6 +59,11 @@ export async function landTickets(
     await stopInMaintenance(context.paths, context.actor, "land");
 }
 
+const landOptions = ({ ticket, until }: LandingOptions) => ({
+  ...(ticket !== undefined && { ticket }),
+  ...(until !== undefined && { until: until.code }),
+});
+
 function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
   const line = reportLine(step, commandOf(step.step));
   if (step.outcome === "passed") context.say(line);
@@ -73,7 +77,7 @@ export async function planLanding(
   options: LandingOptions,
 ): Promise<void> {
   const engine = await context.engine();
-  const plans = await planLand(engine, options.ticket);
+  const plans = await planLand(engine, landOptions(options));
   const lines = plans.map(planText);
   context.result(lines.length === 0 ? "nothing to do" : lines.join("\n"), {
     plans,

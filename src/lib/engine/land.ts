@@ -3,8 +3,10 @@ import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { stepCommands } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { readMaintenance } from "../host/maintenance.ts";
+import { nextTicket } from "../state/leases.ts";
 import { listPpas } from "../state/ppas.ts";
 import {
+  isReady,
   nextToGoOn,
   nextToStart,
   startBlockers,
@@ -16,6 +18,7 @@ import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
 import {
   cancelledReport,
+  foreseen,
   giveUpDeadRuns,
   planStep,
   runStep,
@@ -135,12 +138,7 @@ async function landOne(
   { reports }: Pass,
 ): Promise<void> {
   for (;;) {
-    const ticket = findTicket(engine.db, id, engine.paths.store);
-    if (ticket === undefined)
-      throw refused(
-        `there is no ticket ${id}`,
-        "`ubuntu-ci status` lists them",
-      );
+    const ticket = wanted(engine, id);
     const code = workStep(ticket, options.until);
     if (code === undefined) {
       const last = reports.findLast((report) => report.ticket === id);
@@ -176,38 +174,67 @@ function workStep(
 }
 
 /**
- * What landing would do next to each ticket that is not held, or to one: those in flight first, then
- * the queue. Of those that have to wait for others it is not known yet which PPA they will have.
+ * What landing would do next to each ticket that it would come to, or to one: those in flight first,
+ * then the queue. Of those that have to wait for others it is not known yet which PPA they will have.
+ *
+ * @throws as `land` does
  */
 export async function planLand(
   engine: Engine,
-  ticket?: number,
+  options: Pick<LandOptions, "ticket" | "until">,
 ): Promise<StepPlan[]> {
+  const next = foreseen(engine, (seen) => nextToPlan(seen, options));
+  const plans: StepPlan[] = [];
+  for (const { ticket, step, ppa } of next)
+    plans.push(await planStep(engine, step, ticket, ppa));
+  return plans;
+}
+
+function nextToPlan(
+  engine: Engine,
+  { ticket: id, until }: Pick<LandOptions, "ticket" | "until">,
+): { ticket: Ticket; step: WorkStepCode; ppa: string | null }[] {
   const { db, config, paths } = engine;
   const concurrency = config.get("concurrency");
   const inFlight = ticketsInFlight(db);
+  // Landing begins with emptying those that were given back.
   const free = listPpas(db)
-    .filter(({ state }) => state === "free")
+    .filter(({ state }) => state !== "reserved")
     .slice(0, Math.max(0, concurrency - inFlight.length));
-  const open = listTickets(db, { open: true }, paths.store)
-    .filter(({ status }) => status !== "held")
-    .filter(({ id }) => ticket === undefined || id === ticket)
+  const candidates =
+    id === undefined
+      ? listTickets(db, { open: true }, paths.store)
+      : [wanted(engine, id)];
+  return candidates
     .sort(
       (one, other) =>
         other.step.code - one.step.code ||
         other.priority - one.priority ||
         one.id - other.id,
-    );
-  const plans: StepPlan[] = [];
-  for (const each of open) {
-    const starts =
-      each.ppa === null && startBlockers(db, each.id, concurrency).length === 0;
-    const ppa = each.ppa ?? (starts ? free.shift()?.name : undefined) ?? null;
-    plans.push(
-      await planStep(engine, each.step.code as WorkStepCode, each, ppa),
-    );
-  }
-  return plans;
+    )
+    .flatMap((ticket) => {
+      const step = workStep(ticket, until);
+      if (step === undefined) return [];
+      const ready =
+        id === undefined
+          ? isReady(db, ticket.id, step)
+          : nextTicket(db, step, { ticket: id, concurrency }) !== undefined;
+      if (!ready && id !== undefined) throw whyNot(engine, ticket);
+      if (!ready) return [];
+      const starts =
+        ticket.ppa === null &&
+        startBlockers(db, ticket.id, concurrency).length === 0;
+      const ppa = ticket.ppa ?? (starts ? free.shift()?.name : undefined);
+      return [{ ticket, step, ppa: ppa ?? null }];
+    });
+}
+
+/** @throws UbuntuCiError (2) when there is no such ticket */
+function wanted({ db, paths }: Engine, id: number): Ticket {
+  const ticket = findTicket(db, id, paths.store);
+  if (ticket === undefined)
+    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+  return ticket;
 }
 
 /** Why a ticket that was asked for by name cannot be worked on now. */

@@ -14,7 +14,13 @@ import type { StatePaths } from "../host/paths.ts";
 import { thisProcess } from "../host/process-identity.ts";
 import { removeTree } from "../host/session/remove-tree.ts";
 import { cancellationOf } from "../state/cancellation.ts";
-import { nextTicket, renewLease, takeLease } from "../state/leases.ts";
+import {
+  isDead,
+  nextTicket,
+  openRuns,
+  renewLease,
+  takeLease,
+} from "../state/leases.ts";
 import { ppaFor } from "../state/ppas.ts";
 import { endRun, giveUpDeadLeases } from "../state/runs.ts";
 import { findTicket } from "../state/tickets.ts";
@@ -187,15 +193,30 @@ function stepAfter(step: WorkStepCode, ticket: Ticket): StepCode {
 
 /** The ticket that a step would work on now: the one named, if it is ready, else the next. */
 export function nextToWorkOn(
-  { db, config, paths }: Engine,
+  engine: Engine,
   step: WorkStepCode,
   ticket: number | undefined,
 ): Ticket | undefined {
-  const next = nextTicket(db, step, {
-    concurrency: config.get("concurrency"),
-    ...(ticket !== undefined && { ticket }),
+  return foreseen(engine, ({ db, config, paths }) => {
+    const next = nextTicket(db, step, {
+      concurrency: config.get("concurrency"),
+      ...(ticket !== undefined && { ticket }),
+    });
+    return next === undefined ? undefined : findTicket(db, next, paths.store);
   });
-  return next === undefined ? undefined : findTicket(db, next, paths.store);
+}
+
+/** What `look` finds in the state as a run would begin with it, dead leases given up; changes nothing. */
+export function foreseen<T>(engine: Engine, look: (engine: Engine) => T): T {
+  const { db, actor, config } = engine;
+  if (!openRuns(db).some(isDead)) return look(engine);
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    giveUpDeadLeases(db, actor, retryPolicy(config), () => undefined);
+    return look(engine);
+  } finally {
+    db.exec("ROLLBACK");
+  }
 }
 
 /** What a step would do to that ticket now, with the PPA it would have, changing nothing. */
