@@ -160,6 +160,8 @@ function offered(repository: AptRepository): string[] {
     execFileSync(tool, [...options, ...args], { ...quiet, encoding: "utf8" });
   const update = spawnSync("apt-get", [...options, "update"], {
     encoding: "utf8",
+    // apt ends its methods in the middle: their temporary files stay.
+    env: { ...process.env, TMPDIR: root },
   });
   expect(update.stderr).toBe("");
   expect(update.status).toBe(0);

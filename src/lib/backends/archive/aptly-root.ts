@@ -65,7 +65,7 @@ export async function publishWithAptly(
 /** Has aptly give up the packages that it does not publish any more: their files take space there, too. */
 export async function cleanAptly(options: AptlyRootOptions): Promise<void> {
   const args = ["db", "cleanup"];
-  const cleaned = await exec(command(await setUp(options), args));
+  const cleaned = await exec(command(await setUp(options), args), how(options));
   if (cleaned.exitCode !== 0) throw failed(args, cleaned);
 }
 
@@ -76,7 +76,7 @@ async function publishOnce(
 ): Promise<string> {
   const config = await setUp(options);
   const aptly = async (args: readonly string[]) => {
-    const result = await exec(command(config, args), ended(options));
+    const result = await exec(command(config, args), how(options));
     if (result.exitCode !== 0) throw failed(args, result);
   };
   const held = await packagesHeld(options, config, series);
@@ -104,7 +104,7 @@ async function packagesHeld(
   series: string,
 ): Promise<ReadonlySet<string>> {
   const show = ["repo", "show", "-with-packages", series];
-  const shown = await exec(command(config, show), ended(options));
+  const shown = await exec(command(config, show), how(options));
   if (shown.exitCode === 0) {
     const listed = shown.stdout.split("\nPackages:\n")[1] ?? "";
     const keys = listed.split("\n").map((line) => line.trim());
@@ -115,7 +115,7 @@ async function packagesHeld(
   const create = ["-component=main", `-distribution=${series}`, series];
   const made = await exec(
     command(config, ["repo", "create", ...create]),
-    ended(options),
+    how(options),
   );
   if (made.exitCode !== 0) throw failed(["repo", "create"], made);
   return new Set();
@@ -133,7 +133,7 @@ async function publish(
     execSigning(
       options.gnupg,
       ["aptly", `-config=${config}`, ...args],
-      ended(options),
+      how(options),
     );
   const update = [
     ...["publish", "update", ...signing, ...overwrite, "-skip-cleanup"],
@@ -160,6 +160,9 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
   const tree = join(root, "public");
   await mkdir(tree, { recursive: true });
   await mkdir(pool, { recursive: true });
+  const patient = { maxRetries: 10, retryDelay: 20 };
+  await rm(temporary(options), { recursive: true, force: true, ...patient });
+  await mkdir(temporary(options));
   try {
     await symlink(relative(tree, pool), join(tree, "pool"));
   } catch (thrown) {
@@ -190,9 +193,16 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-function ended({ signal }: AptlyRootOptions): ExecOptions {
-  return signal === undefined ? {} : { signal };
+function how(options: AptlyRootOptions): ExecOptions {
+  const { signal } = options;
+  return {
+    env: { TMPDIR: temporary(options) },
+    ...(signal !== undefined && { signal }),
+  };
 }
+
+/** A killed aptly leaves its temporary files, which the next one's setting up takes away. */
+const temporary = ({ root }: AptlyRootOptions) => join(root, "tmp");
 
 /** aptly must not go on in the background when this process is killed. */
 function command(config: string, args: readonly string[]): string[] {

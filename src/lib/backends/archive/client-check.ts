@@ -116,6 +116,7 @@ async function client(
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
         LC_ALL: "C.UTF-8",
         APT_CONFIG: config,
+        TMPDIR: folder,
       },
       cwd: folder,
       timeoutMs: 120_000,
