@@ -4,15 +4,11 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** The whole program on fake backends: what it decides, without what takes minutes. */
 const fakes = {
-  series: ["bookworm"],
-  builder: "fake",
-  imager: "fake",
-  tester: "fake",
-  archiveKeeper: "fake",
+  ...fakeBackends,
   retry: { firstDelaySeconds: 0 },
 };
 

@@ -17,7 +17,7 @@ import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { commandName } from "../src/commands/index.ts";
-import { Installation } from "./support/program.ts";
+import { fakeBackends, Installation } from "./support/program.ts";
 
 /** What runs ubuntu-ci by itself, installed below a folder of the test or in a crontab of its own. */
 const program = resolve(import.meta.dirname, "..");
@@ -173,11 +173,7 @@ test.each([[["--state-dir", "/srv/50%"]], [["--user"]], [["--all"]]])(
 
 test("every line of the crontab is silent when nothing needs a person", () => {
   const ci = new Installation({
-    series: ["bookworm"],
-    builder: "fake",
-    imager: "fake",
-    tester: "fake",
-    archiveKeeper: "fake",
+    ...fakeBackends,
   });
   try {
     ci.ok("init");

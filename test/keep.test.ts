@@ -31,15 +31,11 @@ import {
 
 import type { Finding } from "../src/lib/engine/fsck/finding.ts";
 import { ownName } from "../src/lib/host/own-folder.ts";
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** Backup, retention and fsck of the whole program, on fake backends. */
 const fakes = {
-  series: ["bookworm"],
-  builder: "fake",
-  imager: "fake",
-  tester: "fake",
-  archiveKeeper: "fake",
+  ...fakeBackends,
   concurrency: 4,
   retry: { firstDelaySeconds: 0 },
 };

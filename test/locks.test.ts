@@ -7,15 +7,11 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import type { LogRecord } from "../src/lib/domain/log-record.ts";
 import { thisProcess } from "../src/lib/host/process-identity.ts";
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** Locks as whoever works at the command line, cron and the report meet them. */
 const fakes = {
-  series: ["bookworm"],
-  builder: "fake",
-  imager: "fake",
-  tester: "fake",
-  archiveKeeper: "fake",
+  ...fakeBackends,
   retry: { firstDelaySeconds: 0 },
 };
 

@@ -12,7 +12,7 @@ import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import type { LogRecord } from "../src/lib/domain/log-record.ts";
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** The log, as a file of JSON lines and as the `log` command shows it. */
 let ci: Installation;
@@ -20,11 +20,7 @@ let file: string;
 
 beforeAll(() => {
   ci = new Installation({
-    series: ["bookworm"],
-    builder: "fake",
-    imager: "fake",
-    tester: "fake",
-    archiveKeeper: "fake",
+    ...fakeBackends,
     retry: { limit: 0, firstDelaySeconds: 0 },
     fake: { tester: "broken=fail" },
   });

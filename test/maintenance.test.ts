@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import { commands } from "../src/commands/index.ts";
 import type { LogRecord } from "../src/lib/domain/log-record.ts";
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** The toggle, switched by the command and by hand. */
 let ci: Installation;
@@ -23,11 +23,7 @@ let toggle: string;
 
 beforeAll(() => {
   ci = new Installation({
-    series: ["bookworm"],
-    builder: "fake",
-    imager: "fake",
-    tester: "fake",
-    archiveKeeper: "fake",
+    ...fakeBackends,
     fake: { builder: "slow=slow@4000" },
   });
   toggle = join(ci.state, "maintenance.txt");

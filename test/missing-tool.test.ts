@@ -3,15 +3,11 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** The whole program where a tool is missing: a person has to act, so no retry is used up. */
 const fakes = {
-  series: ["bookworm"],
-  builder: "fake",
-  imager: "fake",
-  tester: "fake",
-  archiveKeeper: "fake",
+  ...fakeBackends,
   retry: { firstDelaySeconds: 0 },
 };
 

@@ -13,15 +13,11 @@ import {
 } from "vitest";
 
 import { commands } from "../src/commands/index.ts";
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** What operators do to tickets: cancel, retry, override; on fake backends. */
 const fakes = {
-  series: ["bookworm"],
-  builder: "fake",
-  imager: "fake",
-  tester: "fake",
-  archiveKeeper: "fake",
+  ...fakeBackends,
   ppa: { pool: 1 },
   retry: { firstDelaySeconds: 0 },
 };

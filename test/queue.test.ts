@@ -15,15 +15,11 @@ import {
 import type { Explanation } from "../src/lib/domain/explain/finding.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
 import type { StepPlan } from "../src/lib/steps/step-work.ts";
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** Who may run when, and what is said about it: the whole program on fake backends. */
 const fakes = {
-  series: ["bookworm"],
-  builder: "fake",
-  imager: "fake",
-  tester: "fake",
-  archiveKeeper: "fake",
+  ...fakeBackends,
   retry: { firstDelaySeconds: 0 },
 };
 

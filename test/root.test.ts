@@ -12,7 +12,7 @@ import { basename, dirname, join, resolve } from "node:path";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 // Root starts a command on another user's state: it becomes that user. In a user namespace this
 // user is root, and one of our subuids is the other user.
@@ -24,11 +24,7 @@ let upload: string;
 
 beforeEach(() => {
   ci = new Installation({
-    series: ["bookworm"],
-    builder: "fake",
-    imager: "fake",
-    tester: "fake",
-    archiveKeeper: "fake",
+    ...fakeBackends,
   });
   ci.ok("init");
   ci.addUploader();

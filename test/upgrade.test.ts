@@ -26,7 +26,7 @@ import {
   test,
 } from "vitest";
 
-import { Installation, program } from "./support/program.ts";
+import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /**
  * A throw-away repository of this very project, and a checkout of it that is upgraded. Compiling
@@ -35,11 +35,7 @@ import { Installation, program } from "./support/program.ts";
  */
 const here = resolve(import.meta.dirname, "..");
 const fakes = {
-  series: ["bookworm"],
-  builder: "fake",
-  imager: "fake",
-  tester: "fake",
-  archiveKeeper: "fake",
+  ...fakeBackends,
 };
 
 let kit: string;

@@ -7,6 +7,15 @@ import type { Ticket } from "../../src/lib/domain/ticket.ts";
 
 const here = resolve(import.meta.dirname, "../..");
 
+/** One series, and backends that do what the settings `fake.*` say. */
+export const fakeBackends = {
+  series: ["bookworm"],
+  builder: "fake",
+  imager: "fake",
+  tester: "fake",
+  archiveKeeper: "fake",
+};
+
 /** How a command ended. */
 export interface Ended {
   readonly code: number | null;
