@@ -23,9 +23,9 @@ import {
   test,
 } from "vitest";
 
-import type { UbuntuCiError } from "../domain/error.ts";
-import type { AdmissionPolicy } from "./admission.ts";
+import type { UbuntuCiError } from "../../domain/error.ts";
 import { admit } from "./admission.ts";
+import type { AdmissionPolicy } from "./policy.ts";
 
 /** A GnuPG home with one key; its public part is an uploader's. */
 function makeKey(home: string, keyring: string, expires = "never"): void {

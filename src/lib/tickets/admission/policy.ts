@@ -1,0 +1,48 @@
+import type { Problem } from "../../domain/error.ts";
+
+/** What admission goes by. */
+export interface AdmissionPolicy {
+  readonly knownSeries: readonly string[];
+  /** Series asked for on the command line, instead of the .changes' Distribution. */
+  readonly series: string | null;
+  readonly signatures: "required" | "optional";
+  readonly maxFileBytes: number;
+  readonly maxFiles: number;
+  readonly maxTotalBytes: number;
+  /** Folder with the uploaders' keys. */
+  readonly uploaders: string;
+  readonly archiveVersion: (series: string, source: string) => string | null;
+  /** Ticket in flight with that very source and version, or null. */
+  readonly inFlight: (source: string, version: string) => number | null;
+}
+
+export interface AdmittedFile {
+  readonly name: string;
+  /** Where it lies in the staging folder. */
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+export interface AdmittedUpload {
+  readonly source: string;
+  readonly version: string;
+  readonly series: string;
+  readonly changedBy: string;
+  readonly changedByEmail: string;
+  /** Fingerprint of the key that signed it; null when it is not signed and need not be. */
+  readonly signer: string | null;
+  readonly changesName: string;
+  readonly dscName: string;
+  readonly binaries: readonly string[];
+  readonly files: readonly AdmittedFile[];
+}
+
+/** The admission of one ticket while it goes on. */
+export interface Admission {
+  readonly policy: AdmissionPolicy;
+  /** What its files may still take. */
+  readonly budget: { bytes: number; files: number };
+  /** Everything found wrong so far; a check adds to it and goes on. */
+  readonly problems: Problem[];
+}

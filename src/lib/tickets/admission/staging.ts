@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+import type { ListedFile } from "../../domain/debian/control-file.ts";
+import type { Admission, AdmittedFile } from "./policy.ts";
+
+/** Copies one file into staging; nothing but a regular file, and no link to one. */
+export async function stage(
+  from: string,
+  to: string,
+  where: string,
+  { policy, budget, problems }: Admission,
+  maxFileBytes = policy.maxFileBytes,
+): Promise<AdmittedFile | undefined> {
+  const name = basename(from);
+  const complain = (message: string) => {
+    problems.push(
+      where === from
+        ? { where, message }
+        : { where, field: "Files", message: `${name} ${message}` },
+    );
+    return undefined;
+  };
+  if (budget.files <= 0) {
+    complain(`is one file too many: a ticket may have ${policy.maxFiles}`);
+    return;
+  }
+  budget.files -= 1;
+  let source: FileHandle;
+  try {
+    source = await open(
+      from,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+  } catch (thrown) {
+    switch ((thrown as NodeJS.ErrnoException).code ?? "") {
+      case "ENOENT": {
+        complain("is missing");
+        return;
+      }
+      case "ELOOP": {
+        complain("is a link");
+        return;
+      }
+      case "EACCES": {
+        complain("may not be read");
+        return;
+      }
+      default: {
+        complain(`cannot be read: ${(thrown as Error).message}`);
+        return;
+      }
+    }
+  }
+  try {
+    const stat = await source.stat();
+    if (stat.isDirectory()) {
+      complain("is a folder");
+      return;
+    }
+    if (!stat.isFile()) {
+      complain("is not a regular file");
+      return;
+    }
+    if (stat.size > maxFileBytes) {
+      complain(`is larger than ${maxFileBytes} bytes`);
+      return;
+    }
+    const target = await open(to, "wx");
+    try {
+      const hash = createHash("sha256");
+      let size = 0;
+      for await (const chunk of source.createReadStream({ autoClose: false })) {
+        const bytes = chunk as Buffer;
+        size += bytes.length;
+        if (size > maxFileBytes) {
+          complain(`is larger than ${maxFileBytes} bytes`);
+          return;
+        }
+        if (size > budget.bytes) {
+          complain(`takes the ticket over ${policy.maxTotalBytes} bytes`);
+          return;
+        }
+        hash.update(bytes);
+        await target.write(bytes);
+      }
+      budget.bytes -= size;
+      await target.sync();
+      return { name, path: to, size, sha256: hash.digest("hex") };
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+/** Copies the files that a control file lists into staging; those that are what it says are returned. */
+export async function stageListed(
+  files: readonly ListedFile[],
+  from: string,
+  folder: string,
+  where: string,
+  admission: Admission,
+): Promise<AdmittedFile[]> {
+  const { problems } = admission;
+  const staged: AdmittedFile[] = [];
+  for (const file of files) {
+    const copy = await stage(
+      join(from, file.name),
+      join(folder, file.name),
+      where,
+      admission,
+    );
+    if (copy === undefined) continue;
+    if (copy.size !== file.size) {
+      problems.push({
+        where,
+        field: "Files",
+        message: `${file.name} has ${copy.size} bytes, not ${file.size}`,
+      });
+    } else if (copy.sha256 !== file.sha256) {
+      problems.push({
+        where,
+        field: "Checksums-Sha256",
+        message: `${file.name} has another checksum: ${copy.sha256}`,
+      });
+    } else {
+      staged.push(copy);
+    }
+  }
+  return staged;
+}
