@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { ifThere } from "../host/if-there.ts";
 import type { AptRepository } from "./apt-repository.ts";
 
 /** A binary package in a repository's index; filename is relative to its root. */
@@ -45,18 +46,12 @@ export async function publishedIn(
     repository.component,
   );
   const byFile = new Map<string, PublishedBinary>();
-  for (const name of await readdir(folder).catch(none)) {
+  // An empty repository may have no folder of packages at all.
+  for (const name of (await ifThere(readdir(folder))) ?? []) {
     if (!name.startsWith("binary-")) continue;
     const index = join(folder, name, "Packages");
     for (const binary of readPackages(await readFile(index, "utf8")))
       byFile.set(binary.filename, binary);
   }
   return [...byFile.values()];
-}
-
-/** An empty repository may have no folder of packages at all. */
-function none(thrown: unknown): string[] {
-  if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")
-    return [];
-  throw thrown;
 }

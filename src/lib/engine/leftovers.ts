@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { ifThere } from "../host/if-there.ts";
 import type { StatePaths } from "../host/paths.ts";
 import { abandonedIn, isAbandoned } from "../host/own-folder.ts";
 import type { Connection } from "../state/database.ts";
@@ -39,10 +40,5 @@ export async function abandonedFolders(
 
 /** Names in a folder, sorted; none where there is none. */
 export async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  }
+  return ((await ifThere(readdir(folder))) ?? []).sort();
 }

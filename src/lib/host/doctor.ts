@@ -9,6 +9,7 @@ import { kernelFindings } from "./doctor/kernel.ts";
 import { mirrorFindings, wantedSeries } from "./doctor/mirror.ts";
 import { subidFinding } from "./doctor/subids.ts";
 import { toolFindings } from "./doctor/tools.ts";
+import { ifThere } from "./if-there.ts";
 import type { StatePaths } from "./paths.ts";
 import { listLayers } from "./session/layers.ts";
 
@@ -43,7 +44,7 @@ function notRoot(): Finding {
 
 async function subids(file: "/etc/subuid" | "/etc/subgid"): Promise<Finding> {
   const { username, uid } = userInfo();
-  const text = await readFile(file, "utf8").catch(() => ""); // nobody has any
+  const text = (await ifThere(readFile(file, "utf8"))) ?? ""; // nobody has any
   return subidFinding(file, text, { name: username, uid });
 }
 

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
+import { ifThere } from "./if-there.ts";
 
 const lookEveryMs = 250;
 
@@ -14,7 +15,7 @@ export async function* followLines(
   signal: AbortSignal,
   opened: () => void,
 ): AsyncGenerator<string[]> {
-  let handle = await openIfThere(file);
+  let handle = await ifThere(open(file, "r"));
   let position = handle === undefined ? 0 : (await handle.stat()).size;
   let rest = Buffer.alloc(0);
   opened();
@@ -33,7 +34,7 @@ export async function* followLines(
         if (added.length > 0) continue;
       }
       if (isOld) {
-        const next = await openIfThere(file);
+        const next = await ifThere(open(file, "r"));
         if (next !== undefined) {
           await handle?.close();
           handle = next;
@@ -84,15 +85,6 @@ export async function* growingLines(
   }
 }
 
-async function openIfThere(file: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(file, "r");
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw thrown;
-  }
-}
-
 /** Whether that name still means the file that is open, and it was not cut short. */
 async function isStill(
   handle: FileHandle,
@@ -100,15 +92,10 @@ async function isStill(
   position: number,
 ): Promise<boolean> {
   const mine = await handle.stat();
-  try {
-    const there = await stat(file);
-    return (
-      there.ino === mine.ino && there.dev === mine.dev && mine.size >= position
-    );
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw thrown;
-  }
+  const there = await ifThere(stat(file));
+  return (
+    there?.ino === mine.ino && there.dev === mine.dev && mine.size >= position
+  );
 }
 
 async function readFrom(handle: FileHandle, position: number): Promise<Buffer> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { writeFileAtomic } from "./atomic-file.ts";
 import { now } from "./clock.ts";
+import { ifThereSync } from "./if-there.ts";
 
 function fileOf(runFolder: string, what: string): string {
   return join(runFolder, `${what}.done`);
@@ -15,12 +16,8 @@ export async function markDone(runFolder: string, what: string): Promise<void> {
 
 /** When it was last done, ISO 8601 UTC; null when it never was. */
 export function lastDone(runFolder: string, what: string): string | null {
-  let text: string;
-  try {
-    text = readFileSync(fileOf(runFolder, what), "utf8").trim();
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw thrown;
-  }
-  return Number.isNaN(Date.parse(text)) ? null : text;
+  const text = ifThereSync(() =>
+    readFileSync(fileOf(runFolder, what), "utf8").trim(),
+  );
+  return text === undefined || Number.isNaN(Date.parse(text)) ? null : text;
 }

@@ -19,6 +19,7 @@ import { ageInWords } from "../domain/age.ts";
 import { ExitCode, notNow, UbuntuCiError } from "../domain/error.ts";
 import { redact } from "../domain/redact.ts";
 import { now } from "./clock.ts";
+import { hasCode, ifThereSync } from "./if-there.ts";
 import type { LockHolder } from "./lock-holder.ts";
 import { holderInWords } from "./lock-holder.ts";
 import { crashPoint } from "./crash-point.ts";
@@ -207,11 +208,7 @@ function becomesStale(folder: string): void {
   const made = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (made <= Date.now() + takingOverMs) return;
   const time = Date.now() / 1000;
-  try {
-    utimesSync(folder, time, time);
-  } catch (thrown) {
-    if (!hasCode(thrown, "ENOENT")) throw thrown;
-  }
+  ifThereSync(() => utimesSync(folder, time, time));
 }
 
 /** Who holds the lock, and whether that process is dead. A file that says nothing is nobody's. */
@@ -271,12 +268,7 @@ export function deadLocks(runFolder: string): string[] {
 }
 
 function filesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (thrown) {
-    if (hasCode(thrown, "ENOENT")) return [];
-    throw thrown;
-  }
+  return ifThereSync(() => readdirSync(folder)) ?? [];
 }
 
 function readHolder(file: string): LockHolder | undefined {
@@ -293,8 +285,4 @@ function readHolder(file: string): LockHolder | undefined {
 
 function isSame(found: LockHolder | null, holder: LockHolder): boolean {
   return JSON.stringify(found) === JSON.stringify(holder);
-}
-
-function hasCode(thrown: unknown, code: string): boolean {
-  return (thrown as NodeJS.ErrnoException).code === code;
 }

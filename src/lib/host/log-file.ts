@@ -9,6 +9,7 @@ import {
 import { dirname, join } from "node:path";
 
 import { redact, secretsOf } from "../domain/redact.ts";
+import { ifThereSync } from "./if-there.ts";
 import { makeFolder } from "./make-folder.ts";
 
 /** The log of a state folder, whose log/ this is. */
@@ -71,13 +72,8 @@ const tailBytes = 4 * 1024 * 1024;
  * @param bytes how much of its end to read
  */
 export function lastLines(file: string, bytes = tailBytes): string[] {
-  let fd;
-  try {
-    fd = openSync(file, "r");
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  }
+  const fd = ifThereSync(() => openSync(file, "r"));
+  if (fd === undefined) return [];
   try {
     const { size } = fstatSync(fd);
     const start = Math.max(0, size - bytes);

@@ -11,6 +11,7 @@ import type { Stanza } from "../domain/debian/deb822.ts";
 import { misconfigured } from "../domain/error.ts";
 import type { Config } from "./config.ts";
 import { exec, execOk } from "./exec.ts";
+import { ifThere } from "./if-there.ts";
 
 /** Where a series comes from. */
 export interface Mirror {
@@ -140,7 +141,7 @@ export function carriedSettings(dump: string): string {
 
 async function readAptSources(): Promise<{ name: string; text: string }[]> {
   const folder = "/etc/apt/sources.list.d";
-  const names = (await readdir(folder).catch(() => []))
+  const names = ((await ifThere(readdir(folder))) ?? [])
     .filter((name) => /\.(?:list|sources)$/.test(name))
     .sort();
   const files = await Promise.all(
@@ -149,8 +150,8 @@ async function readAptSources(): Promise<{ name: string; text: string }[]> {
       text: await readFile(join(folder, name), "utf8"),
     })),
   );
-  const main = await readFile("/etc/apt/sources.list", "utf8").catch(() => "");
-  return [{ name: "sources.list", text: main }, ...files];
+  const main = await ifThere(readFile("/etc/apt/sources.list", "utf8"));
+  return [{ name: "sources.list", text: main ?? "" }, ...files];
 }
 
 async function packageOwning(file: string): Promise<string | undefined> {

@@ -7,6 +7,7 @@ import { syncPath, writeFileAtomic } from "./atomic-file.ts";
 import type { ExecOptions, ExecResult } from "./exec.ts";
 import { exec, execOk } from "./exec.ts";
 import { withGnupgHome } from "./gnupg-home.ts";
+import { ifThere } from "./if-there.ts";
 
 /** The key an installation signs its archives with; publicKey is ASCII-armoured. */
 export interface SigningKey {
@@ -123,12 +124,6 @@ function withItsAgent(argv: readonly string[]): string[] {
 }
 
 async function readKey(gnupg: string): Promise<SigningKey | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(gnupg, keyFile), "utf8");
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw thrown;
-  }
-  return JSON.parse(text) as SigningKey;
+  const text = await ifThere(readFile(join(gnupg, keyFile), "utf8"));
+  return text === undefined ? undefined : (JSON.parse(text) as SigningKey);
 }

@@ -15,6 +15,7 @@ import { Eta } from "eta";
 
 import type { Ticket } from "../domain/ticket.ts";
 import { isUnfinished, writeFileAtomic } from "../host/atomic-file.ts";
+import { ifThere } from "../host/if-there.ts";
 import { makeNamedFolder } from "../host/make-folder.ts";
 import { childPath, programRoot } from "../host/paths.ts";
 import type { ReportInput } from "./report-input.ts";
@@ -48,7 +49,7 @@ export async function writeReport(
   let unchanged = 0;
   const write = async (path: string, text: string) => {
     const file = join(output, path);
-    if ((await readFile(file, "utf8").catch(() => undefined)) === text) {
+    if ((await ifThere(readFile(file, "utf8"))) === text) {
       unchanged += 1;
       return;
     }
@@ -159,8 +160,8 @@ async function placeArtifacts(ticket: Ticket, folder: string): Promise<void> {
   for (const { name, path } of shown) {
     const place = childPath(folder, name);
     const [there, original] = await Promise.all([
-      stat(place).catch(() => undefined),
-      stat(path).catch(() => undefined),
+      ifThere(stat(place)),
+      ifThere(stat(path)),
     ]);
     if (
       original === undefined ||
@@ -185,13 +186,8 @@ async function failureTail(ticket: Ticket): Promise<string | null> {
     ({ name }) => name === ticket.failure?.artifact,
   );
   if (log === undefined) return null;
-  let file;
-  try {
-    file = await open(log.path);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw thrown;
-  }
+  const file = await ifThere(open(log.path));
+  if (file === undefined) return null;
   try {
     const { size } = await file.stat();
     const length = Math.min(size, tailBytes);
@@ -217,7 +213,7 @@ function textOf(output: Buffer): string {
 
 /** What a report left that was killed while it wrote: one at a time writes here. */
 async function removeUnfinished(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
+  const names = (await ifThere(readdir(folder))) ?? [];
   for (const name of names)
     if (isUnfinished(name)) await rm(join(folder, name), { force: true });
 }
@@ -226,7 +222,7 @@ async function removeOthers(
   folder: string,
   wanted: ReadonlySet<string>,
 ): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
+  const names = (await ifThere(readdir(folder))) ?? [];
   for (const name of names) {
     if (!wanted.has(name))
       await rm(join(folder, name), { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { refused } from "../domain/error.ts";
 import { writeFileAtomic } from "../host/atomic-file.ts";
 import { exec, execOk, lastLines } from "../host/exec.ts";
 import { withGnupgHome } from "../host/gnupg-home.ts";
+import { ifThere } from "../host/if-there.ts";
 import type { StatePaths } from "../host/paths.ts";
 
 /** Somebody whose signatures admission accepts. */
@@ -91,7 +92,7 @@ async function keysShown(
 
 /** The uploaders' keys, by fingerprint. */
 export async function listUploaders(paths: StatePaths): Promise<Uploader[]> {
-  const files = (await readdir(paths.uploaders).catch(() => []))
+  const files = ((await ifThere(readdir(paths.uploaders))) ?? [])
     .filter((name) => name.endsWith(".gpg"))
     .sort();
   return withKeyring(async (gpg) => {

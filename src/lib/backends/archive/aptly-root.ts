@@ -11,6 +11,7 @@ import {
   lastLines,
   requireTools,
 } from "../../host/exec.ts";
+import { ifThere } from "../../host/if-there.ts";
 import { execSigning, readSigningKey } from "../../host/signing-key.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
@@ -180,17 +181,9 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
     },
   });
   // Written again when the state folder was moved: aptly wants absolute paths.
-  if ((await readIfThere(config)) !== text) await writeFileAtomic(config, text);
+  if ((await ifThere(readFile(config, "utf8"))) !== text)
+    await writeFileAtomic(config, text);
   return config;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw thrown;
-  }
 }
 
 function how(options: AptlyRootOptions): ExecOptions {

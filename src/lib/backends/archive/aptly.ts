@@ -16,6 +16,7 @@ import {
 import { digestFile, syncPath } from "../../host/atomic-file.ts";
 import { now } from "../../host/clock.ts";
 import { crashPoint } from "../../host/crash-point.ts";
+import { ifThere } from "../../host/if-there.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { childPath } from "../../host/paths.ts";
 import { ensureSigningKey, readSigningKey } from "../../host/signing-key.ts";
@@ -388,12 +389,8 @@ async function otherFileOfThatName(
   for (const { name: source } of request.sources) {
     for (const [name, sha256] of names) {
       const path = join(poolFolder(source), name);
-      try {
-        const there = await digestFile(join(tree.root, path));
-        if (there.sha256 !== sha256) others.push(path);
-      } catch (thrown) {
-        if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
-      }
+      const there = await ifThere(digestFile(join(tree.root, path)));
+      if (there !== undefined && there.sha256 !== sha256) others.push(path);
     }
   }
   if (others.length === 0) return undefined;

@@ -10,6 +10,7 @@ import {
   syncPath,
 } from "../../host/atomic-file.ts";
 import { crashPoint } from "../../host/crash-point.ts";
+import { ifThere } from "../../host/if-there.ts";
 import type { ArchiveFault } from "./archive.ts";
 import type { PoolFile } from "./index-files.ts";
 import type { RevisionTree } from "./revisions.ts";
@@ -138,7 +139,7 @@ async function faultOf(
   path: string,
   { size }: PoolFile,
 ): Promise<string | undefined> {
-  const found = await lstat(path).catch(() => undefined);
+  const found = await ifThere(lstat(path));
   if (found === undefined) return "it is published and not there";
   if (!found.isFile()) return "it is no plain file";
   return found.size === size
@@ -185,13 +186,8 @@ async function unreferenced(
 ): Promise<string[]> {
   const found: string[] = [];
   const walk = async (folder: string): Promise<void> => {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(
-      (thrown: unknown) => {
-        if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-        throw thrown;
-      },
-    );
-    for (const entry of entries) {
+    const entries = await ifThere(readdir(folder, { withFileTypes: true }));
+    for (const entry of entries ?? []) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) await walk(path);
       else if (!files.has(relative(tree.root, path)))

@@ -20,6 +20,7 @@ import {
   writeFileAtomic,
 } from "../../host/atomic-file.ts";
 import { crashPoint } from "../../host/crash-point.ts";
+import { ifThere } from "../../host/if-there.ts";
 import type { Revision } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { indexFilesOf } from "./index-files.ts";
@@ -74,13 +75,10 @@ export function revisionTree(root: string): RevisionTree {
   const tree: RevisionTree = {
     root,
     async currentNumber() {
-      try {
-        const target = await readlink(join(root, "dists"));
-        return Number(/^\.revisions\/([0-9]+)\/dists$/.exec(target)?.[1]);
-      } catch (thrown) {
-        if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
-        throw thrown;
-      }
+      const target = await ifThere(readlink(join(root, "dists")));
+      return target === undefined
+        ? null
+        : Number(/^\.revisions\/([0-9]+)\/dists$/.exec(target)?.[1]);
     },
     async current() {
       const number = await tree.currentNumber();

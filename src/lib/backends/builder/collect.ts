@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readChanges } from "../../domain/debian/changes.ts";
 import type { Problem } from "../../domain/error.ts";
 import { digestFile } from "../../host/atomic-file.ts";
+import { ifThere } from "../../host/if-there.ts";
 import { packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../work.ts";
 import type { BuildRequest } from "./builder.ts";
@@ -47,7 +48,7 @@ export async function collectBuild(
   const files: ProducedFile[] = [];
   for (const { name, size, sha256 } of changes.files) {
     const path = join(folder, name);
-    const status = await lstat(path).catch(() => undefined);
+    const status = await ifThere(lstat(path));
     if (status?.isFile() !== true)
       throw packageFault(
         `${list} names ${name}, which the build did not leave`,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { readStanza } from "../../domain/debian/control-file.ts";
 import { writeFileAtomic } from "../../host/atomic-file.ts";
 import { describeEnd } from "../../host/exec.ts";
+import { ifThere } from "../../host/if-there.ts";
 import type { Base } from "../../host/session/layer.ts";
 import type { Session } from "../../host/session/session.ts";
 import type { PublishedBinary } from "../published.ts";
@@ -89,13 +90,9 @@ export async function recallDeps(
   layers: string,
   key: string,
 ): Promise<KnownDeps | undefined> {
-  try {
-    const text = await readFile(join(folderOf(layers), `${key}.json`), "utf8");
-    return JSON.parse(text) as KnownDeps;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw thrown;
-  }
+  const file = join(folderOf(layers), `${key}.json`);
+  const text = await ifThere(readFile(file, "utf8"));
+  return text === undefined ? undefined : (JSON.parse(text) as KnownDeps);
 }
 
 /** Notes down what they came to, from a session that has them installed. */

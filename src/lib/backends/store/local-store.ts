@@ -11,6 +11,7 @@ import {
   moveDurably,
   syncPath,
 } from "../../host/atomic-file.ts";
+import { hasCode, ifThere, ifThereSync } from "../../host/if-there.ts";
 import { childPath } from "../../host/paths.ts";
 import type { Store } from "./store.ts";
 
@@ -26,13 +27,8 @@ export function localStore(root: string): Store {
       return { path, ...(await put(source, path, options.move === true)) };
     },
     async listFiles(container) {
-      try {
-        const names = await readdir(folder(container));
-        return names.filter((name) => !isUnfinished(name)).sort();
-      } catch (thrown) {
-        if (hasCode(thrown, "ENOENT")) return [];
-        throw thrown;
-      }
+      const names = (await ifThere(readdir(folder(container)))) ?? [];
+      return names.filter((name) => !isUnfinished(name)).sort();
     },
     filePath: (container, name) => place(folder(container), name),
     async getFile(container, name, destination, sha256) {
@@ -60,7 +56,8 @@ export function localStore(root: string): Store {
       await rm(place(folder(container), name), { force: true });
     },
     keepOnly(container, names) {
-      for (const name of readdirIfThere(folder(container)))
+      for (const name of ifThereSync(() => readdirSync(folder(container))) ??
+        [])
         if (!names.has(name))
           rmSync(join(folder(container), name), { force: true });
     },
@@ -68,15 +65,6 @@ export function localStore(root: string): Store {
       await rm(folder(container), { recursive: true, force: true });
     },
   };
-}
-
-function readdirIfThere(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (thrown) {
-    if (hasCode(thrown, "ENOENT")) return [];
-    throw thrown;
-  }
 }
 
 async function put(source: string, path: string, move: boolean) {
@@ -97,10 +85,4 @@ function place(folder: string, name: string): string {
   if (isUnfinished(name))
     throw refused(`${JSON.stringify(name)} is a name kept for the data store`);
   return childPath(folder, name);
-}
-
-function hasCode(thrown: unknown, code: string): boolean {
-  return (
-    thrown instanceof Error && (thrown as NodeJS.ErrnoException).code === code
-  );
 }

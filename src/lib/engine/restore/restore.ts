@@ -13,6 +13,7 @@ import { ExitCode, UbuntuCiError } from "../../domain/error.ts";
 import { digestFile } from "../../host/atomic-file.ts";
 import { now } from "../../host/clock.ts";
 import { crashPoint } from "../../host/crash-point.ts";
+import { ifThere } from "../../host/if-there.ts";
 import {
   endMaintenance,
   readMaintenance,
@@ -261,7 +262,7 @@ async function faultOf(
   path: string,
   { size, sha256 }: { readonly size: number; readonly sha256: string },
 ): Promise<string | undefined> {
-  const found = await lstat(path).catch(() => undefined);
+  const found = await ifThere(lstat(path));
   if (found === undefined) return "is not there";
   if (!found.isFile()) return "is no plain file";
   if (found.size !== size) return `has ${found.size} bytes, not ${size}`;

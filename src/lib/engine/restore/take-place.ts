@@ -9,6 +9,7 @@ import {
   writeFileAtomic,
 } from "../../host/atomic-file.ts";
 import { crashPoint } from "../../host/crash-point.ts";
+import { ifThere } from "../../host/if-there.ts";
 import { heldLocks } from "../../host/lock.ts";
 import { endMaintenance, readMaintenance } from "../../host/maintenance.ts";
 import type { StatePaths } from "../../host/paths.ts";
@@ -56,12 +57,8 @@ const journalFile = (paths: StatePaths) =>
 
 /** The journal of a restore that was ended, or null. */
 export async function readJournal(paths: StatePaths): Promise<Journal | null> {
-  try {
-    return JSON.parse(await readFile(journalFile(paths), "utf8")) as Journal;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw thrown;
-  }
+  const text = await ifThere(readFile(journalFile(paths), "utf8"));
+  return text === undefined ? null : (JSON.parse(text) as Journal);
 }
 
 export async function writeJournal(

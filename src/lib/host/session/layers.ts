@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { misconfigured } from "../../domain/error.ts";
 import { writeFileAtomic } from "../atomic-file.ts";
 import { execOk } from "../exec.ts";
+import { ifThere } from "../if-there.ts";
 import { makeOwnFolder } from "../own-folder.ts";
 import { childPath } from "../paths.ts";
 import type { Base, Layer, LayerKind } from "./layer.ts";
@@ -18,13 +19,9 @@ export async function findLayer(
   folder: string,
   name: string,
 ): Promise<Layer | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(childPath(folder, name), "layer.json"), "utf8");
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw thrown;
-  }
+  const file = join(childPath(folder, name), "layer.json");
+  const text = await ifThere(readFile(file, "utf8"));
+  if (text === undefined) return undefined;
   return {
     ...(JSON.parse(text) as LayerRecord),
     root: join(folder, name, "root"),
@@ -42,13 +39,7 @@ export async function listLayers(
   folder: string,
   kind: LayerKind,
 ): Promise<Layer[]> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  }
+  const names = (await ifThere(readdir(folder))) ?? [];
   const found = await Promise.all(
     names
       .filter((name) => name.startsWith(`${kind}-`))

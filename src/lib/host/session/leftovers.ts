@@ -2,6 +2,7 @@ import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { crashPoint } from "../crash-point.ts";
+import { ifThere } from "../if-there.ts";
 import { isAbandoned, makeOwnFolder } from "../own-folder.ts";
 import type { Layer } from "./layer.ts";
 import { findLayer } from "./layers.ts";
@@ -39,11 +40,7 @@ export async function surveyLayers(
 /** Removes a layer: in one instant for those who look for it, then its files. */
 export async function removeLayer(layers: string, name: string): Promise<void> {
   const out = makeOwnFolder(layers, ".old");
-  try {
-    await rename(join(layers, name), join(out, name));
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
-  }
+  await ifThere(rename(join(layers, name), join(out, name)));
   crashPoint("expire.layer-gone");
   await removeTree(out);
 }

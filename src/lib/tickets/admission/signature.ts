@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { exec } from "../../host/exec.ts";
+import { ifThere } from "../../host/if-there.ts";
 import type { Admission } from "./policy.ts";
 
 /** The signer's fingerprint, or null. What gpgv says is read from its status lines (doc/DETAILS of GnuPG). */
@@ -17,7 +18,7 @@ export async function checkSignature(
     return null;
   };
   if (!signed) return complain("is missing: sign the upload (debsign)");
-  const keys = (await namesIn(uploaders)).filter((name) =>
+  const keys = ((await ifThere(readdir(uploaders))) ?? []).filter((name) =>
     name.endsWith(".gpg"),
   );
   if (keys.length === 0)
@@ -58,13 +59,4 @@ export async function checkSignature(
   if (exitCode !== 0 || !status.has("GOODSIG") || !status.has("VALIDSIG"))
     return complain("is not valid");
   return status.get("VALIDSIG")?.[9] ?? key("VALIDSIG");
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  }
 }

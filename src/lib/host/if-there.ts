@@ -1,0 +1,26 @@
+/** What an operation on a file or a folder comes to, or undefined where there is none; it fails for any other reason. */
+export async function ifThere<T>(
+  operation: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (thrown) {
+    if (hasCode(thrown, "ENOENT")) return undefined;
+    throw thrown;
+  }
+}
+
+/** The same for one that is not waited for. */
+export function ifThereSync<T>(operate: () => T): T | undefined {
+  try {
+    return operate();
+  } catch (thrown) {
+    if (hasCode(thrown, "ENOENT")) return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether that is an error of the system with this code (errno(3)). */
+export function hasCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === code;
+}
