@@ -69,6 +69,8 @@ async function started(...args: string[]) {
   return { child, ended, said: () => said };
 }
 
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 });
+
 beforeAll(() => {
   template = new Installation(fakes);
   template.ok("init");
@@ -180,12 +182,13 @@ describe("cancel", () => {
   test("killed after it was asked, whoever comes next ends it", async () => {
     configure({ fake: { builder: "slow@600000" } });
     create("hello");
-    const { child, ended, said } = await started("land");
-    while (!said().includes("building hello")) await once(child.stderr, "data");
+    const { child, ended } = await started("land");
+    // From then on it writes nothing: stopped in a write, it would keep others from the state file.
+    await eventually(() => ci.ticket("1").progress).not.toBeNull();
     // Asked while the run cannot notice, and the one who asks goes away.
     child.kill("SIGSTOP");
     const asking = ci.start("cancel", "1");
-    while (ci.ticket("1").cancelled === null);
+    await eventually(() => ci.ticket("1").cancelled).not.toBeNull();
     asking.kill("SIGKILL");
     child.kill("SIGKILL");
     await ended;
