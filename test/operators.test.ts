@@ -173,7 +173,13 @@ describe("cancel", () => {
     configure({ fake: { builder: "kill" } });
     create("hello");
     expect(ci.run("land").code).toBeNull();
-    expect(ci.ticket("1").status).toBe("running");
+    expect(ci.ticket("1")).toMatchObject({
+      status: "running",
+      progress: null,
+      waiting_for: expect.stringMatching(
+        /^process \d+ on \S+ is gone: the next pass goes on$/,
+      ) as string,
+    });
     ci.ok("cancel", "1");
     expect(ci.ticket("1")).toMatchObject({ status: "failed", ppa: null });
     expect(ci.ticket("1").cancelled).not.toBeNull();

@@ -119,7 +119,7 @@ export interface Ticket {
   readonly remove: readonly string[];
   readonly base_image: string | null;
   readonly progress: Progress | null;
-  /** Why it waits, when it waits for something else than its turn. */
+  /** Why it waits, when it waits for something else than its turn, or why nobody works on a running one. */
   readonly waiting_for: string | null;
   /** When the next attempt is due after a temporary failure. */
   readonly retry_at: string | null;

@@ -35,7 +35,6 @@ export class LockHeld extends UbuntuCiError {
       `${name} is running already: ${holderInWords(holder)}, for ${ageInWords(holder.since)}`,
       {
         exitCode: ExitCode.notNow,
-        hint: "wait for it, or run it again later",
         routine: true,
       },
     );

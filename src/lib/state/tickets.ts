@@ -17,6 +17,7 @@ import type {
   TicketStatus,
 } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+import { workerOf } from "./leases.ts";
 import { queuePosition, queuePositions } from "./queue.ts";
 
 interface TicketRow {
@@ -109,6 +110,7 @@ function whole(
   store: string,
   position: number | null,
 ): Ticket {
+  const worker = row.status === "running" ? workerOf(db, row.id) : null;
   return {
     id: row.id,
     title: row.title,
@@ -146,8 +148,14 @@ function whole(
     add: JSON.parse(row.add_packages) as string[],
     remove: JSON.parse(row.remove_packages) as string[],
     base_image: row.base_image,
-    progress: progressOf(db, row.id),
-    waiting_for: row.status === "waiting" ? row.waiting_for : null,
+    // What a dead process was about is not what is going on.
+    progress: worker?.gone === true ? null : progressOf(db, row.id),
+    waiting_for:
+      worker?.gone === true
+        ? `process ${worker.pid} on ${worker.host} is gone: the next pass goes on`
+        : row.status === "waiting"
+          ? row.waiting_for
+          : null,
     retry_at: row.status === "waiting" ? row.retry_at : null,
     subtickets: subticketsOf(db, row.id),
     runs: runsOf(db, row.id),
