@@ -1,4 +1,10 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 
@@ -330,6 +336,35 @@ describe("the command line", () => {
     rmSync(join(ci.state, "report"), { recursive: true });
     ci.ok("shepherd-report");
     expect(existsSync(index)).toBe(true);
+  });
+
+  test("a report writes the pages of what has changed, and all of them where it cannot tell", () => {
+    create("hello");
+    create("other");
+    ci.ok("land");
+    ci.ok("shepherd-report");
+    const page = (path: string) => join(ci.state, "report", path, "index.html");
+    const removed = ["tickets/1", "tickets/2", "packages/hello"].map(page);
+    for (const file of removed) rmSync(file);
+    ci.ok("shepherd-report");
+    expect(removed.map((file) => existsSync(file))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    // Held tickets are open: their pages follow the clock.
+    create("other", "2.0", "--wait");
+    ci.ok("shepherd-report");
+    expect(readFileSync(page("packages/other"), "utf8")).toContain("2.0");
+    expect(readFileSync(page("."), "utf8")).toContain("tickets/3/index.html");
+    expect(existsSync(page("tickets/3"))).toBe(true);
+    expect(existsSync(page("tickets/1"))).toBe(false);
+    ci.ok("backup");
+    ci.ok("shepherd-report");
+    expect(existsSync(page("tickets/1"))).toBe(false);
+    rmSync(join(ci.state, "report/.made-from.json"));
+    ci.ok("shepherd-report");
+    expect(removed.map((file) => existsSync(file))).toEqual([true, true, true]);
   });
 
   test("every command has help with its options and two examples", () => {

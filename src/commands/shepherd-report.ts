@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import { pathArgument } from "./arguments.ts";
 import { changing } from "./changing.ts";
 import { misconfigured } from "../lib/domain/error.ts";
@@ -41,9 +43,18 @@ export const command: CommandModule = {
           });
           return;
         }
+        const { markDone } = await import("../lib/host/last-done.ts");
+        if (options.rsync !== true) {
+          const { isUpToDate } = await import("./report-basis.ts");
+          if (isUpToDate(context, output)) {
+            await markDone(context.paths.run, "shepherd-report");
+            const index = join(output, "index.html");
+            context.result(index, { index, written: 0, unchanged: 0 });
+            return;
+          }
+        }
         const { writeStateReport, sendReport } =
           await import("./report-work.ts");
-        const { markDone } = await import("../lib/host/last-done.ts");
         const written = await changing(
           context,
           "shepherd-report",

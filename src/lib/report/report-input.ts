@@ -1,11 +1,21 @@
 import type { Ticket } from "../domain/ticket.ts";
+import type {
+  PackageRow,
+  PackageVersion,
+  TicketRange,
+} from "../state/report-rows.ts";
 
 /** What the report shows, as data: it never looks into the state itself. */
 export interface ReportInput {
   readonly title: string;
   readonly generated_at: string;
-  /** Those that are open with the time they can expect. */
-  readonly tickets: readonly Ticket[];
+  /** Newest first, with the time they can expect. */
+  readonly open: readonly Ticket[];
+  /** The newest of those that have ended, newest first. */
+  readonly ended: readonly Ticket[];
+  /** Where all those are that have ended, oldest first. */
+  readonly ended_ranges: readonly TicketRange[];
+  readonly packages: readonly PackageRow[];
   readonly revisions: readonly {
     readonly revision: number;
     readonly created_at: string;
@@ -45,4 +55,19 @@ export interface ReportInput {
   }[];
   readonly warnings: readonly string[];
   readonly signatures_optional: boolean;
+}
+
+/** The pages to write of single things; they are read one by one, for there may be very many. */
+export interface ReportPages {
+  readonly tickets: Iterable<Ticket>;
+  readonly ranges: Iterable<
+    TicketRange & { /** Newest first. */ readonly tickets: readonly Ticket[] }
+  >;
+  readonly packages: Iterable<{
+    readonly source: string;
+    /** Newest first. */
+    readonly history: readonly PackageVersion[];
+  }>;
+  /** Whether these are all there shall be: others go. */
+  readonly all: boolean;
 }

@@ -8,9 +8,7 @@ import {
   duration,
   expectations,
   fileSize,
-  inOrder,
   overrideRows,
-  packageHistory,
   timeline,
   whereabouts,
 } from "./view-model.ts";
@@ -59,16 +57,6 @@ const run = (code: 100 | 200, outcome: "passed" | "tmpfail" | null) => ({
 });
 
 describe("what the report shows", () => {
-  test("open tickets come before ended ones, newest first", () => {
-    const { open, ended } = inOrder([
-      ticket({ id: 1 }),
-      ticket({ id: 2, step: stepOf(1000) }),
-      ticket({ id: 3 }),
-    ]);
-    expect(open.map(({ id }) => id)).toEqual([3, 1]);
-    expect(ended.map(({ id }) => id)).toEqual([2]);
-  });
-
   test("a timeline has every step, the failed one marked", () => {
     const failed = ticket({
       step: stepOf(999),
@@ -167,25 +155,6 @@ describe("what the report shows", () => {
     expect(whereabouts(ticket({ queue_position: 2 }))).toBe(
       "position 2 in the queue",
     );
-  });
-
-  test("a package's history lists its tickets, newest first", () => {
-    const sub = (version: string) => ({
-      id: 1,
-      source: "hello",
-      version,
-      step: stepOf(100),
-      status: "waiting" as const,
-      binaries: [],
-    });
-    const history = packageHistory([
-      ticket({ id: 1, subtickets: [sub("1")] }),
-      ticket({ id: 2, subtickets: [sub("2")] }),
-    ]);
-    expect(history.get("hello")?.map(({ version }) => version)).toEqual([
-      "2",
-      "1",
-    ]);
   });
 
   test("durations and sizes are for people", () => {

@@ -28,18 +28,6 @@ export interface TimelineStep {
   }[];
 }
 
-/** Open tickets first, each group newest first. */
-export function inOrder(tickets: readonly Ticket[]): {
-  open: Ticket[];
-  ended: Ticket[];
-} {
-  const newest = [...tickets].sort((a, b) => b.id - a.id);
-  return {
-    open: newest.filter(({ step }) => step.code < 999),
-    ended: newest.filter(({ step }) => step.code >= 999),
-  };
-}
-
 /** A moment as people say it, by UTC. */
 export function moment(iso: string): Moment {
   return { iso, text: `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` };
@@ -214,18 +202,13 @@ export function shownArtifacts(ticket: Ticket): Artifact[] {
   );
 }
 
-/** Every source package there were tickets for, with those tickets, newest first. */
-export function packageHistory(
-  tickets: readonly Ticket[],
-): Map<string, { ticket: Ticket; version: string }[]> {
-  const history = new Map<string, { ticket: Ticket; version: string }[]>();
-  for (const ticket of [...tickets].sort((a, b) => b.id - a.id)) {
-    for (const { source, version } of ticket.subtickets) {
-      history.set(source, [
-        ...(history.get(source) ?? []),
-        { ticket, version },
-      ]);
-    }
-  }
-  return new Map([...history].sort(([a], [b]) => a.localeCompare(b)));
+/** The folder, below ended/, of the page with the tickets of a range that have ended. */
+export function rangeFolder({
+  from,
+  to,
+}: {
+  readonly from: number;
+  readonly to: number;
+}): string {
+  return `${from}-${to}`;
 }

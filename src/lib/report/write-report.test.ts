@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { stepOf } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import type { ReportInput } from "./report-input.ts";
+import type { ReportInput, ReportPages } from "./report-input.ts";
 import { writeReport } from "./write-report.ts";
 
 const rightToLeft = "\u202e";
@@ -44,7 +44,12 @@ beforeAll(async () => {
     log,
     `${"line\n".repeat(2000)}${escape}[31mred${escape}[0m \0\u0007 </pre><script>alert("log")</script> ${rightToLeft}gol\n${"x".repeat(3000)}\nerror: the end`,
   );
-  await writeReport(input(log), join(folder, "site"));
+  const { ended, open } = input(log);
+  await writeReport(
+    input(log),
+    pagesOf([...ended, ...open]),
+    join(folder, "site"),
+  );
   pages = new Map(
     readdirSync(join(folder, "site"), { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".html"))
@@ -169,7 +174,10 @@ function input(log: string): ReportInput {
   return {
     title: hostile("site"),
     generated_at: at,
-    tickets: [failed, waiting] as unknown as Ticket[],
+    open: [waiting] as unknown as Ticket[],
+    ended: [failed] as unknown as Ticket[],
+    ended_ranges: [{ from: 1, to: 500, ended: 2 }],
+    packages: [{ source, version: "1:1.0~<b>", status: "failed", tickets: 1 }],
     revisions: [
       {
         revision: 1,
@@ -197,6 +205,34 @@ function input(log: string): ReportInput {
   };
 }
 
+const pagesOf = (tickets: readonly Ticket[], all = true): ReportPages => ({
+  all,
+  tickets,
+  ranges: [
+    {
+      from: 1,
+      to: 500,
+      ended: 2,
+      tickets: tickets.filter(({ step }) => step.code >= 999),
+    },
+  ],
+  packages: [
+    {
+      source,
+      history: [
+        {
+          version: "1:1.0~<b>",
+          ticket: 1,
+          title: hostile("title"),
+          series: hostile("series"),
+          status: "failed",
+          updated_at: at,
+        },
+      ],
+    },
+  ],
+});
+
 const page = (path: string) => pages.get(path) ?? "";
 
 describe("a report of hostile texts", () => {
@@ -210,6 +246,7 @@ describe("a report of hostile texts", () => {
         `packages/${source}/index.html`,
         "tickets/1/index.html",
         "tickets/2/index.html",
+        "ended/1-500/index.html",
       ].sort(),
     );
     expect(readdirSync(folder).sort()).toEqual(["hostile.log", "site"]);
@@ -274,6 +311,8 @@ describe("a report of hostile texts", () => {
       ],
     ],
     ["landings/index.html", ["series"]],
+    ["ended/1-500/index.html", ["title", "owner", "reason"]],
+    [`packages/${source}/index.html`, ["title", "series"]],
     ["health/index.html", ["ppa", "lock", "host"]],
   ])("%s shows them as the texts they are", (path, places) => {
     for (const place of places)
@@ -340,5 +379,41 @@ describe("a report of hostile texts", () => {
 
   test("says a duration of nearly two minutes as two minutes", () => {
     expect(page("tickets/1/index.html")).toContain("2 min 0 s");
+  });
+});
+
+describe("the report of another day", () => {
+  test("writes the pages that it is given, and leaves the others alone", async () => {
+    const site = join(folder, "site");
+    const { open } = input(join(folder, "hostile.log"));
+    const renamed = open.map((ticket) => ({ ...ticket, title: "renamed" }));
+    rmSync(join(site, "tickets/1/index.json"));
+    const { written } = await writeReport(
+      { ...input(""), open: renamed },
+      { ...pagesOf(renamed, false), ranges: [], packages: [] },
+      site,
+    );
+    const changed = ["index", "tickets/2/index"].flatMap((file) => [
+      `${file}.html`,
+      `${file}.json`,
+    ]);
+    expect(written).toBe(changed.length);
+    for (const file of changed)
+      expect(readFileSync(join(site, file), "utf8")).toContain("renamed");
+    expect(existsSync(join(site, "tickets/1/index.json"))).toBe(false);
+    expect(existsSync(join(site, "tickets/1/index.html"))).toBe(true);
+  });
+
+  test("removes what is gone when it is given all there is", async () => {
+    const site = join(folder, "site");
+    const { ended } = input(join(folder, "hostile.log"));
+    await writeReport(
+      { ...input(""), open: [] },
+      { ...pagesOf(ended), packages: [] },
+      site,
+    );
+    expect(readdirSync(join(site, "tickets"))).toEqual(["1"]);
+    expect(existsSync(join(site, "packages", source))).toBe(false);
+    expect(existsSync(join(site, "packages/index.html"))).toBe(true);
   });
 });

@@ -18,7 +18,7 @@ import { isUnfinished, writeFileAtomic } from "../host/atomic-file.ts";
 import { ifThere } from "../host/if-there.ts";
 import { makeNamedFolder } from "../host/make-folder.ts";
 import { childPath, programRoot } from "../host/paths.ts";
-import type { ReportInput } from "./report-input.ts";
+import type { ReportInput, ReportPages } from "./report-input.ts";
 import * as view from "./view-model.ts";
 
 /** What writing came to. */
@@ -32,12 +32,15 @@ export interface WrittenReport {
 const tailBytes = 6000;
 
 /**
- * Writes the static site: index, tickets/N/, packages/SOURCE/, landings/, health/, beside each page
- * its JSON. Pages that did not change are left alone, pages of what is gone are removed. Pages do not
- * say when they were made where nothing else changed: an rsync then moves nothing.
+ * Writes the static site: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/,
+ * beside each page its JSON. Pages that did not change are left alone, pages of what is gone are
+ * removed. Pages do not say when they were made where nothing else changed: an rsync then moves nothing.
+ *
+ * @param pages of which tickets, ranges and source packages; of the others nothing has changed
  */
 export async function writeReport(
   input: ReportInput,
+  pages: ReportPages,
   output: string,
 ): Promise<WrittenReport> {
   const eta = new Eta({
@@ -87,10 +90,12 @@ export async function writeReport(
     "style.css",
     await readFile(join(programRoot, "templates/style.css"), "utf8"),
   );
-  await page("", "tickets", "Tickets", view.inOrder(input.tickets), {
-    tickets: input.tickets,
-  });
-  for (const ticket of input.tickets) {
+  const there = {
+    tickets: new Set<string>(),
+    ended: new Set<string>(),
+    packages: new Set(["index.html", "index.json"]),
+  };
+  for (const ticket of pages.tickets) {
     const folder = `tickets/${ticket.id}`;
     await placeArtifacts(ticket, join(output, folder, "files"));
     const data = {
@@ -101,29 +106,24 @@ export async function writeReport(
     await page(folder, "ticket", `Ticket ${ticket.id}: ${ticket.title}`, data, {
       ticket,
     });
+    there.tickets.add(String(ticket.id));
   }
-  const packages = view.packageHistory(input.tickets);
-  await page(
-    "packages",
-    "packages",
-    "Packages",
-    { packages },
-    { packages: [...packages.keys()] },
-  );
-  for (const [source, history] of packages) {
-    const json = history.map(({ ticket, version }) => ({
-      ticket: ticket.id,
-      version,
-      status: ticket.status,
-    }));
-    await page(
-      childPath("packages", source),
-      "package",
-      source,
-      { source, history },
-      { source, history: json },
-    );
+  for (const { from, to, tickets } of pages.ranges) {
+    const folder = view.rangeFolder({ from, to });
+    const title = `Ended tickets ${from} to ${to}`;
+    await page(`ended/${folder}`, "ended", title, { tickets }, { tickets });
+    there.ended.add(folder);
   }
+  for (const { source, history } of pages.packages) {
+    const folder = childPath("packages", source);
+    const json = { source, history };
+    await page(folder, "package", source, json, json);
+    there.packages.add(source);
+  }
+  const { open, ended, ended_ranges, packages } = input;
+  const tickets = [...open, ...ended].sort((one, other) => one.id - other.id);
+  await page("", "tickets", "Tickets", {}, { tickets, ended_ranges });
+  await page("packages", "packages", "Packages", {}, { packages });
   await page(
     "landings",
     "landings",
@@ -139,14 +139,9 @@ export async function writeReport(
     {},
     { ppas, locks, maintenance, held_back, warnings },
   );
-  await removeOthers(
-    join(output, "tickets"),
-    new Set(input.tickets.map(({ id }) => String(id))),
-  );
-  await removeOthers(
-    join(output, "packages"),
-    new Set([...packages.keys(), "index.html", "index.json"]),
-  );
+  if (pages.all)
+    for (const [folder, names] of Object.entries(there))
+      await removeOthers(join(output, folder), names);
   return { index: join(output, "index.html"), written, unchanged };
 }
 

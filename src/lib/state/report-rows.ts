@@ -1,0 +1,159 @@
+import type { TicketStatus } from "../domain/ticket.ts";
+import type { Connection } from "./database.ts";
+
+/** How much has happened in a state, by its history. */
+export interface Happened {
+  /** Number of the newest event; 0 before the first. */
+  readonly event: number;
+  /** Whether a ticket is open: what is shown of it changes with the time, too. */
+  readonly open: boolean;
+}
+
+export function whatHappened(db: Connection): Happened {
+  return db
+    .prepare<[], { event: number; open: 0 | 1 }>(
+      `SELECT coalesce((SELECT max(id) FROM event), 0) AS event,
+         EXISTS (SELECT 1 FROM ticket WHERE step < 999) AS open`,
+    )
+    .all()
+    .map(({ event, open }) => ({ event, open: open === 1 }))[0] as Happened;
+}
+
+/**
+ * The tickets that something happened to behind an event, and those that are open. Null when the
+ * history does not tell: it begins later, belongs to another state, or all of the state was changed.
+ */
+export function changedTickets(db: Connection, since: number): number[] | null {
+  const { oldest, newest } = db
+    .prepare<[], { oldest: number | null; newest: number | null }>(
+      "SELECT min(id) AS oldest, max(id) AS newest FROM event",
+    )
+    .get() ?? { oldest: null, newest: null };
+  if (oldest === null || newest === null) return null;
+  if (oldest > since + 1 || newest < since) return null;
+  const all = db
+    .prepare<[number], { found: 1 }>(
+      "SELECT 1 AS found FROM event WHERE id > ? AND subject IN ('state', 'program') AND what <> 'backed-up'",
+    )
+    .get(since);
+  if (all !== undefined) return null;
+  return db
+    .prepare<[number], { id: number }>(
+      `SELECT ticket AS id FROM event WHERE id > ? AND ticket IS NOT NULL
+       UNION SELECT id FROM ticket WHERE step < 999 ORDER BY id`,
+    )
+    .all(since)
+    .map(({ id }) => id);
+}
+
+/** The ids of all tickets, oldest first. */
+export function allTickets(db: Connection): number[] {
+  return db
+    .prepare<[], { id: number }>("SELECT id FROM ticket ORDER BY id")
+    .all()
+    .map(({ id }) => id);
+}
+
+/** The ids of the tickets that have ended, newest first: of a range of numbers, or at most so many. */
+export function endedTickets(
+  db: Connection,
+  {
+    from = 1,
+    to = Number.MAX_SAFE_INTEGER,
+    limit = -1,
+  }: { readonly from?: number; readonly to?: number; readonly limit?: number },
+): number[] {
+  return db
+    .prepare<[number, number, number], { id: number }>(
+      "SELECT id FROM ticket WHERE step >= 999 AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+    )
+    .all(from, to, limit)
+    .map(({ id }) => id);
+}
+
+/** Tickets by their numbers, from one to another, with how many of them have ended. */
+export interface TicketRange {
+  readonly from: number;
+  readonly to: number;
+  readonly ended: number;
+}
+
+/** The ranges of that size that have ended tickets, oldest first. */
+export function endedRanges(db: Connection, size: number): TicketRange[] {
+  return db
+    .prepare<{ size: number }, TicketRange>(
+      // A number is bound as a REAL, by which nothing is divided without a rest.
+      `SELECT place * @size + 1 AS "from", (place + 1) * @size AS "to", count(*) AS ended
+       FROM (SELECT (id - 1) / CAST(@size AS INTEGER) AS place FROM ticket WHERE step >= 999)
+       GROUP BY place ORDER BY place`,
+    )
+    .all({ size });
+}
+
+/** A source package, with its newest ticket and how many there were. */
+export interface PackageRow {
+  readonly source: string;
+  readonly version: string;
+  readonly status: TicketStatus;
+  readonly tickets: number;
+}
+
+/** Every source package there were tickets for, by name. */
+export function packageRows(db: Connection): PackageRow[] {
+  // Beside max() the other columns are of that row (SQLite's "bare columns in an aggregate query").
+  return db
+    .prepare<[], PackageRow & { newest: number }>(
+      `SELECT source_package.name AS source, upload.version, ticket.status, count(*) AS tickets, max(ticket.id) AS newest
+       FROM subticket JOIN ticket ON ticket.id = subticket.ticket
+       JOIN source_package_upload upload ON upload.id = subticket.upload
+       JOIN source_package ON source_package.id = upload.source_package
+       GROUP BY source_package.id ORDER BY source_package.name`,
+    )
+    .all()
+    .map(({ source, version, status, tickets }) => ({
+      source,
+      version,
+      status,
+      tickets,
+    }));
+}
+
+/** The names of the source packages of these tickets. */
+export function sourcesOfTickets(
+  db: Connection,
+  tickets: readonly number[],
+): string[] {
+  return db
+    .prepare<[string], { name: string }>(
+      `SELECT DISTINCT source_package.name FROM json_each(?) JOIN subticket ON subticket.ticket = value
+       JOIN source_package_upload upload ON upload.id = subticket.upload
+       JOIN source_package ON source_package.id = upload.source_package ORDER BY 1`,
+    )
+    .all(JSON.stringify(tickets))
+    .map(({ name }) => name);
+}
+
+/** One version of a source package, with the ticket that brought it. */
+export interface PackageVersion {
+  readonly version: string;
+  readonly ticket: number;
+  readonly title: string;
+  readonly series: string;
+  readonly status: TicketStatus;
+  readonly updated_at: string;
+}
+
+/** The versions of a source package that there were tickets for, newest ticket first. */
+export function packageHistory(
+  db: Connection,
+  source: string,
+): PackageVersion[] {
+  return db
+    .prepare<[string], PackageVersion>(
+      `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ticket.status, ticket.updated_at
+       FROM source_package JOIN source_package_upload upload ON upload.source_package = source_package.id
+       JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
+       WHERE source_package.name = ? ORDER BY ticket.id DESC`,
+    )
+    .all(source);
+}
