@@ -38,12 +38,12 @@ const plants = {
     },
   },
   // The lease of a dead process stays until its heartbeat is old.
-  "dead-lease": { file: "state/runs.js", from: "isGone(run) ??", to: "" },
+  "dead-lease": { file: "state/leases.js", from: "isGone(run) ??", to: "" },
   // The lock of a dead process stays until it was not renewed for long.
   "dead-lock": { file: "host/lock.js", from: "isGone(holder) ??", to: "" },
   // A ticket's files come into the store after its number is known to all.
   "files-too-late": {
-    file: "tickets/local.js",
+    file: "tickets/local-changes.js",
     from: "renameSync(path, join(folder, name));",
     to: "setTimeout(() => renameSync(path, join(folder, name)), 0);",
   },
@@ -65,13 +65,27 @@ export function plant(name) {
     });
   symlinkSync(join(project, "node_modules"), join(copy, "node_modules"));
   const file = join(copy, "dist/lib", bug.file);
-  let text = readFileSync(file, "utf8");
+  writeFileSync(file, planted(bug));
+  return copy;
+}
+
+/**
+ * The file of the built program that a bug is planted in, with the bug.
+ *
+ * @throws when the program has changed so that there is no place for the bug any more
+ */
+function planted(bug) {
+  let text = readFileSync(join(project, "dist/lib", bug.file), "utf8");
   for (const { from, to } of [bug, ...(bug.also ? [bug.also] : [])]) {
     const changed = text.replace(from, to);
     if (changed === text)
       throw new Error(`${bug.file} has no ${from} any more: mend the plant`);
     text = changed;
   }
-  writeFileSync(file, text);
-  return copy;
+  return text;
+}
+
+/** Checks that every bug can be planted in the program as it is now; done with every change of it. */
+export function checkPlants() {
+  for (const bug of Object.values(plants)) planted(bug);
 }
