@@ -70,16 +70,15 @@ export async function writeStateReport(
   }
   // Of tickets that have ended nothing is asked, and their pages stay what they are.
   const expected = expectedOf({ db, paths, config, actor });
+  const withExpected = (ticket: Ticket): Ticket =>
+    ticket.step.code < 999
+      ? { ...ticket, expected: expected.get(ticket.id) ?? null }
+      : ticket;
   const ticketOf = (id: number): Ticket[] => {
     const ticket = findTicket(db, id, paths.store);
-    if (ticket === undefined) return [];
-    return ticket.step.code < 999
-      ? [{ ...ticket, expected: expected.get(id) ?? null }]
-      : [ticket];
+    return ticket === undefined ? [] : [withExpected(ticket)];
   };
-  const open = listTickets(db, { open: true }, paths.store).flatMap(({ id }) =>
-    ticketOf(id),
-  );
+  const open = listTickets(db, { open: true }, paths.store).map(withExpected);
   const held = maintenance === null ? null : readHeldBack(paths.run);
   const ranges = endedRanges(db, endedRange);
   const before = readMadeFrom(output);

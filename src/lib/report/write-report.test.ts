@@ -382,6 +382,24 @@ describe("a report of hostile texts", () => {
   });
 });
 
+test("what is so for a while only is told on the pages that every report writes", () => {
+  const telling = [...pages]
+    .filter(([, html]) => html.includes("<strong>Maintenance</strong>"))
+    .map(([path]) => path);
+  expect(telling.sort()).toEqual([
+    "health/index.html",
+    "index.html",
+    "landings/index.html",
+    "packages/index.html",
+    "tickets/2/index.html",
+  ]);
+  for (const [path, html] of pages)
+    expect([path, html.includes("<strong>Warning</strong>")]).toEqual([
+      path,
+      telling.includes(path),
+    ]);
+});
+
 describe("the report of another day", () => {
   test("writes the pages that it is given, and leaves the others alone", async () => {
     const site = join(folder, "site");

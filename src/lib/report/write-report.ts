@@ -100,6 +100,7 @@ export async function writeReport(
     await placeArtifacts(ticket, join(output, folder, "files"));
     const data = {
       ticket,
+      everyTime: ticket.step.code < 999,
       steps: view.timeline(ticket),
       tail: await failureTail(ticket),
     };
@@ -122,23 +123,20 @@ export async function writeReport(
   }
   const { open, ended, ended_ranges, packages } = input;
   const tickets = [...open, ...ended].sort((one, other) => one.id - other.id);
-  await page("", "tickets", "Tickets", {}, { tickets, ended_ranges });
-  await page("packages", "packages", "Packages", {}, { packages });
-  await page(
-    "landings",
-    "landings",
-    "Landings",
-    {},
-    { revisions: input.revisions },
-  );
+  // These are written every time, and so may tell what is so for a while only: maintenance, warnings.
+  const now = { everyTime: true };
+  await page("", "tickets", "Tickets", now, { tickets, ended_ranges });
+  await page("packages", "packages", "Packages", now, { packages });
+  const { revisions } = input;
+  await page("landings", "landings", "Landings", now, { revisions });
   const { ppas, locks, maintenance, held_back, warnings } = input;
-  await page(
-    "health",
-    "health",
-    "Health",
-    {},
-    { ppas, locks, maintenance, held_back, warnings },
-  );
+  await page("health", "health", "Health", now, {
+    ppas,
+    locks,
+    maintenance,
+    held_back,
+    warnings,
+  });
   if (pages.all)
     for (const [folder, names] of Object.entries(there))
       await removeOthers(join(output, folder), names);
