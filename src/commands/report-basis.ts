@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import { heldLocks } from "../lib/host/lock.ts";
 import { readMaintenance } from "../lib/host/maintenance.ts";
 import { readMadeFrom, reportBasis } from "../lib/report/made-from.ts";
@@ -26,7 +29,14 @@ export function isUpToDate(
 ): boolean {
   const { paths } = context;
   const made = readMadeFrom(output);
-  if (made?.calm !== true || made.basis !== basisOf(context)) return false;
+  if (made?.calm !== true) return false;
+  if (
+    ![join(output, "index.html"), paths.database].every((file) =>
+      existsSync(file),
+    )
+  )
+    return false;
+  if (made.basis !== basisOf(context)) return false;
   if (readMaintenance(paths.maintenance) !== null) return false;
   if (heldLocks(paths.run).length > 0) return false;
   const db = openCurrentDatabase(paths.database);

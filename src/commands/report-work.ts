@@ -41,10 +41,13 @@ const endedRange = 500;
 /**
  * Writes the static site from the state as it is now. Of single tickets and packages only the pages
  * that something happened to since the report in that folder was made, unless its basis is another.
+ *
+ * @param all every page, whatever has happened
  */
 export async function writeStateReport(
   context: CommandContext,
   output: string,
+  all: boolean,
 ): Promise<WrittenReport> {
   const { paths, config, actor, backends } = context;
   const maintenance = readMaintenance(paths.maintenance);
@@ -83,7 +86,7 @@ export async function writeStateReport(
   const ranges = endedRanges(db, endedRange);
   const before = readMadeFrom(output);
   const changed =
-    before?.basis === basis ? changedTickets(db, before.event) : null;
+    before?.basis === basis && !all ? changedTickets(db, before.event) : null;
   const written = await writeReport(
     {
       title: config.get("report.title"),

@@ -6,6 +6,12 @@ import { misconfigured } from "../lib/domain/error.ts";
 import type { CommandModule } from "./command.ts";
 import { showPlan } from "./plan-text.ts";
 
+interface ReportOptions {
+  readonly output?: string;
+  readonly rsync?: boolean;
+  readonly all?: boolean;
+}
+
 export const command: CommandModule = {
   define(command, makeContext) {
     command
@@ -18,11 +24,15 @@ export const command: CommandModule = {
         "--rsync",
         "send it to `report.rsyncTarget` afterwards (default: no)",
       )
+      .option(
+        "--all",
+        "go through every page (default: those of what has changed)",
+      )
       .addHelpText(
         "after",
         "\nExamples:\n  ubuntu-ci shepherd-report\n  ubuntu-ci shepherd-report --output /srv/www/ci --rsync",
       )
-      .action(async (options: { output?: string; rsync?: boolean }) => {
+      .action(async (options: ReportOptions) => {
         const context = await makeContext();
         const output = options.output ?? context.paths.report;
         const target = context.config.get("report.rsyncTarget");
@@ -44,7 +54,7 @@ export const command: CommandModule = {
           return;
         }
         const { markDone } = await import("../lib/host/last-done.ts");
-        if (options.rsync !== true) {
+        if (options.rsync !== true && options.all !== true) {
           const { isUpToDate } = await import("./report-basis.ts");
           if (isUpToDate(context, output)) {
             await markDone(context.paths.run, "shepherd-report");
@@ -59,7 +69,11 @@ export const command: CommandModule = {
           context,
           "shepherd-report",
           async () => {
-            const report = await writeStateReport(context, output);
+            const report = await writeStateReport(
+              context,
+              output,
+              options.all === true,
+            );
             if (options.rsync === true && target !== null)
               await sendReport(output, target);
             // Pages that did not change are not written: they do not tell when this was.

@@ -42,7 +42,8 @@ export function reportBasis(
   database: string,
   settings: readonly unknown[],
 ): string {
-  const state = statSync(database, { throwIfNoEntry: false });
+  // A restored state is another file; the numbers of its events begin again where the backup ended.
+  const { dev, ino, birthtimeMs } = statSync(database);
   const program = [join(programRoot, "templates"), import.meta.dirname].flatMap(
     (folder) =>
       readdirSync(folder)
@@ -50,6 +51,6 @@ export function reportBasis(
         .map((name) => [name, statSync(join(folder, name)).mtimeMs]),
   );
   return createHash("sha256")
-    .update(JSON.stringify([program, state?.dev, state?.ino, settings]))
+    .update(JSON.stringify([program, dev, ino, birthtimeMs, settings]))
     .digest("hex");
 }
