@@ -1,6 +1,7 @@
 import { execOk } from "../lib/host/exec.ts";
 import type { Ticket } from "../lib/domain/ticket.ts";
 import { now } from "../lib/host/clock.ts";
+import { crashPoint } from "../lib/host/crash-point.ts";
 import { readHeldBack } from "../lib/host/held-back.ts";
 import { heldLocks } from "../lib/host/lock.ts";
 import { oldLock } from "../lib/host/lock-holder.ts";
@@ -118,6 +119,7 @@ export async function writeStateReport(
     output,
   );
   const calm = open.length === 0 && maintenance === null && locks.length === 0;
+  crashPoint("report.pages-written");
   await writeMadeFrom(output, { basis, event, calm });
   return written;
 }

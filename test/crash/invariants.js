@@ -59,6 +59,7 @@ export function checkInvariants(state, known, options = {}) {
     archive(found, rows, state, options);
     leftovers(found, rows, state);
     log(found, rows, state, options);
+    report(found, rows, state);
     return found;
   } finally {
     db.close();
@@ -456,6 +457,39 @@ function leftovers(found, { runs, progress }, state) {
 
 /** What was told to people already, and which passes there were; no locks. */
 const remembered = /\.(?:refused|done|complaints\.json)$/;
+
+/** The last report shows every ticket as it is, whichever reports before it were killed. */
+function report(found, { tickets, runs }, state) {
+  const folder = join(state, "report/tickets");
+  found.same(
+    "the report has a page for each ticket",
+    list(folder)
+      .map(Number)
+      .sort((one, other) => one - other),
+    tickets.map(({ id }) => id),
+  );
+  for (const { id, status, step, archive_revision } of tickets) {
+    const file = join(folder, String(id), "index.json");
+    const shown = existsSync(file)
+      ? JSON.parse(readFileSync(file, "utf8")).ticket
+      : undefined;
+    found.same(
+      `the report shows ticket ${id} as it is`,
+      shown && {
+        status: shown.status,
+        step: shown.step.code,
+        archive_revision: shown.archive_revision,
+        runs: shown.runs.length,
+      },
+      {
+        status,
+        step,
+        archive_revision,
+        runs: runs.filter(({ ticket }) => ticket === id).length,
+      },
+    );
+  }
+}
 
 /** The log has each event once, in order, whoever was killed. */
 function log(found, { events }, state, { disk }) {

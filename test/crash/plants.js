@@ -41,6 +41,12 @@ const plants = {
   "dead-lease": { file: "state/leases.js", from: "isGone(run) ??", to: "" },
   // The lock of a dead process stays until it was not renewed for long.
   "dead-lock": { file: "host/lock.js", from: "isGone(holder) ??", to: "" },
+  // A report takes for shown what has happened since the one before it.
+  "stale-report": {
+    file: "state/report-rows.js",
+    from: "event WHERE id > ? AND ticket IS NOT NULL",
+    to: "event WHERE id > ? + 1000 AND ticket IS NOT NULL",
+  },
   // A ticket's files come into the store after its number is known to all.
   "files-too-late": {
     file: "tickets/local-changes.js",

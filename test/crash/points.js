@@ -19,6 +19,7 @@ const commands = {
   "cancel.asked": ["cancel"],
   "cancel.": ["cancel", "cancel", "land"],
   "retry.": ["retry"],
+  "report.": ["report"],
 };
 
 /** Points that one command comes by many times. */

@@ -114,7 +114,7 @@ class Round {
             clean: 1,
             update: 1,
             release: 1,
-            report: 0.5,
+            report: 2,
             maintenance: 0.3,
             cancel: 0.6,
             retry: 1,

@@ -38,6 +38,7 @@ export const crashPoints = [
   "cancel.recorded",
   "retry.recorded",
   "maintenance.written",
+  "report.pages-written",
 ] as const;
 
 /** Where what looks after the state may be killed, which tickets do not meet. */
