@@ -215,7 +215,8 @@ export function foreseen<T>(engine: Engine, look: (engine: Engine) => T): T {
     giveUpDeadLeases(db, actor, retryPolicy(config), () => undefined);
     return look(engine);
   } finally {
-    db.exec("ROLLBACK");
+    // On a full disk SQLite has done so itself.
+    if (db.inTransaction) db.exec("ROLLBACK");
   }
 }
 
