@@ -44,8 +44,8 @@ const plants = {
   // A report takes for shown what has happened since the one before it.
   "stale-report": {
     file: "state/report-rows.js",
-    from: "event WHERE id > ? AND ticket IS NOT NULL",
-    to: "event WHERE id > ? + 1000 AND ticket IS NOT NULL",
+    from: "event NOT INDEXED WHERE id > ? AND ticket",
+    to: "event NOT INDEXED WHERE id > ? + 1000 AND ticket",
   },
   // A ticket's files come into the store after its number is known to all.
   "files-too-late": {
