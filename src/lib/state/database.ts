@@ -52,6 +52,21 @@ export function openCurrentDatabase(file: string): Connection | undefined {
   return undefined;
 }
 
+const statements = new WeakMap<Connection, Map<string, Database.Statement>>();
+
+/** A statement that a connection keeps: to prepare a small query takes far longer than to run it. */
+export function prepared<Parameters extends unknown[], Row>(
+  db: Connection,
+  sql: string,
+): Database.Statement<Parameters, Row> {
+  let kept = statements.get(db);
+  if (kept === undefined)
+    statements.set(db, (kept = new Map<string, Database.Statement>()));
+  let statement = kept.get(sql);
+  if (statement === undefined) kept.set(sql, (statement = db.prepare(sql)));
+  return statement as Database.Statement<Parameters, Row>;
+}
+
 function unusable(file: string, thrown: unknown): unknown {
   return thrown instanceof Database.SqliteError
     ? notNow(

@@ -17,6 +17,7 @@ import type {
   TicketStatus,
 } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+import { prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { queuePosition, queuePositions } from "./queue.ts";
 
@@ -66,9 +67,10 @@ export function findTicket(
   id: number,
   store: string,
 ): Ticket | undefined {
-  const row = db
-    .prepare<[number], TicketRow>(`SELECT ${ticketColumns} WHERE ticket.id = ?`)
-    .get(id);
+  const row = prepared<[number], TicketRow>(
+    db,
+    `SELECT ${ticketColumns} WHERE ticket.id = ?`,
+  ).get(id);
   return row === undefined
     ? undefined
     : whole(db, row, store, queuePosition(db, id));
@@ -166,33 +168,32 @@ function whole(
 
 function progressOf(db: Connection, ticket: number): Progress | null {
   return (
-    db
-      .prepare<[number], Progress>(
-        `SELECT progress.state, progress.message, progress.current, progress.total, progress.at
+    prepared<[number], Progress>(
+      db,
+      `SELECT progress.state, progress.message, progress.current, progress.total, progress.at
          FROM run JOIN progress ON progress.run = run.id WHERE run.ticket = ? AND run.finished_at IS NULL`,
-      )
-      .get(ticket) ?? null
+    ).get(ticket) ?? null
   );
 }
 
 function subticketsOf(db: Connection, ticket: number): Subticket[] {
-  return db
-    .prepare<
-      [number],
-      {
-        id: number;
-        source: string;
-        version: string;
-        step: StepCode;
-        status: TicketStatus;
-        binaries: string;
-      }
-    >(
-      `SELECT subticket.id, source_package.name AS source, upload.version, subticket.step, subticket.status, subticket.binaries
+  return prepared<
+    [number],
+    {
+      id: number;
+      source: string;
+      version: string;
+      step: StepCode;
+      status: TicketStatus;
+      binaries: string;
+    }
+  >(
+    db,
+    `SELECT subticket.id, source_package.name AS source, upload.version, subticket.step, subticket.status, subticket.binaries
        FROM subticket JOIN source_package_upload upload ON upload.id = subticket.upload
        JOIN source_package ON source_package.id = upload.source_package
        WHERE subticket.ticket = ? ORDER BY subticket.id`,
-    )
+  )
     .all(ticket)
     .map((row) => ({
       ...row,
@@ -202,22 +203,22 @@ function subticketsOf(db: Connection, ticket: number): Subticket[] {
 }
 
 function runsOf(db: Connection, ticket: number): Run[] {
-  return db
-    .prepare<
-      [number],
-      {
-        step: StepCode;
-        attempt: number;
-        outcome: Outcome | null;
-        started_at: string;
-        finished_at: string | null;
-        reason: string | null;
-        evidence: string | null;
-        stages: string;
-      }
-    >(
-      "SELECT step, attempt, outcome, started_at, finished_at, reason, evidence, stages FROM run WHERE ticket = ? ORDER BY id",
-    )
+  return prepared<
+    [number],
+    {
+      step: StepCode;
+      attempt: number;
+      outcome: Outcome | null;
+      started_at: string;
+      finished_at: string | null;
+      reason: string | null;
+      evidence: string | null;
+      stages: string;
+    }
+  >(
+    db,
+    "SELECT step, attempt, outcome, started_at, finished_at, reason, evidence, stages FROM run WHERE ticket = ? ORDER BY id",
+  )
     .all(ticket)
     .map((row) => ({
       ...row,
@@ -231,21 +232,21 @@ function artifactsOf(
   ticket: number,
   store: string,
 ): Artifact[] {
-  return db
-    .prepare<
-      [number],
-      {
-        name: string;
-        type: ArtifactType;
-        container: string;
-        size: number;
-        sha256: string;
-        expired_at: string | null;
-        subticket: number | null;
-      }
-    >(
-      "SELECT name, type, container, size, sha256, expired_at, subticket FROM artifact WHERE ticket = ? ORDER BY id",
-    )
+  return prepared<
+    [number],
+    {
+      name: string;
+      type: ArtifactType;
+      container: string;
+      size: number;
+      sha256: string;
+      expired_at: string | null;
+      subticket: number | null;
+    }
+  >(
+    db,
+    "SELECT name, type, container, size, sha256, expired_at, subticket FROM artifact WHERE ticket = ? ORDER BY id",
+  )
     .all(ticket)
     .map(({ container, ...row }) => ({
       ...row,
@@ -254,30 +255,28 @@ function artifactsOf(
 }
 
 function testsOf(db: Connection, ticket: number): TestResult[] {
-  return db
-    .prepare<[number, number], TestResult>(
-      `SELECT package, name, result, seconds, detail FROM test_result
+  return prepared<[number, number], TestResult>(
+    db,
+    `SELECT package, name, result, seconds, detail FROM test_result
        WHERE ticket = ? AND run = (SELECT max(run) FROM test_result WHERE ticket = ?) ORDER BY id`,
-    )
-    .all(ticket, ticket);
+  ).all(ticket, ticket);
 }
 
 /** Every override of a ticket, oldest first, those undone too. */
 function overridesOf(db: Connection, ticket: number): Override[] {
-  return db
-    .prepare<
-      [number],
-      {
-        id: number;
-        kind: OverrideKind;
-        target: string;
-        reason: string;
-        actor: string;
-        created_at: string;
-        undone_at: string | null;
-        undone_by: string | null;
-      }
-    >("SELECT * FROM override WHERE ticket = ? ORDER BY id")
+  return prepared<
+    [number],
+    {
+      id: number;
+      kind: OverrideKind;
+      target: string;
+      reason: string;
+      actor: string;
+      created_at: string;
+      undone_at: string | null;
+      undone_by: string | null;
+    }
+  >(db, "SELECT * FROM override WHERE ticket = ? ORDER BY id")
     .all(ticket)
     .map(({ id, kind, target, reason, ...row }) => ({
       id,
