@@ -5,7 +5,7 @@ export async function ifThere<T>(
   try {
     return await operation;
   } catch (thrown) {
-    if (hasCode(thrown, "ENOENT")) return undefined;
+    if (isAbsence(thrown)) return undefined;
     throw thrown;
   }
 }
@@ -15,9 +15,16 @@ export function ifThereSync<T>(operate: () => T): T | undefined {
   try {
     return operate();
   } catch (thrown) {
-    if (hasCode(thrown, "ENOENT")) return undefined;
+    if (isAbsence(thrown)) return undefined;
     throw thrown;
   }
+}
+
+/** Nothing there, nothing there below a file, or a name that nothing can have. */
+function isAbsence(thrown: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].some((code) =>
+    hasCode(thrown, code),
+  );
 }
 
 /** Whether that is an error of the system with this code (errno(3)). */

@@ -151,7 +151,7 @@ function whole(
     remove: JSON.parse(row.remove_packages) as string[],
     base_image: row.base_image,
     // What a dead process was about is not what is going on.
-    progress: worker?.gone === true ? null : progressOf(db, row.id),
+    progress: worker?.gone === false ? progressOf(db, row.id) : null,
     waiting_for:
       worker?.gone === true
         ? `process ${worker.pid} on ${worker.host} is gone: the next pass goes on`

@@ -81,11 +81,5 @@ async function rememberedLayer(
 }
 
 async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw thrown;
-  }
+  return ((await ifThere(readdir(folder))) ?? []).sort();
 }
