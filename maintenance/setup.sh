@@ -2,6 +2,8 @@
 # After it, `here` is the checkout, `program` the place the user runs it from, `as_user` runs a
 # command without privileges, and `state` is the state folder.
 set -euo pipefail
+# The program is built for others to read, whoever builds it; what is private says so itself.
+umask 022
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 program=$here
 system_user=ubuntu-ci
@@ -41,7 +43,7 @@ build_project() {
     say "installing npm packages (compiles better-sqlite3: two to three minutes)"
     npm ci --no-audit --no-fund --loglevel=error
   fi
-  if [ ! -e dist/cli.js ] || [ -n "$(find src package.json tsconfig.json -newer dist/cli.js -print -quit)" ]; then
+  if [ ! -e dist/cli/main.js ] || [ -n "$(find src package.json tsconfig.json -newer dist/cli/main.js -print -quit)" ]; then
     npm run --silent build
   fi
 }
@@ -67,11 +69,19 @@ ensure_user() {
       useradd --system --user-group --home-dir /var/lib/ubuntu-ci --shell /usr/sbin/nologin "$system_user"
     fi
     give_subids "$system_user"
+    open_network_device
     user=$system_user
   else
     user=$(id -un)
     grep -q "^$user:" /etc/subuid || die "$user has no subordinate ids: as root, usermod --add-subuids 200000-265535 --add-subgids 200000-265535 $user"
   fi
+}
+
+# The device of a session's network, as udev would have it; without it doctor says what to do.
+open_network_device() {
+  [ "$(id -u)" = 0 ] || return 0
+  [ -c /dev/net/tun ] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200; } || return 0
+  chmod 0666 /dev/net/tun || :
 }
 
 as_user() {

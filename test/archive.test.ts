@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
@@ -25,6 +25,12 @@ import type {
 } from "../src/lib/backends/archive/archive.ts";
 import type { StatePaths } from "../src/lib/host/paths.ts";
 import { statePaths } from "../src/lib/host/paths.ts";
+import { putModesRight, wrongModes } from "../src/lib/host/state-modes.ts";
+import {
+  asStranger,
+  attemptAsStranger,
+  everythingIn,
+} from "./support/stranger.ts";
 
 const killed = fileURLToPath(new URL("archive-killed.js", import.meta.url));
 const origin = "test";
@@ -463,3 +469,82 @@ test("a client does not get a package whose file was changed", async () => {
   writeFileSync(file, "something else");
   expect(await publish(wanted)).toMatchObject({ outcome: "tmpfail" });
 });
+
+test.each([0o000, 0o077])(
+  "another user's apt gets what is published, made with umask %i, and sees nothing of aptly's own",
+  async (umask) => {
+    // Every package is made, as in the data store, for its owner alone.
+    const built = packages("tiny", "1.0");
+    const open = join(folder, `open-${umask}`);
+    const store = join(open, "store");
+    mkdirSync(store, { recursive: true });
+    execFileSync("cp", ["-a", join(built.source.dsc, "..") + "/.", store]);
+    execFileSync("chmod", ["-R", "go=", store]);
+    execFileSync("chmod", ["711", folder, open]);
+    const inStore = (path: string) => join(store, basename(path));
+    const before = process.umask(umask);
+    try {
+      paths = statePaths(join(open, "state"));
+      mkdirSync(paths.root);
+      keeper = aptlyKeeper(paths, { origin });
+      await keeper.init(["bookworm"]);
+      const published = await publish(
+        request(1, {
+          source: { ...built.source, dsc: inStore(built.source.dsc) },
+          binaries: built.binaries.map(inStore),
+        }),
+      );
+      expect(revisionIn(published)).toBe(1);
+      await keeper.resetPpa("ci_pool-001", "bookworm");
+      await keeper.addToPpa(
+        "ci_pool-001",
+        "bookworm",
+        built.binaries.map(inStore),
+      );
+    } finally {
+      process.umask(before);
+    }
+    // Only a state's modes are put right.
+    writeFileSync(paths.database, "");
+    putModesRight(paths.root);
+    const repositories = [
+      await keeper.archiveRepository("bookworm"),
+      await keeper.ppaRepository("ci_pool-001", "bookworm"),
+    ];
+    for (const repository of repositories)
+      expect(fetchedByStranger(repository, "tiny-data")).toContain(
+        "tiny-data_1.0_all.deb",
+      );
+    const all = everythingIn(paths.root);
+    const { read, listed, changed } = attemptAsStranger(all);
+    expect(changed).toEqual([]);
+    const publicTrees = [paths.archive, paths.ppa];
+    const isPublic = (path: string) =>
+      publicTrees.some((tree) => path === tree || path.startsWith(`${tree}/`));
+    expect([...read, ...listed].sort()).toEqual(all.filter(isPublic).sort());
+    expect([...wrongModes(paths.root)]).toEqual([]);
+  },
+);
+
+/** What apt downloads when another user asks it for a package of that repository. */
+function fetchedByStranger(repository: AptRepository, name: string): string {
+  const script = `
+    set -e
+    cd "$(mktemp -d /tmp/stranger.XXXXXX)"
+    trap 'rm -rf "$PWD"' EXIT
+    mkdir -p etc state/lists/partial cache/archives/partial
+    touch status
+    printf '%s' "$1" >etc/it.sources
+    apt() { apt-get -qq -o Dir::State="$PWD/state" -o Dir::State::status="$PWD/status" \\
+      -o Dir::Cache="$PWD/cache" -o Dir::Etc::sourcelist=/dev/null \\
+      -o Dir::Etc::sourceparts="$PWD/etc" "$@"; }
+    apt update
+    apt download "$2"
+    ls`;
+  const [command = "", ...args] = asStranger;
+  return execFileSync(
+    command,
+    [...args, "sh", "-c", script, "sh", aptSource(repository), name],
+    { cwd: "/", encoding: "utf8", env: { PATH: process.env["PATH"] } },
+  );
+}

@@ -4,7 +4,13 @@ const built = (path) => import(new URL(`../dist/lib/${path}`, import.meta.url));
 const { statePaths } = await built("host/paths.js");
 
 const [root, name, scratch, request] = process.argv.slice(2);
-const options = { paths: statePaths(root), parallel: 2, timeoutMs: 600_000 };
+const options = {
+  paths: statePaths(root),
+  parallel: 2,
+  timeoutMs: 600_000,
+  reach: "internet",
+  allow: [],
+};
 const work = {
   scratch,
   signal: new AbortController().signal,

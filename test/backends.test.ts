@@ -21,12 +21,12 @@ import type { ImageResult } from "../src/lib/backends/imager/imager.ts";
 import { createSessionImager } from "../src/lib/backends/imager/session.ts";
 import { createAutopkgtestTester } from "../src/lib/backends/tester/autopkgtest.ts";
 import type { TestRunResult } from "../src/lib/backends/tester/tester.ts";
-import type { Work } from "../src/lib/backends/work.ts";
+import type { RunContext } from "../src/lib/backends/run-context.ts";
 import type { Progress } from "../src/lib/domain/ticket.ts";
-import { configOf } from "../src/lib/host/config.ts";
+import { configOf } from "../src/lib/config/config.ts";
 import { statePaths, type StatePaths } from "../src/lib/host/paths.ts";
-import { makeBase } from "../src/lib/host/session/make-base.ts";
-import { removeTree } from "../src/lib/host/session/remove-tree.ts";
+import { makeBase } from "../src/lib/session/make-base.ts";
+import { removeTree } from "../src/lib/session/remove-tree.ts";
 import {
   greeter,
   writeSource,
@@ -38,7 +38,11 @@ import {
 
 const series = "bookworm";
 const minutes = 60_000;
-const limits = { timeoutMs: 10 * minutes };
+const limits = {
+  timeoutMs: 10 * minutes,
+  allow: [],
+  reach: "internet" as const,
+};
 
 let root: string;
 let paths: StatePaths;
@@ -69,7 +73,7 @@ afterAll(async () => {
 
 async function workFor(
   signal = new AbortController().signal,
-): Promise<Work & { readonly told: Omit<Progress, "at">[] }> {
+): Promise<RunContext & { readonly told: Omit<Progress, "at">[] }> {
   const scratch = join(root, `work-${(count += 1)}`);
   await mkdir(scratch);
   const told: Omit<Progress, "at">[] = [];
@@ -329,7 +333,12 @@ describe("building", () => {
   test("a build that never ends is ended: by its time limit, or by us", async () => {
     const endless = { ...greeter("endless", "1"), build: ["sleep 86400"] };
     const late = await build(endless, {
-      builder: createSessionBuilder({ paths, parallel: 2, timeoutMs: 4000 }),
+      builder: createSessionBuilder({
+        paths,
+        parallel: 2,
+        timeoutMs: 4000,
+        allow: [],
+      }),
     });
     expect(late).toMatchObject({ outcome: "failed" });
     expect(late.reason).toContain("time limit");
@@ -385,7 +394,7 @@ describe("a tool that is not installed", () => {
       "sbuild",
       () => build(greeter("tiny", "1"), { builder: sbuildBuilder() }),
     ],
-    ["nsenter", "util-linux", () => build(greeter("tiny", "1"))],
+    ["unshare", "util-linux", () => build(greeter("tiny", "1"))],
     ["zstd", "zstd", () => image([])],
     [
       "autopkgtest",
@@ -547,14 +556,15 @@ describe("imaging", () => {
 describe("testing", () => {
   async function testOf(
     tiny: TinyPackage,
-    work?: Work,
+    work?: RunContext,
+    allow: readonly string[] = [],
   ): Promise<TestRunResult> {
     const dsc = await intoPpa(tiny);
     const made = await image(Object.keys(tiny.binaries));
     await expectPassed(made);
     if (made.image === null) throw new Error("no image");
     const { source, version } = tiny;
-    return createAutopkgtestTester({ paths, ...limits }).test(
+    return createAutopkgtestTester({ paths, ...limits, allow }).test(
       {
         source,
         version,
@@ -698,6 +708,13 @@ Depends: @
     );
     await expectPassed(result);
     expect(result.exitCode).toBe(0);
+  });
+
+  test("a testbed that cannot be opened is not waited for", async () => {
+    const tiny = withTests("eager", "Test-Command: true\n");
+    const result = await testOf(tiny, undefined, ["no network"]);
+    expect(result).toMatchObject({ outcome: "tmpfail", exitCode: 16 });
+    expect(await logOf(result)).toContain("network could not be made");
   });
 
   test("links that a test leaves lead nowhere outside", async () => {

@@ -5,6 +5,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
@@ -283,6 +284,9 @@ describe("the command line", () => {
       "is missing",
     ],
     [["get_image", "99"], "there is no ticket 99"],
+    [["log", "99"], "there is no ticket 99"],
+    [["log", "99", "--follow"], "there is no ticket 99"],
+    [["release-ppa", "--ticket", "99"], "there is no ticket 99"],
   ])("%j exits 2 and says why", (args, message) => {
     expect(ci.run(...args)).toMatchObject({
       code: 2,
@@ -290,12 +294,47 @@ describe("the command line", () => {
     });
   });
 
-  test("a remote ticket system is refused for now", () => {
-    expect(ci.run("status", "-u", "http://localhost:1/")).toMatchObject({
-      code: 78,
+  test.each([["status"], ["log"], ["cancel", "1"], ["override", "1"]])(
+    "a remote ticket system is refused for now: %j",
+    (...args) => {
+      expect(ci.run(...args, "-u", "http://localhost:1/")).toMatchObject({
+        code: 78,
+        stderr: expect.stringContaining(
+          "remote ticket systems are not available yet",
+        ) as string,
+        stdout: "",
+      });
+    },
+  );
+
+  test.each([
+    ["init", "-u", "http://localhost:1/"],
+    ["ppa", "list", "--staging"],
+    ["land", "--url=http://localhost:1/"],
+    ["config", "-S"],
+    ["completion", "bash", "-S"],
+  ])("one that works on the installation has no remote: %j", (...args) => {
+    expect(ci.run(...args)).toMatchObject({
+      code: 2,
       stderr: expect.stringContaining(
-        "remote ticket systems are not available yet",
+        `${args[0]} works on the installation on this machine`,
       ) as string,
+      stdout: "",
+    });
+  });
+
+  test("help is grouped by topic; a command's own options come first", () => {
+    const all = ci.ok("help");
+    expect(all).toBe(ci.ok("--help"));
+    expect(all).toMatch(/^Tickets:\n {2}create_ticket/m);
+    expect(all).toMatch(/^Steps:\n {2}land/m);
+    const ofLand = ci.ok("help", "land");
+    expect(ofLand).toBe(ci.ok("land", "--help"));
+    expect(ofLand.indexOf("--until")).toBeLessThan(ofLand.indexOf("--json"));
+    expect(ci.ok("help", "ppa", "add")).toContain("ubuntu-ci ppa add");
+    expect(ci.run("help", "tea")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("unknown command 'tea'") as string,
     });
   });
 
@@ -364,6 +403,29 @@ describe("the command line", () => {
     expect(existsSync(page("tickets/1"))).toBe(false);
     ci.ok("shepherd-report", "--all");
     expect(removed.map((file) => existsSync(file))).toEqual([true, true, true]);
+  });
+
+  test("a result that cannot be written is told from a full state (74)", () => {
+    for (const command of ["status", "config --json"]) {
+      const { status, stderr } = spawnSync(
+        "sh",
+        ["-c", `"$0" --state-dir "$1" ${command} >/dev/full`].concat(
+          join(import.meta.dirname, "../bin/ubuntu-ci"),
+          ci.state,
+        ),
+        { encoding: "utf8" },
+      );
+      expect({ command, status }).toEqual({ command, status: 74 });
+      expect(stderr).toContain("standard output cannot be written");
+    }
+  });
+
+  test("every verb has help with an example, too", () => {
+    for (const line of [
+      ...["ppa add", "ppa populate", "archive show", "archive revert"],
+      ...["maintenance on", "maintenance wait", "uploaders list"],
+    ])
+      expect(ci.ok(...line.split(" "), "--help"), line).toContain("Examples:");
   });
 
   test("every command has help with its options and two examples", () => {

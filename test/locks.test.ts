@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import type { LogRecord } from "../src/lib/domain/log-record.ts";
-import { thisProcess } from "../src/lib/host/process-identity.ts";
+import { thisProcess } from "../src/lib/files/process-identity.ts";
 import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** Locks as whoever works at the command line, cron and the report meet them. */

@@ -47,12 +47,14 @@ function logged(): LogRecord[] {
     .filter(({ subject }) => subject === "maintenance");
 }
 
-/** Every file of the state with its contents, except what tells that something was held back. */
+/** Every file of the state with its contents, except what tells that something was held back, and locks. */
 function contents(): string[] {
   return readdirSync(ci.state, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !/\/(log|run)\/|-shm$|-wal$|maintenance\.txt$/.test(file))
+    .filter(
+      (file) => !/\/(locks|log|run)\/|-shm$|-wal$|maintenance\.txt$/.test(file),
+    )
     .map(
       (file) =>
         `${file} ${createHash("sha256").update(readFileSync(file)).digest("hex")}`,

@@ -12,9 +12,9 @@ import {
   test,
 } from "vitest";
 
-import type { Explanation } from "../src/lib/domain/explain/finding.ts";
+import type { Explanation } from "../src/lib/domain/explain/explanation.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
-import type { StepPlan } from "../src/lib/steps/step-work.ts";
+import type { StepPlan } from "../src/lib/steps/step-definition.ts";
 import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** Who may run when, and what is said about it: the whole program on fake backends. */

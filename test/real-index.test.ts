@@ -16,16 +16,13 @@ import {
   serialiseDeb822,
   stanzaOf,
   type Stanza,
-} from "../src/lib/domain/debian/deb822.ts";
-import { readDsc } from "../src/lib/domain/debian/dsc.ts";
-import { relationsOf } from "../src/lib/domain/debian/relation.ts";
-import {
-  compareVersions,
-  versionProblem,
-} from "../src/lib/domain/debian/version.ts";
+} from "../src/lib/debian/deb822.ts";
+import { readDsc } from "../src/lib/debian/dsc.ts";
+import { relationsOf } from "../src/lib/debian/relation.ts";
+import { compareVersions, versionProblem } from "../src/lib/debian/version.ts";
 import type { Problem } from "../src/lib/domain/error.ts";
-import { configOf } from "../src/lib/host/config.ts";
-import { mirrorOf } from "../src/lib/host/mirror.ts";
+import { configOf } from "../src/lib/config/config.ts";
+import { mirrorOf } from "../src/lib/session/mirror.ts";
 import { greeter, writeSource } from "./support/tiny-package.ts";
 
 // What our parsers make of everything that Debian has. The index is too large to be kept here: it is

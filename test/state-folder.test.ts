@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -44,7 +44,7 @@ test.each([...commands, "fsck", "locks"])(
   },
 );
 
-test.each([...commands, "doctor"])(
+test.each(["init", "doctor"])(
   "%s says that no folder can be made in /proc, and does not try for ever",
   (command) => {
     const { code, said } = run("/proc/nothing", command);
@@ -52,6 +52,19 @@ test.each([...commands, "doctor"])(
     expect(said).toMatch(
       /the folder \/proc\/nothing\S* cannot be made, there no folders can be made/,
     );
+  },
+);
+
+test.each(commands.filter((command) => command !== "init"))(
+  "%s makes no state where there is none, and says how to make one",
+  (command) => {
+    for (const place of ["/proc/nothing", join(folder, "nothing")]) {
+      expect(run(place, command)).toEqual({
+        code: 78,
+        said: `ubuntu-ci: there is no state in ${place}\n  name its folder with --state-dir, or make one: ubuntu-ci init\n`,
+      });
+      expect(existsSync(place)).toBe(false);
+    }
   },
 );
 

@@ -106,8 +106,8 @@ const changes = {
   version: 'sed -i \'s/"[0-9.]*"/"0.2.0"/\' version.js',
   migration: `sed -i 's/^];/"${migration}",];/' lib/state/migrations.js`,
   brokenMigration: `sed -i 's/^];/"${migration}; SELECT nope",];/' lib/state/migrations.js`,
-  doctor: `sed -i 's/notRoot(),$/notRoot(), bad("frobnicator", "is not installed", "apt-get install frobnicator"),/' lib/host/doctor.js`,
-  doctorInPlace: `sed -i 's/notRoot(),$/notRoot(), ...(import.meta.url.includes(".upgrade") ? [] : [bad("place", "is wrong", "move")]),/' lib/host/doctor.js`,
+  doctor: `sed -i 's/notRoot(),$/notRoot(), bad("frobnicator", "is not installed", "apt-get install frobnicator"),/' lib/upkeep/doctor/doctor.js`,
+  doctorInPlace: `sed -i 's/notRoot(),$/notRoot(), ...(import.meta.url.includes(".upgrade") ? [] : [bad("place", "is wrong", "move")]),/' lib/upkeep/doctor/doctor.js`,
 };
 
 /** Pushes a commit to the origin whose build makes these changes; without any it compiles. */

@@ -447,7 +447,7 @@ function leftovers(found, { runs, progress }, state) {
     [],
   );
   const expected =
-    /^(state\.sqlite(-wal|-shm)?|run|log|store|layers|archive|ppa|report|scratch|gnupg|uploaders|aptly|backups)$/;
+    /^(state\.sqlite(-wal|-shm)?|run|locks|log|store|layers|archive|ppa|report|scratch|gnupg|uploaders|aptly|backups)$/;
   found.same(
     "nothing else is in the state folder",
     list(state).filter((name) => !expected.test(name)),

@@ -40,7 +40,7 @@ const plants = {
   // The lease of a dead process stays until its heartbeat is old.
   "dead-lease": { file: "state/leases.js", from: "isGone(run) ??", to: "" },
   // The lock of a dead process stays until it was not renewed for long.
-  "dead-lock": { file: "host/lock.js", from: "isGone(holder) ??", to: "" },
+  "dead-lock": { file: "locks/lock.js", from: "isGone(holder) ??", to: "" },
   // A report takes for shown what has happened since the one before it.
   "stale-report": {
     file: "state/report-rows.js",

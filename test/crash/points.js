@@ -1,4 +1,4 @@
-import { crashPoints } from "../../dist/lib/host/crash-point.js";
+import { crashPoints } from "../../dist/lib/files/crash-point.js";
 
 /** The commands that come by a point, by the first part of its name or the whole. */
 const commands = {
@@ -23,8 +23,7 @@ const commands = {
 };
 
 /** Points that one command comes by many times. */
-const often =
-  /^(file|run|lease)\.|^(link\.made|ticket\.file-placed|publish\.renamed)$/;
+const often = /^(file|run|lease)\.|^(ticket\.file-placed|publish\.renamed)$/;
 
 /** What reaches that point. */
 export function commandsFor(point) {

@@ -98,7 +98,14 @@ class Round {
     const random = this.random.fork();
     for (let tries = random.whole(0, 2); tries > 0; tries -= 1)
       await this.run(["init"], this.#killPlan("init", random));
-    await this.run(["init"]);
+    // One machine cannot see that another's killed `init` is gone, and leaves the lock to it: there it goes on.
+    const codes = [];
+    for (const host of this.variant.hosts ?? [undefined]) {
+      const { code } = await this.run(["init"], {}, host);
+      if (code === 0) return;
+      codes.push(code);
+    }
+    this.#violation(`init does not go on: ${codes.join(", ")}`);
   }
 
   /** One command, most often one that is to be killed. */

@@ -29,6 +29,8 @@ export class Installation {
   readonly state: string;
   /** Environment of every command, beside the test's own. */
   readonly env: Record<string, string> = {};
+  /** The umask that every command is started with; by default the test's own. */
+  umask: string | null = null;
   readonly #config: string;
   readonly #gnupg: string;
   readonly #program: string;
@@ -45,17 +47,25 @@ export class Installation {
     this.state = join(this.root, "state");
     this.#config = join(this.root, "config.json");
     this.#gnupg = join(this.root, "gnupg");
-    writeFileSync(this.#config, JSON.stringify(config));
+    writeFileSync(this.#config, JSON.stringify(config), { mode: 0o600 });
     mkdirSync(this.#gnupg, { recursive: true, mode: 0o700 });
   }
 
   /** Runs a command to its end. */
   run(...args: string[]): Ended {
-    const { status, stdout, stderr } = spawnSync(
+    const [command = "", ...given] = [
+      ...(this.umask === null
+        ? []
+        : ["sh", "-c", `umask ${this.umask} && exec "$@"`, "sh"]),
       this.#bin(),
-      [...this.#global(), ...args],
-      { encoding: "utf8", env: this.#env(), maxBuffer: 64 * 1024 * 1024 },
-    );
+      ...this.#global(),
+      ...args,
+    ];
+    const { status, stdout, stderr } = spawnSync(command, given, {
+      encoding: "utf8",
+      env: this.#env(),
+      maxBuffer: 64 * 1024 * 1024,
+    });
     return { code: status, stdout, stderr };
   }
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { aptVerdict, readPrintUris } from "./apt-verdict.ts";
@@ -67,4 +68,40 @@ test("reads what apt would fetch, and from where", () => {
       hash: "SHA256:ab",
     },
   ]);
+});
+
+test("blames the package by the same words as one pattern would", () => {
+  const pattern =
+    /dependency .* cannot be satisfied|but .* is to be installed|version .* was not found/i;
+  const words = [
+    ...["dependency", "cannot", "be", "satisfied", "but", "BUT", "is"],
+    ...["to", "installed", "version", "was", "not", "found", "is to be"],
+    ...[" is to be installed", "but ", " was not found", "x"],
+  ];
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...words), { maxLength: 12 }),
+      (said) => {
+        const line = said.join(" ");
+        expect(aptVerdict(line).blame === "package").toBe(
+          pattern.test(line.trim()),
+        );
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test("a line of apt's without an end is a reason of bearable length", () => {
+  const { blame, line } = aptVerdict(
+    `x : Depends: y but z is to be installed${"!".repeat(10_000_000)}`,
+  );
+  expect(blame).toBe("package");
+  expect(line).toHaveLength(1000);
+});
+
+test("a name that cannot be unescaped is taken as it is", () => {
+  expect(
+    readPrintUris("'file:/x' a%_1%3a2_all.deb 1 SHA256:x\n"),
+  ).toMatchObject([{ package: "a%", version: "1:2", architecture: "all" }]);
 });

@@ -1,3 +1,5 @@
+import { outputLines } from "../domain/output-lines.ts";
+
 /** Whose fault a failed apt is, and the line that says why. */
 export interface AptVerdict {
   readonly blame: "package" | "infrastructure";
@@ -12,35 +14,65 @@ const ours =
 
 /** What apt says when what was asked cannot be installed. */
 const theirs =
-  /unable to locate package|has no installation candidate|unmet dependenc|unable to satisfy dependencies|unable to correct problems|dependency .* cannot be satisfied|but it is not (?:installable|going to be installed)|but .* is to be installed|dependency is not satisfiable|version .* was not found|returned an error code|conflicts with/i;
+  /unable to locate package|has no installation candidate|unmet dependenc|unable to satisfy dependencies|unable to correct problems|but it is not (?:installable|going to be installed)|dependency is not satisfiable|returned an error code|conflicts with/i;
+
+/** The same, with a name between the two parts. */
+const theirsAround = [
+  ["dependency ", " cannot be satisfied"],
+  ["but ", " is to be installed"],
+  ["version ", " was not found"],
+] as const;
+
+/**
+ * Whether a line blames the package. A pattern `a.*b` would look for b anew behind every a
+ * (quadratic in a line of many), so they are looked for one after the other.
+ */
+function blamesPackage(line: string): boolean {
+  if (theirs.test(line)) return true;
+  const small = line.toLowerCase();
+  return theirsAround.some(([before, behind]) => {
+    const begin = small.indexOf(before);
+    return begin >= 0 && small.includes(behind, begin + before.length);
+  });
+}
+
+const dependsLine =
+  /: (?:Pre-?)?(?:Build-?)?Depends(?:-Indep|-Arch)?: |Build-Depends/;
+
+/** Longest line that is given as a reason. */
+const reasonLimit = 1000;
 
 /**
  * Tells a package's fault from ours in apt's output. What nobody recognises is ours: a package is
  * never blamed on a guess.
  */
 export function aptVerdict(output: string): AptVerdict {
-  const lines = output.split("\n").map((line) => line.trim());
-  const fetch = lines.find((line) => ours.test(line));
-  if (fetch !== undefined) {
-    const stale = /\b404\b|hash sum mismatch|size mismatch/i.test(output);
-    return { blame: "infrastructure", line: fetch, stale };
+  let depends: string | undefined;
+  let dpkg: string | undefined;
+  let blaming: string | undefined;
+  let error: string | undefined;
+  let last: string | undefined;
+  for (const raw of outputLines(output)) {
+    const line = raw.trim();
+    if (line === "") continue;
+    if (ours.test(line)) {
+      const stale = /\b404\b|hash sum mismatch|size mismatch/i.test(output);
+      return { ...because("infrastructure", line), stale };
+    }
+    if (dependsLine.test(line)) depends ??= line;
+    if (line.startsWith("dpkg: error")) dpkg ??= line;
+    if (blaming === undefined && blamesPackage(line)) blaming = line;
+    if (line.startsWith("E: ")) error = line;
+    last = line;
   }
   // "foo : Depends: bar but it is not installable" says more than the E: line that follows it.
-  const unmet =
-    lines.find((line) =>
-      /: (?:Pre-?)?(?:Build-?)?Depends(?:-Indep|-Arch)?: |Build-Depends/.test(
-        line,
-      ),
-    ) ??
-    lines.find((line) => /^dpkg: error/.test(line)) ??
-    lines.find((line) => theirs.test(line));
-  if (lines.some((line) => theirs.test(line)) && unmet !== undefined)
-    return { blame: "package", line: unmet, stale: false };
-  const line =
-    lines.findLast((candidate) => candidate.startsWith("E: ")) ??
-    lines.findLast((candidate) => candidate !== "") ??
-    "apt said nothing";
-  return { blame: "infrastructure", line, stale: false };
+  return blaming === undefined
+    ? because("infrastructure", error ?? last ?? "apt said nothing")
+    : because("package", depends ?? dpkg ?? blaming);
+}
+
+function because(blame: AptVerdict["blame"], line: string): AptVerdict {
+  return { blame, line: line.slice(0, reasonLimit), stale: false };
 }
 
 /** A package file that apt would fetch. */
@@ -53,17 +85,26 @@ export interface AptUri {
   readonly hash: string;
 }
 
+/** A part of a file's name, in which apt escapes an epoch's colon; one that is not escaped as it is. */
+function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** Reads `apt-get --print-uris`: what would be installed, and from where. */
 export function readPrintUris(output: string): readonly AptUri[] {
   const found: AptUri[] = [];
-  for (const line of output.split("\n")) {
+  for (const line of outputLines(output)) {
     const match = /^'([^']+)' (\S+) \d+ (\S*)$/.exec(line.trim());
     if (match === null) continue;
     const [, uri = "", file = "", hash = ""] = match;
     const [name, version, architecture] = file
       .replace(/\.u?deb$/, "")
       .split("_")
-      .map((part) => decodeURIComponent(part));
+      .map(unescaped);
     if (
       name === undefined ||
       version === undefined ||
@@ -73,4 +114,22 @@ export function readPrintUris(output: string): readonly AptUri[] {
     found.push({ uri, file, package: name, version, architecture, hash });
   }
   return found.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+}
+
+/** The packages that `apt-get` says it would remove, in the text it prints for people. */
+export function readRemoved(output: string): readonly string[] {
+  const names: string[] = [];
+  let listed = false;
+  for (const line of output.split("\n")) {
+    if (line.startsWith("  ") && listed)
+      // A star stands behind what is purged.
+      names.push(
+        ...line
+          .trim()
+          .split(/ +/)
+          .map((word) => word.replace("*", "")),
+      );
+    else listed = line.startsWith("The following packages will be REMOVED:");
+  }
+  return names.sort();
 }

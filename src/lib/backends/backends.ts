@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 
-import type { Config } from "../host/config.ts";
+import type { Config } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { ArchiveKeeper } from "./archive/archive.ts";
 import type { Builder } from "./builder/builder.ts";
@@ -18,6 +18,7 @@ export async function createBuilder(
     paths,
     parallel: availableParallelism(),
     timeoutMs: config.get("build.timeoutMinutes") * minute,
+    allow: config.get("network.allow"),
   };
   const builder = config.get("builder");
   switch (builder) {
@@ -45,6 +46,7 @@ export async function createImager(
       return (await import("./imager/session.ts")).createSessionImager({
         paths,
         timeoutMs: config.get("image.timeoutMinutes") * minute,
+        allow: config.get("network.allow"),
       });
     case "fake":
       return (await import("./imager/fake.ts")).createFakeImager(
@@ -64,6 +66,8 @@ export async function createTester(
       return (await import("./tester/autopkgtest.ts")).createAutopkgtestTester({
         paths,
         timeoutMs: config.get("test.timeoutMinutes") * minute,
+        allow: config.get("network.allow"),
+        reach: config.get("tests.network"),
       });
     case "fake":
       return (await import("./tester/fake.ts")).createFakeTester(

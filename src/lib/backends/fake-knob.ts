@@ -1,7 +1,7 @@
 import { misconfigured } from "../domain/error.ts";
 import type { Outcome } from "../domain/ticket.ts";
 import { exec } from "../host/exec.ts";
-import type { Work } from "./work.ts";
+import type { RunContext } from "./run-context.ts";
 
 /**
  * What a fake backend does with a package. `slow` passes after a while; `tool` leaves the while to a
@@ -45,7 +45,7 @@ export function knobFor(text: string, source: string): Knob {
  */
 export async function playKnob(
   knob: Knob,
-  work: Pick<Work, "signal" | "progress">,
+  work: Pick<RunContext, "signal" | "progress">,
 ): Promise<Outcome> {
   switch (knob.kind) {
     case "pass":

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { ifThere } from "../host/if-there.ts";
+import { ifExists } from "../files/optional-file.ts";
 import type { AptRepository } from "./apt-repository.ts";
 
 /** A binary package in a repository's index; filename is relative to its root. */
@@ -15,23 +15,43 @@ export interface PublishedBinary {
   readonly essential: boolean;
 }
 
+const essential = ["Essential", "Protected", "Important"];
+const wanted: ReadonlySet<string> = new Set([
+  ...["Package", "Version", "Architecture", "Filename", "Provides"],
+  ...essential,
+]);
+
 /** Reads a Packages index (only what we wrote ourselves: paragraphs of one-line fields matter). */
 export function readPackages(text: string): readonly PublishedBinary[] {
   const found: PublishedBinary[] = [];
-  for (const paragraph of text.split(/\n\n+/)) {
-    const field = (name: string): string =>
-      new RegExp(`^${name}: *(.*)$`, "m").exec(paragraph)?.[1]?.trim() ?? "";
-    const name = field("Package");
-    if (name === "") continue;
-    found.push({
-      package: name,
-      version: field("Version"),
-      architecture: field("Architecture"),
-      filename: field("Filename"),
-      provides: field("Provides"),
-      essential: /^(?:Essential|Protected|Important): *yes$/m.test(paragraph),
-    });
+  let fields = new Map<string, string>();
+  const flush = () => {
+    const field = (name: string) => fields.get(name) ?? "";
+    if (field("Package") !== "")
+      found.push({
+        package: field("Package"),
+        version: field("Version"),
+        architecture: field("Architecture"),
+        filename: field("Filename"),
+        provides: field("Provides"),
+        essential: essential.some((name) => field(name) === "yes"),
+      });
+    fields = new Map();
+  };
+  for (const line of text.split("\n")) {
+    if (line === "") {
+      flush();
+      continue;
+    }
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(colon, 0));
+    if (!wanted.has(name)) continue;
+    const value = line.slice(colon + 1).trim();
+    // The first counts, but whatever makes a package essential counts more.
+    const counts = essential.includes(name) ? value === "yes" : true;
+    if (counts && !fields.has(name)) fields.set(name, value);
   }
+  flush();
   return found;
 }
 
@@ -47,7 +67,7 @@ export async function publishedIn(
   );
   const byFile = new Map<string, PublishedBinary>();
   // An empty repository may have no folder of packages at all.
-  for (const name of (await ifThere(readdir(folder))) ?? []) {
+  for (const name of (await ifExists(readdir(folder))) ?? []) {
     if (!name.startsWith("binary-")) continue;
     const index = join(folder, name, "Packages");
     for (const binary of readPackages(await readFile(index, "utf8")))

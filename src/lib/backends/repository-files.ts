@@ -33,8 +33,9 @@ export async function repositoryFiles(
 /** `file:` sources have no host to pin by (apt_preferences(5)): the label of the Release file does. */
 async function labelOf({ root, suite }: AptRepository): Promise<string> {
   const file = join(root, "dists", suite, "Release");
-  const label = /^Label: *(\S.*?) *$/m.exec(await readFile(file, "utf8"))?.[1];
+  const label = /^Label:(.*)$/m.exec(await readFile(file, "utf8"))?.[1]?.trim();
   // Without a pin the distribution's package could win without a word.
-  if (label === undefined) throw notNow(`${file} has no Label to pin by`);
+  if (label === undefined || label === "")
+    throw notNow(`${file} has no Label to pin by`);
   return label;
 }

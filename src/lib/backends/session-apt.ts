@@ -1,25 +1,32 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-
 import { notNow } from "../domain/error.ts";
 import { describeEnd, lastLines } from "../host/exec.ts";
-import type { Base } from "../host/session/layer.ts";
-import type { Bind, Session } from "../host/session/session.ts";
+import type { Base } from "../session/layer.ts";
+import type {
+  Bind,
+  GivenFile,
+  NetworkPolicy,
+  Session,
+} from "../session/session.ts";
 import type { AptRepository } from "./apt-repository.ts";
-import { aptVerdict } from "./apt-verdict.ts";
+import { aptVerdict, readPrintUris } from "./apt-verdict.ts";
 import { repositoryFiles } from "./repository-files.ts";
 import { ourFault, packageFault, type Verdict } from "./verdict.ts";
 import type { WorkLog } from "./work-log.ts";
 
-/** How apt is set up in a session: binds for opening it, and the environment for every apt-get. */
+/** How apt is set up in a session: what it is opened with, and the environment for every apt-get. */
 export interface SessionApt {
   readonly binds: readonly Bind[];
+  readonly given: readonly GivenFile[];
+  /** The network that fetching needs. */
+  readonly network: NetworkPolicy;
   readonly env: Readonly<Record<string, string>>;
   /** Reads the lists of the repositories; the distribution's are those of the base. */
   prepare(session: Session): Promise<void>;
 }
 
 const home = "/run/ubuntu-ci";
+/** Our configuration: given to a session beside its layers, so that no image has it. */
+const configuration = "/usr/lib/ubuntu-ci/apt";
 const update = ["apt-get", "update", "-qq", "--error-on=any"];
 
 /** The name of our repository that a URI of apt's points into; undefined: the distribution's. */
@@ -29,36 +36,42 @@ export function repositoryOf(uri: string): string | undefined {
   return uri.slice(repositories.length).split("/")[0];
 }
 
+/** Hosts that apt has to reach for a base: those of its sources, and proxies. */
+export function hostsOf(base: Pick<Base, "sources" | "acquire">): string[] {
+  const found = new Set<string>();
+  for (const word of `${base.sources}\n${base.acquire}`.split(/[\s";]+/)) {
+    const uri = word.replace(/^[a-z]{1,20}\+/, "");
+    if (/^(?:https?|ftp):\/\//.test(uri) && URL.canParse(uri))
+      found.add(new URL(uri).hostname);
+  }
+  return [...found];
+}
+
 /**
- * Sets apt up so that nothing of it lands in what the session writes: configuration, sources and
- * lists are in /run, which is a tmpfs. The first repository wins over all others.
+ * Sets apt up so that nothing of it lands in what the session writes: its configuration is given
+ * beside the layers, sources and lists are in /run, which is a tmpfs. The first repository wins over
+ * all others.
  *
- * @param scratch folder on the host for the files that are shown inside
+ * @param allow private networks that sessions may reach, as the configuration says
  */
 export async function setUpApt(
   base: Base,
   repositories: readonly AptRepository[],
-  scratch: string,
+  allow: readonly string[],
   options: { readonly startServices?: boolean } = {},
 ): Promise<SessionApt> {
-  const folder = join(scratch, "apt");
-  await mkdir(join(folder, "sources.list.d"), { recursive: true });
-  await writeFile(
-    join(folder, "sources.list.d/distribution.sources"),
-    base.sources,
-  );
   const { sources, preferences } = await repositoryFiles(
     repositories,
     (name) => `file:${home}/repo/${name}`,
   );
-  await writeFile(join(folder, "sources.list.d/ubuntu-ci.sources"), sources);
-  await writeFile(join(folder, "ubuntu-ci.sources"), sources);
-  await writeFile(join(folder, "preferences"), preferences);
-  await writeFile(
-    join(folder, "apt.conf"),
-    `Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "${home}/apt/sources.list.d";
-Dir::Etc::preferences "${home}/apt/preferences";
+  const given: GivenFile[] = Object.entries({
+    "sources.list.d/distribution.sources": base.sources,
+    "sources.list.d/ubuntu-ci.sources": sources,
+    "ubuntu-ci.sources": sources,
+    preferences,
+    "apt.conf": `Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "${configuration}/sources.list.d";
+Dir::Etc::preferences "${configuration}/preferences";
 Dir::State::lists "${home}/lists";
 Dir::Cache::pkgcache "${home}/pkgcache.bin";
 Dir::Cache::srcpkgcache "${home}/srcpkgcache.bin";
@@ -68,32 +81,30 @@ Acquire::Languages "none";
 Acquire::Retries "3";
 DPkg::Options { "--force-unsafe-io"; "--force-confold"; };
 ${base.acquire}`,
-  );
-  const binds: Bind[] = [
-    { from: folder, to: `${home}/apt`, writable: false },
-    ...repositories.map(({ name, root }) => ({
-      from: root,
-      to: `${home}/repo/${name}`,
-      writable: false,
-    })),
-  ];
-  if (options.startServices !== true) {
-    // Services must not start in a build or an image (invoke-rc.d(8)); the file is only shown, never written.
-    await writeFile(join(scratch, "policy-rc.d"), "#!/bin/sh\nexit 101\n", {
+  }).map(([name, contents]) => ({
+    path: `${configuration}/${name}`,
+    contents,
+  }));
+  const binds: Bind[] = repositories.map(({ name, root }) => ({
+    from: root,
+    to: `${home}/repo/${name}`,
+  }));
+  if (options.startServices !== true)
+    // Services must not start in a build or an image (invoke-rc.d(8)).
+    given.push({
+      path: "/usr/sbin/policy-rc.d",
+      contents: "#!/bin/sh\nexit 101\n",
       mode: 0o755,
     });
-    binds.push({
-      from: join(scratch, "policy-rc.d"),
-      to: "/usr/sbin/policy-rc.d",
-      writable: false,
-    });
-  }
   const env = {
-    APT_CONFIG: `${home}/apt/apt.conf`,
+    APT_CONFIG: `${configuration}/apt.conf`,
     DEBIAN_FRONTEND: "noninteractive",
   };
+  const network = { reach: "internet", hosts: hostsOf(base), allow } as const;
   return {
     binds,
+    given,
+    network,
     env,
     async prepare(session) {
       const linked = await session.run([
@@ -112,7 +123,7 @@ ${base.acquire}`,
       if (repositories.length === 0) return;
       const only = [
         "-o",
-        `Dir::Etc::sourcelist=${home}/apt/ubuntu-ci.sources`,
+        `Dir::Etc::sourcelist=${configuration}/ubuntu-ci.sources`,
         "-o",
         "Dir::Etc::sourceparts=/dev/null",
       ];
@@ -155,31 +166,41 @@ export async function askApt(
 }
 
 /**
- * Runs apt-get inside with the network. When a file is gone from the mirror, the package lists are
- * read anew and it is tried once more.
+ * Runs apt-get inside: it fetches with the network what is not at hand, and then unpacks without, since
+ * what is unpacked runs code of its own. When a file is gone from the mirror, the package lists are read anew, it is
+ * planned anew, and tried once more.
  *
+ * @param plan what {@link askApt} said of the same arguments
+ * @returns the plan that was carried out
  * @throws Verdict when it fails: the package's fault or ours, as apt's words tell
  */
 export async function runApt(
   session: Session,
   apt: SessionApt,
   args: readonly string[],
+  plan: string,
   log: WorkLog,
   signal: AbortSignal,
-): Promise<void> {
-  const argv = ["apt-get", "-q", "-y", ...args];
-  for (const again of [true, false]) {
+): Promise<string> {
+  let carriedOut = plan;
+  const run = async (more: readonly string[], network: boolean) => {
+    const argv = ["apt-get", "-q", "-y", ...more, ...args];
     await log.write(`$ ${argv.join(" ")}\n`);
-    const ended = await session.run(argv, {
-      env: apt.env,
-      network: true,
-      signal,
-    });
+    const ended = await session.run(argv, { env: apt.env, network, signal });
     const output = ended.stdout + ended.stderr;
     await log.write(output);
     signal.throwIfAborted();
-    if (ended.exitCode === 0) return;
-    if (!again || !aptVerdict(output).stale) throw aptFailure(output);
+    return { passed: ended.exitCode === 0, output };
+  };
+  // What our repositories have is at hand: apt takes it from there as it unpacks.
+  const isAtHand = readPrintUris(plan).every(
+    ({ uri }) => repositoryOf(uri) !== undefined,
+  );
+  for (let again = true; !isAtHand; again = false) {
+    const fetched = await run(["--download-only"], true);
+    if (fetched.passed) break;
+    if (!again || !aptVerdict(fetched.output).stale)
+      throw aptFailure(fetched.output);
     await log.write("the mirror has moved on: reading its lists anew\n");
     const updated = await session.run(update, {
       env: apt.env,
@@ -193,7 +214,14 @@ export async function runApt(
         "see whether it can be reached; a retry is due",
       );
     }
+    // What is fetched already would not be named again.
+    await session.run(["apt-get", "clean"], { env: apt.env, signal });
+    carriedOut = await askApt(session, apt, args, log, signal);
   }
+  await session.disconnect();
+  const unpacked = await run([], false);
+  if (!unpacked.passed) throw aptFailure(unpacked.output);
+  return carriedOut;
 }
 
 function aptFailure(output: string): Verdict {

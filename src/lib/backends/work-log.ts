@@ -1,7 +1,7 @@
 import { appendFile, open } from "node:fs/promises";
 
 import type { Progress } from "../domain/ticket.ts";
-import type { Work } from "./work.ts";
+import type { RunContext } from "./run-context.ts";
 
 const heartbeatMs = 30_000;
 
@@ -45,7 +45,7 @@ async function tailOf(path: string): Promise<string> {
  * Tells the progress now and again every 30 s until stopped: whoever waits is promised a word every
  * 60 s, to know that the work is alive.
  */
-export function startHeartbeat(work: Work): {
+export function startHeartbeat(work: RunContext): {
   say(update: Partial<Omit<Progress, "at">> & { message: string }): void;
   stop(): void;
 } {

@@ -4,6 +4,7 @@ export const ExitCode = {
   ticketFailed: 1,
   refused: 2,
   bug: 70,
+  notWritten: 74,
   notNow: 75,
   misconfigured: 78,
 } as const;
@@ -20,7 +21,7 @@ export interface Problem {
 }
 
 /**
- * An error whose message a user can act on. `src/cli.ts` is the one place that prints it.
+ * An error whose message a user can act on. `src/cli/main.ts` is the one place that prints it.
  *
  * message: what went wrong and where; hint: what to do about it; problems: every single finding,
  * when there are several; exitCode: see {@link ExitCode}.

@@ -1,4 +1,5 @@
 import type { LogRecord } from "./log-record.ts";
+import { oneLine } from "./shown-text.ts";
 import { stepOf, steps } from "./step.ts";
 
 /** How a line looks: what it is about may be coloured where a person reads it. */
@@ -36,10 +37,10 @@ export function logText(record: LogRecord): LogText {
   ];
   return {
     when: `${record.at.slice(0, 10)} ${record.at.slice(11, 19)}Z`,
-    subject: shown(subjectOf(record)).padEnd(subjectWidth),
-    what: shown(record.what).padEnd(whatWidth),
+    subject: oneLine(subjectOf(record)).padEnd(subjectWidth),
+    what: oneLine(record.what).padEnd(whatWidth),
     tone: toneOf(record.what),
-    rest: shown(parts.filter((part) => part !== "").join(" ")),
+    rest: oneLine(parts.filter((part) => part !== "").join(" ")),
   };
 }
 
@@ -71,9 +72,4 @@ function toneOf(what: string): Tone {
     default:
       return "plain";
   }
-}
-
-/** A package's own words may hold anything: nothing of it reaches the terminal as a command. */
-function shown(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]+/gu, " ");
 }

@@ -1,13 +1,14 @@
 /** What stands where a secret was. */
 const blank = "[redacted]";
 
+// Whatever repeats in them is bounded, or begins where no other attempt does: a log may be hostile.
 const patterns: readonly (readonly [RegExp, string])[] = [
   [
-    /-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|$)/g,
+    /-----BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,40}-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,40}-----|$)/g,
     blank,
   ],
   // A proxy or a mirror with a password: scheme://user:password@host
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^/\s@]+@/gi, `$1${blank}@`],
+  [/(:\/\/)[^/\s@]+@/g, `$1${blank}@`],
   [/\b(authorization\s*[:=]\s*)(?:[a-z]+\s+)?\S+/gi, `$1${blank}`],
   [/\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi, `$1 ${blank}`],
   [

@@ -2,11 +2,10 @@ import { setTimeout } from "node:timers/promises";
 
 import type { CancelPlan } from "../domain/cancel.ts";
 import { planCancel } from "../domain/cancel.ts";
-import { refused } from "../domain/error.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import { cancelTicket } from "../state/cancellation.ts";
-import { findTicket } from "../state/tickets.ts";
+import { getTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
 import { giveUpDeadRuns, runStep } from "./run-step.ts";
 
@@ -27,7 +26,7 @@ export async function cancel(
   await giveUpDeadRuns(engine);
   const asked = db
     .transaction(() => {
-      const plan = planCancel(known(findTicket(db, id, paths.store), id));
+      const plan = planCancel(getTicket(db, id, paths.store));
       cancelTicket(db, id, plan.kind, actor, reason);
       return plan;
     })
@@ -52,7 +51,7 @@ export async function awaitCancelled(
   const until = performance.now() + waitMs;
   for (;;) {
     await giveUpDeadRuns(engine);
-    const ticket = known(findTicket(db, id, paths.store), id);
+    const ticket = getTicket(db, id, paths.store);
     if (ticket.step.code >= 999) return ticket;
     // Publishing looks into the archive first, and ends it one way or the other.
     if (ticket.status === "waiting" && ticket.step.code === 500) {
@@ -62,10 +61,4 @@ export async function awaitCancelled(
     if (performance.now() >= until || signal.aborted) return ticket;
     await setTimeout(pollMs);
   }
-}
-
-function known(ticket: Ticket | undefined, id: number): Ticket {
-  if (ticket === undefined)
-    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
-  return ticket;
 }

@@ -1,7 +1,5 @@
-import { join } from "node:path";
-
-import { alone } from "../host/alone.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
+import { exclusively, lockFile } from "../locks/exclusively.ts";
 import { finishCleaning, startCleaning, toBeCleaned } from "../state/ppas.ts";
 import type { Engine } from "./engine.ts";
 
@@ -16,7 +14,7 @@ export async function cleanPpas({
   paths,
 }: Pick<Engine, "db" | "actor" | "backends" | "paths">): Promise<string[]> {
   if (toBeCleaned(db).length === 0) return [];
-  return alone(join(paths.ppa, ".cleaning"), async () => {
+  return exclusively(lockFile(paths, "cleaning"), async () => {
     const cleaned: string[] = [];
     const archive = await backends.archive();
     for (const { name } of startCleaning(db, actor)) {

@@ -2,10 +2,10 @@ import type { Store } from "../backends/store/store.ts";
 import type { ExitCode } from "../domain/error.ts";
 import type { WorkStepCode } from "../domain/step.ts";
 import type { Outcome, Progress, Ticket } from "../domain/ticket.ts";
-import type { Config } from "../host/config.ts";
+import type { Config } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
-import type { StepBackends, StepPlan } from "../steps/step-work.ts";
+import type { StepBackends, StepPlan } from "../steps/step-definition.ts";
 
 /** What the engine works with: the state, where things are, and what does the heavy work. */
 export interface Engine {

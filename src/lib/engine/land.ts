@@ -2,7 +2,7 @@ import { ExitCode, notNow, refused } from "../domain/error.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { stepCommands } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { readMaintenance } from "../host/maintenance.ts";
+import { readMaintenance } from "../locks/maintenance.ts";
 import { nextTicket } from "../state/leases.ts";
 import { listPpas } from "../state/ppas.ts";
 import {
@@ -12,8 +12,8 @@ import {
   startBlockers,
   ticketsInFlight,
 } from "../state/queue.ts";
-import { findTicket, listTickets } from "../state/tickets.ts";
-import type { StepPlan } from "../steps/step-work.ts";
+import { getTicket, listTickets } from "../state/tickets.ts";
+import type { StepPlan } from "../steps/step-definition.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
 import {
@@ -138,7 +138,7 @@ async function landOne(
   { reports }: Pass,
 ): Promise<void> {
   for (;;) {
-    const ticket = wanted(engine, id);
+    const ticket = getTicket(engine.db, id, engine.paths.store);
     const code = workStep(ticket, options.until);
     if (code === undefined) {
       const last = reports.findLast((report) => report.ticket === id);
@@ -204,7 +204,7 @@ function nextToPlan(
   const candidates =
     id === undefined
       ? listTickets(db, { open: true }, paths.store)
-      : [wanted(engine, id)];
+      : [getTicket(engine.db, id, engine.paths.store)];
   return candidates
     .sort(
       (one, other) =>
@@ -227,14 +227,6 @@ function nextToPlan(
       const ppa = ticket.ppa ?? (starts ? free.shift()?.name : undefined);
       return [{ ticket, step, ppa: ppa ?? null }];
     });
-}
-
-/** @throws UbuntuCiError (2) when there is no such ticket */
-function wanted({ db, paths }: Engine, id: number): Ticket {
-  const ticket = findTicket(db, id, paths.store);
-  if (ticket === undefined)
-    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
-  return ticket;
 }
 
 /** Why a ticket that was asked for by name cannot be worked on now. */

@@ -1,10 +1,9 @@
-import { refused } from "../domain/error.ts";
 import type { OverridePlan, OverrideTarget } from "../domain/override.ts";
 import { overrideToUndo, planOverride } from "../domain/override.ts";
-import type { Override, Ticket } from "../domain/ticket.ts";
+import type { Override } from "../domain/ticket.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { addOverride, undoOverride } from "../state/overrides.ts";
-import { findTicket } from "../state/tickets.ts";
+import { getTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
 
 /**
@@ -18,10 +17,10 @@ export function override(
   target: OverrideTarget,
   reason: string,
 ): OverridePlan {
-  const { db, actor } = engine;
+  const { db, paths, actor } = engine;
   return db
     .transaction(() => {
-      const ticket = ticketOf(engine, id);
+      const ticket = getTicket(db, id, paths.store);
       const plan = planOverride(ticket, target, machineArchitecture());
       addOverride(db, id, plan.target, reason, actor);
       return plan;
@@ -39,19 +38,12 @@ export function undo(
   id: number,
   wanted: number | OverrideTarget | null,
 ): Override {
-  const { db, actor } = engine;
+  const { db, paths, actor } = engine;
   return db
     .transaction(() => {
-      const found = overrideToUndo(ticketOf(engine, id), wanted);
+      const found = overrideToUndo(getTicket(db, id, paths.store), wanted);
       undoOverride(db, id, found, actor);
       return found;
     })
     .immediate();
-}
-
-function ticketOf({ db, paths }: Engine, id: number): Ticket {
-  const ticket = findTicket(db, id, paths.store);
-  if (ticket === undefined)
-    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
-  return ticket;
 }

@@ -1,5 +1,5 @@
 import { cancelledInWords } from "../domain/cancel.ts";
-import type { Work } from "../backends/work.ts";
+import type { RunContext } from "../backends/run-context.ts";
 import {
   ExitCode,
   messageOf,
@@ -18,7 +18,7 @@ import type { RunEnd } from "../state/runs.ts";
 import { recordStart } from "../state/runs.ts";
 import { findTicket } from "../state/tickets.ts";
 import { publishedRevision } from "../steps/publish.ts";
-import type { StepResult } from "../steps/step-work.ts";
+import type { StepResult } from "../steps/step-definition.ts";
 import type { Engine, RunListener } from "./engine.ts";
 import { endOf } from "./results.ts";
 import { definitions, passOver, planFor, stepInput } from "./step-input.ts";
@@ -59,7 +59,7 @@ export async function perform(
   recordStart(db, actor, lease);
   listener.started?.(ticket, commandOf(lease.step));
   const { follow } = listener;
-  const work: Work = {
+  const work: RunContext = {
     scratch: place.scratch,
     signal: place.signal,
     progress(update) {

@@ -1,13 +1,13 @@
 import type { Store } from "../backends/store/store.ts";
 import { containerName } from "../backends/store/store.ts";
 import { notNow } from "../domain/error.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import type { NewArtifact } from "../state/artifacts.ts";
 import type { Lease } from "../state/leases.ts";
 import { renewLease } from "../state/leases.ts";
 import type { RunEnd, TidyFiles } from "../state/runs.ts";
 import { forgetArtifacts } from "../state/runs.ts";
-import type { StepFile, StepResult } from "../steps/step-work.ts";
+import type { StepFile, StepResult } from "../steps/step-definition.ts";
 import type { Engine } from "./engine.ts";
 
 /** Puts the files of a result into the data store and turns it into what will be recorded. */

@@ -1,16 +1,15 @@
 import { existsSync } from "node:fs";
 
-import { compareVersions } from "../domain/debian/version.ts";
-import { refused } from "../domain/error.ts";
+import { compareVersions } from "../debian/version.ts";
 import type { Kept, RetryPlan } from "../domain/retry.ts";
 import { planRetry } from "../domain/retry.ts";
 import type { Step } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { findLayer } from "../host/session/layers.ts";
+import { findLayer } from "../session/layers.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
 import { imageOf } from "../state/images.ts";
 import { reopenTicket, retryNow } from "../state/retries.ts";
-import { findTicket } from "../state/tickets.ts";
+import { findTicket, getTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
 
 /**
@@ -54,9 +53,7 @@ function planNow(
   from: Step | undefined,
   kept: Kept,
 ): RetryPlan {
-  const ticket = findTicket(db, id, paths.store);
-  if (ticket === undefined)
-    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+  const ticket = getTicket(db, id, paths.store);
   return planRetry(ticket, from, kept, obstaclesOf(db, ticket));
 }
 

@@ -8,11 +8,11 @@ import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { nextStep } from "../domain/step.ts";
 import { stepLimitMs } from "../domain/step-limit.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import type { Config } from "../host/config.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import type { Config } from "../config/config.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import type { StatePaths } from "../host/paths.ts";
-import { thisProcess } from "../host/process-identity.ts";
-import { removeTree } from "../host/session/remove-tree.ts";
+import { thisProcess } from "../files/process-identity.ts";
+import { removeTree } from "../session/remove-tree.ts";
 import { cancellationOf } from "../state/cancellation.ts";
 import {
   isDead,
@@ -24,7 +24,7 @@ import {
 import { ppaFor } from "../state/ppas.ts";
 import { endRun, giveUpDeadLeases } from "../state/runs.ts";
 import { findTicket } from "../state/tickets.ts";
-import type { StepPlan } from "../steps/step-work.ts";
+import type { StepPlan } from "../steps/step-definition.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
 import { perform } from "./perform.ts";
 import { tidyStore } from "./results.ts";

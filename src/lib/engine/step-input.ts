@@ -13,7 +13,7 @@ import type {
   StepDefinition,
   StepInput,
   StepPlan,
-} from "../steps/step-work.ts";
+} from "../steps/step-definition.ts";
 import type { Engine } from "./engine.ts";
 
 /** What each step plans and does. */

@@ -1,13 +1,17 @@
 import {
-  accessSync,
-  chownSync,
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
 } from "node:fs";
 
 import { misconfigured } from "../domain/error.ts";
-import { makeNamedFolder } from "./make-folder.ts";
+import { makeNamedFolder } from "../files/make-folder.ts";
+import { followPath } from "./trusted-file.ts";
 
 /** The system user that `maintenance/quickstart` makes when root runs it. */
 const systemUser = "ubuntu-ci";
@@ -19,39 +23,38 @@ export interface Account {
   readonly home: string;
 }
 
-/**
- * Whom root becomes before it works on a state folder, or undefined when this is not root. Builds
- * never run as root. A state folder that is missing or empty is handed to the system user, when
- * there is one; without one root keeps it, and whatever needs a session says what to do.
- */
-export function stateOwner(root: string): Account | undefined {
-  return process.geteuid?.() === 0 ? ownerOf(root) : undefined;
+/** Whether this process may become anybody. */
+export function isRoot(): boolean {
+  return process.geteuid?.() === 0;
 }
 
-/** Becomes the owner of a state folder, for good. */
-export function become(owner: Account, root: string): void {
-  try {
-    process.setgroups?.([owner.gid]);
-    process.setgid?.(owner.gid);
-    process.setuid?.(owner.uid);
-  } catch (thrown) {
-    throw misconfigured(
-      `cannot become ${owner.name}, who owns ${root}`,
-      `run the command as ${owner.name}`,
-      thrown,
-    );
-  }
-  Object.assign(process.env, {
-    HOME: owner.home,
-    USER: owner.name,
-    LOGNAME: owner.name,
-  });
-  delete process.env["XDG_RUNTIME_DIR"];
-  try {
-    accessSync(".");
-  } catch {
-    process.chdir("/");
-  }
+/**
+ * Whom root becomes before it works on a state folder, or undefined when root keeps it: builds never
+ * run as root, and whatever needs a session says what to do. A state folder that is missing or empty
+ * is the system user's, when there is one.
+ *
+ * @param make whether it may be made and given to the system user: only some commands begin a state
+ * @throws UbuntuCiError (78) when nobody knows the owner, or when others could put something else in
+ *   the place of a new folder
+ */
+export async function stateOwner(
+  root: string,
+  make: boolean,
+): Promise<Account | undefined> {
+  const uid = uidOf(root);
+  if (uid !== undefined && uid !== 0) return knownAccount(uid, root);
+  const system = account(({ name }) => name === systemUser);
+  if (system === undefined) return undefined;
+  if (uid !== undefined && !isEmptyFolder(root)) return undefined;
+  if (make) giveNewFolder(root, system);
+  return system;
+}
+
+function isEmptyFolder(path: string): boolean {
+  return (
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true &&
+    readdirSync(path).length === 0
+  );
 }
 
 /** The account of that user id; its number is its name when nobody has it. */
@@ -66,20 +69,76 @@ export function accountOf(uid: number, gid: number): Account {
   );
 }
 
-function ownerOf(root: string): Account | undefined {
-  const uid = statSync(root, { throwIfNoEntry: false })?.uid;
-  if (uid !== undefined && uid !== 0)
-    return account((candidate) => candidate.uid === uid);
-  const system = account(({ name }) => name === systemUser);
-  if (system === undefined) return undefined;
-  if (uid === undefined) makeNamedFolder(root);
-  else if (readdirSync(root).length > 0) return undefined;
-  chownSync(root, system.uid, system.gid);
-  return system;
+/** Whose a file or folder is; undefined when there is none. */
+export function uidOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.uid;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
+    throw thrown;
+  }
+}
+
+/** What that user is called, for a message. */
+export function userName(uid: number): string {
+  return accountOf(uid, 0).name;
+}
+
+async function knownAccount(uid: number, root: string): Promise<Account> {
+  const known = account((candidate) => candidate.uid === uid);
+  if (known !== undefined) return known;
+  // Not every user is in that file (nsswitch.conf(5)).
+  const { exec } = await import("./exec.ts");
+  const asked = await exec(["getent", "passwd", String(uid)]);
+  const found = accountsIn(asked.stdout).find(
+    (candidate) => candidate.uid === uid,
+  );
+  if (found !== undefined) return found;
+  throw misconfigured(
+    `${root} belongs to the user ${uid}, whom this machine does not know`,
+    `give it to the user who shall run the toolchain: chown --recursive USER: ${root}`,
+  );
+}
+
+/**
+ * Makes the folder and gives it to the system user, by its descriptor. Where somebody else could put
+ * a link in its place, root would give away what the link leads to.
+ */
+function giveNewFolder(root: string, system: Account): void {
+  requireRootsOwn(root);
+  makeNamedFolder(root);
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  const folder = openSync(
+    requireRootsOwn(root),
+    O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+  );
+  try {
+    const isNew =
+      fstatSync(folder).uid === 0 &&
+      readdirSync(`/proc/self/fd/${folder}`).length === 0;
+    if (!isNew) throw misconfigured(`${root} has changed meanwhile`);
+    fchownSync(folder, system.uid, system.gid);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Where the path leads, when nobody but root can have it lead elsewhere. */
+function requireRootsOwn(root: string): string {
+  const { end, weakness } = followPath(root, new Set([0]));
+  if (weakness === undefined) return end;
+  throw misconfigured(
+    `root makes no state folder ${root}: ${weakness.why}`,
+    "run the command as the user who shall own it, or name a folder that only root may change",
+  );
 }
 
 function account(wanted: (candidate: Account) => boolean): Account | undefined {
-  return readFileSync("/etc/passwd", "utf8")
+  return accountsIn(readFileSync("/etc/passwd", "utf8")).find(wanted);
+}
+
+function accountsIn(passwd: string): Account[] {
+  return passwd
     .split("\n")
     .map((line) => line.split(":"))
     .map(([name = "", , uid, gid, , home = "/"]) => ({
@@ -88,5 +147,5 @@ function account(wanted: (candidate: Account) => boolean): Account | undefined {
       gid: Number(gid),
       home,
     }))
-    .find((candidate) => candidate.name !== "" && wanted(candidate));
+    .filter(({ name }) => name !== "");
 }

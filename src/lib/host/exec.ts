@@ -1,26 +1,37 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { StringDecoder } from "node:string_decoder";
+import type { Readable } from "node:stream";
 
 import { ExitCode, UbuntuCiError } from "../domain/error.ts";
+import { cutLine, splitLines } from "../domain/output-lines.ts";
+import { environmentOfTools } from "./environment.ts";
 
 /** How one process is run. Everything is an argv array; there is no shell. */
 export interface ExecOptions {
   readonly cwd?: string;
-  /** Added to the environment; with `cleanEnv` it is the whole environment. */
+  /** Added to what every tool has (see {@link environmentOfTools}); with `cleanEnv` it is all of it. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cleanEnv?: boolean;
   /** Text for standard input; without it standard input is empty. */
   readonly input?: string;
+  /** File that standard input is read from, instead. */
+  readonly inputFile?: string;
   /** Milliseconds after which the process is ended. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** File that standard output and error are appended to; stdout and stderr are then empty. */
   readonly logFile?: string;
-  /** Called for each line of output as it comes. */
+  /** Called for each line of output as it comes; one that is too long is cut. */
   readonly onLine?: (line: string) => void;
   /** Root only: the account to run it as. */
   readonly account?: { readonly uid: number; readonly gid: number };
+  /**
+   * The umask that it starts with: 022 where others have to be able to read what it makes, or where a
+   * package expects a build's usual one. By default it is ours, under which files are private.
+   */
+  readonly umask?: "022";
   /** Bytes of output kept in memory, per stream; the rest only goes to the log. Default 10 MiB. */
   readonly maxBuffer?: number;
 }
@@ -52,7 +63,9 @@ const packageOf: Readonly<Record<string, string>> = {
   gpgconf: "gnupg",
   newuidmap: "uidmap",
   newgidmap: "uidmap",
+  ip: "iproute2",
   nsenter: "util-linux",
+  pasta: "passt",
   perl: "perl-base",
   setpriv: "util-linux",
   unshare: "util-linux",
@@ -69,8 +82,12 @@ export async function exec(
   argv: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
-  const [file, ...args] = argv;
-  if (file === undefined) throw new RangeError("an empty command");
+  const [tool] = argv;
+  if (tool === undefined) throw new RangeError("an empty command");
+  const [file = tool, ...args] =
+    options.umask === undefined
+      ? argv
+      : withUmask(options.umask, argv, options);
   const { execa } = (loaded ??= await import("execa"));
   const { createWriteStream } = await import("node:fs");
   const log =
@@ -81,8 +98,11 @@ export async function exec(
     reject: false,
     stripFinalNewline: false,
     all: false,
-    extendEnv: options.cleanEnv !== true,
-    env: options.env ?? {},
+    extendEnv: false,
+    env: {
+      ...(options.cleanEnv === true ? {} : environmentOfTools()),
+      ...options.env,
+    },
     maxBuffer: options.maxBuffer ?? 10 * 1024 * 1024,
     // A log can be longer than memory should hold: with a log file the output lives there alone.
     buffer: log === undefined,
@@ -92,9 +112,11 @@ export async function exec(
       uid: options.account.uid,
       gid: options.account.gid,
     }),
-    ...(options.input === undefined
-      ? { stdin: "ignore" }
-      : { input: options.input }),
+    ...(options.inputFile !== undefined
+      ? { inputFile: options.inputFile }
+      : options.input === undefined
+        ? { stdin: "ignore" as const }
+        : { input: options.input }),
     ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs }),
     ...(options.signal !== undefined && { cancelSignal: options.signal }),
   });
@@ -103,9 +125,8 @@ export async function exec(
     child.stderr.pipe(log, { end: false });
   }
   if (options.onLine !== undefined) {
-    const { createInterface } = await import("node:readline");
-    createInterface({ input: child.stdout }).on("line", options.onLine);
-    createInterface({ input: child.stderr }).on("line", options.onLine);
+    eachLine(child.stdout, options.onLine);
+    eachLine(child.stderr, options.onLine);
   }
   const result = await child;
   if (log !== undefined) {
@@ -117,7 +138,7 @@ export async function exec(
   if (result.code === "ENOENT") {
     if (options.cwd !== undefined)
       await (await import("node:fs/promises")).access(options.cwd);
-    throw missingTool(file);
+    throw missingTool(tool);
   }
   return {
     argv,
@@ -128,6 +149,40 @@ export async function exec(
     stdout: typeof result.stdout === "string" ? result.stdout : "",
     stderr: typeof result.stderr === "string" ? result.stderr : "",
   };
+}
+
+/** The command that sets the umask and becomes another. @throws UbuntuCiError (78) when that is not installed */
+function withUmask(
+  umask: string,
+  argv: readonly string[],
+  { env }: ExecOptions,
+): readonly string[] {
+  // The shell would say it in words of its own.
+  const [tool = ""] = argv;
+  if (!tool.includes("/")) requireTools([tool], env?.["PATH"]);
+  return ["sh", "-c", `umask ${umask} && exec "$@"`, "sh", ...argv];
+}
+
+/**
+ * Calls back for each line of a stream as it comes; no more of it is kept than a line may have.
+ *
+ * @param whole only lines that end: what is behind the last newline may be the half of one
+ */
+function eachLine(
+  stream: Readable,
+  onLine: (line: string) => void,
+  whole = false,
+): void {
+  const decoder = new StringDecoder("utf8");
+  const lines = splitLines((line) =>
+    onLine(line.endsWith("\r") ? line.slice(0, -1) : line),
+  );
+  stream.on("data", (chunk: Buffer) => lines.push(decoder.write(chunk)));
+  if (whole) return;
+  stream.on("end", () => {
+    lines.push(decoder.end());
+    lines.end();
+  });
 }
 
 /**
@@ -161,7 +216,14 @@ export function describeEnd(result: ExecResult): string {
 
 /** The last lines of an output, joined into one, for an error message. */
 export function lastLines(text: string, count = 3): string {
-  return text.trim().split("\n").slice(-count).join(" | ");
+  const said = text.trim();
+  const lines: string[] = [];
+  for (let end = said.length; end >= 0 && lines.length < count;) {
+    const begin = end === 0 ? -1 : said.lastIndexOf("\n", end - 1);
+    lines.unshift(cutLine(said.slice(begin + 1, end)));
+    end = begin;
+  }
+  return lines.join(" | ");
 }
 
 /** The error for a tool that is not installed. */
@@ -206,6 +268,8 @@ export interface RunningProcess {
   send(line: string): void;
   /** Ends its standard input. */
   endInput(): void;
+  /** Ends it, with SIGKILL. */
+  kill(): void;
   /** How it ended, in words, with the last of what it said on standard error. */
   readonly ended: Promise<string>;
 }
@@ -228,13 +292,8 @@ export function start(
     env: { ...options.env },
     stdio: "pipe",
   });
-  let output = "";
   let complaint = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    const lines = (output + text).split("\n");
-    output = lines.pop() ?? "";
-    for (const line of lines) options.onLine(line);
-  });
+  eachLine(child.stdout, options.onLine, true);
   child.stderr
     .setEncoding("utf8")
     .on(
@@ -256,6 +315,75 @@ export function start(
   return {
     send: (line) => child.stdin.write(`${line}\n`),
     endInput: () => child.stdin.end(),
+    kill: () => void child.kill("SIGKILL"),
     ended,
   };
+}
+
+/** Whether a command succeeds that says nothing else, without what {@link exec} has to load. */
+export function succeeds(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const [file = "", ...args] = argv;
+  const child = spawn(file, args, { cwd: "/", env, stdio: "ignore" });
+  return new Promise((done) => {
+    child.on("error", () => done(false));
+    child.on("close", (code) => done(code === 0));
+  });
+}
+
+/** How a program ended that ran in this one's place. */
+export type EndInPlace =
+  { readonly exitCode: number } | { readonly signal: NodeJS.Signals };
+
+/** What ends a program, and what a terminal says of its size. */
+const passedOn = [
+  "SIGINT",
+  "SIGTERM",
+  "SIGHUP",
+  "SIGQUIT",
+  "SIGWINCH",
+] as const;
+
+/**
+ * Runs a program in the place of this one until it ends: it has the same standard input, output and
+ * error, and each signal that reaches this process reaches it, once. It has a session of its own, so
+ * that it cannot push input into this process's terminal (TIOCSTI, ioctl_tty(2)).
+ */
+export function runInPlace(
+  argv: readonly string[],
+  options: {
+    readonly cwd: string;
+    readonly env: Readonly<Record<string, string>>;
+  },
+): Promise<EndInPlace> {
+  const [file = "", ...args] = argv;
+  const child = spawn(file, args, {
+    cwd: options.cwd,
+    env: { ...options.env },
+    stdio: "inherit",
+    detached: true,
+  });
+  const whole = () => -(child.pid ?? 0);
+  const handlers = new Map<NodeJS.Signals, () => void>(
+    passedOn.map((signal) => [signal, () => child.kill(signal)]),
+  );
+  // Ctrl-Z: in its own session nobody would let it go on, so that it ignores SIGTSTP.
+  handlers.set("SIGTSTP", () => {
+    process.kill(whole(), "SIGSTOP");
+    process.kill(process.pid, "SIGSTOP");
+  });
+  handlers.set("SIGCONT", () => process.kill(whole(), "SIGCONT"));
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  return new Promise<EndInPlace>((done, fail) => {
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      fail(error.code === "ENOENT" ? missingTool(file) : error);
+    });
+    child.on("exit", (code, signal) => {
+      for (const [name, handler] of handlers)
+        process.removeListener(name, handler);
+      done(signal === null ? { exitCode: code ?? 0 } : { signal });
+    });
+  });
 }

@@ -1,20 +1,33 @@
-import { existsSync } from "node:fs";
 import { lstat, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { ifExists } from "../files/optional-file.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { isGone, thisProcess } from "../files/process-identity.ts";
+
+/** A socket's path has room for 107 bytes (unix(7)); gpg-agent's longest name has 20, a home's 40. */
+const longestParent = 107 - 1 - 20 - 1 - 40;
+
+const prefix = "ubuntu-ci-gnupg-";
+
 /**
- * A GnuPG home for one run, with links to the keys. The agent's socket lies in it, whose path has
- * room for 107 bytes (unix(7)), which a state folder's may exceed. An agent ends when its socket is
- * gone.
+ * A GnuPG home for one run, with links to the keys. The agent's socket lies in it. An agent ends when
+ * its socket is gone.
+ *
+ * @param privateFolder where it is made, unless its path is too long for a socket's: then it is a
+ *   folder of this user alone in the temporary folder that all share
  */
 export async function withGnupgHome<T>(
   links: Readonly<Record<string, string>>,
   work: (home: string) => Promise<T>,
+  privateFolder?: string,
 ): Promise<T> {
-  const short = tmpdir().length <= 60 ? tmpdir() : "/tmp";
-  await sweepHomes(short);
-  const home = await mkdtemp(join(short, `ubuntu-ci-gnupg-${process.pid}-`));
+  const parent = parentOfHomes(privateFolder);
+  if (parent === privateFolder) makeFolder(parent);
+  await sweepHomes(parent);
+  const { pid, process_start } = thisProcess();
+  const home = await mkdtemp(join(parent, `${prefix}${pid}-${process_start}-`));
   try {
     for (const [name, target] of Object.entries(links))
       await symlink(target, join(home, name));
@@ -24,18 +37,28 @@ export async function withGnupgHome<T>(
   }
 }
 
-/** Removes the homes of runs that were killed; there is nothing in them but links and sockets. */
-async function sweepHomes(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const pid = /^ubuntu-ci-gnupg-([0-9]+)-/.exec(name)?.[1];
-    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
-    const home = join(folder, name);
-    try {
-      if ((await lstat(home)).uid === process.getuid?.())
-        await rm(home, { recursive: true, force: true });
-    } catch (thrown) {
-      // Another process was faster.
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
-    }
+function parentOfHomes(privateFolder: string | undefined): string {
+  const fits = (folder: string) => Buffer.byteLength(folder) <= longestParent;
+  if (privateFolder !== undefined && fits(privateFolder)) return privateFolder;
+  return fits(tmpdir()) ? tmpdir() : "/tmp";
+}
+
+/**
+ * Removes the homes of runs that were killed; there is nothing in them but links and sockets. In a
+ * shared folder anybody may have made something of such a name: only a folder of this user is one.
+ */
+async function sweepHomes(parent: string): Promise<void> {
+  const { host, boot_id } = thisProcess();
+  for (const name of await readdir(parent)) {
+    const [, pid, process_start = ""] =
+      /^ubuntu-ci-gnupg-([0-9]{1,10})-([0-9]+)-/.exec(name) ?? [];
+    if (pid === undefined) continue;
+    if (isGone({ host, boot_id, pid: Number(pid), process_start }) !== true)
+      continue;
+    const home = join(parent, name);
+    // Another process may be faster.
+    const found = await ifExists(lstat(home));
+    if (found?.isDirectory() === true && found.uid === process.geteuid?.())
+      await rm(home, { recursive: true, force: true });
   }
 }

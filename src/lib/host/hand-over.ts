@@ -1,23 +1,23 @@
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { chown, mkdir, open, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
-import { readChanges } from "../domain/debian/changes.ts";
+import { readChanges } from "../debian/changes.ts";
 import { refused } from "../domain/error.ts";
 import type { Account } from "./account.ts";
-import { abandonedIn, makeOwnFolder } from "./own-folder.ts";
+import { sharedTemporaryFolder } from "./environment.ts";
+import { abandonedIn, makeOwnFolder } from "../files/own-folder.ts";
 
-/** Copies of the files that a command was given, for the user it is about to become. */
+/** Copies of the files that a command was given, as the user sees them that root started it as. */
 export interface HandedOver {
   /** Where a file that was handed over can be read; any other path stays what it is. */
   readonly copyOf: (path: string) => string;
   /** A text that names copies, naming the files instead. */
   readonly named: (text: string) => string;
-  /** Removes the copies; it is called as their owner. */
-  readonly remove: () => Promise<void>;
 }
+
+const kind = "ubuntu-ci-handed";
 
 /** Enough for every upload that is admitted by default. */
 const limit = 8 * 1024 ** 3;
@@ -26,19 +26,29 @@ const controlFileLimit = 4 * 1024 * 1024;
 /**
  * Copies files that perhaps root alone may read into a folder that only `to` may enter: the files
  * themselves and, of a .changes, those that it names beside it. No link is followed for that: it
- * could lead to a file that nobody meant to hand over.
+ * could lead to a file that nobody meant to hand over. The folder is root's alone until all of it is
+ * there; then it is `to`'s, and root touches it no more.
  *
+ * @param readable whether `to` may read a file itself: then there is no need for a copy
+ * @returns the folder, or null when there is nothing to copy
  * @throws UbuntuCiError (2) when they are too large to be copied
  */
 export async function handOver(
   files: readonly string[],
   to: Account,
-): Promise<HandedOver> {
-  // Root removes what it left in the middle of this; the rest is its owner's, whose `expire` does.
-  for (const path of abandonedIn(tmpdir(), ["ubuntu-ci-handed"]))
+  readable: (file: string) => Promise<boolean>,
+): Promise<string | null> {
+  const parent = sharedTemporaryFolder();
+  // Root removes what it left in the middle of this, which nobody else could change; what is its
+  // owner's already, their `expire` removes.
+  for (const path of abandonedIn(parent, [kind]))
     await rm(path, { recursive: true, force: true });
-  const folder = makeOwnFolder(tmpdir(), "ubuntu-ci-handed");
-  const copies = new Map<string, string>();
+  const wanted = new Map<number, string>();
+  for (const [index, file] of files.entries())
+    if (basename(file) !== "" && (isChanges(file) || !(await readable(file))))
+      wanted.set(index, file);
+  if (wanted.size === 0) return null;
+  const folder = makeOwnFolder(parent, kind);
   let left = limit;
 
   const copy = async (from: string, target: string): Promise<void> => {
@@ -80,14 +90,11 @@ export async function handOver(
     }
   };
 
-  const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    for (const [index, file] of files.entries()) {
-      if (basename(file) === "") continue;
-      const place = join(folder, String(index));
+    for (const [index, file] of wanted) {
+      const target = copyIn(folder, index, file);
+      const place = dirname(target);
       await mkdir(place);
-      const target = join(place, basename(file));
-      copies.set(file, target);
       let beside: FileHandle;
       try {
         const { O_RDONLY, O_DIRECTORY } = constants;
@@ -108,32 +115,50 @@ export async function handOver(
     }
     await chown(folder, to.uid, to.gid);
   } catch (thrown) {
-    await remove();
+    await rm(folder, { recursive: true, force: true });
     throw thrown;
+  }
+  return folder;
+}
+
+/** What was handed over to this process in that folder, of the files that it was given. */
+export function handedOver(
+  folder: string,
+  files: readonly string[],
+): HandedOver {
+  const copies = new Map<string, string>();
+  for (const [index, file] of files.entries()) {
+    const copy = copyIn(folder, index, file);
+    if (existsSync(dirname(copy))) copies.set(file, copy);
   }
   return {
     copyOf: (path) => copies.get(path) ?? path,
     named: (text) =>
       [...copies].reduce(
-        (result, [file, target]) =>
-          result.replaceAll(dirname(target), dirname(file)),
+        (result, [file, copy]) =>
+          result.replaceAll(dirname(copy), dirname(file)),
         text,
       ),
-    remove,
   };
 }
 
+/** Where the copy of the file with that index is: it keeps its name. */
+function copyIn(folder: string, index: number, file: string): string {
+  return join(folder, String(index), basename(file));
+}
+
+const isChanges = (file: string) => file.endsWith(".changes");
+
 /** The files that a copied .changes names; whether it is right is for admission to say. */
 async function namesIn(changes: string): Promise<readonly string[]> {
-  if (!changes.endsWith(".changes")) return [];
+  if (!isChanges(changes)) return [];
   const { O_RDONLY, O_NOFOLLOW } = constants;
   const file = await open(changes, O_RDONLY | O_NOFOLLOW).catch(() => null);
   if (file === null) return [];
   try {
     const status = await file.stat();
     if (!status.isFile() || status.size > controlFileLimit) return [];
-    const text = await file.readFile("utf8");
-    const listed = readChanges(text, changes, [])?.files ?? [];
+    const listed = readChanges(await file.readFile(), changes, [])?.files ?? [];
     return [...new Set(listed.map(({ name }) => name))].filter(
       (name) => name !== basename(changes),
     );

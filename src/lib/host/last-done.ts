@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { writeFileAtomic } from "./atomic-file.ts";
+import { writeFileAtomic } from "../files/atomic-file.ts";
 import { now } from "./clock.ts";
-import { ifThereSync } from "./if-there.ts";
+import { ifExistsSync } from "../files/optional-file.ts";
 
 function fileOf(runFolder: string, what: string): string {
   return join(runFolder, `${what}.done`);
@@ -16,7 +16,7 @@ export async function markDone(runFolder: string, what: string): Promise<void> {
 
 /** When it was last done, ISO 8601 UTC; null when it never was. */
 export function lastDone(runFolder: string, what: string): string | null {
-  const text = ifThereSync(() =>
+  const text = ifExistsSync(() =>
     readFileSync(fileOf(runFolder, what), "utf8").trim(),
   );
   return text === undefined || Number.isNaN(Date.parse(text)) ? null : text;

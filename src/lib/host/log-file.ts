@@ -9,8 +9,9 @@ import {
 import { dirname, join } from "node:path";
 
 import { redact, secretsOf } from "../domain/redact.ts";
-import { ifThereSync } from "./if-there.ts";
-import { makeFolder } from "./make-folder.ts";
+import { shownJson } from "../domain/shown-text.ts";
+import { ifExistsSync } from "../files/optional-file.ts";
+import { makeFolder } from "../files/make-folder.ts";
 
 /** The log of a state folder, whose log/ this is. */
 export function logFile(logFolder: string): string {
@@ -20,7 +21,7 @@ export function logFile(logFolder: string): string {
 /** One line of the log; the one place where it is decided what must not be in it. */
 export function logLine(record: object): string {
   const secrets = secretsOf(process.env);
-  return `${JSON.stringify(record, (_key, value: unknown) =>
+  return `${shownJson(record, 0, (_key, value) =>
     typeof value === "string" ? redact(value, secrets) : value,
   )}\n`;
 }
@@ -72,7 +73,7 @@ const tailBytes = 4 * 1024 * 1024;
  * @param bytes how much of its end to read
  */
 export function lastLines(file: string, bytes = tailBytes): string[] {
-  const fd = ifThereSync(() => openSync(file, "r"));
+  const fd = ifExistsSync(() => openSync(file, "r"));
   if (fd === undefined) return [];
   try {
     const { size } = fstatSync(fd);

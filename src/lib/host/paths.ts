@@ -1,9 +1,10 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { refused } from "../domain/error.ts";
+import { callersFolder } from "./callers-folder.ts";
 
 /** Root folder of this program's own files: templates/, bin/, package.json. */
 export const programRoot = resolve(
@@ -18,6 +19,8 @@ export interface StatePaths {
   readonly maintenance: string;
   /** PID files. */
   readonly run: string;
+  /** Files that those wait at who may only work one at a time; empty, and never removed. */
+  readonly locks: string;
   readonly log: string;
   /** The data store: store/CONTAINER/FILE. */
   readonly store: string;
@@ -48,6 +51,7 @@ export function statePaths(root: string): StatePaths {
     database: join(absolute, "state.sqlite"),
     maintenance: join(absolute, "maintenance.txt"),
     run: join(absolute, "run"),
+    locks: join(absolute, "locks"),
     log: join(absolute, "log"),
     store: join(absolute, "store"),
     layers: join(absolute, "layers"),
@@ -64,32 +68,25 @@ export function statePaths(root: string): StatePaths {
 }
 
 /**
- * The state folder: the option, else UBUNTU_CI_STATE_DIR, else /var/lib/ubuntu-ci when it is there
- * and writable, else $XDG_STATE_HOME/ubuntu-ci.
+ * The state folder: the option, else UBUNTU_CI_STATE_DIR, else /var/lib/ubuntu-ci when it is there,
+ * else $XDG_STATE_HOME/ubuntu-ci. One that is there and another user's is theirs: a state of one's own
+ * beside it would only be made by accident.
  */
 export function stateDir(
   option: string | undefined,
   env: NodeJS.ProcessEnv = process.env,
 ): string {
-  if (option !== undefined) return resolve(option);
+  if (option !== undefined) return resolve(callersFolder(), option);
   const fromEnv = env["UBUNTU_CI_STATE_DIR"];
-  if (fromEnv !== undefined && fromEnv !== "") return resolve(fromEnv);
+  if (fromEnv !== undefined && fromEnv !== "")
+    return resolve(callersFolder(), fromEnv);
   const system = "/var/lib/ubuntu-ci";
-  if (existsSync(system) && isWritable(system)) return system;
+  if (existsSync(system)) return system;
   const xdg = env["XDG_STATE_HOME"];
   return join(
     xdg !== undefined && xdg !== "" ? xdg : join(homedir(), ".local/state"),
     "ubuntu-ci",
   );
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-import { writeFileAtomic } from "../host/atomic-file.ts";
-import { ifThereSync } from "../host/if-there.ts";
+import { ifExistsSync } from "../files/optional-file.ts";
 import { programRoot } from "../host/paths.ts";
+import { writePublicFile } from "../files/public-files.ts";
 
 /** What a report was made from: the next one begins there. */
 export interface MadeFrom {
@@ -20,7 +20,7 @@ const fileIn = (output: string) => join(output, ".made-from.json");
 
 /** The note in a report's folder; null where there is none that can be read. */
 export function readMadeFrom(output: string): MadeFrom | null {
-  const text = ifThereSync(() => readFileSync(fileIn(output), "utf8"));
+  const text = ifExistsSync(() => readFileSync(fileIn(output), "utf8"));
   if (text === undefined) return null;
   try {
     return JSON.parse(text) as MadeFrom;
@@ -34,7 +34,7 @@ export async function writeMadeFrom(
   output: string,
   made: MadeFrom,
 ): Promise<void> {
-  await writeFileAtomic(fileIn(output), `${JSON.stringify(made)}\n`);
+  await writePublicFile(fileIn(output), `${JSON.stringify(made)}\n`);
 }
 
 /** The basis of a report: of this program, on that state file, with these settings. */

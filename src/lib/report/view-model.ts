@@ -189,9 +189,9 @@ export function whereabouts(ticket: Ticket): string {
 }
 
 /** A bug's address, only when it is one that may be linked: escaping does not stop `javascript:`. */
-export function bugLink(ticket: Ticket): string | null {
-  return ticket.bug !== null && /^https?:\/\//.test(ticket.bug)
-    ? ticket.bug
+export function bugLink({ bug }: Pick<Ticket, "bug">): string | null {
+  return bug !== null && /^https?:\/\/\S+$/.test(bug) && URL.canParse(bug)
+    ? new URL(bug).href
     : null;
 }
 

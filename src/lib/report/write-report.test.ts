@@ -15,14 +15,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stepOf } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { ReportInput, ReportPages } from "./report-input.ts";
+import { packageFolder } from "../domain/published-name.ts";
 import { writeReport } from "./write-report.ts";
 
 const rightToLeft = "\u202e";
+const escape = "\u001b";
 const longWord = "w".repeat(10_000);
 
 /** What somebody may write who would like to be more than text, with the place it is written in. */
 const hostile = (place: string) =>
-  `${place} <script>alert("${place}")</script> '"><img src=x onerror=alert(1)> &lt;b&gt; ${rightToLeft}cod.exe ${longWord}`;
+  `${place} <script>alert("${place}")</script> '"><img src=x onerror=alert(1)> &lt;b&gt; ${escape}]0;owned\u0007${escape}[2J\u009b2J\u0085 ${rightToLeft}cod.exe ${longWord}`;
 const escaped = (place: string) =>
   `${place} &lt;script&gt;alert(&quot;${place}&quot;)`;
 
@@ -61,8 +63,6 @@ afterAll(() => {
   if (process.env["UBUNTU_CI_TEST_REPORT"] === undefined)
     rmSync(folder, { recursive: true, force: true });
 });
-
-const escape = "\u001b";
 
 function input(log: string): ReportInput {
   const artifact = (name: string, type: "LOGS" | "IMAGE", path: string) => ({
@@ -132,6 +132,7 @@ function input(log: string): ReportInput {
     artifacts: [
       artifact("hostile.log", "LOGS", log),
       artifact(`a&b "c" <d>.log`, "LOGS", log),
+      artifact("evil.html", "LOGS", log),
       artifact("image.tar.zst", "IMAGE", log),
       { ...artifact(hostile("expired"), "LOGS", log), expired_at: at },
     ],
@@ -243,16 +244,16 @@ describe("a report of hostile texts", () => {
         "health/index.html",
         "landings/index.html",
         "packages/index.html",
-        `packages/${source}/index.html`,
+        `packages/${packageFolder(source)}/index.html`,
         "tickets/1/index.html",
         "tickets/2/index.html",
         "ended/1-500/index.html",
       ].sort(),
     );
     expect(readdirSync(folder).sort()).toEqual(["hostile.log", "site"]);
-    expect(
-      existsSync(join(folder, `site/tickets/1/files/a&b "c" <d>.log`)),
-    ).toBe(true);
+    expect(readdirSync(join(folder, "site/tickets/1/files")).sort()).toEqual(
+      ["hostile.log.txt", "a_b__c___d_.log.txt", "evil_html.bin"].sort(),
+    );
   });
 
   test("has no element and no attribute but those of the templates", () => {
@@ -262,7 +263,7 @@ describe("a report of hostile texts", () => {
       ),
     );
     const attributes = new Set(
-      "aria-label aria-labelledby charset class content datetime href http-equiv id lang name open rel scope tabindex title".split(
+      "aria-label aria-labelledby charset class content datetime download href http-equiv id lang name open rel scope tabindex title".split(
         " ",
       ),
     );
@@ -312,7 +313,7 @@ describe("a report of hostile texts", () => {
     ],
     ["landings/index.html", ["series"]],
     ["ended/1-500/index.html", ["title", "owner", "reason"]],
-    [`packages/${source}/index.html`, ["title", "series"]],
+    [`packages/${packageFolder(source)}/index.html`, ["title", "series"]],
     ["health/index.html", ["ppa", "lock", "host"]],
   ])("%s shows them as the texts they are", (path, places) => {
     for (const place of places)
@@ -344,34 +345,74 @@ describe("a report of hostile texts", () => {
   test("links a bug only where it is an address, and packages by an escaped name", () => {
     expect(page("tickets/1/index.html")).not.toContain('href="javascript:');
     expect(page("tickets/2/index.html")).toContain(
-      'href="https://bugs.example.org/?&quot;onmouseover=&quot;alert(1)"',
+      'href="https://bugs.example.org/?%22onmouseover=%22alert(1)" rel="noopener noreferrer nofollow"',
     );
     expect(page("packages/index.html")).toContain(
-      `href="${encodeURIComponent(source)}/index.html"`,
+      `href="${packageFolder(source)}/index.html"`,
     );
   });
 
-  test("keeps what turns the direction of a text inside that text", () => {
-    for (const [path, html] of pages)
-      for (const part of html.split(rightToLeft).slice(0, -1)) {
-        const tag = part.lastIndexOf("<");
-        // <bdi> and <pre> are isolated by the browser; in a <title> characters do that.
-        if (tag >= 0)
-          expect([path, part.slice(tag)]).toEqual([
-            path,
-            expect.stringMatching(
-              /^<(?:bdi>|pre tabindex="0">|title>.*\u2068[^\u2069]*$)/s,
-            ) as string,
-          ]);
-      }
+  test("hides nothing: what a terminal obeys or turns a text around is shown, in pages and in their data", () => {
+    const never =
+      // eslint-disable-next-line no-control-regex -- that is what must not be there
+      /[\0-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+    for (const [path, html] of pages) {
+      expect([path, never.exec(html)]).toEqual([path, null]);
+      const json = readFileSync(
+        join(folder, "site", path.replace(/html$/, "json")),
+        "utf8",
+      );
+      expect([path, never.exec(json)]).toEqual([path, null]);
+    }
+    expect(page("tickets/1/index.html")).toContain(
+      String.raw`\x1b]0;owned\x07\x1b[2J\x9b2J\x85 \u202ecod.exe`,
+    );
+    const json = readFileSync(
+      join(folder, "site/tickets/1/index.json"),
+      "utf8",
+    );
+    expect(JSON.parse(json)).toHaveProperty("ticket.title", hostile("title"));
   });
 
-  test("shows the end of a log without what only a terminal understands", () => {
+  test("lets a page load nothing but its style, and tells no other site where a reader came from", () => {
+    for (const [path, html] of pages) {
+      expect([path, html]).toEqual([
+        path,
+        expect.stringContaining(
+          `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'">`,
+        ) as string,
+      ]);
+      expect(html).toContain('<meta name="referrer" content="no-referrer">');
+    }
+  });
+
+  test("links and the data's URLs name the files as they are published; what has another end than a text's is saved", () => {
+    const html = page("tickets/1/index.html");
+    const { ticket } = JSON.parse(
+      readFileSync(join(folder, "site/tickets/1/index.json"), "utf8"),
+    ) as { ticket: { artifacts: { name: string; url: string | null }[] } };
+    const urls = ticket.artifacts.flatMap(({ url }) => url ?? []);
+    expect(urls).toEqual([
+      "files/hostile.log.txt",
+      "files/a_b__c___d_.log.txt",
+      "files/evil_html.bin",
+    ]);
+    for (const url of urls) {
+      expect(html).toContain(`href="${url}"`);
+      expect(existsSync(join(folder, "site/tickets/1", url))).toBe(true);
+    }
+    expect(html).toContain('href="files/evil_html.bin" download=""');
+    expect(html).toContain('<a href="files/hostile.log.txt">the whole log</a>');
+  });
+
+  test("shows the end of a log with what only a terminal understands made visible", () => {
     const pre = /<pre[^>]*>(.*?)<\/pre>/s.exec(
       page("tickets/1/index.html"),
     )?.[1];
     expect(pre).toMatch(/error: the end\s*$/);
-    expect(pre).toContain("red  &lt;/pre&gt;&lt;script&gt;");
+    expect(pre).toContain(
+      String.raw`\x1b[31mred\x1b[0m \x00\x07 &lt;/pre&gt;&lt;script&gt;`,
+    );
     // eslint-disable-next-line no-control-regex -- that is what must not be there
     expect(pre).not.toMatch(/[\0-\u0008\u000b-\u001f]/);
     expect(pre?.length).toBeLessThan(8000);
@@ -401,6 +442,21 @@ test("what is so for a while only is told on the pages that every report writes"
 });
 
 describe("the report of another day", () => {
+  test("removes what an earlier program published under another name", async () => {
+    const site = join(folder, "site");
+    const files = join(site, "tickets/1/files");
+    const ours = readdirSync(files);
+    for (const name of ["evil.html", "hostile.log"])
+      writeFileSync(join(files, name), "<script>alert(1)</script>");
+    const { ended } = input(join(folder, "hostile.log"));
+    await writeReport(
+      input(join(folder, "hostile.log")),
+      { ...pagesOf(ended, false), ranges: [], packages: [] },
+      site,
+    );
+    expect(readdirSync(files)).toEqual(ours);
+  });
+
   test("writes the pages that it is given, and leaves the others alone", async () => {
     const site = join(folder, "site");
     const { open } = input(join(folder, "hostile.log"));
@@ -431,7 +487,9 @@ describe("the report of another day", () => {
       site,
     );
     expect(readdirSync(join(site, "tickets"))).toEqual(["1"]);
-    expect(existsSync(join(site, "packages", source))).toBe(false);
+    expect(existsSync(join(site, "packages", packageFolder(source)))).toBe(
+      false,
+    );
     expect(existsSync(join(site, "packages/index.html"))).toBe(true);
   });
 });

@@ -1,23 +1,23 @@
-import {
-  copyFile,
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rm,
-  stat,
-} from "node:fs/promises";
+import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { stripVTControlCharacters } from "node:util";
 
 import { Eta } from "eta";
 
+import {
+  isDownload,
+  packageFolder,
+  publishedNames,
+} from "../domain/published-name.ts";
+import { shownJson, shownText } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { isUnfinished, writeFileAtomic } from "../host/atomic-file.ts";
-import { ifThere } from "../host/if-there.ts";
-import { makeNamedFolder } from "../host/make-folder.ts";
+import { isUnfinished } from "../files/atomic-file.ts";
+import { ifExists } from "../files/optional-file.ts";
 import { childPath, programRoot } from "../host/paths.ts";
+import {
+  linkOrCopyPublicly,
+  makePublicFolder,
+  writePublicFile,
+} from "../files/public-files.ts";
 import type { ReportInput, ReportPages } from "./report-input.ts";
 import * as view from "./view-model.ts";
 
@@ -47,17 +47,18 @@ export async function writeReport(
     views: join(programRoot, "templates"),
     autoTrim: false,
     cache: true,
+    // The one place where a text comes into a page: nothing in it is a tag, and nothing is hidden.
+    escapeFunction: (text) => escapeHtml(shownText(String(text))),
   });
   let written = 0;
   let unchanged = 0;
   const write = async (path: string, text: string) => {
     const file = join(output, path);
-    if ((await ifThere(readFile(file, "utf8"))) === text) {
+    if ((await ifExists(readFile(file, "utf8"))) === text) {
       unchanged += 1;
       return;
     }
-    makeNamedFolder(join(file, ".."));
-    await writeFileAtomic(file, text);
+    await writePublicFile(file, text);
     written += 1;
   };
   const page = async (
@@ -75,16 +76,21 @@ export async function writeReport(
             .map(() => "..")
             .join("/");
     await removeUnfinished(join(output, folder));
-    const common = { ...view, input, root, title, ...data };
+    const common = {
+      ...view,
+      packageFolder,
+      isDownload,
+      input,
+      root,
+      title,
+      ...data,
+    };
     const body = await eta.renderAsync(template, common);
     await write(
       join(folder, "index.html"),
       await eta.renderAsync("page", { ...common, body }),
     );
-    await write(
-      join(folder, "index.json"),
-      `${JSON.stringify(json, null, 2)}\n`,
-    );
+    await write(join(folder, "index.json"), `${shownJson(json, 2)}\n`);
   };
   await write(
     "style.css",
@@ -97,15 +103,17 @@ export async function writeReport(
   };
   for (const ticket of pages.tickets) {
     const folder = `tickets/${ticket.id}`;
+    const urls = fileUrls(ticket);
     await placeArtifacts(ticket, join(output, folder, "files"));
     const data = {
       ticket,
+      urls,
       everyTime: ticket.step.code < 999,
       steps: view.timeline(ticket),
       tail: await failureTail(ticket),
     };
     await page(folder, "ticket", `Ticket ${ticket.id}: ${ticket.title}`, data, {
-      ticket,
+      ticket: withUrls(ticket, urls),
     });
     there.tickets.add(String(ticket.id));
   }
@@ -116,10 +124,10 @@ export async function writeReport(
     there.ended.add(folder);
   }
   for (const { source, history } of pages.packages) {
-    const folder = childPath("packages", source);
+    const name = packageFolder(source);
     const json = { source, history };
-    await page(folder, "package", source, json, json);
-    there.packages.add(source);
+    await page(`packages/${name}`, "package", source, json, json);
+    there.packages.add(name);
   }
   const { open, ended, ended_ranges, packages } = input;
   const tickets = [...open, ...ended].sort((one, other) => one.id - other.id);
@@ -143,18 +151,43 @@ export async function writeReport(
   return { index: join(output, "index.html"), written, unchanged };
 }
 
+/** Where each file lies that is shown with a ticket, from its page: by the artifact's name. */
+function fileUrls(ticket: Ticket): ReadonlyMap<string, string> {
+  const names = publishedNames(
+    view.shownArtifacts(ticket).map(({ name }) => name),
+  );
+  return new Map(
+    [...names].map(([name, published]) => [
+      name,
+      `files/${encodeURIComponent(published)}`,
+    ]),
+  );
+}
+
+/** A ticket as the data beside its page: what lies in the report has a URL. */
+function withUrls(ticket: Ticket, urls: ReadonlyMap<string, string>) {
+  return {
+    ...ticket,
+    artifacts: ticket.artifacts.map((artifact) => ({
+      ...artifact,
+      url: urls.get(artifact.name) ?? null,
+    })),
+  };
+}
+
 /** Files are linked, not copied: the report costs no space beside the data store it lies next to. */
 async function placeArtifacts(ticket: Ticket, folder: string): Promise<void> {
   const shown = view.shownArtifacts(ticket);
+  const names = publishedNames(shown.map(({ name }) => name));
   // What expired in the data store would go on taking its space here, as a link.
-  await removeOthers(folder, new Set(shown.map(({ name }) => name)));
+  await removeOthers(folder, new Set(names.values()));
   if (shown.length === 0) return;
-  await mkdir(folder, { recursive: true });
+  makePublicFolder(folder);
   for (const { name, path } of shown) {
-    const place = childPath(folder, name);
+    const place = childPath(folder, names.get(name) ?? "");
     const [there, original] = await Promise.all([
-      ifThere(stat(place)),
-      ifThere(stat(path)),
+      ifExists(stat(place)),
+      ifExists(stat(path)),
     ]);
     if (
       original === undefined ||
@@ -169,7 +202,7 @@ async function placeArtifacts(ticket: Ticket, folder: string): Promise<void> {
       continue;
     await rm(place, { force: true });
     // On another disk, or a file of another user, it has to be a copy.
-    await link(path, place).catch(() => copyFile(path, place));
+    await linkOrCopyPublicly(path, place);
   }
 }
 
@@ -179,7 +212,7 @@ async function failureTail(ticket: Ticket): Promise<string | null> {
     ({ name }) => name === ticket.failure?.artifact,
   );
   if (log === undefined) return null;
-  const file = await ifThere(open(log.path));
+  const file = await ifExists(open(log.path));
   if (file === undefined) return null;
   try {
     const { size } = await file.stat();
@@ -190,23 +223,29 @@ async function failureTail(ticket: Ticket): Promise<string | null> {
       length,
       size - length,
     );
-    const text = textOf(buffer);
+    const text = buffer.toString("utf8");
     return size > length ? text.slice(text.indexOf("\n") + 1) : text;
   } finally {
     await file.close();
   }
 }
 
-/** Output of programs as a text: a page can do nothing with a terminal's colours and control characters. */
-function textOf(output: Buffer): string {
-  return stripVTControlCharacters(output.toString("utf8"))
-    .replaceAll(/\r\n?/g, "\n")
-    .replaceAll(/[^\P{Cc}\n\t]/gu, "");
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** A text as HTML has it, also within the quotes of an attribute. */
+function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (found) => entities[found] ?? "");
 }
 
 /** What a report left that was killed while it wrote: one at a time writes here. */
 async function removeUnfinished(folder: string): Promise<void> {
-  const names = (await ifThere(readdir(folder))) ?? [];
+  const names = (await ifExists(readdir(folder))) ?? [];
   for (const name of names)
     if (isUnfinished(name)) await rm(join(folder, name), { force: true });
 }
@@ -215,7 +254,7 @@ async function removeOthers(
   folder: string,
   wanted: ReadonlySet<string>,
 ): Promise<void> {
-  const names = (await ifThere(readdir(folder))) ?? [];
+  const names = (await ifExists(readdir(folder))) ?? [];
   for (const name of names) {
     if (!wanted.has(name))
       await rm(join(folder, name), { recursive: true, force: true });

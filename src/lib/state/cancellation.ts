@@ -2,7 +2,7 @@ import { cancelledInWords } from "../domain/cancel.ts";
 import type { StepCode } from "../domain/step.ts";
 import type { Cancellation } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import { releasePpa } from "./ppas.ts";

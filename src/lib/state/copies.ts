@@ -10,7 +10,7 @@ import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
 
 import { notNow } from "../domain/error.ts";
-import { syncPath } from "../host/atomic-file.ts";
+import { syncPath } from "../files/atomic-file.ts";
 import type { NewEvent } from "./events.ts";
 import { recordEvent } from "./events.ts";
 import { integrityProblems, takeSnapshot } from "./snapshot.ts";

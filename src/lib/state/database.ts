@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 
 import { misconfigured, notNow } from "../domain/error.ts";
-import { makeNamedFolder } from "../host/make-folder.ts";
+import { makeNamedFolder } from "../files/make-folder.ts";
 import { migrations } from "./migrations.ts";
 
 export type Connection = Database.Database;

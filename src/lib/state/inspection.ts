@@ -1,6 +1,6 @@
 import type { StepCode } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
-import { isGone } from "../host/process-identity.ts";
+import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import type { ExpiredFile } from "./retention.ts";

@@ -1,9 +1,9 @@
 import type { WorkStepCode } from "../domain/step.ts";
 import type { Progress } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
-import { crashPoint } from "../host/crash-point.ts";
-import type { ProcessIdentity } from "../host/process-identity.ts";
-import { isGone } from "../host/process-identity.ts";
+import { crashPoint } from "../files/crash-point.ts";
+import type { ProcessIdentity } from "../files/process-identity.ts";
+import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
 import { reservePpa } from "./ppas.ts";
 import { isReady, nextToGoOn, nextToStart, startBlockers } from "./queue.ts";

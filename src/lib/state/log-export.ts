@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 
 import { messageOf } from "../domain/error.ts";
-import { complain } from "../host/complaints.ts";
+import { warnPerson } from "../host/cron-mail.ts";
 import {
   appendLog,
   lastLines,
@@ -48,7 +48,7 @@ export function exportSoon(
       // The event is in the state, which is what counts; the next process tries to log it again.
       if (troubled) return;
       troubled = true;
-      complain(`warning: the log was not written: ${messageOf(thrown)}`);
+      warnPerson(`warning: the log was not written: ${messageOf(thrown)}`);
     }
   });
 }

@@ -1,4 +1,4 @@
-import type { LockHolder } from "../host/lock-holder.ts";
+import type { LockHolder } from "../locks/lock-holder.ts";
 import type { Connection } from "./database.ts";
 import { lastEvent, recordEvent } from "./events.ts";
 

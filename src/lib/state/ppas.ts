@@ -1,6 +1,6 @@
 import { refused } from "../domain/error.ts";
 import { now } from "../host/clock.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 

@@ -1,6 +1,6 @@
 import type { WorkStepCode } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import { forgetCancellation } from "./cancellation.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";

@@ -3,7 +3,7 @@ import { retryDelaySeconds } from "../domain/retry.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import type { Blame, Outcome, TestResult } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import type { NewArtifact } from "./artifacts.ts";
 import { artifactPlaces, recordArtifacts } from "./artifacts.ts";
 import {

@@ -1,5 +1,5 @@
 import { now } from "../host/clock.ts";
-import { crashPoint } from "../host/crash-point.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import type { NewArtifact } from "./artifacts.ts";
 import { recordArtifacts } from "./artifacts.ts";
 import type { Connection } from "./database.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { refused } from "../domain/error.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf } from "../domain/step.ts";
 import type {
@@ -59,6 +60,14 @@ export interface TicketFilter {
   readonly step?: StepCode;
   readonly owner?: string;
   readonly open?: boolean;
+}
+
+/** One ticket whole. @throws UbuntuCiError (2) when there is none of that number */
+export function getTicket(db: Connection, id: number, store: string): Ticket {
+  const ticket = findTicket(db, id, store);
+  if (ticket === undefined)
+    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+  return ticket;
 }
 
 /** One ticket whole, or undefined. Artifact paths are inside the given store folder. */

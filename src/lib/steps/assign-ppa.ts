@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 
-import type { StepDefinition, StepPlan } from "./step-work.ts";
-import { ppaOf } from "./step-work.ts";
+import type { StepDefinition, StepPlan } from "./step-definition.ts";
+import { ppaOf } from "./step-definition.ts";
 
 interface AssignPlan extends StepPlan {
   /** Paths of the packages to put into it. */

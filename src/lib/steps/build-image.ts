@@ -6,8 +6,8 @@ import type {
   StepFile,
   StepInput,
   StepPlan,
-} from "./step-work.ts";
-import { ppaOf } from "./step-work.ts";
+} from "./step-definition.ts";
+import { ppaOf } from "./step-definition.ts";
 
 interface ImagePlan extends StepPlan {
   readonly add: readonly string[];

@@ -3,9 +3,9 @@ import { join } from "node:path";
 
 import type { BuildResult, Builder } from "../backends/builder/builder.ts";
 import type { AptRepository } from "../backends/apt-repository.ts";
-import type { Work } from "../backends/work.ts";
-import { buildOrder } from "../domain/debian/build-order.ts";
-import { parseDsc } from "../domain/debian/dsc.ts";
+import type { RunContext } from "../backends/run-context.ts";
+import { buildOrder } from "../debian/build-order.ts";
+import { parseDsc } from "../debian/dsc.ts";
 import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
 import type {
   StepDefinition,
@@ -14,8 +14,8 @@ import type {
   StepPlan,
   StepResult,
   TicketSource,
-} from "./step-work.ts";
-import { partOf, ppaOf } from "./step-work.ts";
+} from "./step-definition.ts";
+import { partOf, ppaOf } from "./step-definition.ts";
 
 interface BuildPlan extends StepPlan {
   /** Names of source packages that can be built side by side, wave after wave. */
@@ -26,9 +26,7 @@ interface BuildPlan extends StepPlan {
 export const buildSource: StepDefinition<BuildPlan> = {
   async plan({ ticket, sources }) {
     const parsed = await Promise.all(
-      sources.map(async ({ dsc }) =>
-        parseDsc(await readFile(dsc, "utf8"), dsc),
-      ),
+      sources.map(async ({ dsc }) => parseDsc(await readFile(dsc), dsc)),
     );
     const waves = buildOrder(parsed);
     const actions = waves.flatMap((wave) => [
@@ -121,7 +119,7 @@ async function buildWave(
   { ticket, sources, config }: StepInput,
   builder: Builder,
   repositories: readonly AptRepository[],
-  work: Work,
+  work: RunContext,
 ): Promise<{ source: TicketSource; result: BuildResult }[]> {
   const queue = wave.flatMap(
     (name) => sources.find(({ source }) => source === name) ?? [],

@@ -1,5 +1,9 @@
 import type { Ticket } from "../domain/ticket.ts";
-import type { StepBackends, StepDefinition, StepPlan } from "./step-work.ts";
+import type {
+  StepBackends,
+  StepDefinition,
+  StepPlan,
+} from "./step-definition.ts";
 
 /** Copies source and binaries of the ticket into the archive, as one new revision. */
 export const publish: StepDefinition<StepPlan> = {

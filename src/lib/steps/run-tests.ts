@@ -9,8 +9,8 @@ import type {
   StepFile,
   StepPlan,
   TicketSource,
-} from "./step-work.ts";
-import { partOf, ppaOf } from "./step-work.ts";
+} from "./step-definition.ts";
+import { partOf, ppaOf } from "./step-definition.ts";
 
 /** Runs the autopkgtests of each source package of the ticket on its image. All must pass. */
 export const runTests: StepDefinition<StepPlan> = {

@@ -1,6 +1,6 @@
 import type { Expected } from "../domain/expected.ts";
 import { expectedTimes } from "../domain/expected.ts";
-import { readMaintenance } from "../host/maintenance.ts";
+import { readMaintenance } from "../locks/maintenance.ts";
 import { recentLandings, ticketsOnTheirWay } from "../state/landings.ts";
 import type { LocalState } from "./local-state.ts";
 

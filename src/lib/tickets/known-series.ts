@@ -1,12 +1,12 @@
 import { readdirSync } from "node:fs";
 
-import type { Config } from "../host/config.ts";
-import { ifThereSync } from "../host/if-there.ts";
+import type { Config } from "../config/config.ts";
+import { ifExistsSync } from "../files/optional-file.ts";
 import type { StatePaths } from "../host/paths.ts";
 
 /** Series that `init` made a base for; with the fake imager, which needs none, those of the configuration. */
 export function knownSeries(paths: StatePaths, config: Config): string[] {
-  const names = ifThereSync(() => readdirSync(paths.layers)) ?? [];
+  const names = ifExistsSync(() => readdirSync(paths.layers)) ?? [];
   const series = names.flatMap(
     (name) => /^base-(.+)-[0-9a-f]{12}$/.exec(name)?.[1] ?? [],
   );

@@ -4,15 +4,16 @@ import { join } from "node:path";
 import { containerName } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
 import { refused, refusedWith } from "../domain/error.ts";
+import { textProblem } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { crashPoint } from "../host/crash-point.ts";
-import { makeOwnFolder } from "../host/own-folder.ts";
+import { crashPoint } from "../files/crash-point.ts";
+import { makeOwnFolder } from "../files/own-folder.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
 import type { TicketChange } from "../state/ticket-changes.ts";
 import { insertTicket, updateTicket } from "../state/ticket-changes.ts";
-import { findTicket } from "../state/tickets.ts";
+import { getTicket } from "../state/tickets.ts";
 import type { AdmissionPolicy, AdmittedUpload } from "./admission/policy.ts";
 import { admit } from "./admission/admission.ts";
 import { knownSeries } from "./known-series.ts";
@@ -80,13 +81,7 @@ export function changeTicket(
 ): void {
   const change = changeOf(request);
   db.transaction(() => {
-    const ticket = findTicket(db, id, paths.store);
-    if (ticket === undefined)
-      throw refused(
-        `there is no ticket ${id}`,
-        "`ubuntu-ci status` lists them",
-      );
-    checkChangeable(ticket, request);
+    checkChangeable(getTicket(db, id, paths.store), request);
     updateTicket(db, id, change, actor);
   }).immediate();
 }
@@ -131,16 +126,11 @@ async function admitted<T>(
   const { scratch } = state.paths;
   const problems: Problem[] = [];
   const bug = request.bug === null ? null : bugUrl(request.bug, problems);
-  if (request.owner !== null && !isEmail(request.owner)) {
-    problems.push({
-      where: "--owner",
-      message: `${JSON.stringify(request.owner)} is not an email address`,
-    });
-  }
+  checkWords(request, problems);
   checkNames("--add", request.add, problems);
   checkNames("--remove", request.remove, problems);
-  if (request.title.trim() === "")
-    problems.push({ where: "--title", message: "is empty" });
+  if (request.baseImage !== null)
+    checkText("--base-image", request.baseImage, "one", problems);
   if (problems.length > 0)
     throw refusedWith("the ticket was not created", problems);
   mkdirSync(scratch, { recursive: true });
@@ -240,15 +230,62 @@ function checkBinaries(
     );
 }
 
+/** What people wrote about a ticket: it is refused where it was given, though it is cleaned wherever it is shown. */
+function checkWords(
+  words: {
+    readonly title?: string;
+    readonly description?: string;
+    readonly owner?: string | null;
+  },
+  problems: Problem[],
+): void {
+  const { title, description, owner } = words;
+  if (title !== undefined) {
+    if (title.trim() === "")
+      problems.push({ where: "--title", message: "is empty" });
+    checkText("--title", title, "one", problems);
+  }
+  if (description !== undefined)
+    checkText("--description", description, "many", problems);
+  if (owner != null && !isEmail(owner))
+    problems.push({
+      where: "--owner",
+      message: `${JSON.stringify(owner)} is not an email address`,
+    });
+}
+
+function checkText(
+  where: string,
+  text: string,
+  lines: "one" | "many",
+  problems: Problem[],
+): void {
+  const message = textProblem(text, lines);
+  if (message !== null) problems.push({ where, message });
+}
+
+/** RFC 5321, 4.5.3.1.3: a path has 256 characters with its brackets. */
+const longestEmail = 254;
+
 function isEmail(text: string): boolean {
-  return /^[^\s@<>]+@[^\s@<>]+$/.test(text);
+  return (
+    text.length <= longestEmail &&
+    textProblem(text, "one") === null &&
+    /^[^\s@<>]+@[^\s@<>]+$/.test(text)
+  );
 }
 
 /** A bug as a URL: a number is one of Launchpad's, a URL stays. */
 function bugUrl(text: string, problems: Problem[]): string | null {
   if (/^[1-9][0-9]*$/.test(text))
     return `https://bugs.launchpad.net/bugs/${text}`;
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
+  if (
+    URL.canParse(text) &&
+    /^https?:$/.test(new URL(text).protocol) &&
+    // A browser's URL may have them; they are nothing that anybody means.
+    !/\s/.test(text) &&
+    textProblem(text, "one") === null
+  )
     return text;
   problems.push({
     where: "--bug",
@@ -259,14 +296,7 @@ function bugUrl(text: string, problems: Problem[]): string | null {
 
 function changeOf(request: UpdateRequest): TicketChange {
   const problems: Problem[] = [];
-  if (request.owner !== undefined && !isEmail(request.owner)) {
-    problems.push({
-      where: "--owner",
-      message: `${JSON.stringify(request.owner)} is not an email address`,
-    });
-  }
-  if (request.title?.trim() === "")
-    problems.push({ where: "--title", message: "is empty" });
+  checkWords(request, problems);
   checkNames("--add", request.add ?? [], problems);
   checkNames("--remove", request.remove ?? [], problems);
   const bug =

@@ -1,4 +1,4 @@
-import type { Config } from "../host/config.ts";
+import type { Config } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
 

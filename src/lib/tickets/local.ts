@@ -1,22 +1,24 @@
 import { basename, dirname } from "node:path";
 
-import { refused } from "../domain/error.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { crashPoint } from "../host/crash-point.ts";
-import { findTicket, listTickets } from "../state/tickets.ts";
+import type { Engine } from "../engine/engine.ts";
+import { machineArchitecture } from "../host/architecture.ts";
+import { crashPoint } from "../files/crash-point.ts";
+import { getTicket, listTickets } from "../state/tickets.ts";
 import type { LocalState } from "./local-state.ts";
 import type { ListRequest, TicketSystem } from "./ticket-system.ts";
 
-/** The ticket system of this machine's own state folder. */
-export function localTicketSystem(state: LocalState): TicketSystem {
+/**
+ * The ticket system of this machine's own state folder.
+ *
+ * @param state its engine is made when what works on tickets is asked for
+ */
+export function localTicketSystem(
+  state: LocalState & { readonly engine: () => Promise<Engine> },
+): TicketSystem {
   const { db, paths } = state;
   const get = async (id: number): Promise<Ticket> => {
-    const ticket = findTicket(db, id, paths.store);
-    if (ticket === undefined)
-      throw refused(
-        `there is no ticket ${id}`,
-        "`ubuntu-ci status` lists them",
-      );
+    const ticket = getTicket(db, id, paths.store);
     const [found = ticket] = await withExpected([ticket]);
     return found;
   };
@@ -78,6 +80,63 @@ export function localTicketSystem(state: LocalState): TicketSystem {
       const { changeTicket } = await import("./local-changes.ts");
       changeTicket(state, id, request);
       return get(id);
+    },
+
+    async planCancel(id) {
+      const { planCancel } = await import("../domain/cancel.ts");
+      return planCancel(await get(id));
+    },
+
+    async cancel(id, reason) {
+      const { cancel } = await import("../engine/cancel.ts");
+      return cancel(await state.engine(), id, reason);
+    },
+
+    async awaitCancelled(id, waitMs, signal) {
+      const { awaitCancelled } = await import("../engine/cancel.ts");
+      return awaitCancelled(await state.engine(), id, waitMs, signal);
+    },
+
+    async planRetry(id, from) {
+      const { planRetryOf } = await import("../engine/retry.ts");
+      return planRetryOf(await state.engine(), id, from);
+    },
+
+    async retry(id, from) {
+      const { retry } = await import("../engine/retry.ts");
+      return retry(await state.engine(), id, from);
+    },
+
+    async planOverride(id, target) {
+      const { planOverride } = await import("../domain/override.ts");
+      return planOverride(await get(id), target, machineArchitecture());
+    },
+
+    async override(id, target, reason) {
+      const { override } = await import("../engine/override.ts");
+      return override(await state.engine(), id, target, reason);
+    },
+
+    async planUndo(id, wanted) {
+      const { overrideToUndo } = await import("../domain/override.ts");
+      return overrideToUndo(await get(id), wanted);
+    },
+
+    async undo(id, wanted) {
+      const { undo } = await import("../engine/override.ts");
+      return undo(await state.engine(), id, wanted);
+    },
+
+    async history(request) {
+      if (request.ticket !== undefined) await get(request.ticket);
+      const { readHistory } = await import("./history.ts");
+      return readHistory(state, request);
+    },
+
+    async *follow(request, signal) {
+      if (request.ticket !== undefined) await get(request.ticket);
+      const { followHistory } = await import("./history.ts");
+      yield* followHistory(state, request, signal);
     },
 
     async fetchArtifact(artifact, destination) {

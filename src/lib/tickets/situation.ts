@@ -1,7 +1,7 @@
 import type { Situation } from "../domain/explain/situation.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { machineArchitecture } from "../host/architecture.ts";
-import { readMaintenance } from "../host/maintenance.ts";
+import { readMaintenance } from "../locks/maintenance.ts";
 import { holdOf } from "../state/events.ts";
 import { listPpas } from "../state/ppas.ts";
 import { queueBefore, ticketsInFlight } from "../state/queue.ts";

@@ -1,6 +1,10 @@
-import type { Explanation } from "../domain/explain/finding.ts";
-import type { Artifact, Ticket } from "../domain/ticket.ts";
+import type { CancelPlan } from "../domain/cancel.ts";
+import type { Explanation } from "../domain/explain/explanation.ts";
+import type { LogRecord } from "../domain/log-record.ts";
+import type { OverridePlan, OverrideTarget } from "../domain/override.ts";
 import type { TicketPlan } from "../domain/plan.ts";
+import type { RetryPlan } from "../domain/retry.ts";
+import type { Artifact, Override, Ticket } from "../domain/ticket.ts";
 import type { Step } from "../domain/step.ts";
 
 /** What `create_ticket` is given. */
@@ -34,6 +38,18 @@ export interface UpdateRequest {
   readonly hold?: boolean;
 }
 
+/** An override by its number or target, or the only one there is. */
+export type OverrideWanted = number | OverrideTarget | null;
+
+export interface HistoryRequest {
+  /** Of this ticket alone. */
+  readonly ticket?: number;
+  /** ISO 8601, UTC. */
+  readonly since?: string;
+  /** At most so many, the newest. */
+  readonly last?: number;
+}
+
 export interface ListRequest {
   readonly step?: Step;
   readonly owner?: string;
@@ -57,6 +73,36 @@ export interface TicketSystem {
   get(id: number): Promise<Ticket>;
   /** Why it is where it is. @throws UbuntuCiError (2) when there is no such ticket */
   explain(id: number): Promise<Explanation>;
+  /** @throws UbuntuCiError (2) when it has ended already */
+  planCancel(id: number): Promise<CancelPlan>;
+  /** Ends a ticket, or asks what works on it to end it. @throws UbuntuCiError (2) when it has ended already */
+  cancel(id: number, reason: string | null): Promise<CancelPlan>;
+  /** The ticket, when it has ended as it was asked to, or after so many milliseconds. */
+  awaitCancelled(
+    id: number,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<Ticket>;
+  /** How it would be tried again. @throws UbuntuCiError (2) saying why not */
+  planRetry(id: number, from: Step | undefined): Promise<RetryPlan>;
+  retry(id: number, from: Step | undefined): Promise<RetryPlan>;
+  /** @throws UbuntuCiError (2) when the ticket has no such thing, or ignores it already */
+  planOverride(id: number, target: OverrideTarget): Promise<OverridePlan>;
+  override(
+    id: number,
+    target: OverrideTarget,
+    reason: string,
+  ): Promise<OverridePlan>;
+  /** The override that would be taken back. @throws UbuntuCiError (2) when there is none such */
+  planUndo(id: number, wanted: OverrideWanted): Promise<Override>;
+  undo(id: number, wanted: OverrideWanted): Promise<Override>;
+  /** What happened, oldest first. @throws UbuntuCiError (2) when there is no such ticket */
+  history(request: HistoryRequest): Promise<readonly LogRecord[]>;
+  /** The same, and what is added to it from then on, until the signal. */
+  follow(
+    request: HistoryRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<LogRecord>;
   /** Copies an artifact to a file, checked against its digest; the file is there whole or not at all. */
   fetchArtifact(artifact: Artifact, destination: string): Promise<void>;
   close(): void;

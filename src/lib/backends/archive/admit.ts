@@ -1,4 +1,4 @@
-import { compareVersions } from "../../domain/debian/version.ts";
+import { compareVersions } from "../../debian/version.ts";
 import type { PublishRequest } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
@@ -10,9 +10,9 @@ export function overtaken(
   sources: PublishRequest["sources"],
   published: readonly PublishedPackage[],
 ): string | undefined {
+  const holds = byName(published, "source");
   for (const { name, version } of sources) {
-    for (const held of published) {
-      if (held.kind !== "source" || held.name !== name) continue;
+    for (const held of holds(name)) {
       if (compareVersions(held.version, version) >= 0) {
         return held.version === version
           ? `the archive holds ${name} ${version} already`
@@ -28,14 +28,29 @@ export function downgraded(
   added: readonly PublishedPackage[],
   published: readonly PublishedPackage[],
 ): string | undefined {
+  const holds = byName(published, "binary");
   for (const { name, version, source } of added) {
-    for (const held of published) {
-      if (held.kind !== "binary" || held.name !== name) continue;
+    for (const held of holds(name)) {
       if (compareVersions(held.version, version) >= 0)
         return `the archive holds the binary package ${name} ${held.version} of source ${held.source}, which is not below ${version} of source ${source}`;
     }
   }
   return undefined;
+}
+
+/** The packages of a kind that go by a name: a build may make thousands, an archive holds more. */
+function byName(
+  published: readonly PublishedPackage[],
+  kind: PublishedPackage["kind"],
+): (name: string) => readonly PublishedPackage[] {
+  const found = new Map<string, PublishedPackage[]>();
+  for (const held of published) {
+    if (held.kind !== kind) continue;
+    const alike = found.get(held.name) ?? [];
+    found.set(held.name, alike);
+    alike.push(held);
+  }
+  return (name) => found.get(name) ?? [];
 }
 
 /**

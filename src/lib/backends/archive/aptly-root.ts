@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, symlink } from "node:fs/promises";
 import { join, relative } from "node:path";
 
 import { messageOf, notNow } from "../../domain/error.ts";
-import { writeFileAtomic } from "../../host/atomic-file.ts";
+import { writeFileAtomic } from "../../files/atomic-file.ts";
 import type { ExecOptions } from "../../host/exec.ts";
 import {
   describeEnd,
@@ -11,8 +11,10 @@ import {
   lastLines,
   requireTools,
 } from "../../host/exec.ts";
-import { ifThere } from "../../host/if-there.ts";
-import { execSigning, readSigningKey } from "../../host/signing-key.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import { makePublicFolder } from "../../files/public-files.ts";
+import type { KeyPaths } from "./signing-key.ts";
+import { execSigning, readSigningKey } from "./signing-key.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
 /** Where one repository's aptly is, what it publishes to, and how. */
@@ -21,7 +23,7 @@ export interface AptlyRootOptions {
   readonly root: string;
   /** The pool that clients see; aptly's files are hard links into it. */
   readonly pool: string;
-  readonly gnupg: string;
+  readonly keys: KeyPaths;
   /** Origin and Label of the Release files. */
   readonly origin: string;
   /** Whether a file of the pool may be replaced by another of the same name. */
@@ -127,12 +129,12 @@ async function publish(
   config: string,
   series: string,
 ): Promise<void> {
-  const { fingerprint } = await readSigningKey(options.gnupg);
+  const { fingerprint } = await readSigningKey(options.keys.gnupg);
   const signing = ["-batch", `-gpg-key=${fingerprint}`, "-skip-contents"];
   const overwrite = options.replaceFiles ? ["-force-overwrite"] : [];
   const run = (args: readonly string[]) =>
     execSigning(
-      options.gnupg,
+      options.keys,
       ["aptly", `-config=${config}`, ...args],
       how(options),
     );
@@ -160,7 +162,7 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
   const { root, pool } = options;
   const tree = join(root, "public");
   await mkdir(tree, { recursive: true });
-  await mkdir(pool, { recursive: true });
+  makePublicFolder(pool);
   const patient = { maxRetries: 10, retryDelay: 20 };
   await rm(temporary(options), { recursive: true, force: true, ...patient });
   await mkdir(temporary(options));
@@ -181,7 +183,7 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
     },
   });
   // Written again when the state folder was moved: aptly wants absolute paths.
-  if ((await ifThere(readFile(config, "utf8"))) !== text)
+  if ((await ifExists(readFile(config, "utf8"))) !== text)
     await writeFileAtomic(config, text);
   return config;
 }

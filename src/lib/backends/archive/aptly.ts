@@ -1,11 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-import {
-  linesOf,
-  parseDeb822,
-  withoutSignature,
-} from "../../domain/debian/deb822.ts";
+import { linesOf, parseDeb822, withoutSignature } from "../../debian/deb822.ts";
 import {
   ExitCode,
   misconfigured,
@@ -13,16 +9,17 @@ import {
   refused,
   UbuntuCiError,
 } from "../../domain/error.ts";
-import { digestFile, syncPath } from "../../host/atomic-file.ts";
+import { digestFile, syncPath } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
-import { crashPoint } from "../../host/crash-point.ts";
-import { ifThere } from "../../host/if-there.ts";
+import { crashPoint } from "../../files/crash-point.ts";
+import { exclusively, lockFile } from "../../locks/exclusively.ts";
+import { ifExists } from "../../files/optional-file.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { childPath } from "../../host/paths.ts";
-import { ensureSigningKey, readSigningKey } from "../../host/signing-key.ts";
+import { openToEverybody } from "../../files/public-files.ts";
+import { ensureSigningKey, readSigningKey } from "./signing-key.ts";
 import type { AptRepository } from "../apt-repository.ts";
 import { downgraded, overtaken, poolFolder, remaining } from "./admit.ts";
-import { alone } from "../../host/alone.ts";
 import type { AptlyRootOptions } from "./aptly-root.ts";
 import { cleanAptly, publishWithAptly } from "./aptly-root.ts";
 import type {
@@ -58,12 +55,15 @@ export function aptlyKeeper(
   { origin, onPoint = () => undefined }: AptlyKeeperOptions,
 ): ArchiveKeeper {
   const archive = revisionTree(paths.archive);
+  const archiveLock = lockFile(paths, "archive");
+  const ppaLock = (ppa: string) =>
+    lockFile(paths, `ppa.${basename(ppaPath(paths.ppa, ppa))}`);
   // One is enough: whoever checks has the archive for himself. No PPA has such a name.
   const clientFolder = join(paths.aptly, ".client");
   const archiveAptly = (signal?: AbortSignal): AptlyRootOptions => ({
     root: join(paths.aptly, "archive"),
     pool: join(paths.archive, "pool"),
-    gnupg: paths.gnupg,
+    keys: paths,
     origin,
     replaceFiles: false,
     signal,
@@ -71,7 +71,7 @@ export function aptlyKeeper(
   const ppaAptly = (ppa: string, signal?: AbortSignal): AptlyRootOptions => ({
     root: ppaPath(paths.aptly, ppa),
     pool: join(ppaPath(paths.ppa, ppa), "pool"),
-    gnupg: paths.gnupg,
+    keys: paths,
     origin: `${origin} ${ppa}`,
     replaceFiles: true,
     signal,
@@ -99,8 +99,8 @@ export function aptlyKeeper(
     name: "aptly",
 
     async init(series) {
-      await ensureSigningKey(paths.gnupg, `${origin} archive signing key`);
-      await alone(paths.archive, async () => {
+      await ensureSigningKey(paths, `${origin} archive signing key`);
+      await exclusively(archiveLock, async () => {
         const number = await archive.currentNumber();
         const held =
           number === null ? {} : (await archive.current()).publications;
@@ -142,7 +142,7 @@ export function aptlyKeeper(
         );
         await showPpa(revisionTree(root), series, made, 0);
       };
-      await alone(root, reset, signal);
+      await exclusively(ppaLock(ppa), reset, signal);
       return repository(ppa, root, series);
     },
 
@@ -164,11 +164,11 @@ export function aptlyKeeper(
           throw notNow(`aptly did not publish all files in ${ppa}`);
         await showPpa(tree, series, made, current.revision + 1);
       };
-      await alone(root, add, signal);
+      await exclusively(ppaLock(ppa), add, signal);
     },
 
     async clearPpa(ppa) {
-      await alone(ppaPath(paths.ppa, ppa), () => emptied(ppa));
+      await exclusively(ppaLock(ppa), () => emptied(ppa));
     },
 
     ppaRepository: (ppa, series) =>
@@ -177,8 +177,8 @@ export function aptlyKeeper(
 
     async publish(request, signal) {
       try {
-        return await alone(
-          paths.archive,
+        return await exclusively(
+          archiveLock,
           () => publishInTurn(request, signal),
           signal,
         );
@@ -196,7 +196,7 @@ export function aptlyKeeper(
     },
 
     async revert(number) {
-      return alone(paths.archive, async () => {
+      return exclusively(archiveLock, async () => {
         const current = await archive.current();
         const target = await archive.read(number);
         if (current.revision === number || current.reverts_to === number)
@@ -234,12 +234,12 @@ export function aptlyKeeper(
     },
 
     removeRevisions: (revisions) =>
-      alone(paths.archive, async () => {
+      exclusively(archiveLock, async () => {
         await removeRevisions(archive, revisions);
         await cleanAptly(archiveAptly());
       }),
     async inspect(digests) {
-      const faults = await alone(paths.archive, () =>
+      const faults = await exclusively(archiveLock, () =>
         inspectRevisions(archive),
       );
       return digests ? [...faults, ...(await wrongDigests(archive))] : faults;
@@ -305,6 +305,8 @@ export function aptlyKeeper(
       published,
     );
     if (lower !== undefined) return { outcome: "failed", reason: lower };
+    // aptly makes what it makes private, and takes files as they are in the data store.
+    await openToEverybody(paths.archive, poolFiles(came));
     await flushPool(paths.archive, came);
     const revision: StoredRevision = {
       revision: current.revision + 1,
@@ -345,6 +347,7 @@ async function showPpa(
   number: number,
 ): Promise<void> {
   const all = await readPublished(made);
+  await openToEverybody(tree.root, poolFiles(all));
   const revision: StoredRevision = {
     revision: number,
     created_at: now(),
@@ -389,17 +392,19 @@ async function otherFileOfThatName(
   for (const { name: source } of request.sources) {
     for (const [name, sha256] of names) {
       const path = join(poolFolder(source), name);
-      const there = await ifThere(digestFile(join(tree.root, path)));
+      const there = await ifExists(digestFile(join(tree.root, path)));
       if (there !== undefined && there.sha256 !== sha256) others.push(path);
     }
   }
   if (others.length === 0) return undefined;
   for (const number of await tree.numbers()) {
     const { publications } = await tree.read(number);
-    const paths = Object.values(publications).flatMap((all) =>
-      all.flatMap(({ files }) => files.map(({ path }) => path)),
+    const paths = new Set(
+      Object.values(publications).flatMap((all) =>
+        all.flatMap(({ files }) => files.map(({ path }) => path)),
+      ),
     );
-    const used = others.find((path) => paths.includes(path));
+    const used = others.find((path) => paths.has(path));
     if (used !== undefined)
       return `revision ${number} of the archive has another ${basename(used)}; a file that was published keeps its contents, so the version must be raised`;
   }
@@ -444,13 +449,16 @@ function sameFiles(
   return listed(a) === listed(b);
 }
 
+/** Paths of the files of packages, in their repository. */
+function poolFiles(packages: readonly PublishedPackage[]): string[] {
+  return packages.flatMap((one) => one.files.map(({ path }) => path));
+}
+
 async function flushPool(
   root: string,
   packages: readonly PublishedPackage[],
 ): Promise<void> {
-  const files = packages.flatMap((one) =>
-    one.files.map(({ path }) => join(root, path)),
-  );
+  const files = poolFiles(packages).map((path) => join(root, path));
   const folders = new Set(files.map((file) => dirname(file)));
   await Promise.all([...files, ...folders].map((path) => syncPath(path)));
 }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { notNow } from "../../domain/error.ts";
-import { digestFile } from "../../host/atomic-file.ts";
+import { digestFile } from "../../files/atomic-file.ts";
 import { describeEnd, exec, lastLines } from "../../host/exec.ts";
 import type { AptRepository } from "../apt-repository.ts";
 import { aptSource } from "./apt-source.ts";

@@ -1,16 +1,18 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { misconfigured } from "../../domain/error.ts";
-import { copyDurably, writeFileAtomic } from "../../host/atomic-file.ts";
+import { copyDurably } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
-import { crashPoint } from "../../host/crash-point.ts";
+import { crashPoint } from "../../files/crash-point.ts";
+import { exclusively, lockFile } from "../../locks/exclusively.ts";
+import { publicFile } from "../../files/modes.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { childPath } from "../../host/paths.ts";
+import { makePublicFolder, writePublicFile } from "../../files/public-files.ts";
 import type { AptRepository } from "../apt-repository.ts";
 import { killAt, knobFor, playKnob } from "../fake-knob.ts";
 import { overtaken, poolFolder, remaining } from "./admit.ts";
-import { alone } from "../../host/alone.ts";
 import type {
   ArchiveKeeper,
   PublishRequest,
@@ -34,6 +36,7 @@ import type { StoredRevision } from "./revisions.ts";
  */
 export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
   const archive = revisionTree(paths.archive);
+  const archiveLock = lockFile(paths, "archive");
   const ppaRoot = (ppa: string) => childPath(paths.ppa, ppa);
   const repository = (
     name: string,
@@ -55,7 +58,7 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
   return {
     name: "fake",
     async init(series) {
-      await alone(paths.archive, async () => {
+      await exclusively(archiveLock, async () => {
         const number = await archive.currentNumber();
         const held =
           number === null ? {} : (await archive.current()).publications;
@@ -74,23 +77,27 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
     async resetPpa(ppa, series) {
       await rm(ppaRoot(ppa), { recursive: true, force: true });
       const files = join(ppaRoot(ppa), "files.json");
-      await mkdir(ppaRoot(ppa), { recursive: true });
-      await writeFileAtomic(files, "[]");
+      makePublicFolder(ppaRoot(ppa));
+      await writePublicFile(files, "[]");
       return repository(ppa, ppaRoot(ppa), series);
     },
     async addToPpa(ppa, _series, files) {
       const root = ppaRoot(ppa);
-      await alone(root, async () => {
+      await exclusively(lockFile(paths, `ppa.${ppa}`), async () => {
         const list = join(root, "files.json");
         const held = new Set(
           JSON.parse(await readFile(list, "utf8")) as string[],
         );
-        await mkdir(join(root, "pool"), { recursive: true });
+        makePublicFolder(join(root, "pool"));
         for (const file of files) {
-          await copyDurably(file, join(root, "pool", basename(file)));
+          await copyDurably(
+            file,
+            join(root, "pool", basename(file)),
+            publicFile,
+          );
           held.add(basename(file));
         }
-        await writeFileAtomic(list, JSON.stringify([...held].sort()));
+        await writePublicFile(list, JSON.stringify([...held].sort()));
       });
     },
     async clearPpa(ppa) {
@@ -99,14 +106,14 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
     ppaRepository: (ppa, series) => repository(ppa, ppaRoot(ppa), series),
     archiveRepository: (series) => repository("archive", paths.archive, series),
     publish: (request, signal) =>
-      alone(paths.archive, () => publishInTurn(request, signal), signal),
+      exclusively(archiveLock, () => publishInTurn(request, signal), signal),
     current: () => archive.current(),
     async revisions() {
       const numbers = await archive.numbers();
       return Promise.all(numbers.map((number) => archive.read(number)));
     },
     async revert(number) {
-      return alone(paths.archive, async () => {
+      return exclusively(archiveLock, async () => {
         const current = await archive.current();
         const target = await archive.read(number);
         if (current.revision === number || current.reverts_to === number)
@@ -123,9 +130,9 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
       });
     },
     removeRevisions: (revisions) =>
-      alone(paths.archive, () => removeRevisions(archive, revisions)),
+      exclusively(archiveLock, () => removeRevisions(archive, revisions)),
     async inspect(digests) {
-      const faults = await alone(paths.archive, () =>
+      const faults = await exclusively(archiveLock, () =>
         inspectRevisions(archive),
       );
       return digests ? [...faults, ...(await wrongDigests(archive))] : faults;
@@ -201,8 +208,8 @@ export function fakeKeeper(paths: StatePaths, knobs: string): ArchiveKeeper {
   async function copy(from: string, source: string) {
     const path = join(poolFolder(source), basename(from));
     const to = join(paths.archive, path);
-    await mkdir(join(to, ".."), { recursive: true });
-    return { path, ...(await copyDurably(from, to)) };
+    makePublicFolder(join(to, ".."));
+    return { path, ...(await copyDurably(from, to, publicFile)) };
   }
 }
 

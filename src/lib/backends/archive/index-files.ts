@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Stanza } from "../../domain/debian/deb822.ts";
-import { linesOf, parseDeb822 } from "../../domain/debian/deb822.ts";
+import { wordsOf } from "../../debian/blanks.ts";
+import type { Stanza } from "../../debian/deb822.ts";
+import { linesOf, parseDeb822 } from "../../debian/deb822.ts";
 import { notNow } from "../../domain/error.ts";
 import type { Publication } from "./archive.ts";
 
@@ -31,8 +32,8 @@ export function indexFilesOf(release: string): IndexFile[] {
   const [stanza] = parseDeb822(release);
   return ["MD5Sum", "SHA1", "SHA256", "SHA512"].flatMap((algorithm) =>
     linesOf(stanza?.get(algorithm) ?? "").map((line) => {
-      const [hash, , path] = line.split(/\s+/);
-      if (hash === undefined || path === undefined)
+      const [hash, , path] = wordsOf(line);
+      if (hash === undefined || path === undefined || !/^[!-~]+$/.test(path))
         throw notNow(`a Release file has the line ${JSON.stringify(line)}`);
       return { path, algorithm, hash };
     }),
@@ -62,9 +63,8 @@ export async function readPublished(
     const name = path.split("/").at(-1);
     if (name !== "Packages" && name !== "Sources") continue;
     const index = await readFile(join(distribution, path), "utf8");
-    packages.push(
-      ...packagesOf(index, name === "Sources" ? "source" : "binary"),
-    );
+    const kind = name === "Sources" ? "source" : "binary";
+    for (const found of packagesOf(index, kind)) packages.push(found);
   }
   return packages;
 }
@@ -79,7 +79,7 @@ function sourceOf(stanza: Stanza): PublishedPackage {
     architecture: "source",
     source: name,
     files: linesOf(need(stanza, "Checksums-Sha256")).map((line) => {
-      const [sha256 = "", size, file = ""] = line.split(/\s+/);
+      const [sha256 = "", size, file = ""] = wordsOf(line);
       return { path: `${folder}/${file}`, size: Number(size), sha256 };
     }),
   };
@@ -93,7 +93,7 @@ function binaryOf(stanza: Stanza): PublishedPackage {
     version: need(stanza, "Version"),
     architecture: need(stanza, "Architecture"),
     // "NAME (VERSION)" when the source has another version (deb-control(5)).
-    source: (stanza.get("Source") ?? name).split(/\s/)[0] ?? name,
+    source: wordsOf(stanza.get("Source") ?? name)[0] ?? name,
     files: [
       {
         path: need(stanza, "Filename"),

@@ -8,9 +8,9 @@ import {
   digestFile,
   isUnfinished,
   syncPath,
-} from "../../host/atomic-file.ts";
-import { crashPoint } from "../../host/crash-point.ts";
-import { ifThere } from "../../host/if-there.ts";
+} from "../../files/atomic-file.ts";
+import { crashPoint } from "../../files/crash-point.ts";
+import { ifExists } from "../../files/optional-file.ts";
 import type { ArchiveFault } from "./archive.ts";
 import type { PoolFile } from "./index-files.ts";
 import type { RevisionTree } from "./revisions.ts";
@@ -139,7 +139,7 @@ async function faultOf(
   path: string,
   { size }: PoolFile,
 ): Promise<string | undefined> {
-  const found = await ifThere(lstat(path));
+  const found = await ifExists(lstat(path));
   if (found === undefined) return "it is published and not there";
   if (!found.isFile()) return "it is no plain file";
   return found.size === size
@@ -186,7 +186,7 @@ async function unreferenced(
 ): Promise<string[]> {
   const found: string[] = [];
   const walk = async (folder: string): Promise<void> => {
-    const entries = await ifThere(readdir(folder, { withFileTypes: true }));
+    const entries = await ifExists(readdir(folder, { withFileTypes: true }));
     for (const entry of entries ?? []) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) await walk(path);

@@ -1,7 +1,5 @@
 import { existsSync } from "node:fs";
 import {
-  link,
-  mkdir,
   readdir,
   readFile,
   readlink,
@@ -17,10 +15,14 @@ import {
   isUnfinished,
   replaceSymlink,
   syncPath,
-  writeFileAtomic,
-} from "../../host/atomic-file.ts";
-import { crashPoint } from "../../host/crash-point.ts";
-import { ifThere } from "../../host/if-there.ts";
+} from "../../files/atomic-file.ts";
+import { crashPoint } from "../../files/crash-point.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import {
+  linkPublicly,
+  makePublicFolder,
+  writePublicFile,
+} from "../../files/public-files.ts";
 import type { Revision } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { indexFilesOf } from "./index-files.ts";
@@ -75,7 +77,7 @@ export function revisionTree(root: string): RevisionTree {
   const tree: RevisionTree = {
     root,
     async currentNumber() {
-      const target = await ifThere(readlink(join(root, "dists")));
+      const target = await ifExists(readlink(join(root, "dists")));
       return target === undefined
         ? null
         : Number(/^\.revisions\/([0-9]+)\/dists$/.exec(target)?.[1]);
@@ -119,8 +121,8 @@ export function revisionTree(root: string): RevisionTree {
         .sort((a, b) => a - b);
     },
     async prepare(revision, distributions) {
-      await mkdir(revisions, { recursive: true });
-      await mkdir(join(root, "pool"), { recursive: true });
+      makePublicFolder(revisions);
+      makePublicFolder(join(root, "pool"));
       for (const folder of [root, revisions]) {
         for (const name of await readdir(folder))
           if (isUnfinished(name))
@@ -128,7 +130,7 @@ export function revisionTree(root: string): RevisionTree {
       }
       const made = besidePath(folderOf(revision.revision));
       const before = await tree.currentNumber();
-      await mkdir(join(made, "dists"), { recursive: true });
+      makePublicFolder(join(made, "dists"));
       await symlink("../../pool", join(made, "pool"));
       for (const series of Object.keys(revision.publications)) {
         const to = join(made, "dists", series);
@@ -140,7 +142,7 @@ export function revisionTree(root: string): RevisionTree {
       }
       await syncFolders(join(made, "dists"));
       const text = `${JSON.stringify(revision, null, 1)}\n`;
-      await writeFileAtomic(join(made, "revision.json"), text);
+      await writePublicFile(join(made, "revision.json"), text);
       return made;
     },
     async show(revision, prepared) {
@@ -170,15 +172,15 @@ async function linkDistribution(
   before: string | null,
   to: string,
 ): Promise<void> {
-  await mkdir(to, { recursive: true });
+  makePublicFolder(to);
   const indexes = indexFilesOf(await readFile(join(from, "Release"), "utf8"));
   const files = [
     ...["Release", "Release.gpg", "InRelease"],
     ...new Set(indexes.map(({ path }) => path)),
   ];
   for (const file of files) {
-    await mkdir(dirname(join(to, file)), { recursive: true });
-    await link(join(from, file), join(to, file));
+    makePublicFolder(dirname(join(to, file)));
+    await linkPublicly(join(from, file), join(to, file));
     await syncPath(join(to, file));
   }
   for (const { path, algorithm, hash } of indexes)
@@ -198,20 +200,20 @@ async function linkByHash(
   hash: string,
 ): Promise<void> {
   const folder = join(dirname(place), "by-hash", algorithm);
-  await mkdir(folder, { recursive: true });
+  makePublicFolder(folder);
   try {
-    await link(file, join(folder, hash));
+    await linkPublicly(file, join(folder, hash));
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
   }
 }
 
 async function linkTree(from: string, to: string): Promise<void> {
-  await mkdir(to);
+  makePublicFolder(to);
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) await linkTree(source, target);
-    else await link(source, target);
+    else await linkPublicly(source, target);
   }
 }
 

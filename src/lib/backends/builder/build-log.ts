@@ -1,3 +1,5 @@
+import { outputLines } from "../../domain/output-lines.ts";
+
 /** Lines that explain a failed build, the most telling kind first. */
 const telling = [
   /(?:^|[\s:])(?:fatal )?error: /i,
@@ -12,9 +14,7 @@ const telling = [
  * last part of the log, else its last line. At most 300 characters.
  */
 export function explainingLine(log: string): string {
-  const lines = log
-    .slice(-200_000)
-    .split("\n")
+  const lines = [...outputLines(log.slice(-200_000))]
     .map((line) => line.trim())
     .filter((line) => line !== "");
   for (const kind of telling) {
@@ -24,11 +24,12 @@ export function explainingLine(log: string): string {
   return (lines.at(-1) ?? "the build said nothing").slice(0, 300);
 }
 
+const trouble =
+  /No space left on device|Cannot allocate memory|Disk quota exceeded/i;
+
 /** Whether our machine, not the package, ended a build: no space, no memory. */
 export function machineTrouble(log: string): string | undefined {
-  const found =
-    /^.*(?:No space left on device|Cannot allocate memory|Disk quota exceeded).*$/im.exec(
-      log.slice(-200_000),
-    );
-  return found?.[0].trim().slice(0, 300);
+  for (const line of outputLines(log.slice(-200_000)))
+    if (trouble.test(line)) return line.trim().slice(0, 300);
+  return undefined;
 }

@@ -1,6 +1,6 @@
 import type { Outcome } from "../../domain/ticket.ts";
 import type { AptRepository } from "../apt-repository.ts";
-import type { ProducedFile, Work } from "../work.ts";
+import type { ProducedFile, RunContext } from "../run-context.ts";
 
 export interface BuildRequest {
   readonly source: string;
@@ -29,5 +29,5 @@ export interface BuildResult {
 /** Builds one source package into binary packages for the machine's own architecture. */
 export interface Builder {
   readonly name: "session" | "sbuild" | "fake";
-  build(request: BuildRequest, work: Work): Promise<BuildResult>;
+  build(request: BuildRequest, work: RunContext): Promise<BuildResult>;
 }

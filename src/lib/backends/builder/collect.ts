@@ -1,24 +1,33 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { readChanges } from "../../domain/debian/changes.ts";
+import { readChanges } from "../../debian/changes.ts";
 import type { Problem } from "../../domain/error.ts";
-import { digestFile } from "../../host/atomic-file.ts";
-import { ifThere } from "../../host/if-there.ts";
+import { digestFile } from "../../files/atomic-file.ts";
+import { exec } from "../../host/exec.ts";
+import { ifExists } from "../../files/optional-file.ts";
 import { packageFault } from "../verdict.ts";
-import type { ProducedFile } from "../work.ts";
+import type { ProducedFile } from "../run-context.ts";
 import type { BuildRequest } from "./builder.ts";
+
+/** No .changes of a build comes near this. */
+const listLimit = 4 * 1024 * 1024;
+
+/** Nor takes a control file that long to be read. */
+const controlSeconds = 60;
 
 /**
  * The files of a build that are in `folder`, checked against the .changes that the build wrote: the
  * exit code alone is no success.
  *
+ * @param signal ends the looking, which costs what the build made it cost
  * @throws Verdict (failed) when the result is not what was asked for
  */
 export async function collectBuild(
   folder: string,
   names: readonly string[],
   request: Pick<BuildRequest, "source" | "version">,
+  signal: AbortSignal,
 ): Promise<readonly ProducedFile[]> {
   const lists = names.filter((name) => name.endsWith(".changes"));
   const [list] = lists;
@@ -28,7 +37,9 @@ export async function collectBuild(
     );
   // It comes out of a build, so nothing in it is trusted.
   const problems: Problem[] = [];
-  const text = await readFile(join(folder, list), "utf8");
+  if ((await lstat(join(folder, list))).size > listLimit)
+    throw packageFault(`${list} is larger than ${listLimit} bytes`);
+  const text = await readFile(join(folder, list));
   const changes = readChanges(text, list, problems);
   const [problem] = problems;
   if (changes === undefined || problem !== undefined)
@@ -47,15 +58,46 @@ export async function collectBuild(
     throw packageFault("the build made no binary package");
   const files: ProducedFile[] = [];
   for (const { name, size, sha256 } of changes.files) {
+    signal.throwIfAborted();
     const path = join(folder, name);
-    const status = await ifThere(lstat(path));
+    const status = await ifExists(lstat(path));
     if (status?.isFile() !== true)
       throw packageFault(
         `${list} names ${name}, which the build did not leave`,
       );
     if (status.size !== size || (await digestFile(path)).sha256 !== sha256)
       throw packageFault(`${name} is not what ${list} says it is`);
+    if (/\.(?:u|d)?deb$/.test(name)) await requireReadable(name, path, signal);
     files.push({ name, path });
   }
   return [...files, { name: list, path: join(folder, list) }];
+}
+
+/**
+ * What dpkg cannot read no archive takes; it would look like the archive's own fault. Its control file
+ * is read from a stream: unpacked here it could be a link to a file of ours, or a pipe, or have no end.
+ */
+async function requireReadable(
+  name: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const read = await exec(
+    [
+      ...["timeout", String(controlSeconds), "bash", "-c"],
+      'dpkg-deb --ctrl-tarfile "$1" | tar --extract --to-stdout --file=- ./control control | head --bytes=1000000',
+      ...["control", path],
+    ],
+    { signal },
+  );
+  signal.throwIfAborted();
+  if (read.exitCode === 124)
+    throw packageFault(
+      `${name} takes longer than ${controlSeconds} seconds to read its control file from`,
+    );
+  const named = /^Package:[ \t]*(.*)$/im.exec(read.stdout)?.[1]?.trimEnd();
+  if (named === undefined)
+    throw packageFault(`${name} is no package: it has no control file`);
+  if (!/^[a-z0-9][a-z0-9+.-]+$/.test(named))
+    throw packageFault(`${name} is of a package whose name is none: ${named}`);
 }

@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { ProducedFile } from "../work.ts";
+import type { ProducedFile } from "../run-context.ts";
 import { knobFor, playKnob } from "../fake-knob.ts";
 import type { Builder } from "./builder.ts";
 import { smallDeb } from "./small-deb.ts";
-import { withoutEpoch } from "../../domain/debian/version.ts";
+import { withoutEpoch } from "../../debian/version.ts";
 
 /** A builder that takes milliseconds and no tools; `knob` is the setting `fake.builder`. */
 export function createFakeBuilder(knob: string): Builder {

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { readStanza } from "../../domain/debian/control-file.ts";
-import { writeFileAtomic } from "../../host/atomic-file.ts";
+import { readStanza } from "../../debian/control-file.ts";
+import { writeFileAtomic } from "../../files/atomic-file.ts";
 import { describeEnd } from "../../host/exec.ts";
-import { ifThere } from "../../host/if-there.ts";
-import type { Base } from "../../host/session/layer.ts";
-import type { Session } from "../../host/session/session.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import type { Base } from "../../session/layer.ts";
+import type { Session } from "../../session/session.ts";
 import type { PublishedBinary } from "../published.ts";
 import { ourFault } from "../verdict.ts";
 
@@ -52,9 +52,12 @@ function wishesOf(dsc: string): string {
 
 /** What a resolution depends on besides our own repositories: the base, and the source's Build- fields. */
 export function knownDepsKey(base: Pick<Base, "digest">, dsc: string): string {
-  return createHash("sha256")
-    .update(`${base.digest}\n${wishesOf(dsc)}`)
-    .digest("hex");
+  return (
+    createHash("sha256")
+      // The 2: notes of before may have been made of packages that are not the distribution's.
+      .update(`2\n${base.digest}\n${wishesOf(dsc)}`)
+      .digest("hex")
+  );
 }
 
 /**
@@ -91,7 +94,7 @@ export async function recallDeps(
   key: string,
 ): Promise<KnownDeps | undefined> {
   const file = join(folderOf(layers), `${key}.json`);
-  const text = await ifThere(readFile(file, "utf8"));
+  const text = await ifExists(readFile(file, "utf8"));
   return text === undefined ? undefined : (JSON.parse(text) as KnownDeps);
 }
 

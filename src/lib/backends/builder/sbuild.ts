@@ -1,17 +1,18 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { withoutEpoch } from "../../domain/debian/version.ts";
+import { withoutEpoch } from "../../debian/version.ts";
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { serveFolders } from "../../host/serve-folders.ts";
-import type { Base } from "../../host/session/layer.ts";
-import { requireBase } from "../../host/session/layers.ts";
+import type { Base } from "../../session/layer.ts";
+import { requireBase } from "../../session/layers.ts";
+import { perl } from "../../session/perl.ts";
 import { aptVerdict } from "../apt-verdict.ts";
-import { carryOut, type Run } from "../carry-out.ts";
+import { runTask, type TaskRun } from "../run-task.ts";
 import { repositoryFiles, type RepositoryFiles } from "../repository-files.ts";
 import { ourFault, packageFault } from "../verdict.ts";
-import type { ProducedFile } from "../work.ts";
+import type { ProducedFile } from "../run-context.ts";
 import { explainingLine, machineTrouble } from "./build-log.ts";
 import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
@@ -32,7 +33,7 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
       const { source, version, series } = request;
       const subject = `${source} ${version}`;
       const built: { base: string | null } = { base: null };
-      const { value, ...ended } = await carryOut(
+      const { value, ...ended } = await runTask(
         work,
         {
           subject,
@@ -70,7 +71,7 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
 async function runSbuild(
   options: SbuildOptions,
   request: BuildRequest,
-  { work, clock, limits, log, say }: Run,
+  { work, clock, limits, log, say }: TaskRun,
   base: Base,
   apt: RepositoryFiles,
 ): Promise<readonly ProducedFile[]> {
@@ -87,6 +88,7 @@ async function runSbuild(
       [
         // When we die, in whatever way, it is asked to end, and removes what it unpacked.
         ...["setpriv", "--pdeathsig", "TERM"],
+        ...perl("shed"),
         "sbuild",
         "--chroot-mode=unshare",
         `--chroot=${base.tarball}`,
@@ -107,6 +109,7 @@ async function runSbuild(
         cwd: out,
         logFile: log.path,
         signal: limits.any,
+        umask: "022",
         env: { SBUILD_CONFIG: config, TMPDIR: temporary },
       },
     ),
@@ -126,7 +129,7 @@ async function runSbuild(
       : ourFault(reason);
   }
   return clock.time("collect", async () =>
-    collectBuild(out, await readdir(out), request),
+    collectBuild(out, await readdir(out), request, limits.any),
   );
 }
 

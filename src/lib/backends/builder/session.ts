@@ -1,28 +1,28 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-import { parseDsc } from "../../domain/debian/dsc.ts";
-import { parseVersion, withoutEpoch } from "../../domain/debian/version.ts";
+import { parseDsc } from "../../debian/dsc.ts";
+import { parseVersion, withoutEpoch } from "../../debian/version.ts";
 import { now } from "../../host/clock.ts";
 import { describeEnd } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
-import type { Base, Layer } from "../../host/session/layer.ts";
+import type { Base, Layer } from "../../session/layer.ts";
 import {
   findLayer,
   keepUpper,
   requireBase,
   touchLayer,
-} from "../../host/session/layers.ts";
-import { openSession } from "../../host/session/open-session.ts";
-import { removeTree } from "../../host/session/remove-tree.ts";
-import type { Session } from "../../host/session/session.ts";
-import { readPrintUris, type AptUri } from "../apt-verdict.ts";
-import { carryOut, type Run } from "../carry-out.ts";
+} from "../../session/layers.ts";
+import { openSession } from "../../session/open-session.ts";
+import { takeFiles, TooMuch } from "../../session/receive.ts";
+import type { GivenFile, Session } from "../../session/session.ts";
+import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
+import { runTask, type TaskRun } from "../run-task.ts";
 import { publishedIn } from "../published.ts";
-import { askApt, runApt, setUpApt } from "../session-apt.ts";
+import { askApt, repositoryOf, runApt, setUpApt } from "../session-apt.ts";
 import { ourFault, packageFault } from "../verdict.ts";
-import type { ProducedFile } from "../work.ts";
+import type { ProducedFile } from "../run-context.ts";
 import { explainingLine, machineTrouble } from "./build-log.ts";
 import type { Builder, BuildRequest, BuildResult } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
@@ -36,8 +36,10 @@ import {
 /** Where a source is unpacked: the same for every build and builder, so that .debs are the same. */
 export const buildPath = "/build/reproducible-path";
 
-const sourceInside = "/run/ubuntu-ci/source";
-const outInside = "/run/ubuntu-ci/out";
+const sourceInside = "/usr/lib/ubuntu-ci/source";
+
+/** More than any package has; see SECURITY.md. */
+const resultLimits = { files: 10_000, bytes: 64 * 1024 ** 3 };
 
 export interface SessionBuilderOptions {
   readonly paths: StatePaths;
@@ -45,12 +47,15 @@ export interface SessionBuilderOptions {
   readonly parallel: number;
   /** Time limit of one build. */
   readonly timeoutMs: number;
+  /** Private networks that sessions may reach. */
+  readonly allow: readonly string[];
 }
 
 /** What the stages of one build share. */
-interface BuildRun extends Run {
+interface BuildRun extends TaskRun {
   readonly paths: StatePaths;
   readonly parallel: number;
+  readonly allow: readonly string[];
   readonly request: BuildRequest;
 }
 
@@ -65,7 +70,7 @@ export function createSessionBuilder(options: SessionBuilderOptions): Builder {
       const { source, version, series } = request;
       const subject = `${source} ${version}`;
       const built: { base: string | null } = { base: null };
-      const { value, ...ended } = await carryOut(
+      const { value, ...ended } = await runTask(
         work,
         {
           subject,
@@ -104,7 +109,11 @@ interface BuildDeps {
   readonly remember: ((session: Session) => Promise<void>) | null;
 }
 
-/** Finds the layer with the build dependencies: without apt where they are known, else with it. */
+/**
+ * Finds the layer with the build dependencies: without apt where they are known, else with it. Only
+ * what came to the distribution's own packages is noted down: others may be gone next time, and theirs
+ * could write whatever note they like.
+ */
 async function buildDeps(run: BuildRun, base: Base): Promise<BuildDeps> {
   const { request, clock, log, paths } = run;
   run.say({ message: `build dependencies of ${request.source}` });
@@ -124,48 +133,54 @@ async function buildDeps(run: BuildRun, base: Base): Promise<BuildDeps> {
     await log.write(`build dependencies: ${name}, as resolved before\n`);
     return { ...known, remember: null };
   }
-  const layer = await resolveDeps(run, base);
+  const { layer, allOfDistribution } = await resolveDeps(run, base);
   return {
     layer,
-    remember: (session) =>
-      rememberDeps(paths.layers, key, layer?.name ?? null, session),
+    remember: allOfDistribution
+      ? (session) =>
+          rememberDeps(paths.layers, key, layer?.name ?? null, session)
+      : null,
   };
 }
 
+/** What apt made of the build dependencies. */
+interface Resolved {
+  readonly layer: Layer | null;
+  /** Whether all of its packages are the distribution's. */
+  readonly allOfDistribution: boolean;
+}
+
 /** Has apt resolve the build dependencies, and makes their layer unless it is kept. */
-async function resolveDeps(run: BuildRun, base: Base): Promise<Layer | null> {
+async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
   const { request, work, clock, limits, log, paths } = run;
-  const apt = await setUpApt(base, request.repositories, work.scratch);
+  const apt = await setUpApt(base, request.repositories, run.allow);
   const scratch = join(work.scratch, "build-deps");
+  const dsc = `${sourceInside}/${basename(request.dsc)}`;
   const session = await clock.time("session", () =>
     openSession({
       layers: [base.root],
       scratch,
       hostname: "build",
-      binds: [
-        ...apt.binds,
-        { from: dirname(request.dsc), to: sourceInside, writable: false },
-      ],
+      binds: apt.binds,
+      given: [...apt.given, { path: dsc, contents: { copyOf: request.dsc } }],
+      network: apt.network,
     }),
   );
-  // Set inside a callback, which the compiler does not follow.
-  let kept = false as boolean;
   try {
     return await clock.time("build-deps", async () => {
-      const args = ["build-dep", `${sourceInside}/${basename(request.dsc)}`];
+      const args = ["build-dep", dsc];
       await apt.prepare(session);
-      const wanted = readPrintUris(
-        await askApt(session, apt, args, log, limits.any),
-      );
-      if (wanted.length === 0) return null;
-      const key = layerKey(base, wanted);
-      const name = `build-deps-${request.series}-${key.slice(0, 16)}`;
-      const found = await findLayer(paths.layers, name);
+      const first = await askApt(session, apt, args, log, limits.any);
+      const planned = layerFor(base, request.series, first);
+      if (planned === null) return { layer: null, allOfDistribution: true };
+      const { allOfDistribution } = planned;
+      const found = await findLayer(paths.layers, planned.name);
       if (found !== undefined) {
-        await log.write(`build dependencies: the kept layer ${name}\n`);
-        return found;
+        await log.write(`build dependencies: the kept layer ${found.name}\n`);
+        return { layer: found, allOfDistribution };
       }
-      await runApt(session, apt, args, log, limits.any);
+      const last = await runApt(session, apt, args, first, log, limits.any);
+      const made = layerFor(base, request.series, last) ?? planned;
       const cleaned = await session.run(
         ["sh", "-c", "apt-get clean && find /var/log -type f -delete"],
         { env: apt.env, signal: limits.any },
@@ -173,32 +188,68 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Layer | null> {
       if (cleaned.exitCode !== 0)
         throw ourFault(`cleaning ${describeEnd(cleaned)}: ${cleaned.stderr}`);
       await session.close({ keep: true });
-      kept = true;
-      await log.write(`keeping the build dependencies as ${name}\n`);
-      return keepUpper(paths.layers, session.upper, {
-        name,
+      await log.write(`keeping the build dependencies as ${made.name}\n`);
+      const layer = await keepUpper(paths.layers, session.upper, {
+        name: made.name,
         kind: "build-deps",
-        digest: `sha256:${key}`,
+        digest: `sha256:${made.key}`,
         below: [base.name],
         series: request.series,
         architecture: base.architecture,
         created_at: now(),
       });
+      return { layer, allOfDistribution: made.allOfDistribution };
     });
   } finally {
-    if (kept) await removeTree(scratch);
-    else await clock.time("session", () => session.close());
+    await clock.time("session", () => session.close());
   }
 }
 
+/** The layer that a plan of apt's comes to; null where it does nothing. */
+function layerFor(
+  base: Base,
+  series: string,
+  plan: string,
+): {
+  readonly name: string;
+  readonly key: string;
+  readonly allOfDistribution: boolean;
+} | null {
+  const [wanted, removed] = [readPrintUris(plan), readRemoved(plan)];
+  if (wanted.length === 0 && removed.length === 0) return null;
+  const key = layerKey(base, wanted, removed);
+  return {
+    name: `build-deps-${series}-${key.slice(0, 32)}`,
+    key,
+    allOfDistribution: wanted.every(
+      ({ uri }) => repositoryOf(uri) === undefined,
+    ),
+  };
+}
+
 /**
- * What a layer of build dependencies depends on. The hash of each file stands for where it came
- * from, so that a PPA's own content is in the key.
+ * What a layer of build dependencies depends on, as apt said before anything of it ran: each package
+ * with the hash of its file and the repository it comes from, and what is removed for it.
  */
-function layerKey(base: Base, wanted: readonly AptUri[]): string {
-  const hash = createHash("sha256").update(`${base.digest}\n`);
-  for (const { file, hash: sum } of wanted) hash.update(`${file} ${sum}\n`);
+function layerKey(
+  base: Base,
+  wanted: readonly AptUri[],
+  removed: readonly string[],
+): string {
+  const hash = createHash("sha256").update(`2\n${base.digest}\n`);
+  for (const { file, hash: sum, uri } of wanted)
+    hash.update(`${file} ${sum} ${repositoryOf(uri) ?? ""}\n`);
+  for (const name of removed) hash.update(`removed ${name}\n`);
   return hash.digest("hex");
+}
+
+/** The files of a source package, as they lie in a session where it is unpacked. */
+async function sourceFiles(dsc: string): Promise<readonly GivenFile[]> {
+  const { files } = parseDsc(await readFile(dsc), dsc);
+  return [basename(dsc), ...files.map(({ name }) => name)].map((name) => ({
+    path: `${buildPath}/${name}`,
+    contents: { copyOf: join(dirname(dsc), name) },
+  }));
 }
 
 async function compile(
@@ -208,52 +259,19 @@ async function compile(
 ): Promise<readonly ProducedFile[]> {
   const { request, work, clock, limits, log } = run;
   run.say({ message: `compiling ${request.source} ${request.version}` });
-  const out = join(work.scratch, "out");
-  await mkdir(out, { recursive: true });
-  const session = await clock.time("session", () =>
+  const session = await clock.time("session", async () =>
     openSession({
       layers: layers.map((layer) => layer.root),
       scratch: join(work.scratch, "compile"),
       hostname: "build",
-      binds: [
-        { from: dirname(request.dsc), to: sourceInside, writable: false },
-        { from: out, to: outInside, writable: true },
-      ],
+      given: await sourceFiles(request.dsc),
+      builderOwns: "/build",
     }),
   );
   try {
     await remember?.(session);
     const tree = `${buildPath}/${request.source}-${parseVersion(request.version).upstream}`;
     await clock.time("source", async () => {
-      const made = await session.run(
-        [
-          "install",
-          "-d",
-          "-o",
-          "builder",
-          "-g",
-          "builder",
-          "/build",
-          buildPath,
-        ],
-        { signal: limits.any },
-      );
-      if (made.exitCode !== 0)
-        throw ourFault(`${buildPath}: ${made.stderr.trim()}`);
-      // The folder the source lies in may be closed to all but us, the session's root.
-      const dsc = parseDsc(await readFile(request.dsc, "utf8"), request.dsc);
-      const given = await session.run(
-        [
-          ...["install", "-o", "builder", "-g", "builder", "-m", "0644"],
-          ...["-t", buildPath, "--"],
-          ...[basename(request.dsc), ...dsc.files.map(({ name }) => name)].map(
-            (name) => `${sourceInside}/${name}`,
-          ),
-        ],
-        { signal: limits.any },
-      );
-      if (given.exitCode !== 0)
-        throw ourFault(`copying the source: ${given.stderr.trim()}`);
       const unpacked = await session.run(
         [
           "dpkg-source",
@@ -285,7 +303,7 @@ async function compile(
         env: { ...buildEnv, DEB_BUILD_OPTIONS: `parallel=${run.parallel}` },
       });
       limits.any.throwIfAborted();
-      // A package can't reach what starts its build, so a signal there is the machine's.
+      // Few packages end their own build by a signal; a machine that is short of memory does.
       if (built.exitCode === undefined)
         throw ourFault(`dpkg-buildpackage ${describeEnd(built)}`);
       if (built.exitCode !== 0) {
@@ -299,33 +317,23 @@ async function compile(
       }
     });
     return await clock.time("collect", async () => {
-      // A build may leave processes behind; what they would still change is not the result.
-      const found = await session.run(
-        ["find", buildPath, "-maxdepth", "1", "-type", "f", "-printf", "%f\\n"],
-        { signal: limits.any },
-      );
-      const names = found.stdout.split("\n").filter((name) => name !== "");
-      const wanted = names.filter((name) =>
-        /^[A-Za-z0-9][A-Za-z0-9.+~_:-]*\.(?:deb|udeb|ddeb|buildinfo|changes)$/.test(
-          name,
-        ),
-      );
-      const copied = await session.run(
-        [
-          "cp",
-          "--no-dereference",
-          "--preserve=timestamps",
-          "--",
-          ...wanted.map((name) => `${buildPath}/${name}`),
-          `${outInside}/`,
-        ],
-        { signal: limits.any },
-      );
-      if (copied.exitCode !== 0)
-        throw wanted.length === 0
-          ? packageFault("the build left no packages")
-          : ourFault(`collecting: ${copied.stderr.trim()}`);
-      return collectBuild(out, wanted, request);
+      // A build may leave processes behind: what they would still change is not the result.
+      await session.close({ keep: true });
+      const out = join(work.scratch, "out");
+      try {
+        await takeFiles(
+          session.upper,
+          buildPath,
+          out,
+          resultLimits,
+          limits.any,
+        );
+      } catch (thrown) {
+        throw thrown instanceof TooMuch
+          ? packageFault(`the build left ${thrown.limit}`)
+          : thrown;
+      }
+      return collectBuild(out, await readdir(out), request, limits.any);
     });
   } finally {
     await clock.time("session", () => session.close());

@@ -1,6 +1,6 @@
 import type { Outcome } from "../../domain/ticket.ts";
 import type { AptRepository } from "../apt-repository.ts";
-import type { ProducedFile, Work } from "../work.ts";
+import type { ProducedFile, RunContext } from "../run-context.ts";
 
 /** What kind of image file; `qcow2` comes with bootable images. */
 export type ImageType = "rootfs" | "qcow2";
@@ -48,5 +48,5 @@ export interface ImageResult {
 /** Makes a system image that holds a ticket's packages. */
 export interface Imager {
   readonly name: "session" | "fake";
-  buildImage(request: ImageRequest, work: Work): Promise<ImageResult>;
+  buildImage(request: ImageRequest, work: RunContext): Promise<ImageResult>;
 }

@@ -1,3 +1,4 @@
+import { outputLines } from "../../domain/output-lines.ts";
 import type { AptUri } from "../apt-verdict.ts";
 import type { PublishedBinary } from "../published.ts";
 import type { ManifestEntry } from "./imager.ts";
@@ -26,7 +27,17 @@ export function readManifest(
   }[],
 ): readonly ManifestEntry[] {
   const entries: ManifestEntry[] = [];
-  for (const line of listing.split("\n")) {
+  const fetchedFrom = new Map<string, string | undefined>();
+  for (const { package: name, version, from } of fetched)
+    if (!fetchedFrom.has(keyOf(name, version)))
+      fetchedFrom.set(keyOf(name, version), from);
+  const publishedBy = new Map<string, string>();
+  for (const { name, binaries } of repositories)
+    for (const binary of binaries) {
+      const key = keyOf(binary.package, binary.version, binary.architecture);
+      if (!publishedBy.has(key)) publishedBy.set(key, name);
+    }
+  for (const line of outputLines(listing)) {
     const [name, version, architecture, status] = line.split("\t");
     if (
       name === undefined ||
@@ -35,18 +46,10 @@ export function readManifest(
       status?.startsWith("ii") !== true
     )
       continue;
-    const now = fetched.find(
-      (uri) => uri.package === name && uri.version === version,
-    );
-    const before = repositories.find(({ binaries }) =>
-      binaries.some(
-        (binary) =>
-          binary.package === name &&
-          binary.version === version &&
-          binary.architecture === architecture,
-      ),
-    );
-    const from = now === undefined ? before?.name : now.from;
+    const key = keyOf(name, version);
+    const from = fetchedFrom.has(key)
+      ? fetchedFrom.get(key)
+      : publishedBy.get(keyOf(name, version, architecture));
     entries.push({
       package: name,
       version,
@@ -57,6 +60,11 @@ export function readManifest(
   return entries.sort((a, b) =>
     a.package < b.package ? -1 : a.package > b.package ? 1 : 0,
   );
+}
+
+/** Tabs separate what dpkg-query prints, so no part has one. */
+function keyOf(...parts: readonly string[]): string {
+  return parts.join("\t");
 }
 
 /**
@@ -71,15 +79,80 @@ export function wrongOrigin(
     readonly binaries: readonly PublishedBinary[];
   },
 ): string | undefined {
+  const entries = new Map<string, ManifestEntry>();
+  for (const entry of manifest)
+    if (!entries.has(entry.package)) entries.set(entry.package, entry);
+  const versions = new Map<string, Set<string>>();
+  for (const { package: name, version } of first.binaries)
+    versions.set(name, (versions.get(name) ?? new Set()).add(version));
   for (const name of add) {
-    const installed = manifest.find((entry) => entry.package === name);
+    const installed = entries.get(name);
     if (installed === undefined) return `${name} is not installed in the image`;
-    const own = first.binaries.filter((binary) => binary.package === name);
-    if (own.length === 0) continue;
+    const own = versions.get(name);
+    if (own === undefined) continue;
     if (installed.from !== first.name)
       return `${name} ${installed.version} came from ${installed.from}, not from ${first.name}`;
-    if (!own.some((binary) => binary.version === installed.version))
+    if (!own.has(installed.version))
       return `${name} is installed in version ${installed.version}, which ${first.name} does not publish`;
   }
   return undefined;
+}
+
+/**
+ * The listing that {@link manifestFormat} will give after what apt planned is done.
+ *
+ * @param before the listing of before
+ * @param removed names, behind each perhaps its architecture (`NAME:ARCH`)
+ */
+export function plannedListing(
+  before: string,
+  wanted: readonly Pick<AptUri, "package" | "version" | "architecture">[],
+  removed: readonly string[],
+): string {
+  const gone = new Set(removed);
+  const entries = new Map<string, string>();
+  const architectures = new Map<string, Set<string>>();
+  const install = (name: string, architecture: string, line: string) => {
+    entries.set(`${name}:${architecture}`, line);
+    const known = architectures.get(name) ?? new Set();
+    architectures.set(name, known.add(architecture));
+  };
+  for (const line of installedLines(before)) {
+    const [name = "", , architecture = ""] = line.split("\t");
+    if (!gone.has(name) && !gone.has(`${name}:${architecture}`))
+      install(name, architecture, line);
+  }
+  for (const { package: name, version, architecture } of wanted) {
+    // Of a package whose architecture changes (any to all) there is one all the same.
+    for (const other of architectures.get(name) ?? [])
+      if (other === "all" || architecture === "all")
+        entries.delete(`${name}:${other}`);
+    install(name, architecture, `${name}\t${version}\t${architecture}\tii `);
+  }
+  return [...entries.values()].map((line) => `${line}\n`).join("");
+}
+
+/** The first package in which two listings differ, in words; undefined when they have the same. */
+export function sameListing(
+  planned: string,
+  found: string,
+): string | undefined {
+  const [one, other] = [planned, found].map(
+    (listing) => new Set(installedLines(listing).map(withoutStatus)),
+  );
+  if (one === undefined || other === undefined) return undefined;
+  const missing = [...one].find((line) => !other.has(line));
+  if (missing !== undefined) return `${missing} is not there`;
+  const extra = [...other].find((line) => !one.has(line));
+  return extra === undefined ? undefined : `${extra} is there`;
+}
+
+function installedLines(listing: string): string[] {
+  return listing
+    .split("\n")
+    .filter((line) => line.split("\t")[3]?.startsWith("ii") === true);
+}
+
+function withoutStatus(line: string): string {
+  return line.split("\t").slice(0, 3).join(" ");
 }

@@ -1,17 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { digestFile } from "../../host/atomic-file.ts";
+import { digestFile } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
-import type { Base } from "../../host/session/layer.ts";
-import { keepUpper, requireBase } from "../../host/session/layers.ts";
-import { openSession } from "../../host/session/open-session.ts";
-import { removeTree } from "../../host/session/remove-tree.ts";
-import type { Session } from "../../host/session/session.ts";
-import { readPrintUris, type AptUri } from "../apt-verdict.ts";
-import { carryOut, type Run } from "../carry-out.ts";
+import type { Base } from "../../session/layer.ts";
+import { keepUpper, requireBase } from "../../session/layers.ts";
+import { openSession } from "../../session/open-session.ts";
+import type { Session } from "../../session/session.ts";
+import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
+import { runTask, type TaskRun } from "../run-task.ts";
 import { publishedIn } from "../published.ts";
 import {
   askApt,
@@ -21,17 +20,26 @@ import {
   type SessionApt,
 } from "../session-apt.ts";
 import { ourFault, packageFault } from "../verdict.ts";
-import type { ProducedFile } from "../work.ts";
+import type { ProducedFile } from "../run-context.ts";
 import type { Image, ImageRequest, Imager } from "./imager.ts";
-import { manifestFormat, readManifest, wrongOrigin } from "./manifest.ts";
+import {
+  manifestFormat,
+  plannedListing,
+  readManifest,
+  sameListing,
+  wrongOrigin,
+} from "./manifest.ts";
 
 export interface SessionImagerOptions {
   readonly paths: StatePaths;
   readonly timeoutMs: number;
+  /** Private networks that sessions may reach. */
+  readonly allow: readonly string[];
 }
 
-interface ImageRun extends Run {
+interface ImageRun extends TaskRun {
   readonly paths: StatePaths;
+  readonly allow: readonly string[];
   readonly request: ImageRequest;
 }
 
@@ -45,7 +53,7 @@ export function createSessionImager(options: SessionImagerOptions): Imager {
     async buildImage(request, work) {
       const subject = `ticket-${request.ticket}`;
       const built: { base: string | null } = { base: null };
-      const { value, ...ended } = await carryOut(
+      const { value, ...ended } = await runTask(
         work,
         {
           subject,
@@ -92,7 +100,7 @@ async function makeImage(
   base: Base,
 ): Promise<{ image: Image; files: readonly ProducedFile[] }> {
   const { request, work, clock, paths } = run;
-  const apt = await setUpApt(base, request.repositories, work.scratch);
+  const apt = await setUpApt(base, request.repositories, run.allow);
   const scratch = join(work.scratch, "image");
   const session = await clock.time("session", () =>
     openSession({
@@ -100,20 +108,23 @@ async function makeImage(
       scratch,
       hostname: "image",
       binds: apt.binds,
+      given: apt.given,
+      network: apt.network,
     }),
   );
-  let kept = false;
   try {
-    const fetched = await clock.time("install", () =>
+    const before = await packagesIn(run, session);
+    const plan = await clock.time("install", () =>
       changePackages(run, session, apt),
     );
     const manifest = await clock.time("manifest", async () => {
-      const listing = await session.run(
-        ["dpkg-query", "-W", "-f", manifestFormat],
-        { signal: run.limits.any },
-      );
-      if (listing.exitCode !== 0)
-        throw ourFault(`dpkg-query ${describeEnd(listing)}: ${listing.stderr}`);
+      // What was planned before anything of the packages ran; what is inside now says what they want.
+      const planned = plannedListing(before, plan.wanted, plan.removed);
+      const odd = sameListing(planned, await packagesIn(run, session));
+      if (odd !== undefined)
+        throw packageFault(
+          `the image has not the packages that apt planned: ${odd}`,
+        );
       const repositories = await Promise.all(
         request.repositories.map(async (repository) => ({
           name: repository.name,
@@ -121,9 +132,9 @@ async function makeImage(
         })),
       );
       const found = readManifest(
-        listing.stdout,
+        planned,
         request.series,
-        fetched.map((uri) => ({ ...uri, from: repositoryOf(uri.uri) })),
+        plan.wanted.map((uri) => ({ ...uri, from: repositoryOf(uri.uri) })),
         repositories,
       );
       const [first] = repositories;
@@ -131,25 +142,23 @@ async function makeImage(
         const wrong = wrongOrigin(found, request.add, first);
         if (wrong !== undefined) throw packageFault(wrong);
       }
-      const left = request.remove.filter((name) =>
-        found.some((entry) => entry.package === name),
-      );
+      const installed = new Set(found.map((entry) => entry.package));
+      const left = request.remove.filter((name) => installed.has(name));
       if (left.length > 0)
         throw packageFault(`${left.join(", ")} could not be removed`);
       return found;
     });
     await clock.time("clean", () => clean(run, session));
+    await session.close({ keep: true });
     run.say({ message: "exporting the image" });
     const title = `ticket-${request.ticket}`;
     const tarball = join(work.scratch, `${title}.rootfs.tar.zst`);
     const digest = await clock.time("export", () =>
-      exportImage(run, session, base.created_at, tarball),
+      exportImage(run, base, session.upper, tarball),
     );
-    await session.close({ keep: true });
-    kept = true;
     const layer = await clock.time("keep", () =>
       keepUpper(paths.layers, session.upper, {
-        name: `image-ticket.${request.ticket}-${digest.slice(0, 16)}`,
+        name: `image-ticket.${request.ticket}-${digest.slice(0, 32)}`,
         kind: "image",
         digest: `sha256:${digest}`,
         below: [base.name],
@@ -180,24 +189,40 @@ async function makeImage(
       ],
     };
   } finally {
-    if (kept) await removeTree(scratch);
-    else await session.close();
+    await session.close();
   }
 }
 
-/** Installs and purges in one go, and tells what was fetched and from where. */
+/** The packages in a session, as its dpkg has them. */
+async function packagesIn(run: ImageRun, session: Session): Promise<string> {
+  const listing = await session.run(
+    ["dpkg-query", "-W", "-f", manifestFormat],
+    { signal: run.limits.any },
+  );
+  if (listing.exitCode !== 0)
+    throw ourFault(`dpkg-query ${describeEnd(listing)}: ${listing.stderr}`);
+  return listing.stdout;
+}
+
+/** What apt plans to do: what it installs, and from where, and what it removes. */
+interface Plan {
+  readonly wanted: readonly AptUri[];
+  readonly removed: readonly string[];
+}
+
+/** Installs and purges in one go, and tells what was planned before. */
 async function changePackages(
   run: ImageRun,
   session: Session,
   apt: SessionApt,
-): Promise<readonly AptUri[]> {
+): Promise<Plan> {
   const { request, limits, log } = run;
   const words = [
     ...request.add,
     // apt takes NAME- for a package to remove; it must be sure that none is called so.
     ...request.remove.map((name) => `${name}-`),
   ];
-  if (words.length === 0) return [];
+  if (words.length === 0) return { wanted: [], removed: [] };
   const odd = [...request.add, ...request.remove].find(
     (name) => !/^[a-z0-9][a-z0-9+.-]+$/.test(name),
   );
@@ -206,9 +231,9 @@ async function changePackages(
   run.say({ message: `installing ${request.add.join(", ")}` });
   await apt.prepare(session);
   const args = ["install", "--purge", ...words];
-  const asked = await askApt(session, apt, args, log, limits.any);
-  await runApt(session, apt, args, log, limits.any);
-  return readPrintUris(asked);
+  const planned = await askApt(session, apt, args, log, limits.any);
+  const asked = await runApt(session, apt, args, planned, log, limits.any);
+  return { wanted: readPrintUris(asked), removed: readRemoved(asked) };
 }
 
 /** Leaves nothing in the image that is ours, that is old, or that differs from one run to the next. */
@@ -231,43 +256,52 @@ rm -f /var/lib/dbus/machine-id`,
     );
 }
 
-/** What a session shows of its own over files that a system need not have. */
-const shownFiles = ["/usr/sbin/policy-rc.d", "/etc/hosts", "/etc/resolv.conf"];
-
 /**
- * Writes the merged view as a zstd tarball and returns its sha256 in hex. Names are in order and no
- * time is later than the base's, so that the same contents give the same bytes.
+ * Writes an image as a zstd tarball and returns its sha256 in hex. Names are in order and no time is
+ * later than the base's, so that the same contents give the same bytes.
+ *
+ * It is read in a session of its own over the base: what packs it is the distribution's, and nothing
+ * that the image has in it runs.
+ *
+ * @param upper what was written over the base
  */
 async function exportImage(
   run: ImageRun,
-  session: Session,
-  baseTime: string,
+  base: Base,
+  upper: string,
   tarball: string,
 ): Promise<string> {
-  // A bind that does not recurse shows the file system without what a session mounts over it, but
-  // with the empty places it had to make for that.
-  const view = "/run/ubuntu-ci-image";
-  const pack = `mkdir ${view}
-mount --bind / ${view}
-while [ $# -gt 1 ]; do
-  if umount "$1" && [ -f "$1" ] && [ ! -s "$1" ]; then rm "$1"; fi
-  shift
-done
-exec tar --create --file=- --directory=${view} --sort=name --numeric-owner --mtime="$1" --clamp-mtime --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --xattrs --xattrs-include=security.capability .`;
-  const packed = await exec(
-    [
-      ...["bash", "-o", "pipefail", "-c"],
-      'tarball=$1; shift; "$@" | zstd --quiet --force -T0 -3 -o "$tarball"',
-      ...["export", tarball],
-      ...session.enter(),
-      ...["sh", "-ec", pack, "export", ...shownFiles, baseTime],
-    ],
-    { cwd: "/", signal: run.limits.any },
-  );
-  run.limits.any.throwIfAborted();
-  if (packed.exitCode !== 0)
-    throw ourFault(
-      `exporting the image ${describeEnd(packed)}: ${packed.stderr.trim()}`,
+  const view = "/run/ubuntu-ci/image";
+  const session = await openSession({
+    layers: [base.root],
+    scratch: join(run.work.scratch, "export"),
+    binds: [{ from: [upper, base.root], to: view }],
+  });
+  // What packs it is ended with its session: ending the shell around it would not do.
+  const stop = () => void session.close();
+  run.limits.any.addEventListener("abort", stop, { once: true });
+  try {
+    const packed = await exec(
+      [
+        ...["bash", "-o", "pipefail", "-c"],
+        'tarball=$1; shift; "$@" | zstd --quiet --force -T0 -3 -o "$tarball"',
+        ...["export", tarball, ...(await session.enter())],
+        ...["tar", "--create", "--file=-", `--directory=${view}`],
+        ...["--sort=name", "--numeric-owner", `--mtime=${base.created_at}`],
+        ...["--clamp-mtime", "--format=posix", "--blocking-factor=512"],
+        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+        ...["--xattrs", "--xattrs-include=security.capability", "."],
+      ],
+      { cwd: "/", signal: run.limits.any },
     );
+    run.limits.any.throwIfAborted();
+    if (packed.exitCode !== 0)
+      throw ourFault(
+        `exporting the image ${describeEnd(packed)}: ${packed.stderr.trim()}`,
+      );
+  } finally {
+    run.limits.any.removeEventListener("abort", stop);
+    await session.close();
+  }
   return (await digestFile(tarball)).sha256;
 }

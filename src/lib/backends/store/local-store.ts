@@ -10,9 +10,10 @@ import {
   isUnfinished,
   moveDurably,
   syncPath,
-} from "../../host/atomic-file.ts";
-import { hasCode, ifThere, ifThereSync } from "../../host/if-there.ts";
+} from "../../files/atomic-file.ts";
+import { hasCode, ifExists, ifExistsSync } from "../../files/optional-file.ts";
 import { childPath } from "../../host/paths.ts";
+import { modeForCaller } from "../../host/umask.ts";
 import type { Store } from "./store.ts";
 
 /** The data store as a folder: ROOT/CONTAINER/FILE. */
@@ -27,7 +28,7 @@ export function localStore(root: string): Store {
       return { path, ...(await put(source, path, options.move === true)) };
     },
     async listFiles(container) {
-      const names = (await ifThere(readdir(folder(container)))) ?? [];
+      const names = (await ifExists(readdir(folder(container)))) ?? [];
       return names.filter((name) => !isUnfinished(name)).sort();
     },
     filePath: (container, name) => place(folder(container), name),
@@ -37,6 +38,7 @@ export function localStore(root: string): Store {
         const copied = await copyDurably(
           place(folder(container), name),
           beside,
+          modeForCaller(),
         );
         if (copied.sha256 !== sha256) {
           throw notNow(
@@ -56,7 +58,7 @@ export function localStore(root: string): Store {
       await rm(place(folder(container), name), { force: true });
     },
     keepOnly(container, names) {
-      for (const name of ifThereSync(() => readdirSync(folder(container))) ??
+      for (const name of ifExistsSync(() => readdirSync(folder(container))) ??
         [])
         if (!names.has(name))
           rmSync(join(folder(container), name), { force: true });

@@ -11,17 +11,19 @@ import {
   readTestEvent,
   type DeclaredTest,
   type Summary,
-} from "../../domain/autopkgtest.ts";
-import { parseDsc, type Dsc } from "../../domain/debian/dsc.ts";
+} from "../../results/autopkgtest.ts";
+import { parseDsc, type Dsc } from "../../debian/dsc.ts";
 import { messageOf } from "../../domain/error.ts";
 import type { TestResult } from "../../domain/ticket.ts";
-import { describeEnd, exec, requireTools } from "../../host/exec.ts";
+import { describeEnd, exec, findTool, requireTools } from "../../host/exec.ts";
 import { programRoot, type StatePaths } from "../../host/paths.ts";
-import { findLayer, requireBase } from "../../host/session/layers.ts";
-import { removeTree } from "../../host/session/remove-tree.ts";
-import { carryOut, type Run } from "../carry-out.ts";
+import type { Base } from "../../session/layer.ts";
+import { findLayer, makeUsable, requireBase } from "../../session/layers.ts";
+import { openSession } from "../../session/open-session.ts";
+import { removeTree } from "../../session/remove-tree.ts";
+import { runTask, type TaskRun } from "../run-task.ts";
 import { ourFault, Verdict } from "../verdict.ts";
-import type { ProducedFile, Work } from "../work.ts";
+import type { ProducedFile, RunContext } from "../run-context.ts";
 import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
 import type { TestbedOptions } from "./virt-server.ts";
 
@@ -29,6 +31,10 @@ export interface AutopkgtestOptions {
   readonly paths: StatePaths;
   /** Time limit of one package's tests together. */
   readonly timeoutMs: number;
+  /** What tests reach over the network. */
+  readonly reach: TestbedOptions["reach"];
+  /** Private networks that they may reach, too. */
+  readonly allow: readonly string[];
 }
 
 /** A tester that runs Debian's autopkgtest with sessions over the image as its testbed. */
@@ -40,7 +46,7 @@ export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
       const subject = `${source} ${version}`;
       // What is known of the tests is told also when they did not pass.
       let found: Found = { tests: [], exitCode: null, output: null };
-      const { outcome, reason, log, stages } = await carryOut(
+      const { outcome, reason, log, stages } = await runTask(
         work,
         {
           subject,
@@ -70,16 +76,21 @@ export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
 type Found = Pick<TestRunResult, "tests" | "exitCode" | "output">;
 
 async function runTests(
-  { paths }: AutopkgtestOptions,
+  { paths, reach, allow }: AutopkgtestOptions,
   request: TestRequest,
-  { work, clock, limits, log, say }: Run,
+  { work, clock, limits, log, say }: TaskRun,
 ): Promise<Found & { readonly verdict: Verdict | null }> {
   const signal = limits.any;
   const { source, image, series } = request;
   requireTools(["autopkgtest", "zstd"]);
-  const dsc = parseDsc(await readFile(request.dsc, "utf8"), request.dsc);
+  const dsc = parseDsc(await readFile(request.dsc), request.dsc);
+  const base = await requireBase(
+    paths.layers,
+    series,
+    image.layers.at(-1) ?? null,
+  );
   const declared = await clock.time("plan", () =>
-    sourceTests(dsc, request.dsc, signal),
+    sourceTests(dsc, request.dsc, base, join(work.scratch, "plan"), signal),
   );
   if (declared === "none") {
     const detail = "no tests in this package";
@@ -93,21 +104,22 @@ async function runTests(
       output: null,
     };
   }
-  const baseName = image.layers.at(-1);
   const layers = await Promise.all(
     image.layers.map(async (name) => {
       const layer = await findLayer(paths.layers, name);
       if (layer === undefined)
         throw ourFault(`the image's layer ${name} is gone`);
+      await makeUsable(paths.layers, layer);
       return layer.root;
     }),
   );
-  const base = await requireBase(paths.layers, series, baseName ?? null);
   const testbed: TestbedOptions = {
     layers,
     base,
     repositories: request.repositories,
     scratch: join(work.scratch, "testbeds"),
+    reach,
+    allow,
     lists:
       declared === "unknown" ||
       needsInstalling(
@@ -143,6 +155,9 @@ async function runTests(
           "-B",
           request.dsc,
           "--",
+          // The testbed, and its session, end with autopkgtest, whatever a test keeps it waiting for.
+          // By its path: a name alone is that of one of autopkgtest's own servers.
+          ...[findTool("setpriv") ?? "/usr/bin/setpriv", "--pdeathsig", "KILL"],
           process.execPath,
           join(programRoot, "bin/ubuntu-ci-testbed"),
           options,
@@ -151,6 +166,8 @@ async function runTests(
           logFile: log.path,
           signal,
           onLine: live.onLine,
+          // What it copies into the testbed, users of there have to read.
+          umask: "022",
           env: { TMPDIR: temporary },
         },
       );
@@ -204,10 +221,15 @@ interface SourceTests {
   readonly control: string;
 }
 
-/** What tests the source declares; unknown when only autopkgtest itself can tell. */
+/**
+ * What tests the source declares; unknown when only autopkgtest itself can tell. What somebody
+ * uploaded is unpacked in a session over the base.
+ */
 async function sourceTests(
   dsc: Dsc,
   path: string,
+  base: Base,
+  scratch: string,
   signal: AbortSignal,
 ): Promise<SourceTests | "none" | "unknown"> {
   if (!hasTests(dsc.testsuite)) return "none";
@@ -222,19 +244,35 @@ async function sourceTests(
       : undefined);
   if (tarball === undefined) return "unknown";
   const prefix = tarball.name.includes(".debian.tar.") ? "" : "*/";
+  const inside = `/source/${tarball.name}`;
+  const session = await openSession({
+    layers: [base.root],
+    scratch,
+    given: [
+      {
+        path: inside,
+        contents: { copyOf: join(dirname(path), tarball.name) },
+      },
+    ],
+  });
   const read = async (name: string): Promise<string> => {
     const argv = [
       ...["tar", "--extract", "--to-stdout"],
       ...["--wildcards", "--no-wildcards-match-slash"],
-      `--file=${join(dirname(path), tarball.name)}`,
-      `${prefix}debian/${name}`,
+      ...[`--file=${inside}`, `${prefix}debian/${name}`],
     ];
-    return (await exec(argv, { signal })).stdout;
+    return (await session.run(argv, { user: "builder", signal })).stdout;
   };
-  const [text, control] = await Promise.all([
-    read("tests/control"),
-    read("control"),
-  ]);
+  let text: string;
+  let control: string;
+  try {
+    [text, control] = await Promise.all([
+      read("tests/control"),
+      read("control"),
+    ]);
+  } finally {
+    await session.close();
+  }
   if (text === "" || control === "") return "unknown";
   try {
     return { tests: declaredTests(text), control };
@@ -246,7 +284,7 @@ async function sourceTests(
 /** Follows autopkgtest's output: which test runs, and how long each took. */
 function liveTests(
   total: number | null,
-  say: Run["say"],
+  say: TaskRun["say"],
 ): {
   onLine: (line: string) => void;
   secondsOf: (name: string) => number;
@@ -278,7 +316,7 @@ function liveTests(
 }
 
 async function packOutput(
-  work: Work,
+  work: RunContext,
   source: string,
   signal: AbortSignal,
 ): Promise<ProducedFile | null> {

@@ -1,7 +1,7 @@
 import type { Outcome, TestResult } from "../../domain/ticket.ts";
 import type { AptRepository } from "../apt-repository.ts";
 import type { Image } from "../imager/imager.ts";
-import type { ProducedFile, Work } from "../work.ts";
+import type { ProducedFile, RunContext } from "../run-context.ts";
 
 export interface TestRequest {
   readonly source: string;
@@ -28,5 +28,5 @@ export interface TestRunResult {
 /** Runs the autopkgtests (dep8) of one source package on an image. */
 export interface Tester {
   readonly name: "autopkgtest" | "fake";
-  test(request: TestRequest, work: Work): Promise<TestRunResult>;
+  test(request: TestRequest, work: RunContext): Promise<TestRunResult>;
 }

@@ -2,7 +2,11 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
 import { messageOf } from "../../domain/error.ts";
+import { keepFilesPrivate } from "../../host/umask.ts";
 import { createTestbed, type TestbedOptions } from "./virt-server.ts";
+
+// autopkgtest, which starts it, is not as private.
+keepFilesPrivate();
 
 /** Lines in, lines out: autopkgtest's README.virtualisation-server. */
 const [file] = process.argv.slice(2);

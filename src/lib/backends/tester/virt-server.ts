@@ -1,12 +1,13 @@
-import { chmod, cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { execOk, lastLines } from "../../host/exec.ts";
-import type { Base } from "../../host/session/layer.ts";
-import { openSession } from "../../host/session/open-session.ts";
-import { removeTree } from "../../host/session/remove-tree.ts";
+import { describeEnd, exec, execOk, lastLines } from "../../host/exec.ts";
+import type { Base } from "../../session/layer.ts";
+import { openSession } from "../../session/open-session.ts";
+import { mergeReceived, receiveArchive } from "../../session/receive.ts";
+import { removeTree } from "../../session/remove-tree.ts";
 import { setUpApt } from "../session-apt.ts";
-import type { Session } from "../../host/session/session.ts";
+import type { Session } from "../../session/session.ts";
 import type { AptRepository } from "../apt-repository.ts";
 
 /** What the tester tells the testbed, in a JSON file. */
@@ -18,6 +19,10 @@ export interface TestbedOptions {
   readonly scratch: string;
   /** Whether package lists are there: without them autopkgtest is quicker, but installs nothing. */
   readonly lists: boolean;
+  /** What tests reach over the network. */
+  readonly reach: "internet" | "mirrors" | "none";
+  /** Private networks that they may reach, too. */
+  readonly allow: readonly string[];
 }
 
 interface Testbed {
@@ -28,57 +33,59 @@ interface Testbed {
 
 /** Where autopkgtest may write inside; /tmp is a folder on disk, not in memory. */
 const scratchspace = "/tmp/autopkgtest";
-const down = "/run/ubuntu-ci/down";
+
+/** What a testbed may send at a time: more than a large source tree has. */
+const limits = { files: 1_000_000, bytes: 32 * 1024 ** 3 };
 
 /**
  * autopkgtest's virtualisation server over sessions (README.virtualisation-server): a revert is a
  * fresh session over the same layers.
  *
- * Files cross only as streams, or through a folder that the testbed cannot write: what a test does
- * to its own files, links for instance, never makes us read or write something of the host.
+ * Files cross only as streams. Of what a testbed sends, plain files and folders are received, in a
+ * place where nothing else can be seen. A tree with links that comes from a testbed and goes to the
+ * next one, as a source does, goes as it came.
  */
 export function createTestbed(options: TestbedOptions): Testbed {
   let opened:
     { session: Session; folder: string; argv: readonly string[] } | undefined;
   let count = 0;
   let copies = 0;
+  /** Archives of what was copied up, by the folder they were copied to. */
+  const sent = new Map<string, string>();
 
   const open = async (): Promise<string> => {
     count += 1;
     const folder = join(options.scratch, `testbed-${count}`);
-    const tmp = join(folder, "tmp");
-    await mkdir(join(folder, "down"), { recursive: true });
-    await mkdir(tmp);
-    await chmod(tmp, 0o1777);
-    const apt = await setUpApt(options.base, options.repositories, folder, {
+    await mkdir(folder, { recursive: true });
+    const { base, repositories, allow, reach, lists } = options;
+    const apt = await setUpApt(base, repositories, allow, {
       startServices: true,
     });
+    const listsOfBase = {
+      from: join(base.root, "var/lib/apt/lists"),
+      to: "/var/lib/apt/lists",
+    };
     const session = await openSession({
       layers: options.layers,
       scratch: join(folder, "session"),
       hostname: "testbed",
-      hidePackageLists: !options.lists,
-      binds: [
-        { from: tmp, to: "/tmp", writable: true },
-        { from: join(folder, "down"), to: down, writable: false },
-        ...apt.binds,
-        ...(options.lists
-          ? [
-              {
-                from: join(options.base.root, "var/lib/apt/lists"),
-                to: "/var/lib/apt/lists",
-                writable: false,
-              },
-            ]
-          : []),
-      ],
+      hidePackageLists: !lists,
+      tmpOnDisk: true,
+      given: apt.given,
+      binds: [...apt.binds, ...(lists ? [listsOfBase] : [])],
+      ...(reach !== "none" && { network: { ...apt.network, reach } }),
     });
-    opened = {
+    // Known before it is complete: what fails from here on is closed like one that is.
+    const testbed = (opened = {
       session,
       folder,
-      argv: session.enter({ network: true, env: apt.env }),
-    };
-    if (options.lists) await apt.prepare(session);
+      argv: [] as readonly string[],
+    });
+    testbed.argv = await session.enter({
+      network: reach !== "none",
+      env: apt.env,
+    });
+    if (lists) await apt.prepare(session);
     await inside(["mkdir", "--mode=1777", scratchspace]);
     return scratchspace;
   };
@@ -98,11 +105,11 @@ export function createTestbed(options: TestbedOptions): Testbed {
 
   const inside = async (
     argv: readonly string[],
-    logFile?: string,
+    inputFile?: string,
   ): Promise<void> => {
     const ended = await current().session.run(
       argv,
-      logFile === undefined ? {} : { logFile },
+      inputFile === undefined ? {} : { inputFile },
     );
     if (ended.exitCode !== 0)
       throw new Error(
@@ -111,59 +118,80 @@ export function createTestbed(options: TestbedOptions): Testbed {
   };
 
   const copyDown = async (from: string, to: string): Promise<void> => {
-    const { folder } = current();
-    // A new name each time: what is shown read-only may be remembered inside by its name.
-    const name = `copy-${(copies += 1)}`;
-    const host = join(folder, "down", name);
-    const isTree = from.endsWith("/");
-    await cp(from, host, {
-      recursive: isTree,
-      preserveTimestamps: true,
-      verbatimSymlinks: true,
-    });
-    if (isTree) await inside(["mkdir", "-p", "--", to]);
-    await inside([
-      "cp",
-      ...(isTree ? ["--recursive", "--no-target-directory"] : []),
-      "--preserve=mode,timestamps,links",
-      "--",
-      `${down}/${name}`,
-      to,
+    if (!from.endsWith("/")) {
+      const { mode } = await stat(from);
+      const script = 'cat >"$1" && chmod "$2" "$1"';
+      const octal = (mode & 0o777).toString(8);
+      await inside(["sh", "-c", script, "sh", to, octal], from);
+      return;
+    }
+    const known = sent.get(from);
+    const archive = known ?? nextArchive();
+    if (known === undefined)
+      await execOk([
+        ...["tar", "--create", `--file=${archive}`, `--directory=${from}`],
+        ".",
+      ]);
+    await inside(["mkdir", "-p", "--", to]);
+    await inside(
+      [
+        ...["tar", "--extract", "--no-same-owner", "--same-permissions"],
+        ...["--file=-", `--directory=${to}`],
+      ],
+      archive,
+    );
+    if (known === undefined) await rm(archive);
+  };
+
+  const nextArchive = (): string =>
+    join(options.scratch, `copy-${(copies += 1)}.tar`);
+
+  /** Writes what a command inside prints to a file, up to the limit. */
+  const printed = async (
+    argv: readonly string[],
+    to: string,
+  ): Promise<void> => {
+    const ended = await exec([
+      ...["bash", "-o", "pipefail", "-c"],
+      'limit=$1 to=$2; shift 2; "$@" | head --bytes="$limit" >"$to"',
+      ...["printed", String(limits.bytes), to],
+      ...(await current().session.enter()),
+      ...argv,
     ]);
-    await rm(host, { recursive: true });
+    // tar exits with 1 when a file changed while it was read: its test still runs.
+    if (ended.exitCode !== 0 && ended.exitCode !== 1)
+      throw new Error(
+        `${argv.at(-1) ?? ""} cannot be copied from the testbed: ${argv[0] ?? ""} ${describeEnd(ended)}: ${lastLines(ended.stderr)}`,
+      );
   };
 
   const copyUp = async (from: string, to: string): Promise<void> => {
     if (!from.endsWith("/")) {
-      await writeFile(to, "");
-      await inside(
-        ["sh", "-c", 'exec cat -- "$1" 2>/dev/null', "sh", from],
-        to,
-      );
+      await printed(["cat", "--", from], to);
       return;
     }
-    const packed = join(current().folder, "up.tar");
-    await rm(packed, { force: true });
-    await inside(
+    const archive = nextArchive();
+    await printed(
       [
-        "sh",
-        "-c",
-        'exec tar --create --file=- --directory="$1" . 2>/dev/null',
-        "sh",
-        from,
+        ...["tar", "--create", "--file=-", "--format=gnu"],
+        ...["--hard-dereference", `--directory=${from}`, "."],
       ],
-      packed,
+      archive,
     );
-    await mkdir(to, { recursive: true });
-    await execOk([
-      "tar",
-      "--extract",
-      "--no-same-owner",
-      "--no-same-permissions",
-      `--file=${packed}`,
-      `--directory=${to}`,
-    ]);
-    await rm(packed);
+    const place = `${archive}.received`;
+    const { leftOut, limit } = await receiveArchive(archive, place, limits);
+    await mergeReceived(place, to);
+    const notes = [
+      ...(leftOut === 0 ? [] : [`${leftOut} that are no plain files`]),
+      ...(limit === null ? [] : [`what is behind ${limit}`]),
+    ];
+    if (to.endsWith("/artifacts/")) {
+      await rm(archive);
+      if (notes.length > 0)
+        process.stderr.write(
+          `ubuntu-ci-testbed: left out of the artifacts: ${notes.join(", ")}\n`,
+        );
+    } else sent.set(to, archive);
   };
 
   return {

@@ -1,13 +1,14 @@
+import { shellWord } from "../shell-word.ts";
 import { cancelledInWords } from "../cancel.ts";
 import { passedOver } from "../override.ts";
 import type { WorkStepCode } from "../step.ts";
 import { commandOf, nextStep } from "../step.ts";
 import type { Ticket } from "../ticket.ts";
-import type { Finding } from "./finding.ts";
-import { isoOf, landing } from "./finding.ts";
+import type { Cause } from "./explanation.ts";
+import { isoOf, landing } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
 
-export function running(situation: Situation): Finding {
+export function running(situation: Situation): Cause {
   const { ticket, worker } = situation;
   const step = ticket.step.code as WorkStepCode;
   const command = commandOf(step);
@@ -81,7 +82,7 @@ function nextCommandOf(ticket: Ticket, step: WorkStepCode): string {
 }
 
 /** Whether it was published before that can only be told by looking: see cancel. */
-export function toBeCancelled({ ticket, nowMs }: Situation): Finding {
+export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
   const command = commandOf(ticket.step.code as WorkStepCode);
   const words =
     ticket.cancelled === null
@@ -101,7 +102,7 @@ export function toBeCancelled({ ticket, nowMs }: Situation): Finding {
   };
 }
 
-export function retryLater({ ticket }: Situation): Finding {
+export function retryLater({ ticket }: Situation): Cause {
   const command = commandOf(ticket.step.code as WorkStepCode);
   const last = ticket.runs.at(-1);
   return {
@@ -120,7 +121,7 @@ export function retryLater({ ticket }: Situation): Finding {
     ...(last?.evidence != null && {
       also: [
         {
-          command: `ubuntu-ci get_artifact ${ticket.id} ${last.evidence} -o -`,
+          command: `ubuntu-ci get_artifact ${ticket.id} ${shellWord(last.evidence)} -o -`,
           effect: "shows the last attempt's log",
         },
       ],
@@ -129,7 +130,7 @@ export function retryLater({ ticket }: Situation): Finding {
 }
 
 /** Nothing of the toolchain's own is in its way: the next pass takes it. */
-export function ready(situation: Situation): Finding {
+export function ready(situation: Situation): Cause {
   const { ticket, hasImage, architecture, nowMs } = situation;
   const step = ticket.step.code as WorkStepCode;
   const command = commandOf(step);

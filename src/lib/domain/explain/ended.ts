@@ -1,11 +1,12 @@
+import { shellWord } from "../shell-word.ts";
 import { cancelledInWords } from "../cancel.ts";
 import { retryAfterOverride } from "../override.ts";
 import { commandOf, stepOf } from "../step.ts";
 import type { Failure, Ticket } from "../ticket.ts";
-import type { Finding, Way } from "./finding.ts";
+import type { Cause, Remedy } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
 
-export function published(ticket: Ticket): Finding {
+export function published(ticket: Ticket): Cause {
   const revision = ticket.archive_revision;
   const at = ticket.runs.findLast(({ step }) => step.code === 500)?.finished_at;
   return {
@@ -26,7 +27,7 @@ export function published(ticket: Ticket): Finding {
   };
 }
 
-export function failed(situation: Situation): Finding {
+export function failed(situation: Situation): Cause {
   const { ticket, architecture } = situation;
   const { failure, cancelled } = ticket;
   const retry = `ubuntu-ci retry ${ticket.id}`;
@@ -99,12 +100,12 @@ export function failed(situation: Situation): Finding {
   };
 }
 
-function evidenceOf(ticket: Ticket, { artifact }: Failure): Way[] {
+function evidenceOf(ticket: Ticket, { artifact }: Failure): Remedy[] {
   return artifact === null
     ? []
     : [
         {
-          command: `ubuntu-ci get_artifact ${ticket.id} ${artifact} -o -`,
+          command: `ubuntu-ci get_artifact ${ticket.id} ${shellWord(artifact)} -o -`,
           effect: "shows the evidence",
         },
       ];
@@ -113,8 +114,8 @@ function evidenceOf(ticket: Ticket, { artifact }: Failure): Way[] {
 /** How the step or the tests that it failed at can be ignored. More failed tests than these are a broken package. */
 const mostTests = 3;
 
-function overridesFor(ticket: Ticket, { step }: Failure): Way[] {
-  const override = (what: string, effect: string): Way => ({
+function overridesFor(ticket: Ticket, { step }: Failure): Remedy[] {
+  const override = (what: string, effect: string): Remedy => ({
     command: `ubuntu-ci override ${ticket.id} ${what} --reason TEXT`,
     effect: `${effect}; ubuntu-ci retry ${ticket.id} takes it on then`,
   });

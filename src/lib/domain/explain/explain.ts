@@ -3,7 +3,7 @@ import { isDue } from "../retry.ts";
 import type { Override, Ticket } from "../ticket.ts";
 import { ready, retryLater, running, toBeCancelled } from "./at-step.ts";
 import { failed, published } from "./ended.ts";
-import type { Explanation, Finding, Way } from "./finding.ts";
+import type { Explanation, Cause, Remedy } from "./explanation.ts";
 import { behindOthers, held, withoutPpa } from "./in-queue.ts";
 import type { Situation } from "./situation.ts";
 
@@ -35,7 +35,7 @@ export function explain(situation: Situation): Explanation {
   };
 }
 
-function findingOf(situation: Situation): Finding {
+function findingOf(situation: Situation): Cause {
   const { ticket } = situation;
   if (ticket.step.code === 1000) return published(ticket);
   if (ticket.step.code === 999) return failed(situation);
@@ -51,8 +51,8 @@ function findingOf(situation: Situation): Finding {
 /** Maintenance holds back whatever would come next. */
 function withMaintenance(
   { ticket, maintenance }: Situation,
-  found: Finding,
-): Finding {
+  found: Cause,
+): Cause {
   if (maintenance === null || ticket.step.code === 1000) return found;
   const by = maintenance.by === null ? "" : ` by ${maintenance.by}`;
   const why = maintenance.reason === null ? "" : `: ${maintenance.reason}`;
@@ -101,7 +101,7 @@ function withMaintenance(
   };
 }
 
-function undoing(ticket: Ticket, override: Override): Way {
+function undoing(ticket: Ticket, override: Override): Remedy {
   return {
     command: `ubuntu-ci override ${ticket.id} --undo ${override.id}`,
     effect: `lets ${override.target} count again`,

@@ -1,10 +1,10 @@
 import { stepOf } from "../step.ts";
 import type { Ticket } from "../ticket.ts";
-import type { Finding, Way } from "./finding.ts";
-import { inWords, isoOf, landing } from "./finding.ts";
+import type { Cause, Remedy } from "./explanation.ts";
+import { inWords, isoOf, landing } from "./explanation.ts";
 import type { OpenTicket, QueuedTicket, Situation } from "./situation.ts";
 
-export function held({ ticket, held: by }: Situation): Finding {
+export function held({ ticket, held: by }: Situation): Cause {
   return {
     blocked: true,
     because: [
@@ -19,7 +19,7 @@ export function held({ ticket, held: by }: Situation): Finding {
 }
 
 /** Why a queued ticket may not start, by the rules of the queue; null when it may. */
-export function behindOthers(situation: Situation): Finding | null {
+export function behindOthers(situation: Situation): Cause | null {
   const { ticket, inFlight, ahead, concurrency } = situation;
   const mine = ticket.subtickets.map(({ source }) => source);
   const common = ({ sources }: OpenTicket) =>
@@ -113,7 +113,7 @@ function turnInWords(ahead: readonly QueuedTicket[]): string[] {
   ];
 }
 
-function firstOf(ticket: Ticket, ahead: readonly QueuedTicket[]): Way {
+function firstOf(ticket: Ticket, ahead: readonly QueuedTicket[]): Remedy {
   const highest = Math.max(...ahead.map(({ priority }) => priority));
   return {
     command: `ubuntu-ci update_ticket ${ticket.id} --priority ${highest + 1}`,
@@ -122,7 +122,7 @@ function firstOf(ticket: Ticket, ahead: readonly QueuedTicket[]): Way {
 }
 
 /** What gets another ticket out of the way. */
-function hurrying({ id, status }: OpenTicket): Way {
+function hurrying({ id, status }: OpenTicket): Remedy {
   return status === "running"
     ? {
         command: `ubuntu-ci cancel ${id}`,
@@ -139,7 +139,7 @@ export function withoutPpa({
   pool,
   poolPrefix,
   nowMs,
-}: Situation): Finding | null {
+}: Situation): Cause | null {
   if (pool.some(({ state }) => state === "free")) return null;
   const start = "assign-ppa takes it then";
   if (pool.length === 0)

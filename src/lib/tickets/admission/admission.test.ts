@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
@@ -23,47 +22,30 @@ import {
   test,
 } from "vitest";
 
+import { GpgHome } from "../../../../test/support/gpg-home.ts";
 import type { UbuntuCiError } from "../../domain/error.ts";
 import { admit } from "./admission.ts";
 import type { AdmissionPolicy } from "./policy.ts";
 
-/** A GnuPG home with one key; its public part is an uploader's. */
-function makeKey(home: string, keyring: string, expires = "never"): void {
-  mkdirSync(home, { mode: 0o700 });
-  const gpg = (...args: string[]) =>
-    execFileSync("gpg", ["--homedir", home, "--batch", "--quiet", ...args], {
-      stdio: "pipe",
-    });
-  gpg(
-    "--passphrase",
-    "",
-    "--quick-generate-key",
-    "Dev <dev@example.com>",
-    "default",
-    "default",
-    expires,
-  );
-  writeFileSync(keyring, gpg("--export"));
-}
-
 let root: string;
 let folder: string;
 let policy: AdmissionPolicy;
+const homes = {} as Record<"dev" | "stranger", GpgHome>;
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "admit-"));
   chmodSync(root, 0o755);
   mkdirSync(join(root, "uploaders"));
-  makeKey(join(root, "dev"), join(root, "uploaders/DEV.gpg"));
-  makeKey(join(root, "stranger"), join(root, "stranger.gpg"));
+  for (const name of ["dev", "stranger"] as const)
+    homes[name] = new GpgHome(join(root, name));
+  const key = homes.dev.makeKey("Dev <dev@example.com>");
+  homes.stranger.makeKey("Stranger <stranger@example.com>");
+  writeFileSync(join(root, `uploaders/${key}.gpg`), homes.dev.publicKey(key));
 }, 60_000);
 
 afterAll(() => {
-  for (const home of ["dev", "stranger"]) {
-    execFileSync("gpgconf", ["--homedir", join(root, home), "--kill", "all"], {
-      stdio: "ignore",
-    });
-  }
+  homes.dev.stop();
+  homes.stranger.stop();
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -139,21 +121,7 @@ function upload({
 }
 
 function sign(path: string, who: "dev" | "stranger"): void {
-  execFileSync(
-    "gpg",
-    [
-      "--homedir",
-      join(root, who),
-      "--batch",
-      "--yes",
-      "--output",
-      `${path}.asc`,
-      "--clearsign",
-      path,
-    ],
-    { stdio: "pipe" },
-  );
-  renameSync(`${path}.asc`, path);
+  writeFileSync(path, homes[who].clearSign(readFileSync(path, "utf8")));
 }
 
 /** The problems of a refusal, as lines; also checks that nothing was left behind. */
@@ -441,9 +409,31 @@ describe("admission refuses", () => {
     );
   });
 
-  test("everything that is wrong, at once", async () => {
-    const path = upload({ distribution: "sid", sign: "nobody" });
+  test("a control file that lists itself, or the other one", async () => {
+    const line = (sum: string, name: string) => ` ${sum} 1 ${name}\n`;
+    const listing = (name: string) => (text: string) =>
+      text
+        .replace("Sha256:\n", `$&${line("0".repeat(64), name)}`)
+        .replace("Files:\n", `$&${line("0".repeat(32), name)}`);
+    const changes = "hello_1.0-2_source.changes";
+    expect(
+      await problemsOf(upload({ changes: listing(changes) })),
+    ).toContainEqual(expect.stringContaining("is there twice"));
+    expect(await problemsOf(upload({ dsc: listing(changes) }))).toContainEqual(
+      expect.stringContaining("is there twice"),
+    );
+  });
+
+  test("everything that is wrong with what is signed, at once", async () => {
+    const path = upload({ distribution: "sid", architecture: "amd64" });
     rmSync(join(folder, "hello_1.0-2.tar.xz"));
     expect(await problemsOf(path)).toHaveLength(3);
+  });
+
+  test("an unsigned upload without reading what it says", async () => {
+    const path = upload({ distribution: "sid", sign: "nobody" });
+    expect(await problemsOf(path)).toEqual([
+      `${path}: signature: is missing: sign the upload (debsign)`,
+    ]);
   });
 });

@@ -1,9 +1,9 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-import { readChanges } from "../../domain/debian/changes.ts";
-import type { Dsc } from "../../domain/debian/dsc.ts";
-import { readDsc } from "../../domain/debian/dsc.ts";
+import { addressOf, readChanges } from "../../debian/changes.ts";
+import type { Dsc } from "../../debian/dsc.ts";
+import { readDsc } from "../../debian/dsc.ts";
 import type { Problem } from "../../domain/error.ts";
 import { refusedWith } from "../../domain/error.ts";
 import {
@@ -14,7 +14,7 @@ import {
   checkVersion,
 } from "./checks.ts";
 import type { Admission, AdmissionPolicy, AdmittedUpload } from "./policy.ts";
-import { checkSignature } from "./signature.ts";
+import { checkRights, verifiedText } from "./signature.ts";
 import { stage, stageListed } from "./staging.ts";
 
 /** Control files are read whole; none that people make comes near this. */
@@ -76,18 +76,11 @@ async function admitOne(
     controlFileLimit,
   );
   if (changesFile === undefined) return undefined;
-  const changes = readChanges(
-    await readFile(changesFile.path, "utf8"),
-    path,
-    problems,
-  );
+  const verified = await verifiedText(changesFile, path, admission);
+  if (verified === undefined) return undefined;
+  const changes = readChanges(verified.text, path, problems);
   if (changes === undefined) return undefined;
-  const signer = await checkSignature(
-    changesFile.path,
-    path,
-    changes.signed,
-    admission,
-  );
+  checkRights(changes.source, verified.signer, path, admission);
   const staged = await stageListed(
     changes.files,
     dirname(path),
@@ -116,13 +109,9 @@ async function admitOne(
         message: `is larger than ${controlFileLimit} bytes`,
       });
     } else {
-      dsc = readDsc(
-        await readFile(stagedDsc.path, "utf8"),
-        dscFile.name,
-        problems,
-      );
-      if (dsc?.signed === true)
-        await checkSignature(stagedDsc.path, dscFile.name, true, admission);
+      // Its own signature, perhaps of somebody whose work is sponsored, counts for nothing: whoever
+      // signed the .changes stands behind the .dsc with its checksum, as for dak and Launchpad.
+      dsc = readDsc(await readFile(stagedDsc.path), dscFile.name, problems);
       if (dsc !== undefined)
         await checkDsc(
           dsc,
@@ -146,8 +135,8 @@ async function admitOne(
     version: changes.version,
     series,
     changedBy: changes.changedBy,
-    changedByEmail: /<([^<>]+)>\s*$/.exec(changes.changedBy)?.[1] ?? "",
-    signer,
+    changedByEmail: addressOf(changes.changedBy),
+    signer: verified.signer?.key.fingerprint ?? null,
     changesName: name,
     dscName: dscFile.name,
     binaries: dsc.binaries,

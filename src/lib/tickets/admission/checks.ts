@@ -1,12 +1,9 @@
 import { dirname } from "node:path";
 
-import type { Changes } from "../../domain/debian/changes.ts";
-import type { ListedFile } from "../../domain/debian/control-file.ts";
-import type { Dsc } from "../../domain/debian/dsc.ts";
-import {
-  compareVersions,
-  versionProblem,
-} from "../../domain/debian/version.ts";
+import type { Changes } from "../../debian/changes.ts";
+import type { ListedFile } from "../../debian/control-file.ts";
+import type { Dsc } from "../../debian/dsc.ts";
+import { compareVersions, versionProblem } from "../../debian/version.ts";
 import type { Problem } from "../../domain/error.ts";
 import type { Admission, AdmittedFile, AdmittedUpload } from "./policy.ts";
 import { stageListed } from "./staging.ts";
@@ -91,10 +88,9 @@ export async function checkDsc(
     });
   }
   const beside: ListedFile[] = [];
+  const inChanges = new Map(changes.files.map((file) => [file.name, file]));
   for (const file of dsc.files) {
-    const listed = changes.files.find(
-      (candidate) => candidate.name === file.name,
-    );
+    const listed = inChanges.get(file.name);
     // The tarball of an upstream version that was uploaded before need not be in the .changes.
     if (listed === undefined) beside.push(file);
     else if (listed.sha256 !== file.sha256 || listed.size !== file.size) {
@@ -146,11 +142,10 @@ export function checkTogether(
   problems: Problem[],
 ): void {
   const [first] = uploads;
-  for (const [index, upload] of uploads.entries()) {
-    const twin = uploads
-      .slice(0, index)
-      .find(({ source }) => source === upload.source);
-    if (twin !== undefined)
+  const sources = new Set<string>();
+  const taken = new Set<string>();
+  for (const upload of uploads) {
+    if (sources.has(upload.source))
       problems.push({
         where: upload.changesName,
         field: "Source",
@@ -163,16 +158,15 @@ export function checkTogether(
         message: `is ${upload.series}, but ${first.changesName} is for ${first.series}: one ticket is for one series`,
       });
     }
-    const taken = uploads
-      .slice(0, index)
-      .flatMap(({ files }) => files.map(({ name }) => name));
     for (const { name } of upload.files) {
-      if (taken.includes(name))
+      if (taken.has(name))
         problems.push({
           where: upload.changesName,
           field: "Files",
           message: `${name} is in another upload of this ticket too`,
         });
     }
+    sources.add(upload.source);
+    for (const { name } of upload.files) taken.add(name);
   }
 }

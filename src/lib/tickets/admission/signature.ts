@@ -1,62 +1,241 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { dirname, join } from "node:path";
 
+import type { ClearSigned } from "../../debian/deb822.ts";
+import { clearSigned, hasArmour, trimmedLines } from "../../debian/deb822.ts";
+import { packageName } from "../../debian/control-file.ts";
+import { messageOf, notNow } from "../../domain/error.ts";
+import { problemsOfSigner } from "../../domain/openpgp/key.ts";
+import { issuersOf, unarmoured } from "../../domain/openpgp/packets.ts";
+import type { Verdict } from "../../domain/openpgp/verdict.ts";
+import { unknownKey, verdictOf } from "../../domain/openpgp/verdict.ts";
+import { mayUpload, rightsInWords } from "../../domain/package-rights.ts";
 import { exec } from "../../host/exec.ts";
-import { ifThere } from "../../host/if-there.ts";
-import type { Admission } from "./policy.ts";
+import { withGnupgHome } from "../../host/gnupg-home.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import { gpgSeconds, inspectKeys, refuseWeakDigests } from "../gpg-keyring.ts";
+import type { StoredKey, StoredKeys } from "../uploader-store.ts";
+import { readStoredKeys } from "../uploader-store.ts";
+import type { Admission, AdmissionPolicy, AdmittedFile } from "./policy.ts";
 
-/** The signer's fingerprint, or null. What gpgv says is read from its status lines (doc/DETAILS of GnuPG). */
-export async function checkSignature(
-  file: string,
+/** An uploader whose signature was found good. */
+export interface Signer {
+  readonly key: StoredKey;
+  readonly uid: string;
+}
+
+/** What may be parsed of a file, and who stands behind it; null: nobody, and nobody has to. */
+export interface VerifiedText {
+  readonly text: string;
+  readonly signer: Signer | null;
+}
+
+/** Why a text is not handed out; the field is `signature` when its signature is the reason. */
+interface Refusal {
+  readonly field?: "signature";
+  readonly message: string;
+}
+
+/**
+ * Verifies the signature of a staged control file, and only then hands out its text: what gpgv says
+ * that was signed. Of a text without a good signature nothing is parsed where signatures are
+ * required. White space at the ends of lines is not signed, so it is not handed out; of lines beyond
+ * 20,000 characters gpgv leaves the end out, so that others would read more than was signed. Where
+ * signatures are optional, one that is missing or of an unknown key counts as none; one
+ * that is wrong in another way is refused all the same.
+ */
+export async function verifiedText(
+  file: AdmittedFile,
   where: string,
-  signed: boolean,
-  { policy: { signatures, uploaders }, problems }: Admission,
-): Promise<string | null> {
-  const complain = (message: string) => {
-    if (signatures === "required")
-      problems.push({ where, field: "signature", message });
-    return null;
-  };
-  if (!signed) return complain("is missing: sign the upload (debsign)");
-  const keys = ((await ifThere(readdir(uploaders))) ?? []).filter((name) =>
-    name.endsWith(".gpg"),
-  );
-  if (keys.length === 0)
-    return complain(
-      "cannot be checked: there are no uploaders yet (ubuntu-ci uploaders add KEYFILE)",
+  { policy, problems }: Admission,
+): Promise<VerifiedText | undefined> {
+  const found = await verifiedOrRefused(file.path, policy);
+  if ("text" in found) return found;
+  problems.push({ where, ...found });
+  return undefined;
+}
+
+async function verifiedOrRefused(
+  path: string,
+  { signatures, uploaders }: AdmissionPolicy,
+): Promise<VerifiedText | Refusal> {
+  const refusal = (message: string): Refusal => ({
+    field: "signature",
+    message,
+  });
+  const text = textOf(await readFile(path));
+  if (text === undefined) return { message: "is not UTF-8 text" };
+  if (text === "") return { message: "is empty" };
+  const message = takenApart(text);
+  if (message === undefined)
+    return signatures === "optional"
+      ? { text, signer: null }
+      : refusal("is missing: sign the upload (debsign)");
+  if ("message" in message) return message;
+  if (hasArmour(message.text))
+    return { message: "a signed message inside another" };
+  const issuers = issuersIn(message);
+  if ("message" in issuers) return issuers;
+  const stored = await readStoredKeys(uploaders);
+  const found = await verify(path, issuers.ids, stored);
+  if (found.kind === "unknown key" && signatures === "optional")
+    return { text: message.text, signer: null };
+  if (found.kind !== "good") return refusal(found.message);
+  const covered = `${trimmedLines(found.text).join("\n")}\n`;
+  if (covered !== message.text)
+    return refusal(
+      "covers another text than the one that is read (a line that is too long?)",
     );
-  const keyrings = keys.flatMap((name) => ["--keyring", join(uploaders, name)]);
-  const { stdout, exitCode } = await exec([
-    "gpgv",
-    "--status-fd",
-    "1",
-    ...keyrings,
-    "--",
-    file,
-  ]);
-  const status = new Map(
-    stdout
-      .split("\n")
-      .filter((line) => line.startsWith("[GNUPG:] "))
-      .map((line) => line.slice(9).split(" "))
-      .map(([word = "", ...rest]) => [word, rest]),
-  );
-  const key = (word: string) => status.get(word)?.[0] ?? "";
-  if (status.has("BADSIG")) {
-    // One that is there and wrong is refused even where signatures are optional.
-    const message = `does not match the contents (key ${key("BADSIG")})`;
-    problems.push({ where, field: "signature", message });
-    return null;
+  return { text: covered, signer: found.signer };
+}
+
+function takenApart(text: string): ClearSigned | Refusal | undefined {
+  try {
+    return clearSigned(text);
+  } catch (thrown) {
+    return { message: messageOf(thrown) };
   }
-  if (status.has("REVKEYSIG"))
-    return complain(`is of a revoked key (${key("REVKEYSIG")})`);
-  if (status.has("EXPKEYSIG"))
-    return complain(`is of an expired key (${key("EXPKEYSIG")})`);
-  if (status.has("EXPSIG"))
-    return complain(`has expired (key ${key("EXPSIG")})`);
-  if (status.has("NO_PUBKEY"))
-    return complain(`is of a key that no uploader has (${key("NO_PUBKEY")})`);
-  if (exitCode !== 0 || !status.has("GOODSIG") || !status.has("VALIDSIG"))
-    return complain("is not valid");
-  return status.get("VALIDSIG")?.[9] ?? key("VALIDSIG");
+}
+
+/**
+ * Whether who signed it may upload that source; without a signature there is nobody to ask. What is no
+ * name at all is refused for that.
+ */
+export function checkRights(
+  source: string,
+  signer: Signer | null,
+  where: string,
+  { problems }: Admission,
+): void {
+  if (signer === null || !packageName.test(source)) return;
+  const { uid, key } = signer;
+  if (mayUpload(key.rights, source)) return;
+  problems.push({
+    where,
+    field: "Source",
+    message: `${uid} (${key.fingerprint}) may upload ${rightsInWords(key.rights)}, not ${source}: ${userInfo().username}, who owns this installation, can allow it (ubuntu-ci uploaders add KEYFILE --packages …)`,
+  });
+}
+
+/** A file as text; undefined when it is none. */
+function textOf(bytes: Buffer): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      bytes,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whom a message says it is signed by, unless there is more than one signature in it, or something else. */
+function issuersIn({
+  headers,
+  signature,
+}: ClearSigned): { readonly ids: readonly string[] } | Refusal {
+  const field = "signature";
+  if (!headers.every((line) => /^Hash: [A-Z0-9, -]{1,200}$/.test(line)))
+    return { field, message: "has another header than Hash before the text" };
+  try {
+    return { ids: issuersOf(unarmoured(signature)) };
+  } catch (thrown) {
+    return {
+      field,
+      message: `is not one signature: ${messageOf(thrown)}`,
+    };
+  }
+}
+
+type Verified =
+  | { readonly kind: "good"; readonly text: string; readonly signer: Signer }
+  | Exclude<Verdict, { kind: "good" }>;
+
+/** The verdict of gpgv, and of what is known here about the key. */
+async function verify(
+  file: string,
+  issuers: readonly string[],
+  { keys, broken }: StoredKeys,
+): Promise<Verified> {
+  const unused =
+    broken.length === 0
+      ? ""
+      : `; of the keys here ${broken.length} cannot be used: ubuntu-ci uploaders list`;
+  if (keys.length === 0)
+    return {
+      kind: "unknown key",
+      message: `cannot be checked: there are no uploaders yet (ubuntu-ci uploaders add KEYFILE)${unused}`,
+    };
+  // gpgv takes no more than 40 keyrings, and stops in one at what it does not understand. So it gets
+  // those keys alone that the signature may be of; whether it is, is for gpgv to say.
+  const candidates = keys.filter(({ keyIds }) =>
+    keyIds.some((id) => issuers.includes(id)),
+  );
+  const unknown = `${unknownKey(issuers[0] ?? "none named")}${unused}`;
+  if (candidates.length === 0) return { kind: "unknown key", message: unknown };
+  // Beside the file, which is in a folder of the state's.
+  const privateFolder = dirname(file);
+  const { verdict, text } = await runGpgv(file, candidates, privateFolder);
+  if (verdict.kind !== "good") return verdict;
+  const key = candidates.find(
+    ({ fingerprint }) => fingerprint === verdict.primaryKey,
+  );
+  if (key === undefined || text === undefined)
+    return { kind: "bad", message: "is not valid" };
+  const inspected = (await inspectKeys(privateFolder, [key])).get(
+    verdict.primaryKey,
+  );
+  // gpgv has read that key, so gpg has not come to its end, whatever kept it from that.
+  if (inspected === undefined)
+    throw notNow(
+      `gpg says nothing within ${gpgSeconds} seconds of the key ${key.fingerprint}, which gpgv has read`,
+      "run it again when this machine has less to do",
+    );
+  const problems = problemsOfSigner(
+    inspected,
+    verdict.signingKey,
+    Date.now() / 1000,
+  );
+  const { uid } = inspected.lenient;
+  return problems.length === 0
+    ? { kind: "good", text, signer: { key, uid } }
+    : {
+        kind: "bad",
+        message: `is of the key ${key.fingerprint} of ${uid}, which ${problems.join(" and ")}`,
+      };
+}
+
+/**
+ * Runs gpgv in a folder of its own, where keyring and output have names without folders: it takes a
+ * path with a colon for a URL.
+ */
+async function runGpgv(
+  file: string,
+  keys: readonly StoredKey[],
+  privateFolder: string,
+): Promise<{ readonly verdict: Verdict; readonly text: string | undefined }> {
+  const work = async (home: string) => {
+    await writeFile(
+      join(home, "keyring.gpg"),
+      Buffer.concat(keys.map(({ bytes }) => bytes)),
+    );
+    const { stdout, exitCode, timedOut } = await exec(
+      [
+        ...["gpgv", "--homedir", ".", "--keyring", "./keyring.gpg"],
+        ...[...refuseWeakDigests, "--status-fd", "1", "--output", "./text"],
+        ...["--", file],
+      ],
+      { cwd: home, timeoutMs: gpgSeconds * 1000 },
+    );
+    if (timedOut)
+      throw notNow(
+        `gpgv takes longer than ${gpgSeconds} seconds for one signature`,
+        "run it again when this machine has less to do",
+      );
+    const verdict = verdictOf(stdout, exitCode, Date.now() / 1000);
+    const bytes = await ifExists(readFile(join(home, "text")));
+    return { verdict, text: bytes === undefined ? undefined : textOf(bytes) };
+  };
+  return withGnupgHome({}, work, privateFolder);
 }

@@ -4,7 +4,7 @@ import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-import type { ListedFile } from "../../domain/debian/control-file.ts";
+import type { ListedFile } from "../../debian/control-file.ts";
 import type { Admission, AdmittedFile } from "./policy.ts";
 
 /** Copies one file into staging; nothing but a regular file, and no link to one. */
@@ -69,7 +69,15 @@ export async function stage(
       complain(`is larger than ${maxFileBytes} bytes`);
       return;
     }
-    const target = await open(to, "wx");
+    let target: FileHandle;
+    try {
+      target = await open(to, "wx");
+    } catch (thrown) {
+      // A control file may list itself, or the other one.
+      if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+      complain("is there twice");
+      return;
+    }
     try {
       const hash = createHash("sha256");
       let size = 0;

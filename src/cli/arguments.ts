@@ -1,0 +1,85 @@
+import { resolve } from "node:path";
+
+import { InvalidArgumentError } from "commander";
+
+import { oneLine, textProblem } from "../lib/domain/shown-text.ts";
+import type { Step } from "../lib/domain/step.ts";
+import { parseStep, steps } from "../lib/domain/step.ts";
+import { callersFolder } from "../lib/host/callers-folder.ts";
+
+/** A ticket's number. */
+export function ticketNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,14}$/.test(text))
+    throw new InvalidArgumentError("It must be the number of a ticket.");
+  return Number(text);
+}
+
+/** A whole number, which may be negative. */
+export function wholeNumber(text: string): number {
+  if (!/^-?[0-9]{1,9}$/.test(text))
+    throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+/** A span of time in whole seconds. */
+export function seconds(text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text))
+    throw new InvalidArgumentError("It must be a number of seconds.");
+  return Number(text);
+}
+
+const units = { s: 1, min: 60, m: 60, h: 3600, d: 86_400 } as const;
+
+/** A moment: a date, with or without a time (UTC unless it says otherwise), or how long ago, as 30min, 2h, 3d. Returns ISO 8601. */
+export function momentArgument(text: string): string {
+  const ago = /^([0-9]{1,6}) ?(s|min|m|h|d)$/.exec(text);
+  if (ago !== null) {
+    const unit = units[ago[2] as keyof typeof units];
+    return new Date(Date.now() - Number(ago[1]) * unit * 1000).toISOString();
+  }
+  const date =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(
+      text,
+    );
+  const moment = new Date(
+    date === null
+      ? NaN
+      : `${date[1] ?? ""}T${date[2] ?? "00:00"}${date[3] ?? "Z"}`,
+  );
+  if (Number.isNaN(moment.getTime()))
+    throw new InvalidArgumentError(
+      "It must be a date (2026-05-01, 2026-05-01T12:30) or a time ago (30min, 2h, 3d).",
+    );
+  return moment.toISOString();
+}
+
+/** A step, by code or name. */
+export function stepArgument(text: string): Step {
+  const step = parseStep(text);
+  if (step === undefined) {
+    throw new InvalidArgumentError(
+      `It must be one of ${steps.map(({ code, name }) => `${code} (${name})`).join(", ")}.`,
+    );
+  }
+  return step;
+}
+
+/** A reason, for all to read: it becomes one line; what cannot be seen is never meant. */
+export function reasonArgument(text: string): string {
+  const problem = textProblem(text, "many");
+  if (problem !== null) throw new InvalidArgumentError(`It ${problem}.`);
+  return oneLine(text);
+}
+
+/** Collects a repeatable path option; absolute, so that a change of folder does not matter. */
+export function collectPath(
+  path: string,
+  before: readonly string[] = [],
+): string[] {
+  return [...before, pathArgument(path)];
+}
+
+/** A path, absolute, as the caller means it. */
+export function pathArgument(path: string): string {
+  return resolve(callersFolder(), path);
+}

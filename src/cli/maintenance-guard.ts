@@ -1,0 +1,153 @@
+import { messageOf } from "../lib/domain/error.ts";
+import { now } from "../lib/host/clock.ts";
+import { warnPerson } from "../lib/host/cron-mail.ts";
+import type { HeldBack } from "../lib/locks/held-back.ts";
+import type { Maintenance } from "../lib/locks/maintenance.ts";
+import {
+  maintenanceInWords,
+  maintenanceRefusal,
+  readMaintenance,
+} from "../lib/locks/maintenance.ts";
+import type { StatePaths } from "../lib/host/paths.ts";
+import { mayBeInMaintenance } from "../lib/locks/toggle.ts";
+
+/**
+ * Stops a changing command before it starts anything while maintenance.txt is there, and says so in
+ * the log, once a command. The first one that runs again records that maintenance is over.
+ *
+ * @throws UbuntuCiError (75) in maintenance
+ */
+export async function stopInMaintenance(
+  paths: StatePaths,
+  actor: string,
+  command: string,
+): Promise<void> {
+  if (!mayBeInMaintenance(paths)) return;
+  const maintenance = readMaintenance(paths.maintenance);
+  if (maintenance !== null) {
+    await tellHeldBack(paths, actor, command, maintenance);
+    throw maintenanceRefusal(maintenance);
+  }
+  await recordEnd(paths, actor);
+}
+
+async function tellHeldBack(
+  paths: StatePaths,
+  actor: string,
+  command: string,
+  maintenance: Maintenance,
+): Promise<void> {
+  const { noteHeldBack } = await import("../lib/locks/held-back.ts");
+  try {
+    const { first, noticed } = await noteHeldBack(paths, maintenance, command);
+    const words = maintenanceInWords(maintenance);
+    const lines = [];
+    if (noticed)
+      lines.push({ what: "noticed", why: `maintenance.txt: ${words}` });
+    if (first)
+      lines.push({
+        what: "held back",
+        why: `${command}: maintenance is ${words}`,
+      });
+    if (lines.length > 0)
+      await logAside(paths, actor, "maintenance", "toggle", lines);
+  } catch (thrown) {
+    // Held back all the same; that nobody reads of it is worth a word.
+    warnPerson(`warning: the log was not written: ${messageOf(thrown)}`);
+  }
+}
+
+/** Writes lines into the log that are no events, because nothing may be written to the state now. */
+export async function logAside(
+  paths: StatePaths,
+  actor: string,
+  subject: "maintenance" | "lock",
+  subject_id: string,
+  lines: readonly { readonly what: string; readonly why: string }[],
+): Promise<void> {
+  const { appendLog, logFile, logLine } =
+    await import("../lib/host/log-file.ts");
+  appendLog(
+    logFile(paths.log),
+    lines.map(({ what, why }) =>
+      logLine({
+        at: now(),
+        id: null,
+        actor,
+        subject,
+        subject_id,
+        ticket: null,
+        step: null,
+        run: null,
+        what,
+        from: null,
+        to: null,
+        why,
+      }),
+    ),
+  );
+}
+
+/** Maintenance was switched on: the history says by whom and why, and those held back need not. */
+export async function recordBegin(
+  paths: StatePaths,
+  actor: string,
+  maintenance: Maintenance,
+): Promise<void> {
+  const { noteMaintenance } = await import("../lib/locks/held-back.ts");
+  const { openCurrentDatabase } = await import("../lib/state/database.ts");
+  const { recordEvent } = await import("../lib/state/events.ts");
+  const db = openCurrentDatabase(paths.database);
+  if (db === undefined) return;
+  recordEvent(db, {
+    actor,
+    subject: "maintenance",
+    subject_id: "toggle",
+    what: "on",
+    from_state: "off",
+    to_state: "on",
+    why: maintenance.reason,
+  });
+  db.close();
+  await noteMaintenance(paths, maintenance);
+}
+
+/** Maintenance was switched off, here or by hand: the history gets to know of its beginning and end. */
+export async function recordEnd(
+  paths: StatePaths,
+  actor: string,
+): Promise<void> {
+  const { endHeldBack, heldBackInWords } =
+    await import("../lib/locks/held-back.ts");
+  const { openCurrentDatabase } = await import("../lib/state/database.ts");
+  const { recordEvent } = await import("../lib/state/events.ts");
+  const db = openCurrentDatabase(paths.database);
+  // A state that is not there yet, or of another version, has no history to write to: later.
+  if (db === undefined) return;
+  await endHeldBack(paths, (ended: HeldBack) => {
+    const event = {
+      actor,
+      subject: "maintenance",
+      subject_id: "toggle",
+    } as const;
+    db.transaction(() => {
+      if (!ended.recorded)
+        recordEvent(db, {
+          ...event,
+          what: "on",
+          from_state: "off",
+          to_state: "on",
+          why: `maintenance.txt was made by hand: it was ${maintenanceInWords(ended.maintenance)}`,
+        });
+      const held = heldBackInWords(ended);
+      recordEvent(db, {
+        ...event,
+        what: "off",
+        from_state: "on",
+        to_state: "off",
+        why: `it was ${maintenanceInWords(ended.maintenance)}${held === "" ? "" : `; held back: ${held}`}`,
+      });
+    }).immediate();
+  });
+  db.close();
+}

@@ -1,0 +1,128 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { warnPerson } from "../lib/host/cron-mail.ts";
+import type { LockHolder } from "../lib/locks/lock-holder.ts";
+import {
+  deadInWords,
+  holderInWords,
+  oldLock,
+} from "../lib/locks/lock-holder.ts";
+import { readMaintenance } from "../lib/locks/maintenance.ts";
+import type { CommandContext } from "./context.ts";
+import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
+
+/**
+ * Runs what a changing command does: not in maintenance, and holding the lock of its name. Many
+ * people create tickets at once: a patient command waits for the other copy a while. Of a command with
+ * slots that many copies may run. What only looks after the state is done in maintenance, too.
+ *
+ * @throws UbuntuCiError (75) in maintenance, or when another copy runs
+ */
+export async function withCommandLock<T>(
+  context: CommandContext,
+  name: string,
+  work: () => Promise<T>,
+  options: {
+    readonly patient?: boolean;
+    readonly slots?: number;
+    /** It changes nothing that maintenance protects: the report tells that maintenance is on. */
+    readonly inMaintenance?: boolean;
+  } = {},
+): Promise<T> {
+  const { LockHeld, withLock } = await import("../lib/locks/lock.ts");
+  let takenOver: string | undefined;
+  const tookOver = (dead: LockHolder | null) => {
+    takenOver = deadInWords(dead);
+    context.say(`took over the lock ${dead?.name ?? name}: ${takenOver}`);
+  };
+  const guarded = async () => {
+    // Looked at again under the lock: whoever switches it on and then waits until nothing is
+    // locked can be sure that nothing starts any more.
+    if (options.inMaintenance !== true)
+      await stopInMaintenance(context.paths, context.actor, name);
+    if (takenOver !== undefined) await recordTakeOver(context, name, takenOver);
+    return work();
+  };
+  const { slots = 1 } = options;
+  try {
+    if (slots > 1) {
+      const { withOneOfLocks } = await import("../lib/locks/lock-slots.ts");
+      return await withOneOfLocks(
+        context.paths.run,
+        name,
+        slots,
+        tookOver,
+        guarded,
+      );
+    }
+    return await withLock(context.paths.run, name, tookOver, guarded, options);
+  } catch (thrown) {
+    if (thrown instanceof LockHeld)
+      await tellHeld(context, name, thrown.holder);
+    throw thrown;
+  }
+}
+
+async function recordTakeOver(
+  { paths, actor }: CommandContext,
+  name: string,
+  why: string,
+): Promise<void> {
+  const { openCurrentDatabase, openDatabase } =
+    await import("../lib/state/database.ts");
+  const { recordEvent } = await import("../lib/state/events.ts");
+  const db =
+    readMaintenance(paths.maintenance) === null
+      ? openDatabase(paths.database)
+      : openCurrentDatabase(paths.database);
+  if (db === undefined) return;
+  recordEvent(db, {
+    actor,
+    subject: "lock",
+    subject_id: name,
+    what: "taken over",
+    why,
+  });
+  db.close();
+}
+
+/** A second copy leaves at once. That the first one hangs is worth a warning, and once an event. */
+async function tellHeld(
+  { paths, actor, config }: CommandContext,
+  name: string,
+  holder: LockHolder,
+): Promise<void> {
+  const warning = oldLock(holder, config.get("lock.warnAfterMinutes"));
+  if (warning !== null) {
+    warnPerson(`warning: ${warning}`);
+    const { recordOldLock } = await import("../lib/state/old-locks.ts");
+    const { openCurrentDatabase } = await import("../lib/state/database.ts");
+    const db = openCurrentDatabase(paths.database);
+    if (db !== undefined) {
+      recordOldLock(db, actor, holder, warning);
+      db.close();
+    }
+    return;
+  }
+  if (!isFirstRefusal(paths.run, name, holder)) return;
+  await logAside(paths, actor, "lock", name, [
+    {
+      what: "second copy",
+      why: `left at once: ${holderInWords(holder)} runs: ${holder.command}`,
+    },
+  ]);
+}
+
+/** Whether nobody has been refused yet by this holder: one line in the log is enough. */
+function isFirstRefusal(
+  runFolder: string,
+  name: string,
+  holder: LockHolder,
+): boolean {
+  const file = join(runFolder, `${name}.refused`);
+  const whose = holderInWords(holder);
+  if (existsSync(file) && readFileSync(file, "utf8") === whose) return false;
+  writeFileSync(file, whose);
+  return true;
+}

@@ -1,0 +1,83 @@
+import type { Argument as CommanderArgument } from "commander";
+import { Argument, Command } from "commander";
+
+import type { CompletedCommand, Value } from "../../lib/domain/completion.ts";
+import { completionScript, shells } from "../../lib/domain/completion.ts";
+import { defineCommand } from "../../cli/define-command.ts";
+import { addGlobalOptions } from "../../cli/global-options.ts";
+import type { CommandModule } from "../../cli/command.ts";
+import { commands, otherSpelling } from "../index.ts";
+
+export const command: CommandModule = {
+  define(command, makeContext) {
+    command
+      .addArgument(new Argument("<shell>", "whose script").choices(shells))
+      .addHelpText(
+        "after",
+        `
+Examples:
+  ubuntu-ci completion bash > /etc/bash_completion.d/ubuntu-ci
+  ubuntu-ci completion fish > ~/.config/fish/completions/ubuntu-ci.fish
+  ubuntu-ci completion zsh > /usr/local/share/zsh/site-functions/_ubuntu-ci`,
+      )
+      .action(async (shell: (typeof shells)[number]) => {
+        const { result } = await makeContext();
+        const script = completionScript(shell, await wholeProgram());
+        result(script.trimEnd(), { shell, script });
+      });
+  },
+};
+
+/** Every command as it defines itself. */
+async function wholeProgram(): Promise<CompletedCommand> {
+  const program = addGlobalOptions(new Command("ubuntu-ci"));
+  const verbs = await Promise.all(
+    Object.entries(commands).map(async ([name, entry]) => {
+      const command = new Command(name).description(entry.summary);
+      await defineCommand(command, entry, () => {
+        throw new Error("a command that is only looked at does nothing");
+      });
+      const other = otherSpelling(name);
+      return completed(command, other === name ? [] : [other]);
+    }),
+  );
+  return { ...completed(program, []), verbs };
+}
+
+function completed(
+  command: Command,
+  others: readonly string[],
+): CompletedCommand {
+  return {
+    names: [command.name(), ...others],
+    summary: command.description(),
+    options: [
+      ...command.options.map((option) => ({
+        names: [option.short, option.long].filter((name) => name != null),
+        summary: option.description,
+        value: option.isBoolean()
+          ? null
+          : valueOf(
+              /[<[]([^>\]]*)/.exec(option.flags)?.[1] ?? "",
+              option.argChoices,
+            ),
+      })),
+      { names: ["-h", "--help"], summary: "show this help", value: null },
+    ],
+    argument: argumentOf(command.registeredArguments[0]),
+    verbs: command.commands.map((verb) => completed(verb, [])),
+  };
+}
+
+function argumentOf(argument: CommanderArgument | undefined): Value {
+  return argument === undefined
+    ? null
+    : valueOf(argument.name(), argument.argChoices);
+}
+
+/** What a value is, by its choices or by what the help calls it. */
+function valueOf(name: string, choices: readonly string[] | undefined): Value {
+  if (choices !== undefined) return choices;
+  if (/file|path|changes|what/i.test(name)) return "file";
+  return /dir|folder/i.test(name) ? "folder" : "text";
+}

@@ -1,0 +1,178 @@
+import { execOk } from "../../lib/host/exec.ts";
+import type { Ticket } from "../../lib/domain/ticket.ts";
+import { now } from "../../lib/host/clock.ts";
+import { crashPoint } from "../../lib/files/crash-point.ts";
+import { readHeldBack } from "../../lib/locks/held-back.ts";
+import { heldLocks } from "../../lib/locks/lock.ts";
+import { oldLock } from "../../lib/locks/lock-holder.ts";
+import type { Maintenance } from "../../lib/locks/maintenance.ts";
+import {
+  forgottenMaintenance,
+  maintenanceRefusal,
+  readMaintenance,
+} from "../../lib/locks/maintenance.ts";
+import { readMadeFrom, writeMadeFrom } from "../../lib/report/made-from.ts";
+import type { ReportPages } from "../../lib/report/report-input.ts";
+import type { WrittenReport } from "../../lib/report/write-report.ts";
+import { writeReport } from "../../lib/report/write-report.ts";
+import type { Connection } from "../../lib/state/database.ts";
+import { openCurrentDatabase, openDatabase } from "../../lib/state/database.ts";
+import { recordOldLock } from "../../lib/state/old-locks.ts";
+import { listPpas } from "../../lib/state/ppas.ts";
+import type { TicketRange } from "../../lib/state/report-rows.ts";
+import {
+  allTickets,
+  changedTickets,
+  endedRanges,
+  endedTickets,
+  packageHistory,
+  packageRows,
+  sourcesOfTickets,
+  whatHappened,
+} from "../../lib/state/report-rows.ts";
+import { findTicket, listTickets } from "../../lib/state/tickets.ts";
+import { expectedOf } from "../../lib/tickets/expected-of.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { basisOf } from "./report-basis.ts";
+
+/** How many of the ended tickets the first page shows, and how many numbers a page of ended ones has. */
+const endedShown = 100;
+const endedRange = 500;
+
+/**
+ * Writes the static site from the state as it is now. Of single tickets and packages only the pages
+ * that something happened to since the report in that folder was made, unless its basis is another.
+ *
+ * @param all every page, whatever has happened
+ */
+export async function writeStateReport(
+  context: CommandContext,
+  output: string,
+  all: boolean,
+): Promise<WrittenReport> {
+  const { paths, config, actor, backends } = context;
+  const maintenance = readMaintenance(paths.maintenance);
+  // Reading works in maintenance; making or migrating the state by the way does not.
+  const db = openForReport(paths.database, maintenance);
+  const basis = basisOf(context);
+  // Before anything is read: what happens meanwhile is looked at again next time.
+  const { event } = whatHappened(db);
+  const archive = await backends().archive();
+  // Our own lock would make every report differ from the one before.
+  const locks = heldLocks(paths.run).filter(({ pid }) => pid !== process.pid);
+  const limit = config.get("lock.warnAfterMinutes");
+  const forgotten = forgottenMaintenance(
+    maintenance,
+    config.get("maintenance.warnAfterMinutes"),
+  );
+  const warnings = forgotten === null ? [] : [forgotten];
+  for (const lock of locks) {
+    const warning = oldLock(lock, limit);
+    if (warning === null) continue;
+    warnings.push(warning);
+    if (maintenance === null) recordOldLock(db, actor, lock, warning);
+  }
+  // Of tickets that have ended nothing is asked, and their pages stay what they are.
+  const expected = expectedOf({ db, paths, config, actor });
+  const withExpected = (ticket: Ticket): Ticket =>
+    ticket.step.code < 999
+      ? { ...ticket, expected: expected.get(ticket.id) ?? null }
+      : ticket;
+  const ticketOf = (id: number): Ticket[] => {
+    const ticket = findTicket(db, id, paths.store);
+    return ticket === undefined ? [] : [withExpected(ticket)];
+  };
+  const open = listTickets(db, { open: true }, paths.store).map(withExpected);
+  const held = maintenance === null ? null : readHeldBack(paths.run);
+  const ranges = endedRanges(db, endedRange);
+  const before = readMadeFrom(output);
+  const changed =
+    before?.basis === basis && !all ? changedTickets(db, before.event) : null;
+  const written = await writeReport(
+    {
+      title: config.get("report.title"),
+      generated_at: now(),
+      open: open.reverse(),
+      ended: endedTickets(db, { limit: endedShown }).flatMap(ticketOf),
+      ended_ranges: ranges,
+      packages: packageRows(db),
+      revisions: (await archive.revisions()).map(
+        ({ publications, ...revision }) => ({
+          ...revision,
+          sources: Object.entries(publications).flatMap(([series, of]) =>
+            of
+              .filter(({ kind }) => kind === "source")
+              .map(({ name, version }) => ({ source: name, version, series })),
+          ),
+        }),
+      ),
+      ppas: listPpas(db),
+      locks,
+      maintenance,
+      held_back: Object.entries(held?.commands ?? {}).map(
+        ([name, { first, last, times }]) => ({ name, first, last, times }),
+      ),
+      warnings,
+      signatures_optional: config.get("admission.signatures") === "optional",
+    },
+    pagesOf(db, changed, ranges, ticketOf),
+    output,
+  );
+  const calm = open.length === 0 && maintenance === null && locks.length === 0;
+  crashPoint("report.pages-written");
+  await writeMadeFrom(output, { basis, event, calm });
+  return written;
+}
+
+/** The pages of these tickets, and of what they belong to; of everything when it is not known which. */
+function pagesOf(
+  db: Connection,
+  changed: readonly number[] | null,
+  ranges: readonly TicketRange[],
+  ticketOf: (id: number) => Ticket[],
+): ReportPages {
+  const tickets = changed ?? allTickets(db);
+  const touched = (range: TicketRange) =>
+    tickets.some((id) => id >= range.from && id <= range.to);
+  return {
+    all: changed === null,
+    tickets: lazily(tickets, ticketOf),
+    ranges: lazily(ranges.filter(touched), (range) => [
+      { ...range, tickets: endedTickets(db, range).flatMap(ticketOf) },
+    ]),
+    packages: lazily(sourcesOfTickets(db, tickets), (source) => [
+      { source, history: packageHistory(db, source) },
+    ]),
+  };
+}
+
+function* lazily<T, U>(
+  items: Iterable<T>,
+  make: (item: T) => readonly U[],
+): Generator<U> {
+  for (const item of items) yield* make(item);
+}
+
+function openForReport(
+  file: string,
+  maintenance: Maintenance | null,
+): Connection {
+  if (maintenance === null) return openDatabase(file);
+  const db = openCurrentDatabase(file);
+  if (db === undefined) throw maintenanceRefusal(maintenance);
+  return db;
+}
+
+/** Sends the report to a web host. The trailing slash copies the contents, not the folder. */
+export async function sendReport(
+  output: string,
+  target: string,
+): Promise<void> {
+  const { RSYNC_PASSWORD, SSH_AUTH_SOCK } = process.env;
+  await execOk(["rsync", "--archive", "--delete", "--", `${output}/`, target], {
+    env: {
+      ...(RSYNC_PASSWORD !== undefined && { RSYNC_PASSWORD }),
+      ...(SSH_AUTH_SOCK !== undefined && { SSH_AUTH_SOCK }),
+    },
+  });
+}

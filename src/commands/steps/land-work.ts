@@ -1,0 +1,201 @@
+import type { Step, StepCode } from "../../lib/domain/step.ts";
+import { commandOf, stepOf } from "../../lib/domain/step.ts";
+import type { Progress } from "../../lib/domain/ticket.ts";
+import type {
+  Engine,
+  RunListener,
+  StepReport,
+} from "../../lib/engine/engine.ts";
+import type { LandReport } from "../../lib/engine/land.ts";
+import { land, planLand } from "../../lib/engine/land.ts";
+import { oneLine, outputLine } from "../../lib/domain/shown-text.ts";
+import { isTerminal } from "../../lib/host/output.ts";
+import { findTicket } from "../../lib/state/tickets.ts";
+import type { StepPlan } from "../../lib/steps/step-definition.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { stopInMaintenance } from "../../cli/maintenance-guard.ts";
+import { planText } from "../../cli/plan-text.ts";
+import { plainListener, reportLine, tellFailure } from "./run-text.ts";
+
+interface LandingOptions {
+  readonly ticket?: number;
+  readonly until?: Step;
+}
+
+/** Lands tickets: with live progress on a terminal, in plain lines elsewhere. */
+export async function landTickets(
+  context: CommandContext,
+  options: LandingOptions,
+): Promise<void> {
+  const engine = await context.engine();
+  const plans: StepPlan[] = [];
+  const run = (listener: RunListener) =>
+    land(engine, {
+      signal: context.signal,
+      listener: { ...listener, planned: (plan) => plans.push(plan) },
+      ...landOptions(options),
+    });
+  const live =
+    isTerminal("stderr") &&
+    isTerminal("stdout") &&
+    context.options.verbosity === 2 &&
+    context.options.json !== true;
+  const concurrency = context.config.get("concurrency");
+  const several = concurrency > 1 && options.ticket === undefined;
+  const report = !live
+    ? await run({
+        ...plainListener(context),
+        ended: (step) => tell(context, engine, step),
+      })
+    : several
+      ? await landSeveralLive(run, concurrency, options.until?.code ?? 500)
+      : await landLive(run);
+  if (live) {
+    for (const step of report.steps)
+      if (several || step.outcome !== "passed") tell(context, engine, step);
+  }
+  if (report.steps.length === 0 && !report.heldBack)
+    context.say("land: nothing to do");
+  context.result("", {
+    plans,
+    runs: report.steps.map((step) => ({ ...step, step: stepOf(step.step) })),
+  });
+  context.exit(report.exitCode);
+  if (report.heldBack)
+    await stopInMaintenance(context.paths, context.actor, "land");
+}
+
+const landOptions = ({ ticket, until }: LandingOptions) => ({
+  ...(ticket !== undefined && { ticket }),
+  ...(until !== undefined && { until: until.code }),
+});
+
+function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
+  const line = reportLine(step, commandOf(step.step));
+  if (step.outcome === "passed") context.say(line);
+  else
+    tellFailure(step, findTicket(db, step.ticket, context.paths.store), line);
+}
+
+/** Prints the plan of the next step of each open ticket. */
+export async function planLanding(
+  context: CommandContext,
+  options: LandingOptions,
+): Promise<void> {
+  const engine = await context.engine();
+  const plans = await planLand(engine, landOptions(options));
+  const lines = plans.map(planText);
+  context.result(lines.length === 0 ? "nothing to do" : lines.join("\n"), {
+    plans,
+  });
+}
+
+/** A listr2 list a step, one after another: which steps there are is only known while landing. */
+async function landLive(
+  run: (listener: RunListener) => Promise<LandReport>,
+): Promise<LandReport> {
+  const { Listr } = await import("listr2");
+  let shown: Promise<unknown> = Promise.resolve();
+  let update: (text: string) => void = () => undefined;
+  let end: (failed?: string) => void = () => undefined;
+  const begin = (title: string) => {
+    const ended = new Promise<string | undefined>((done) => (end = done));
+    const task = {
+      title,
+      task: async (_context: unknown, row: { output: string }) => {
+        update = (text) => (row.output = outputLine(text));
+        const failed = await ended;
+        if (failed !== undefined) throw new Error(oneLine(failed));
+      },
+    };
+    const options = { exitOnError: false, registerSignalListeners: false };
+    shown = shown.then(() => new Listr([task], options).run());
+  };
+  try {
+    const report = await run({
+      started(ticket, command) {
+        end();
+        begin(`ticket ${ticket.id}: ${command}`);
+      },
+      progress: (_ticket, progress) => update(inShort(progress)),
+      note: (_ticket, line) => update(line),
+    });
+    end(lastFailure(report.steps));
+    return report;
+  } catch (thrown) {
+    end("stopped");
+    throw thrown;
+  } finally {
+    await shown;
+  }
+}
+
+/** Rows side by side, as many as tickets are in flight; each shows one ticket after another. */
+async function landSeveralLive(
+  run: (listener: RunListener) => Promise<LandReport>,
+  concurrency: number,
+  lastStep: StepCode,
+): Promise<LandReport> {
+  const { Listr } = await import("listr2");
+  interface Row {
+    title: string;
+    output: string;
+  }
+  const free: Row[] = [];
+  const rows = new Map<number, Row>();
+  let finish: () => void = () => undefined;
+  const finished = new Promise<void>((done) => (finish = done));
+  const shown = new Listr(
+    Array.from({ length: concurrency }, () => ({
+      title: idle,
+      task: async (_context: unknown, row: Row) => {
+        free.push(row);
+        await finished;
+      },
+    })),
+    { concurrent: true, registerSignalListeners: false },
+  ).run();
+  const show = (ticket: number, text: string) => {
+    const row = rows.get(ticket);
+    if (row !== undefined) row.output = outputLine(text);
+  };
+  try {
+    return await run({
+      started({ id }, command) {
+        const row = rows.get(id) ?? free.shift();
+        if (row === undefined) return;
+        rows.set(id, row);
+        row.title = `ticket ${id}: ${command}`;
+      },
+      progress: (ticket, progress) => show(ticket, inShort(progress)),
+      note: show,
+      ended({ ticket, step, outcome, reason }) {
+        const row = rows.get(ticket);
+        if (row === undefined) return;
+        row.output = oneLine(reason ?? outcome);
+        if (outcome === "passed" && step < lastStep) return;
+        row.title = `ticket ${ticket}: ${outcome}`;
+        rows.delete(ticket);
+        free.push(row);
+      },
+    });
+  } finally {
+    finish();
+    await shown;
+  }
+}
+
+const idle = "no ticket";
+
+function inShort({ message, current, total }: Progress): string {
+  return current !== null && total !== null
+    ? `${current}/${total} ${message}`
+    : message;
+}
+
+function lastFailure(steps: readonly StepReport[]): string | undefined {
+  const last = steps.at(-1);
+  return last === undefined || last.outcome === "passed"
+    ? undefined
+    : (last.reason ?? last.outcome);
+}

@@ -1,0 +1,22 @@
+import type { WorkStepCode } from "../../lib/domain/step.ts";
+import type { CommandContext } from "../../cli/context.ts";
+
+/**
+ * Whether there may be something to do at these steps, from one cheap look at the state: a pass that
+ * finds nothing should cost little more than starting Node.
+ */
+export async function mayHaveWork(
+  context: CommandContext,
+  steps: readonly WorkStepCode[],
+  ticket: number | undefined,
+): Promise<boolean> {
+  if (ticket !== undefined) return true;
+  const { openDatabase } = await import("../../lib/state/database.ts");
+  const { hasWork } = await import("../../lib/state/has-work.ts");
+  const db = openDatabase(context.paths.database);
+  try {
+    return hasWork(db, steps, context.config.get("concurrency"));
+  } finally {
+    db.close();
+  }
+}

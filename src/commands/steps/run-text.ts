@@ -1,0 +1,85 @@
+import { ExitCode, messageOf } from "../../lib/domain/error.ts";
+import { oneLine, outputLine } from "../../lib/domain/shown-text.ts";
+import type { Progress, Ticket } from "../../lib/domain/ticket.ts";
+import type { RunListener, StepReport } from "../../lib/engine/engine.ts";
+import { warnPerson, underCron } from "../../lib/host/cron-mail.ts";
+import type { CommandContext } from "../../cli/context.ts";
+
+/** Plain lines about a run, for pipes, cron and verbosity 2. */
+export function plainListener(context: CommandContext): RunListener {
+  const last = new Map<number, string>();
+  const several = context.config.get("concurrency") > 1;
+  const say = (ticket: number, line: string) =>
+    context.say(several ? `ticket ${ticket}: ${line}` : line);
+  return {
+    started: (ticket: Ticket, command: string) =>
+      context.say(`ticket ${ticket.id}: ${command}`),
+    progress: (
+      ticket: number,
+      { state, message, current, total }: Progress,
+    ) => {
+      const count =
+        current !== null && total !== null ? ` ${current}/${total}` : "";
+      const line = `ticket ${ticket}: ${state}${count} ${message}`;
+      if (
+        line !== last.get(ticket) &&
+        (context.options.verbosity >= 3 || state !== "STATUS")
+      )
+        context.say(line);
+      last.set(ticket, line);
+    },
+    note: say,
+    ...(context.options.verbosity >= 3 && {
+      follow: (ticket: number, logFile: string) =>
+        followLog(logFile, (line) => say(ticket, outputLine(line))),
+    }),
+  };
+}
+
+/** Tells each line of a log file as it grows; the function it returns ends that, after the last one. */
+function followLog(
+  logFile: string,
+  tell: (line: string) => void,
+): () => Promise<void> {
+  const whole = new AbortController();
+  const told = (async () => {
+    const { growingLines } = await import("../../lib/files/follow-file.ts");
+    for await (const line of growingLines(logFile, whole.signal)) tell(line);
+  })().catch((thrown: unknown) =>
+    tell(`the log cannot be shown: ${messageOf(thrown)}`),
+  );
+  return () => {
+    whole.abort();
+    return told;
+  };
+}
+
+/**
+ * Says that a run did not pass. Under cron only when that needs a person: a tool is missing, or our
+ * infrastructure used up the ticket's retries. A package's failure is its owner's, who reads it in
+ * the report; a temporary failure is tried again without anybody.
+ */
+export function tellFailure(
+  report: StepReport,
+  ticket: Ticket | undefined,
+  line: string,
+): void {
+  if (
+    underCron &&
+    report.exitCode !== ExitCode.misconfigured &&
+    report.exitCode !== ExitCode.bug &&
+    ticket?.failure?.kind !== "infrastructure"
+  )
+    return;
+  warnPerson(`ubuntu-ci: ${oneLine(line)}`);
+}
+
+/** One line about how a run ended. */
+export function reportLine(
+  { ticket, outcome, reason, waiting, cancelled }: StepReport,
+  name: string,
+): string {
+  if (cancelled) return `ticket ${ticket}: ${name} ended: ${reason ?? ""}`;
+  const how = waiting ? "waits" : outcome;
+  return `ticket ${ticket}: ${name} ${how}${reason === null ? "" : `: ${reason}`}`;
+}

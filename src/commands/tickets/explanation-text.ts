@@ -1,0 +1,35 @@
+import { expectedInWords } from "../../lib/domain/expected.ts";
+import type { Explanation } from "../../lib/domain/explain/explanation.ts";
+import { textOfLines } from "../../lib/domain/shown-text.ts";
+
+/** An explanation for people: why, what comes next, and each command with what it does. */
+export function explanationText({
+  ticket,
+  blocked,
+  step,
+  because,
+  next,
+  expected,
+  commands,
+}: Explanation): string {
+  const state =
+    step.code === 1000 ? "complete" : blocked ? "blocked" : "on its way";
+  const at = next?.at == null ? "" : `, from ${next.at} on`;
+  return textOfLines([
+    `ticket ${ticket} is at ${step.name} (${step.code}): ${state}`,
+    "",
+    "because",
+    ...because.map((line) => `  ${line}`),
+    "",
+    "next, on its own",
+    `  ${next === null ? "nothing" : `${next.action}${at}`}`,
+    ...(expected === null
+      ? []
+      : [`  ${expectedInWords(expected, Date.now())}`]),
+    ...(commands.length === 0 ? [] : ["", "what you can do"]),
+    ...commands.flatMap(({ command, effect }) => [
+      `  ${command}`,
+      `    ${effect}`,
+    ]),
+  ]);
+}

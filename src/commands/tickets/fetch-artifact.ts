@@ -1,0 +1,90 @@
+import { createReadStream, statSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+
+import { messageOf, refused } from "../../lib/domain/error.ts";
+import type { Artifact } from "../../lib/domain/ticket.ts";
+import { makeFolder } from "../../lib/files/make-folder.ts";
+import {
+  isTerminal,
+  printBytes,
+  printStreamedText,
+} from "../../lib/host/output.ts";
+import { makeOwnFolder } from "../../lib/files/own-folder.ts";
+import type { TicketSystem } from "../../lib/tickets/ticket-system.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { bytes } from "../../cli/columns.ts";
+
+/** Fetches an artifact to a file, into a folder, or to standard output (`-`), with progress on a terminal. */
+export async function fetchTo(
+  context: CommandContext,
+  tickets: TicketSystem,
+  artifact: Artifact,
+  output: string,
+): Promise<void> {
+  if (artifact.expired_at !== null)
+    throw refused(
+      `${artifact.name} expired on ${artifact.expired_at.slice(0, 10)} by policy`,
+      "a backup of an earlier day may have it; `ubuntu-ci config` shows expire.*, the policy",
+    );
+  if (output === "-") {
+    // Nothing may be shown before the digest of all of it was found right.
+    const { scratch } = context.paths;
+    makeFolder(scratch);
+    const folder = makeOwnFolder(scratch, "fetched");
+    try {
+      const file = join(folder, "artifact");
+      await tickets.fetchArtifact(artifact, file);
+      await printFile(file, artifact.name);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    return;
+  }
+  if (artifact.size > 20_000_000)
+    context.say(`fetching ${artifact.name}, ${bytes(artifact.size)} …`);
+  let target = output;
+  try {
+    if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true)
+      target = join(output, artifact.name);
+    await tickets.fetchArtifact(artifact, target);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EROFS"].includes(code ?? ""))
+      throw refused(
+        `${target} cannot be written by ${userInfo().username}: ${messageOf(thrown)}`,
+        "name another place with --output, or have your shell write it: --output - >FILE",
+      );
+    throw thrown;
+  }
+  context.say(
+    `${artifact.name}, ${bytes(artifact.size)}, sha256 ${artifact.sha256}`,
+  );
+  context.result(target, { path: target, artifact });
+}
+
+/** A pipe or a file gets the very bytes; on a terminal a log is shown like any other text of others. */
+async function printFile(file: string, name: string): Promise<void> {
+  if (!isTerminal("stdout")) {
+    await printBytes(createReadStream(file));
+    return;
+  }
+  if (await isBinary(file))
+    throw refused(
+      `${name} is no text, and would only confuse the terminal`,
+      "name a file with --output, or have your shell write it: --output - >FILE",
+    );
+  await printStreamedText(createReadStream(file));
+}
+
+/** Text has no NUL; git looks at as much of a file. */
+async function isBinary(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(8000), 0, 8000);
+    return buffer.subarray(0, bytesRead).includes(0);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,145 @@
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { misconfigured, notNow } from "../../domain/error.ts";
+import { syncPath, writeFileAtomic } from "../../files/atomic-file.ts";
+import { exclusively, lockFile } from "../../locks/exclusively.ts";
+import type { ExecOptions, ExecResult } from "../../host/exec.ts";
+import { exec, execOk } from "../../host/exec.ts";
+import { withGnupgHome } from "../../host/gnupg-home.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import type { StatePaths } from "../../host/paths.ts";
+
+/** Where the signing key is, and where a GnuPG home of one run is made. */
+export type KeyPaths = Pick<StatePaths, "gnupg" | "run" | "locks">;
+
+/** The key an installation signs its archives with; publicKey is ASCII-armoured. */
+export interface SigningKey {
+  readonly fingerprint: string;
+  readonly publicKey: string;
+}
+
+const keyFile = "signing-key.json";
+const secretKeys = "private-keys-v1.d";
+const publicKeys = "pubring.kbx";
+
+/**
+ * Makes the installation's OpenPGP key, unless it is there: ed25519, for signing only, no
+ * passphrase, no expiry. Killed at any instant, the folder holds a whole key or is not there.
+ *
+ * @param paths its GnuPG home is this user's alone
+ * @param name user ID of the key
+ * @throws UbuntuCiError (78) when the folder holds something else
+ */
+export async function ensureSigningKey(
+  paths: KeyPaths,
+  name: string,
+): Promise<SigningKey> {
+  const { gnupg } = paths;
+  return (
+    (await readKey(gnupg)) ??
+    exclusively(
+      lockFile(paths, "signing-key"),
+      async () => (await readKey(gnupg)) ?? makeKey(paths, name),
+    )
+  );
+}
+
+async function makeKey(
+  { gnupg, run }: KeyPaths,
+  name: string,
+): Promise<SigningKey> {
+  const made = `${gnupg}.new`;
+  // Left by a run that was killed.
+  await rm(made, { recursive: true, force: true });
+  await mkdir(join(made, secretKeys), { recursive: true, mode: 0o700 });
+  const links = { [secretKeys]: join(made, secretKeys) };
+  const key = await withGnupgHome(
+    links,
+    async (home) => {
+      const env = { GNUPGHOME: home };
+      const generate = [
+        ...["gpg", "--batch", "--no-tty", "--passphrase", ""],
+        ...["--quick-generate-key", name, "ed25519", "sign", "never"],
+      ];
+      await execOk(withItsAgent(generate), { env });
+      const list = ["gpg", "--batch", "--with-colons", "--list-keys"];
+      const listed = await execOk(list, { env });
+      const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1];
+      if (fingerprint === undefined) throw notNow(`gpg made no key: ${listed}`);
+      const show = ["gpg", "--batch", "--armor", "--export"];
+      const publicKey = await execOk(show, { env });
+      // gpg replaces this file, so that a link to its lasting place would not stay one.
+      const ring = await readFile(join(home, publicKeys));
+      await writeFileAtomic(join(made, publicKeys), ring, 0o600);
+      return { fingerprint, publicKey };
+    },
+    run,
+  );
+  await writeFileAtomic(join(made, keyFile), JSON.stringify(key), 0o600);
+  for (const file of await readdir(join(made, secretKeys)))
+    await syncPath(join(made, secretKeys, file));
+  await syncPath(join(made, secretKeys));
+  try {
+    await rename(made, gnupg);
+  } catch (thrown) {
+    await rm(made, { recursive: true });
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw thrown;
+    throw misconfigured(
+      `${gnupg} holds something else than the signing key`,
+      "move it away, and run `ubuntu-ci init` again",
+      thrown,
+    );
+  }
+  await syncPath(dirname(gnupg));
+  return key;
+}
+
+/**
+ * The installation's key, without starting gpg.
+ *
+ * @throws UbuntuCiError (78) when it was not made yet
+ */
+export async function readSigningKey(gnupg: string): Promise<SigningKey> {
+  const key = await readKey(gnupg);
+  if (key !== undefined) return key;
+  throw misconfigured(`${gnupg} holds no signing key`, "run `ubuntu-ci init`");
+}
+
+/**
+ * Runs a program that calls gpg to sign with the installation's key (GNUPGHOME is set for it). The
+ * gpg-agent it needs is its parent's for this one run: it ends with the program, killed or not, and
+ * no other run depends on it. The program itself is killed when this process dies.
+ */
+export async function execSigning(
+  { gnupg, run }: KeyPaths,
+  argv: readonly string[],
+  options: ExecOptions = {},
+): Promise<ExecResult> {
+  return withGnupgHome(
+    {
+      [secretKeys]: join(gnupg, secretKeys),
+      [publicKeys]: join(gnupg, publicKeys),
+    },
+    (home) =>
+      exec(withItsAgent(argv), {
+        ...options,
+        env: { ...options.env, GNUPGHOME: home },
+      }),
+    run,
+  );
+}
+
+/** A command with a gpg-agent of its own (gpg-agent(1), --daemon COMMAND). */
+function withItsAgent(argv: readonly string[]): string[] {
+  return [
+    ...["setpriv", "--pdeathsig", "KILL", "--"],
+    ...["gpg-agent", "--quiet", "--daemon", "--", ...argv],
+  ];
+}
+
+async function readKey(gnupg: string): Promise<SigningKey | undefined> {
+  const text = await ifExists(readFile(join(gnupg, keyFile), "utf8"));
+  return text === undefined ? undefined : (JSON.parse(text) as SigningKey);
+}

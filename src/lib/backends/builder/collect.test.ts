@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { collectBuild } from "./collect.ts";
+import { smallDeb } from "./small-deb.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "collect-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** What a build left: these packages, and a .changes that names them. */
+function leave(packages: Readonly<Record<string, string>>): void {
+  const lines = Object.entries(packages).map(([name, named]) => {
+    const file = `${name}_1.0_all.deb`;
+    const bytes = smallDeb(
+      `Package: ${named}\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@example.com>\nDescription: small`,
+    );
+    writeFileSync(join(folder, file), bytes);
+    const sum = (kind: string) => createHash(kind).update(bytes).digest("hex");
+    return {
+      md5: ` ${sum("md5")} ${bytes.length} misc optional ${file}`,
+      sha1: ` ${sum("sha1")} ${bytes.length} ${file}`,
+      sha256: ` ${sum("sha256")} ${bytes.length} ${file}`,
+    };
+  });
+  writeFileSync(
+    join(folder, "small_1.0_all.changes"),
+    [
+      "Format: 1.8\nSource: small\nVersion: 1.0\nArchitecture: all\nDistribution: bookworm",
+      "Date: Thu, 26 Nov 2026 12:00:00 +0000\nBinary: small\nChanges:\n small",
+      "Maintainer: A <a@example.com>\nChanged-By: A <a@example.com>",
+      "Checksums-Sha1:",
+      ...lines.map(({ sha1 }) => sha1),
+      "Checksums-Sha256:",
+      ...lines.map(({ sha256 }) => sha256),
+      "Files:",
+      ...lines.map(({ md5 }) => md5),
+      "",
+    ].join("\n"),
+  );
+}
+
+const collect = (signal = new AbortController().signal) =>
+  collectBuild(
+    folder,
+    readdirSync(folder),
+    { source: "small", version: "1.0" },
+    signal,
+  );
+
+test("the packages of a build, and the list that names them", async () => {
+  leave({ small: "small", other: "other" });
+  expect((await collect()).map(({ name }) => name)).toEqual([
+    "small_1.0_all.deb",
+    "other_1.0_all.deb",
+    "small_1.0_all.changes",
+  ]);
+});
+
+test("a package whose name is none is the build's fault, not the archive's", async () => {
+  leave({ small: "x" });
+  await expect(collect()).rejects.toThrow(
+    "small_1.0_all.deb is of a package whose name is none: x",
+  );
+});
+
+test("looking at it ends when the build's time is over", async () => {
+  leave({ small: "small" });
+  await expect(collect(AbortSignal.abort())).rejects.toThrow(/abort/i);
+});

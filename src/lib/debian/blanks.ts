@@ -1,0 +1,57 @@
+/** deb822(5) knows these as blanks, and no others: U+00A0 or a form feed are content. */
+const blanks = " \t";
+
+/** Whether a line has nothing but blanks in it. */
+export function isBlank(line: string): boolean {
+  return trimBlanks(line) === "";
+}
+
+/** A text without the blanks around it. */
+export function trimBlanks(text: string): string {
+  return trimmed(text, blanks, blanks);
+}
+
+/** The value of a field without the blanks and line ends around it. */
+export function trimValue(value: string): string {
+  return trimmed(value, `${blanks}\n`, `${blanks}\n`);
+}
+
+/**
+ * A text without these characters at its beginning and at its end: by a loop, since a pattern for
+ * the end of a text begins anew at each of its blanks (quadratic in a run of them).
+ */
+export function trimmed(text: string, before: string, after: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && before.includes(text.charAt(from))) from += 1;
+  while (from < to && after.includes(text.charAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
+
+/** The words of a line, or of a value of several lines, which blanks separate. */
+export function wordsOf(text: string): string[] {
+  return separated(text, isSpace);
+}
+
+/** The words of a field whose words commas may separate, too. */
+export function listOf(text: string): string[] {
+  return separated(text, (code) => isSpace(code) || code === 0x2c);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a;
+}
+
+function separated(
+  text: string,
+  isSeparator: (code: number) => boolean,
+): string[] {
+  const words: string[] = [];
+  let begin = 0;
+  for (let at = 0; at <= text.length; at += 1) {
+    if (at < text.length && !isSeparator(text.charCodeAt(at))) continue;
+    if (at > begin) words.push(text.slice(begin, at));
+    begin = at + 1;
+  }
+  return words;
+}

@@ -1,0 +1,239 @@
+import { isBlank, trimBlanks, trimmed } from "./blanks.ts";
+
+/** One stanza of fields (deb822(5)); names keep their spelling and are found whatever their case. */
+export interface Stanza {
+  /** Fields in their order: name and value, continuation lines joined by newline with their indent taken off. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  get(name: string): string | undefined;
+}
+
+/** Something that is not deb822; line counts from 1. */
+export class Deb822Error extends Error {
+  override readonly name = "Deb822Error";
+  readonly line: number;
+
+  constructor(message: string, line: number) {
+    super(`line ${line}: ${message}`);
+    this.line = line;
+  }
+}
+
+/** A stanza made of fields. */
+export function stanzaOf(
+  fields: readonly (readonly [string, string])[],
+): Stanza {
+  let byName: Map<string, string> | undefined;
+  return {
+    fields,
+    get(name) {
+      byName ??= new Map(
+        fields.map(([field, value]) => [field.toLowerCase(), value]),
+      );
+      return byName.get(name.toLowerCase());
+    },
+  };
+}
+
+/** How a text is read as deb822. */
+export interface Deb822Options {
+  /** Whether the format has comments (`#` lines), as debian/control has. */
+  readonly comments?: boolean;
+}
+
+/**
+ * Parses stanzas separated by empty lines.
+ *
+ * @throws Deb822Error with the number of the line that is wrong
+ */
+export function parseDeb822(
+  text: string,
+  options: Deb822Options = {},
+): Stanza[] {
+  return [...eachStanza(text, options)];
+}
+
+/**
+ * The same one after the other, for whoever needs no more than the first ones.
+ *
+ * @throws Deb822Error with the number of the line that is wrong
+ */
+export function* eachStanza(
+  contents: string,
+  { comments = false }: Deb822Options = {},
+): Generator<Stanza> {
+  const text = contents.includes("\r") ? withPlainLineEnds(contents) : contents;
+  let fields: [name: string, value: string][] = [];
+  const names = new Set<string>();
+  // The part of the text that goes on with the last field's value.
+  let from = 0;
+  let to = 0;
+  const goOn = () => {
+    const last = fields.at(-1);
+    if (last !== undefined && from < to) last[1] += text.slice(from, to);
+  };
+  for (let begin = 0, number = 1; begin < text.length; number += 1) {
+    const newline = text.indexOf("\n", begin);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(begin, end);
+    if (isBlank(line)) {
+      goOn();
+      if (fields.length > 0) yield stanzaOf(fields);
+      fields = [];
+      names.clear();
+    } else if (comments && line.startsWith("#")) {
+      // Nothing is said there.
+    } else if (line.startsWith(" ") || line.startsWith("\t")) {
+      if (endsForOthers(line))
+        throw new Deb822Error(
+          "a line of control characters, which ends the stanza for other readers",
+          number,
+        );
+      if (fields.length === 0)
+        throw new Deb822Error("a continuation line without a field", number);
+      if (to !== begin - 1) {
+        goOn();
+        from = begin - 1;
+      }
+      to = end;
+    } else {
+      goOn();
+      const colon = line.indexOf(":");
+      const name = line.slice(0, Math.max(colon, 0));
+      if (!/^[!-"$-,.-9;-~][!-9;-~]*$/.test(name))
+        throw new Deb822Error("not a field (NAME: VALUE)", number);
+      const key = name.toLowerCase();
+      if (names.has(key))
+        throw new Deb822Error(`the field ${name} is there twice`, number);
+      names.add(key);
+      fields.push([name, trimmed(line.slice(colon + 1), " \t", " \t\r")]);
+      from = end;
+      to = end;
+    }
+    begin = end + 1;
+  }
+  goOn();
+  if (fields.length > 0) yield stanzaOf(fields);
+}
+
+/** Lines may end with carriage returns before the newline. */
+function withPlainLineEnds(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => trimmed(line, "", "\r"))
+    .join("\n");
+}
+
+/**
+ * Whether dpkg (perl) or python3-debian take a line for an empty one, because of what they count among
+ * the blanks beside space and tab: what comes after it, each of us would read as something else.
+ */
+function endsForOthers(line: string): boolean {
+  const others = " \t\v\f\x1c\x1d\x1e\x1f";
+  return trimmed(line, others, others) === "";
+}
+
+/** Writes stanzas as deb822; what was parsed comes out with the same fields and values. */
+export function serialiseDeb822(stanzas: readonly Stanza[]): string {
+  return stanzas
+    .map(({ fields }) =>
+      fields
+        .map(
+          ([name, value]) =>
+            `${name}:${value === "" || value.startsWith("\n") ? "" : " "}${value}\n`,
+        )
+        .join(""),
+    )
+    .join("\n");
+}
+
+/** The lines of a multiline field, without indent and empty first line. */
+export function linesOf(value: string): string[] {
+  return value
+    .split("\n")
+    .map(trimBlanks)
+    .filter((line) => line !== "");
+}
+
+/** An OpenPGP clear-signed message (RFC 9580, section 7), taken apart. */
+export interface ClearSigned {
+  /** What was signed: dashes unescaped, lines without the white space at their ends, which is not signed. */
+  readonly text: string;
+  /** The lines before the text, such as `Hash: SHA512`. */
+  readonly headers: readonly string[];
+  /** The lines of the signature's armour, without the first and the last. */
+  readonly signature: readonly string[];
+}
+
+/**
+ * Takes apart a text that is one clear-signed message; undefined when it is none. Only armour at the
+ * start of a line counts: a line of a field has a blank before it. Nothing may stand before or after
+ * the message: a reader that skips what is outside and one that does not would see different files.
+ *
+ * @throws Deb822Error when the armour is broken or something stands outside
+ */
+export function clearSigned(text: string): ClearSigned | undefined {
+  if (!hasArmour(text)) return undefined;
+  const lines = trimmedLines(text);
+  const begin = "-----BEGIN PGP SIGNED MESSAGE-----";
+  if (lines[0] !== begin)
+    throw new Deb822Error(
+      hasArmour(lines[0] ?? "")
+        ? "another OpenPGP message than a clear-signed one (debsign makes one)"
+        : "text before the signed message",
+      1,
+    );
+  const blank = lines.indexOf("");
+  const signature = lines.indexOf("-----BEGIN PGP SIGNATURE-----");
+  const end = lines.indexOf("-----END PGP SIGNATURE-----");
+  if (blank < 0 || signature < blank || end < signature)
+    throw new Deb822Error("the signed message is cut short", lines.length);
+  if (end !== lines.length - 1)
+    throw new Deb822Error("text after the signed message", end + 2);
+  const another = lines.indexOf(begin, 1);
+  if (another >= 0)
+    throw new Deb822Error("a signed message inside another", another + 1);
+  const body = lines
+    .slice(blank + 1, signature)
+    .map((line) => (line.startsWith("- ") ? line.slice(2) : line));
+  while (body.at(-1) === "") body.pop();
+  return {
+    text: `${body.join("\n")}\n`,
+    headers: lines.slice(1, blank),
+    signature: lines.slice(signature + 1, end),
+  };
+}
+
+/**
+ * The text inside a clear-signed message, or the text itself when there is no armour. Whether the
+ * signature is good is not looked at.
+ *
+ * @throws Deb822Error as {@link clearSigned}
+ */
+export function withoutSignature(text: string): {
+  readonly text: string;
+  readonly signed: boolean;
+} {
+  const inside = clearSigned(text);
+  return inside === undefined
+    ? { text, signed: false }
+    : { text: inside.text, signed: true };
+}
+
+/** Whether a line of a text begins as OpenPGP's armour does. */
+export function hasArmour(text: string): boolean {
+  const armour = "-----BEGIN PGP";
+  return text.startsWith(armour) || text.includes(`\n${armour}`);
+}
+
+/** Lines without the white space at their ends that a signature over text leaves out, and without empty ones at the end. */
+export function trimmedLines(text: string): string[] {
+  const lines = text.split("\n").map(trimmedEnd);
+  while (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+function trimmedEnd(line: string): string {
+  let end = line.length;
+  while (end > 0 && " \t\r".includes(line.charAt(end - 1))) end -= 1;
+  return line.slice(0, end);
+}

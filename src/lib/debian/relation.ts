@@ -1,0 +1,71 @@
+/** One package of a relation field, with what restricts it (deb-src-control(5)). */
+export interface Relation {
+  readonly name: string;
+  /** `>=` and such, with the version; null without. */
+  readonly version: string | null;
+}
+
+const pattern =
+  /^([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^)\s]+)\s*\))?\s*(?:\[([^\]]*)\])?\s*(<.*)?$/;
+
+/** Most relations are no more than a name. */
+const plain = /^[a-z0-9][a-z0-9+.-]*$/;
+
+/**
+ * The packages a Build-Depends field names, each alternative of each relation, those for other
+ * architectures or for build profiles that are not active left out. What it cannot read it leaves
+ * out too: this only orders builds, apt decides what is installed.
+ */
+export function relationsOf(field: string, architecture: string): Relation[] {
+  const relations: Relation[] = [];
+  for (const part of field.split(/[,|]/)) {
+    const text = part.trim();
+    if (plain.test(text)) {
+      relations.push({ name: text, version: null });
+      continue;
+    }
+    const found = pattern.exec(text.replaceAll(/\s+/g, " "));
+    if (found === null) continue;
+    const [, name = "", operator, version, architectures, profiles = ""] =
+      found;
+    if (architectures !== undefined && !matches(architectures, architecture))
+      continue;
+    // No build profile is active, so a formula holds only where every term is negated.
+    const formulas = formulasOf(profiles);
+    if (formulas === undefined) continue;
+    const active =
+      formulas.length === 0 ||
+      formulas.some((formula) => !/[<\s](?!!)[a-z]/.test(formula));
+    if (!active) continue;
+    relations.push({
+      name,
+      version: operator === undefined ? null : `${operator} ${version ?? ""}`,
+    });
+  }
+  return relations;
+}
+
+/** The formulas of build profiles, `<…>` beside each other; undefined when something else is there. */
+function formulasOf(text: string): string[] | undefined {
+  const formulas: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf(">", at);
+    if (text[at] !== "<" || end < 0) return undefined;
+    formulas.push(text.slice(at, end + 1));
+    at = end + 1;
+    if (text[at] === " ") at += 1;
+  }
+  return formulas;
+}
+
+function matches(list: string, architecture: string): boolean {
+  const words = list.split(/\s+/).filter((word) => word !== "");
+  const hit = (word: string) =>
+    word === architecture ||
+    word === "any" ||
+    word === "linux-any" ||
+    word === `any-${architecture}`;
+  const negative = words.filter((word) => word.startsWith("!"));
+  if (negative.length > 0) return !negative.some((word) => hit(word.slice(1)));
+  return words.some(hit);
+}

@@ -1,0 +1,48 @@
+/** Longest line, in UTF-16 units, of what a program printed that is looked at; the rest is cut. */
+export const lineLimit = 64 * 1024;
+
+/** A line, cut when it is too long. */
+export function cutLine(line: string): string {
+  return line.length > lineLimit ? line.slice(0, lineLimit) : line;
+}
+
+/** The lines of an output, each cut when it is too long. */
+export function* outputLines(text: string): Generator<string> {
+  for (let from = 0; from < text.length;) {
+    const end = text.indexOf("\n", from);
+    const to = end < 0 ? text.length : end;
+    yield text.slice(from, Math.min(to, from + lineLimit));
+    from = to + 1;
+  }
+}
+
+/**
+ * Cuts a stream of text into lines. Of a line that does not end no more than its beginning is kept.
+ */
+export function splitLines(onLine: (line: string) => void): {
+  push(text: string): void;
+  /** The stream has ended: what came behind the last newline is a line, too. */
+  end(): void;
+} {
+  let begun = "";
+  return {
+    push(text) {
+      for (let from = 0; ;) {
+        const end = text.indexOf("\n", from);
+        const to = end < 0 ? text.length : end;
+        begun += text.slice(
+          from,
+          Math.min(to, from + lineLimit - begun.length),
+        );
+        if (end < 0) return;
+        onLine(begun);
+        begun = "";
+        from = end + 1;
+      }
+    },
+    end() {
+      if (begun !== "") onLine(begun);
+      begun = "";
+    },
+  };
+}

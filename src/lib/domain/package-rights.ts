@@ -1,0 +1,65 @@
+/** Globs of the source packages that an uploader may upload; null: all of them. */
+export type PackageRights = readonly string[] | null;
+
+/** No name of a package comes near this. */
+const longestGlob = 128;
+const mostGlobs = 1000;
+
+/** Why rights cannot be given as these globs say, one reason each. */
+export function problemsOfGlobs(globs: readonly string[]): string[] {
+  if (globs.length > mostGlobs)
+    return [`${globs.length} are more than ${mostGlobs}`];
+  return globs.flatMap((glob) =>
+    glob.length > longestGlob
+      ? [`${JSON.stringify(glob.slice(0, 40))}… is too long`]
+      : /^[a-z0-9*?][a-z0-9+.*?-]*$/.test(glob)
+        ? []
+        : [
+            `${JSON.stringify(glob)} is not the name of a source package, with * for any characters and ? for one (quote it from the shell)`,
+          ],
+  );
+}
+
+/** Rights from globs that were checked: in order, none twice; `*` is all. */
+export function rightsOf(globs: readonly string[]): PackageRights {
+  const plain = globs.map((glob) => glob.replaceAll(/\*+/g, "*"));
+  return plain.includes("*") ? null : [...new Set(plain)].sort();
+}
+
+export function mayUpload(rights: PackageRights, source: string): boolean {
+  return rights === null || rights.some((glob) => matches(glob, source));
+}
+
+/** Rights for people. */
+export function rightsInWords(rights: PackageRights): string {
+  return rights === null ? "all packages" : rights.join(", ");
+}
+
+/**
+ * Whether a name is one that a glob means (fnmatch(3), * and ? only). Of a star that has matched too
+ * little only the last is tried again, so that the time grows with the name, not with its power.
+ */
+function matches(glob: string, name: string): boolean {
+  let at = 0;
+  let star = -1;
+  let resume = 0;
+  for (let index = 0; index < name.length;) {
+    if (at < glob.length && glob[at] === "*") {
+      star = at;
+      resume = index;
+      at += 1;
+    } else if (
+      at < glob.length &&
+      (glob[at] === "?" || glob[at] === name[index])
+    ) {
+      at += 1;
+      index += 1;
+    } else if (star >= 0) {
+      at = star + 1;
+      resume += 1;
+      index = resume;
+    } else return false;
+  }
+  while (glob[at] === "*") at += 1;
+  return at === glob.length;
+}

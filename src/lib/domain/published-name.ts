@@ -1,0 +1,88 @@
+import { createHash } from "node:crypto";
+
+/**
+ * Under which names a report publishes what is not its own: files of uploads, builds and tests. A web
+ * server goes by a file's name, and not every one by its end alone: to Apache `a.html.dsc` is a page,
+ * `a.php.dsc` a program (mod_mime, "Files with Multiple Extensions"), and what has no type that it
+ * knows a browser takes for a page when it begins like one. So a name ends in one of a few types that
+ * every server knows and no browser renders, and no dot before that begins anything that means more.
+ */
+
+/** Whole ends that are served as what they are. */
+const kept = /\.(?:deb|udeb|json|txt|bin|tar\.(?:gz|xz|bz2|zst|lzma))$/;
+/** Texts for people: not every server has a type for these. */
+const texts = /\.(?:log|dsc|changes|buildinfo|asc)$/;
+/** What may stand between two dots: a part of a version, or what source packages and logs are named by. */
+const innocent =
+  /^(?:[0-9][A-Za-z0-9+~_-]*|orig(?:-[A-Za-z0-9-]+)?|debian|build|image|autopkgtest|log|dsc|changes|buildinfo|asc)$/;
+/** File systems take 255 bytes. */
+const longest = 180;
+
+/**
+ * The published name of each file of a ticket. No two are the same, and which it is depends on no
+ * order. Those with another name than their own hold a `=` where they would be taken for another's.
+ */
+export function publishedNames(
+  names: readonly string[],
+): ReadonlyMap<string, string> {
+  const plain = names.map((name) => [name, plainName(name)] as const);
+  const wanted = new Map<string, number>();
+  for (const [, published] of plain)
+    wanted.set(published, (wanted.get(published) ?? 0) + 1);
+  return new Map(
+    plain.map(([name, published]) => [
+      name,
+      name === published ||
+      (wanted.get(published) === 1 && published.length <= longest)
+        ? published
+        : distinct(name, published),
+    ]),
+  );
+}
+
+/** The names that a file may lie under in a report: which, depends on the others; its own is one of before. */
+export function possibleNames(name: string): readonly string[] {
+  const plain = plainName(name);
+  return [...new Set([name, plain, distinct(name, plain)])];
+}
+
+/** The folder of a source package's pages; no package is called like the pages beside it. */
+export function packageFolder(source: string): string {
+  return /^[a-z0-9][a-z0-9+.-]*$/.test(source) &&
+    source.length <= longest &&
+    !source.startsWith("index.")
+    ? source
+    : `_${digest(source)}`;
+}
+
+/** Whether what is published under that name is no text to read: the browser is told to save it. */
+export function isDownload(published: string): boolean {
+  return !/\.(?:txt|json)$/.test(published);
+}
+
+function plainName(name: string): string {
+  const end = kept.exec(name)?.[0] ?? "";
+  const [first = "", ...parts] = name
+    .slice(0, name.length - end.length)
+    .split(".");
+  const stem = parts.reduce(
+    (before, part) =>
+      `${before}${innocent.test(part) ? "." : "_"}${harmless(part)}`,
+    harmless(first).replace(/^[^A-Za-z0-9]/, "_"),
+  );
+  const begun = stem === "" || stem.startsWith(".") ? `_${stem}` : stem;
+  if (end !== "") return `${begun}${end}`;
+  return `${begun}${texts.test(name) ? ".txt" : ".bin"}`;
+}
+
+const harmless = (part: string) => part.replaceAll(/[^A-Za-z0-9+~_-]/g, "_");
+
+function distinct(name: string, published: string): string {
+  const end = kept.exec(published)?.[0] ?? "";
+  const stem = published.slice(0, published.length - end.length);
+  return `${stem.slice(0, longest)}=${digest(name)}${end}`;
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}

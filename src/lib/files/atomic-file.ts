@@ -1,0 +1,215 @@
+import { createHash, randomInt } from "node:crypto";
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { open, rename, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { refused } from "../domain/error.ts";
+import { crashPoint } from "./crash-point.ts";
+import { makeFolder } from "./make-folder.ts";
+import { privateFile } from "./modes.ts";
+import { ownName } from "./own-folder.ts";
+
+/** What a copied file is: bytes and hex digest. */
+export interface FileDigest {
+  readonly size: number;
+  readonly sha256: string;
+}
+
+const prefix = ".tmp-";
+
+/** Whether a name is one that a write in progress, or a killed one, has beside its place. */
+export function isUnfinished(name: string): boolean {
+  return name.startsWith(prefix);
+}
+
+/**
+ * A new name beside that path, on the same file system; never longer than a name may be. It says
+ * whose it is, as {@link ownName} does.
+ */
+export function besidePath(path: string): string {
+  // Where others may write, none of them can have made it before.
+  const unique = randomInt(36 ** 6)
+    .toString(36)
+    .padStart(6, "0");
+  return join(dirname(path), `${ownName(prefix)}.${unique}`);
+}
+
+/**
+ * Writes a file so that its path holds the old contents or all of the new ones, also after the
+ * power failed: written beside its place, flushed, renamed, the folder flushed. The folder is made
+ * if need be.
+ *
+ * @param mode permissions of the new file, whatever the umask; by default it is its owner's alone
+ */
+export async function writeFileAtomic(
+  path: string,
+  contents: string | Uint8Array,
+  mode = privateFile,
+): Promise<void> {
+  await beside(path, mode, async (file) => {
+    await file.writeFile(contents);
+  });
+}
+
+/**
+ * Copies a file, never a link to one, as {@link writeFileAtomic} does, and tells what was
+ * copied.
+ *
+ * @throws UbuntuCiError (2) when the source is no plain file
+ */
+export async function copyDurably(
+  from: string,
+  to: string,
+  mode = privateFile,
+): Promise<FileDigest> {
+  const source = await openPlainFile(from);
+  try {
+    let digest: FileDigest | undefined;
+    await beside(to, mode, async (file) => {
+      digest = await readThrough(source, async (chunk) => {
+        await writeAll(file, chunk);
+      });
+    });
+    if (digest === undefined) throw new Error(`${from} was not read`);
+    return digest;
+  } finally {
+    await source.close();
+  }
+}
+
+/**
+ * Size and digest of a plain file, read once.
+ *
+ * @throws UbuntuCiError (2) when the path is no plain file
+ */
+export async function digestFile(path: string): Promise<FileDigest> {
+  const file = await openPlainFile(path);
+  try {
+    return await readThrough(file, () => undefined);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Moves a plain file to its lasting place on the same file system, flushed first and from then on its
+ * owner's alone, unless it is published under another name, and tells what it is.
+ *
+ * @throws UbuntuCiError (2) when the source is no plain file
+ * @throws an error with code EXDEV when the two are on different file systems
+ */
+export async function moveDurably(
+  from: string,
+  to: string,
+): Promise<FileDigest> {
+  const file = await openPlainFile(from);
+  try {
+    const digest = await readThrough(file, () => undefined);
+    if ((await file.stat()).nlink === 1) await file.chmod(privateFile);
+    await file.sync();
+    crashPoint("file.flushed");
+    await rename(from, to);
+    crashPoint("file.renamed");
+    await syncPath(dirname(to));
+    return digest;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a symbolic link point to the target, whether it was there or not, in one instant. */
+export async function replaceSymlink(
+  target: string,
+  link: string,
+): Promise<void> {
+  const temporary = besidePath(link);
+  await symlink(target, temporary);
+  crashPoint("link.made");
+  try {
+    await rename(temporary, link);
+  } catch (thrown) {
+    await rm(temporary, { force: true });
+    throw thrown;
+  }
+  await syncPath(dirname(link));
+}
+
+/** Flushes a file, or a folder's entries, to disk. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function beside(
+  path: string,
+  mode: number,
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  makeFolder(dirname(path));
+  const temporary = besidePath(path);
+  const file = await open(temporary, "wx", privateFile);
+  try {
+    try {
+      await write(file);
+      await file.chmod(mode);
+      crashPoint("file.written");
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    crashPoint("file.flushed");
+    await rename(temporary, path);
+    crashPoint("file.renamed");
+  } catch (thrown) {
+    await rm(temporary, { force: true });
+    throw thrown;
+  }
+  await syncPath(dirname(path));
+}
+
+/** A build can leave anything under a file's name: a link out of its folder, a pipe that blocks. */
+async function openPlainFile(path: string): Promise<FileHandle> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let file: FileHandle;
+  try {
+    file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === "ELOOP") throw refused(`${path} is a link, not a file`);
+    // A socket.
+    if (code === "ENXIO") throw refused(`${path} is not a plain file`);
+    throw thrown;
+  }
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw refused(`${path} is not a plain file`);
+}
+
+async function readThrough(
+  file: FileHandle,
+  take: (chunk: Uint8Array) => Promise<void> | undefined,
+): Promise<FileDigest> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  let size = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, size);
+    if (bytesRead === 0) return { size, sha256: hash.digest("hex") };
+    const chunk = buffer.subarray(0, bytesRead);
+    hash.update(chunk);
+    await take(chunk);
+    size += bytesRead;
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < chunk.length) {
+    written += (await file.write(chunk, written)).bytesWritten;
+  }
+}

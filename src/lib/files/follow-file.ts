@@ -1,0 +1,130 @@
+import type { FileHandle } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
+import { StringDecoder } from "node:string_decoder";
+import { setTimeout } from "node:timers/promises";
+import { splitLines } from "../domain/output-lines.ts";
+import { ifExists } from "./optional-file.ts";
+
+const lookEveryMs = 250;
+const partBytes = 256 * 1024;
+
+/**
+ * The whole lines that are appended to a file from now on, also when it is not there yet, or is
+ * rotated: what was written to the old file is read to its end, then the new one from its beginning.
+ * The first are none: it has its place then, and what was in the file before can be read meanwhile.
+ */
+export async function* followLines(
+  file: string,
+  signal: AbortSignal,
+): AsyncGenerator<string[]> {
+  let handle = await ifExists(open(file, "r"));
+  let position = handle === undefined ? 0 : (await handle.stat()).size;
+  let lines = linesOfBytes();
+  try {
+    yield [];
+    while (!signal.aborted) {
+      const isOld =
+        handle === undefined || !(await isStill(handle, file, position));
+      if (handle !== undefined) {
+        const added = await readFrom(handle, position);
+        position += added.length;
+        const whole = lines.push(added);
+        if (whole.length > 0) yield whole;
+        if (added.length > 0) continue;
+      }
+      if (isOld) {
+        const next = await ifExists(open(file, "r"));
+        if (next !== undefined) {
+          await handle?.close();
+          handle = next;
+          position = 0;
+          lines = linesOfBytes();
+          continue;
+        }
+      }
+      try {
+        await setTimeout(lookEveryMs, undefined, { signal });
+      } catch {
+        return; // the signal: whoever follows has seen enough
+      }
+    }
+  } finally {
+    await handle?.close();
+  }
+}
+
+/**
+ * Each line of a file that is being written, until the signal says that it is whole: then the rest of
+ * it, too. It may be moved away meanwhile.
+ */
+export async function* growingLines(
+  file: string,
+  whole: AbortSignal,
+): AsyncGenerator<string> {
+  const handle = await open(file, "r");
+  try {
+    const lines = linesOfBytes();
+    for (let position = 0; ;) {
+      // Asked before it is read: what is written after that is read next time.
+      const last = whole.aborted;
+      const added = await readFrom(handle, position);
+      position += added.length;
+      yield* lines.push(added);
+      if (added.length > 0) continue;
+      if (last) {
+        yield* lines.end();
+        return;
+      }
+      await setTimeout(lookEveryMs, undefined, { signal: whole }).catch(
+        () => undefined, // it is whole
+      );
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether that name still means the file that is open, and it was not cut short. */
+async function isStill(
+  handle: FileHandle,
+  file: string,
+  position: number,
+): Promise<boolean> {
+  const mine = await handle.stat();
+  const there = await ifExists(stat(file));
+  return (
+    there?.ino === mine.ino && there.dev === mine.dev && mine.size >= position
+  );
+}
+
+/** The lines that bytes make as they come. */
+function linesOfBytes(): {
+  push(bytes: Buffer): string[];
+  end(): string[];
+} {
+  const decoder = new StringDecoder("utf8");
+  const whole: string[] = [];
+  const lines = splitLines((line) => whole.push(line));
+  return {
+    push(bytes) {
+      lines.push(decoder.write(bytes));
+      return whole.splice(0);
+    },
+    end() {
+      lines.push(decoder.end());
+      lines.end();
+      return whole.splice(0);
+    },
+  };
+}
+
+/** The next bytes of a file, a part at a time; none at its end. */
+async function readFrom(handle: FileHandle, position: number): Promise<Buffer> {
+  const { bytesRead, buffer } = await handle.read(
+    Buffer.alloc(partBytes),
+    0,
+    partBytes,
+    position,
+  );
+  return buffer.subarray(0, bytesRead);
+}

@@ -1,0 +1,108 @@
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+import { messageOf, misconfigured } from "../domain/error.ts";
+
+const elsewhere = "name another folder, on a local disk";
+const stateElsewhere = `${elsewhere}: --state-dir`;
+
+/** What a folder cannot be made for that no other user and no later time would change. */
+const hopeless: Readonly<Record<string, string>> = {
+  ENOENT: "there no folders can be made",
+  EPERM: "there no folders can be made",
+  ENOTDIR: "something above it is no folder",
+  ELOOP: "its links lead round in a circle",
+  ENAMETOOLONG: "its name is too long",
+};
+
+/**
+ * Makes a folder that somebody named, and those above it, unless it is there.
+ *
+ * @param mode of each folder that is made, whatever the umask; without one the umask decides
+ * @throws UbuntuCiError (78) when it can never be made; other errors as the system has them
+ */
+export function makeNamedFolder(path: string, mode?: number): void {
+  try {
+    makeFolder(path, mode);
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    if (code === "EEXIST")
+      throw misconfigured(`${path} is no folder`, elsewhere, thrown);
+    const why = hopeless[code];
+    if (why === undefined) throw thrown;
+    throw misconfigured(
+      `the folder ${path} cannot be made, ${why}: ${messageOf(thrown)}`,
+      elsewhere,
+      thrown,
+    );
+  }
+}
+
+/**
+ * Makes a folder, and those above it, unless it is there. Node's own way to do so (`recursive`) never
+ * ends where the kernel says ENOENT below a folder that is there, as it does in /proc.
+ *
+ * @param mode of each folder that is made, whatever the umask; without one the umask decides
+ * @throws whatever the system says
+ */
+export function makeFolder(path: string, mode?: number): void {
+  try {
+    makeOne(path, mode);
+  } catch (thrown) {
+    const parent = dirname(path);
+    if (codeOf(thrown) !== "ENOENT" || existsSync(parent)) throw thrown;
+    makeFolder(parent, mode);
+    makeOne(path, mode);
+  }
+}
+
+function makeOne(path: string, mode: number | undefined): void {
+  try {
+    mkdirSync(path);
+  } catch (thrown) {
+    if (codeOf(thrown) !== "EEXIST" || !isFolder(path)) throw thrown;
+    return;
+  }
+  if (mode !== undefined) chmodSync(path, mode);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/**
+ * Looks that a state folder is one, or may become one: nothing in its place, and folders above it.
+ *
+ * @throws UbuntuCiError (78) naming what is in the way
+ */
+export function requireFolder(root: string): void {
+  try {
+    const found = statSync(root, { throwIfNoEntry: false });
+    if (found === undefined || found.isDirectory()) return;
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    // That it may not be looked at is for whoever needs it to say.
+    if (hopeless[code] === undefined) return;
+    const what =
+      code === "ENOTDIR" ? `${fileAbove(root)} is no folder` : hopeless[code];
+    throw misconfigured(
+      `${root} cannot be a state folder: ${what}`,
+      stateElsewhere,
+      thrown,
+    );
+  }
+  throw misconfigured(
+    `${root} cannot be a state folder: it is no folder`,
+    stateElsewhere,
+  );
+}
+
+function fileAbove(path: string): string {
+  let above = dirname(path);
+  while (!existsSync(above)) above = dirname(above);
+  return above;
+}
+
+function codeOf(thrown: unknown): string {
+  return (thrown as NodeJS.ErrnoException).code ?? "";
+}

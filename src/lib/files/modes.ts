@@ -1,0 +1,10 @@
+/** The state folder itself: others may pass through it to what is public, and list nothing. */
+export const stateFolder = 0o711;
+
+/** Modes of what is its owner's alone. */
+export const privateFolder = 0o700;
+export const privateFile = 0o600;
+
+/** Modes of what everybody may read: the archive, the PPAs, the report. */
+export const publicFolder = 0o755;
+export const publicFile = 0o644;

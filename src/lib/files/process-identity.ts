@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+
+/** What tells one process from every other, across machines, reboots and reused pids. */
+export interface ProcessIdentity {
+  readonly host: string;
+  readonly pid: number;
+  readonly boot_id: string;
+  /** Start time in clock ticks since boot (proc(5), stat field 22). */
+  readonly process_start: string;
+}
+
+/** The identity of this process. */
+export function thisProcess(): ProcessIdentity {
+  return {
+    host: hostname(),
+    pid: process.pid,
+    boot_id: bootId(),
+    process_start: startOf(process.pid) ?? "",
+  };
+}
+
+/** Whether a process of this machine is gone; undefined for another machine's, which can't be seen from here. */
+export function isGone(identity: ProcessIdentity): boolean | undefined {
+  if (identity.host !== hostname()) return undefined;
+  return (
+    identity.boot_id !== bootId() ||
+    startOf(identity.pid) !== identity.process_start
+  );
+}
+
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+/** When a process started (`process_start` of its identity), or undefined where there is none that runs. */
+export function startOf(pid: number): string | undefined {
+  let stat;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined; // no such process
+  }
+  // The command name is in parentheses and may hold anything, so count from the last one.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state] = fields;
+  return state === "Z" || state === "X" ? undefined : fields[19];
+}

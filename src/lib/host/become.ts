@@ -1,0 +1,85 @@
+import { join } from "node:path";
+
+import { misconfigured, notNow } from "../domain/error.ts";
+import type { Account } from "./account.ts";
+import { callersUmask } from "./umask.ts";
+import { callersFolder, tellFromRoot } from "./callers-folder.ts";
+import { environmentOfAccount, systemPath } from "./environment.ts";
+import type { EndInPlace } from "./exec.ts";
+import { findTool, missingTool, runInPlace, succeeds } from "./exec.ts";
+import { handOver } from "./hand-over.ts";
+import { programRoot } from "./paths.ts";
+
+/**
+ * Starts this program anew as the state folder's owner and waits for its end. It is a new process
+ * image: /proc/self and what is dumpable are the owner's, no descriptor of root's but standard input,
+ * output and error is in it, and its environment is the owner's own (setuid in this process would
+ * leave all of that root's). Root itself has only found out whom to become, and hands over copies of
+ * the files that perhaps root alone may read.
+ *
+ * @param root the state folder
+ * @param reads files that the command was given, absolute
+ * @param signal fires when the program was told to end before it could be passed on
+ * @throws UbuntuCiError (78) when the owner cannot run this program, (2) when a file is too large
+ */
+export async function continueAs(
+  owner: Account,
+  root: string,
+  reads: readonly string[],
+  signal: AbortSignal,
+): Promise<EndInPlace> {
+  const node = process.execPath;
+  await requireRunnable(owner, node);
+  const handed = await handOver(reads, owner, (file) =>
+    can(owner, ["test", "-f", file, "-a", "-r", file]),
+  );
+  try {
+    if (signal.aborted) throw notNow("interrupted");
+    return await runInPlace(
+      asAccount(owner, [node, ...process.argv.slice(1)]),
+      {
+        cwd: "/",
+        env: {
+          ...environmentOfAccount(owner),
+          UBUNTU_CI_STATE_DIR: root,
+          ...tellFromRoot({
+            folder: callersFolder(),
+            copies: handed,
+            umask: callersUmask(),
+          }),
+        },
+      },
+    );
+  } finally {
+    // They are the owner's by now: root removes nothing in a folder that another user can change.
+    if (handed !== null)
+      await can(owner, ["rm", "--recursive", "--force", "--", handed]);
+  }
+}
+
+/** A command that runs as that user, in all of its groups, and is told to end when this process dies. */
+export function asAccount(
+  { uid, gid }: Account,
+  argv: readonly string[],
+): string[] {
+  // Not by root's PATH: a folder in it may be another user's.
+  const setpriv = findTool("setpriv", systemPath);
+  if (setpriv === undefined) throw missingTool("setpriv");
+  return [
+    ...[setpriv, `--reuid=${uid}`, `--regid=${gid}`, "--init-groups"],
+    ...["--inh-caps=-all", "--pdeathsig=TERM", "--", ...argv],
+  ];
+}
+
+async function requireRunnable(owner: Account, node: string): Promise<void> {
+  const main = join(programRoot, "dist/cli/main.js");
+  if (await can(owner, ["test", "-x", node, "-a", "-r", main])) return;
+  throw misconfigured(
+    `${owner.name}, whose state this is, cannot run ${node} with the program in ${programRoot}`,
+    "put both where everybody can read them, as in /opt; maintenance/quickstart does it for the program",
+  );
+}
+
+function can(owner: Account, argv: readonly string[]): Promise<boolean> {
+  return succeeds(asAccount(owner, argv), { PATH: systemPath });
+}

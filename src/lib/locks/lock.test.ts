@@ -1,0 +1,165 @@
+import { spawnSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import type { LockHolder } from "./lock-holder.ts";
+import { heldLocks, withLock } from "./lock.ts";
+import { thisProcess } from "../files/process-identity.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "locks-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const never = () => expect.unreachable("nothing was taken over");
+const holder = (change: Partial<LockHolder>): LockHolder => ({
+  ...thisProcess(),
+  name: "land",
+  since: "2026-01-01T00:00:00.000Z",
+  command: "ubuntu-ci land",
+  ...change,
+});
+const leave = (change: Partial<LockHolder>) =>
+  writeFileSync(join(folder, "land.pid"), JSON.stringify(holder(change)));
+
+test("is held while the work is done, says by whom, and leaves nothing", async () => {
+  await withLock(folder, "land", never, () => {
+    expect(heldLocks(folder)).toEqual([
+      expect.objectContaining({ name: "land", pid: process.pid, dead: false }),
+    ]);
+    return Promise.resolve();
+  });
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a second copy is refused with 75 and told who holds it", async () => {
+  await withLock(folder, "land", never, async () => {
+    await expect(
+      withLock(folder, "land", never, () => Promise.resolve()),
+    ).rejects.toMatchObject({
+      exitCode: 75,
+      message: expect.stringContaining(`process ${process.pid}`) as string,
+    });
+  });
+});
+
+test("a patient copy waits for its turn", async () => {
+  const order: string[] = [];
+  const work = (name: string) => async () => {
+    order.push(`${name} begins`);
+    await setTimeout(20);
+    order.push(`${name} ends`);
+  };
+  const patient = { patient: true };
+  await Promise.all([
+    withLock(folder, "land", never, work("one"), patient),
+    withLock(folder, "land", never, work("two"), patient),
+  ]);
+  expect(order.map((line) => line.split(" ")[1])).toEqual([
+    "begins",
+    "ends",
+    "begins",
+    "ends",
+  ]);
+});
+
+test.each([
+  ["whose process has ended", { pid: spawnSync("true").pid }],
+  ["whose pid was reused", { process_start: "1" }],
+  ["of before a reboot", { boot_id: "another" }],
+])("a lock %s is taken over at once, by one alone", async (_name, change) => {
+  leave(change);
+  const taken: (LockHolder | null)[] = [];
+  const work = () =>
+    withLock(
+      folder,
+      "land",
+      (dead) => taken.push(dead),
+      () => setTimeout(50),
+    );
+  const ended = await Promise.allSettled([work(), work(), work()]);
+  expect(
+    ended.filter(({ status }) => status === "fulfilled").length,
+  ).toBeGreaterThanOrEqual(1);
+  expect(taken).toEqual([holder(change)]);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test.each([
+  ["a moment ago", 0],
+  ["before the clock was set back", 3600],
+])(
+  "a process killed while it took over, %s, is in the way for seconds only",
+  async (_name, ahead) => {
+    leave({ process_start: "1" });
+    const folderOfTakeOver = join(folder, "land.pid.lock");
+    mkdirSync(folderOfTakeOver);
+    const made = Date.now() / 1000 + ahead;
+    utimesSync(folderOfTakeOver, made, made);
+    const begun = performance.now();
+    const taken: (LockHolder | null)[] = [];
+    await withLock(
+      folder,
+      "land",
+      (dead) => taken.push(dead),
+      () => Promise.resolve(),
+    );
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    expect(taken).toEqual([holder({ process_start: "1" })]);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test("nobody waits for a take-over when the lock is free, or held", async () => {
+  mkdirSync(join(folder, "land.pid.lock"));
+  const begun = performance.now();
+  await withLock(folder, "land", never, async () => {
+    await expect(
+      withLock(folder, "land", never, () => Promise.resolve()),
+    ).rejects.toMatchObject({ exitCode: 75 });
+  });
+  expect(performance.now() - begun).toBeLessThan(1_000);
+});
+
+test("a lock of another machine is kept while it is renewed", async () => {
+  leave({ host: "elsewhere" });
+  await expect(
+    withLock(folder, "land", never, () => Promise.resolve()),
+  ).rejects.toMatchObject({ exitCode: 75 });
+  expect(heldLocks(folder)).toEqual([
+    expect.objectContaining({ host: "elsewhere", dead: false }),
+  ]);
+});
+
+test("a file that does not say whose it is, is nobody's lock", async () => {
+  for (const text of ["", '{"host":"x","pi', "1234\n"]) {
+    writeFileSync(join(folder, "land.pid"), text);
+    expect(heldLocks(folder)).toEqual([]);
+    const taken: (LockHolder | null)[] = [];
+    const note = (dead: LockHolder | null) => taken.push(dead);
+    await withLock(folder, "land", note, () => Promise.resolve());
+    expect(taken).toEqual([null]);
+    expect(readdirSync(folder)).toEqual([]);
+  }
+});
+
+test("what a killed process left while taking the lock goes", async () => {
+  writeFileSync(
+    join(folder, ".land.pid.1"),
+    JSON.stringify(holder({ process_start: "1" })),
+  );
+  writeFileSync(join(folder, ".land.pid.2"), "");
+  await withLock(folder, "land", never, () => Promise.resolve());
+  expect(readdirSync(folder)).toEqual([]);
+});

@@ -1,0 +1,199 @@
+import type { Stats } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+import { ageInWords, isOlderThan } from "../domain/age.ts";
+import { heldBack, messageOf, refused } from "../domain/error.ts";
+import { oneLine } from "../domain/shown-text.ts";
+import { now } from "../host/clock.ts";
+import { crashPoint } from "../files/crash-point.ts";
+
+/** The toggle, when it is on: since when, by whom, and what the file says. */
+export interface Maintenance {
+  readonly since: string;
+  readonly by: string | null;
+  readonly reason: string | null;
+}
+
+/** More than anybody writes as a reason; the file may be anything. */
+const maxBytes = 4096;
+const maxReason = 500;
+
+/**
+ * Whether maintenance.txt is there. Anybody may make it, with touch or an editor: its first line
+ * `by NAME: REASON` is ours, any other text is the reason, and without a name it is its owner who
+ * says so. Whatever is there under that name counts, and when that cannot be told it counts as well.
+ */
+export function readMaintenance(file: string): Maintenance | null {
+  let found;
+  try {
+    found = lstatSync(file, { throwIfNoEntry: false });
+  } catch (thrown) {
+    return {
+      since: now(),
+      by: null,
+      reason: `whether ${file} is there cannot be told: ${messageOf(thrown)}`,
+    };
+  }
+  if (found === undefined) return null;
+  const said = wordsOf(file);
+  const ours = "text" in said ? /^by (\S+): ?(.*)$/.exec(said.text) : undefined;
+  const reason = "text" in said ? (ours?.[2] ?? said.text) : said.trouble;
+  return {
+    since: sinceOf(found),
+    by: ours?.[1] ?? userName(found.uid),
+    reason: reason === "" ? null : reason,
+  };
+}
+
+/** What the file says, in one line; or why it says nothing. */
+function wordsOf(
+  file: string,
+): { readonly text: string } | { readonly trouble: string } {
+  try {
+    const kind = statSync(file, { throwIfNoEntry: false });
+    if (kind === undefined)
+      return { trouble: `(${basename(file)} is a link to nothing)` };
+    if (kind.isDirectory())
+      return { trouble: `(${basename(file)} is a folder)` };
+    if (!kind.isFile())
+      return { trouble: `(${basename(file)} is no plain file)` };
+    const fd = openSync(file, "r");
+    try {
+      const buffer = Buffer.alloc(maxBytes);
+      const bytes = buffer.subarray(0, readSync(fd, buffer, 0, maxBytes, 0));
+      return { text: oneLine(decode(bytes)).slice(0, maxReason) };
+    } finally {
+      closeSync(fd);
+    }
+  } catch (thrown) {
+    return {
+      trouble: `(${basename(file)} cannot be read: ${messageOf(thrown)})`,
+    };
+  }
+}
+
+/** UTF-8, else Latin-1, in which every byte means something. */
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return Buffer.from(bytes).toString("latin1");
+  }
+}
+
+/** When it was made: an edit of its text later on does not make it younger. */
+function sinceOf({ birthtimeMs, mtimeMs }: Stats): string {
+  const made = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
+  return new Date(made).toISOString();
+}
+
+function userName(uid: number): string {
+  const entry = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .find(([, , id]) => id === String(uid));
+  return entry?.[0] ?? `user ${uid}`;
+}
+
+/**
+ * Switches maintenance on. Switching it on again keeps its age, and its reason unless a new one is
+ * given.
+ *
+ * @throws UbuntuCiError (2) when there is something else than a file, which cannot take a reason
+ */
+export function startMaintenance(
+  file: string,
+  by: string,
+  reason: string | null,
+): void {
+  const text = `by ${by}: ${oneLine(reason ?? "")}\n`;
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) {
+    // Whole or not at all: a file that is there without its text would be a toggle without a reason.
+    writeFileSync(beside(file), text);
+    crashPoint("maintenance.written");
+    renameSync(beside(file), file);
+  } else if (reason !== null) {
+    if (!found.isFile())
+      throw refused(
+        `maintenance is on already, but ${file} is no plain file and cannot take a reason`,
+        `\`ubuntu-ci maintenance off\` removes it`,
+      );
+    writeFileSync(file, text);
+  }
+}
+
+/** Where the text is until it is whole; a killed process may leave it. */
+function beside(file: string): string {
+  return join(dirname(file), `.${basename(file)}`);
+}
+
+/**
+ * Switches maintenance off.
+ *
+ * @throws UbuntuCiError (2) when there is a folder of that name with something in it
+ */
+export function endMaintenance(file: string): void {
+  rmSync(beside(file), { force: true });
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isDirectory()) {
+    rmSync(file, { force: true });
+    return;
+  }
+  try {
+    rmdirSync(file);
+  } catch (thrown) {
+    if (!existsSync(file)) return;
+    throw refused(
+      `${file} is a folder and cannot be removed: ${messageOf(thrown)}`,
+      "move away what is in it",
+    );
+  }
+}
+
+/** The toggle in one line, with its age. */
+export function maintenanceInWords({ since, by, reason }: Maintenance): string {
+  const who = by === null ? "" : ` by ${by}`;
+  const why = reason === null ? "" : `: ${reason}`;
+  return `on since ${since} (${ageInWords(since)})${who}${why}`;
+}
+
+/**
+ * What to warn of when maintenance has been on for longer than `maintenance.warnAfterMinutes`: for
+ * the report and for `check`. Null when all is well.
+ */
+export function forgottenMaintenance(
+  maintenance: Maintenance | null,
+  warnAfterMinutes: number,
+): string | null {
+  if (maintenance === null || !isOlderThan(maintenance.since, warnAfterMinutes))
+    return null;
+  return forgottenInWords(maintenance);
+}
+
+/** That maintenance has been on for too long: since when, by whom, and what ends it. */
+export function forgottenInWords(maintenance: Maintenance): string {
+  return `maintenance is ${maintenanceInWords(maintenance)}; did somebody forget it? \`ubuntu-ci maintenance off\` ends it`;
+}
+
+/** The refusal of whatever changes something while maintenance.txt is there (exit 75). */
+export function maintenanceRefusal(maintenance: Maintenance): Error {
+  return heldBack(
+    `maintenance is ${maintenanceInWords(maintenance)}`,
+    "`ubuntu-ci maintenance off` ends it",
+  );
+}

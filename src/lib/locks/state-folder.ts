@@ -1,0 +1,54 @@
+import { existsSync } from "node:fs";
+
+import { misconfigured } from "../domain/error.ts";
+import { uidOf, userName } from "../host/account.ts";
+import { foreignNames } from "../host/state-modes.ts";
+import { mayBeInMaintenance } from "./toggle.ts";
+import type { StatePaths } from "../host/paths.ts";
+
+/**
+ * Only who owns a state folder works on it. Anybody else would trip over what is private there, or
+ * leave files in it that the owner cannot write.
+ *
+ * @throws UbuntuCiError (78) when it is another user's
+ */
+export function requireOwnState({ root }: StatePaths): void {
+  const owner = uidOf(root);
+  if (owner === undefined || owner === process.geteuid?.()) return;
+  const name = userName(owner);
+  throw misconfigured(
+    `the state in ${root} belongs to ${name}`,
+    owner === 0
+      ? "run the command as root, or name a state folder of your own: --state-dir"
+      : `run the command as ${name} (sudo -u ${name} ubuntu-ci …) or as root, or name a state folder of your own: --state-dir`,
+  );
+}
+
+/**
+ * Only some commands begin a state: any other would make an empty one wherever a name is mistyped.
+ *
+ * @throws UbuntuCiError (78) when there is none
+ */
+export function requireState(paths: StatePaths): void {
+  // While a state is restored there is none for a moment, and maintenance is on.
+  if (existsSync(paths.database) || mayBeInMaintenance(paths)) return;
+  throw misconfigured(
+    `there is no state in ${paths.root}`,
+    "name its folder with --state-dir, or make one: ubuntu-ci init",
+  );
+}
+
+/**
+ * A new state begins in a folder of its own.
+ *
+ * @throws UbuntuCiError (78) when there is no state in it, but something else
+ */
+export function requireNothingElse(paths: StatePaths): void {
+  if (existsSync(paths.database)) return;
+  const [found] = foreignNames(paths.root);
+  if (found === undefined) return;
+  throw misconfigured(
+    `${paths.root} holds something else than a state: ${found}`,
+    "name an empty folder, or one that is not there yet: --state-dir",
+  );
+}

@@ -1,0 +1,85 @@
+import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { crashPoint } from "../files/crash-point.ts";
+import { ifExists } from "../files/optional-file.ts";
+import { isAbandoned, makeOwnFolder } from "../files/own-folder.ts";
+import type { Layer } from "./layer.ts";
+import { findLayer } from "./layers.ts";
+import { removeTree } from "./remove-tree.ts";
+
+/** Folders of layers on their way in or out whose process was killed; `.old` ones are always rubbish. */
+export async function abandonedLayers(layers: string): Promise<string[]> {
+  const names = await namesIn(layers);
+  return names.filter(
+    (name) => /^\.(?:new|old)\./.test(name) && isAbandoned(name) === true,
+  );
+}
+
+/** The layers that are whole, and the names of those that are not: without their record or their files. */
+export async function surveyLayers(
+  layers: string,
+): Promise<{ readonly whole: Layer[]; readonly broken: string[] }> {
+  const whole: Layer[] = [];
+  const broken: string[] = [];
+  for (const name of await namesIn(layers)) {
+    if (name.startsWith(".")) continue;
+    const parts = await namesIn(join(layers, name));
+    const needed = name.startsWith("base-")
+      ? ["root", "base.tar.zst"]
+      : ["root"];
+    const layer = needed.every((part) => parts.includes(part))
+      ? await findLayer(layers, name).catch(() => undefined)
+      : undefined;
+    if (layer === undefined) broken.push(name);
+    else whole.push(layer);
+  }
+  return { whole, broken };
+}
+
+/** Removes a layer: in one instant for those who look for it, then its files. */
+export async function removeLayer(layers: string, name: string): Promise<void> {
+  const out = makeOwnFolder(layers, ".old");
+  await ifExists(rename(join(layers, name), join(out, name)));
+  crashPoint("expire.layer-gone");
+  await removeTree(out);
+}
+
+/** Removes what is remembered of build dependencies whose layer is gone, or that was not looked at since. */
+export async function forgetDeps(
+  layers: string,
+  since: number,
+): Promise<string[]> {
+  const folder = join(layers, ".known-deps");
+  const kept = new Set(await namesIn(layers));
+  const forgotten: string[] = [];
+  for (const name of await namesIn(folder)) {
+    const file = join(folder, name);
+    const layer = await rememberedLayer(file);
+    const usable =
+      layer === null
+        ? (await stat(file)).mtimeMs >= since
+        : layer !== undefined && kept.has(layer);
+    if (usable) continue;
+    await rm(file, { force: true });
+    forgotten.push(name);
+  }
+  return forgotten;
+}
+
+/** The layer that a note names, null for none needed, undefined when it says nothing. */
+async function rememberedLayer(
+  file: string,
+): Promise<string | null | undefined> {
+  try {
+    return (
+      JSON.parse(await readFile(file, "utf8")) as { layer?: string | null }
+    ).layer;
+  } catch {
+    return undefined; // gone meanwhile, or damaged: it is found out again
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return ((await ifExists(readdir(folder))) ?? []).sort();
+}

@@ -1,0 +1,172 @@
+import {
+  chmod,
+  mkdir,
+  rename,
+  rm,
+  writeFile,
+  copyFile,
+  stat,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { misconfigured, notNow } from "../domain/error.ts";
+import { digestFile } from "../files/atomic-file.ts";
+import { now } from "../host/clock.ts";
+import type { Config } from "../config/config.ts";
+import {
+  describeEnd,
+  exec,
+  execOk,
+  lastLines,
+  requireTools,
+} from "../host/exec.ts";
+import { mirrorOf } from "./mirror.ts";
+import { privateFile, publicFile } from "../files/modes.ts";
+import { makeOwnFolder } from "../files/own-folder.ts";
+import type { StatePaths } from "../host/paths.ts";
+import type { Base } from "./layer.ts";
+import {
+  commitLayer,
+  findLayer,
+  layerInProgress,
+  requireBase,
+  unpackRoot,
+} from "./layers.ts";
+import { removeTree } from "./remove-tree.ts";
+
+/** Beside buildd's own: what builds without root need, and what every autopkgtest would install. */
+const packages = ["fakeroot", "ca-certificates"];
+
+/**
+ * Makes a base of a series with mmdebstrap: its tarball (for sbuild, its digest names the base), and
+ * the same unpacked under the mapping of our sessions. A base with that digest that is there already
+ * is kept.
+ *
+ * @throws UbuntuCiError (75) when the mirror cannot be reached, (78) when none is known
+ */
+export async function makeBase(
+  paths: StatePaths,
+  series: string,
+  config: Config,
+): Promise<Base> {
+  if (process.geteuid?.() === 0) {
+    throw misconfigured(
+      "bases are not made as root",
+      "run the command as the user who owns the state folder",
+    );
+  }
+  requireTools(["mmdebstrap", "newuidmap", "newgidmap", "zstd"]);
+  const mirror = await mirrorOf(series, config);
+  await mkdir(paths.scratch, { recursive: true });
+  const scratch = makeOwnFolder(
+    await workshop(paths.scratch),
+    "ubuntu-ci-base",
+  );
+  const progress = await layerInProgress(paths.layers);
+  try {
+    await letSubordinatePass(scratch);
+    const sources = join(scratch, "distribution.sources");
+    const tarball = join(scratch, "base.tar.zst");
+    await writeFile(sources, mirror.sources);
+    await chmod(sources, publicFile);
+    const made = await exec(
+      [
+        ...["mmdebstrap", "--mode=unshare", "--variant=buildd", "--format=tar"],
+        `--include=${[...packages, ...mirror.keyringPackages].join(",")}`,
+        ...mirror.acquire
+          .split("\n")
+          .filter((line) => line !== "")
+          .map((line) => `--aptopt=${line}`),
+        // Resolving needs the package lists; they are left out of images.
+        ...[
+          "--skip=cleanup/apt/lists",
+          '--customize-hook=chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash builder',
+        ],
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+        // mmdebstrap copies them from this machine; sessions and sbuild show their own.
+        '--customize-hook=rm -f "$1"/etc/hostname "$1"/etc/resolv.conf',
+        ...[series, tarball, sources],
+      ],
+      {
+        cwd: scratch,
+        umask: "022",
+        env: { SOURCE_DATE_EPOCH: "0", TMPDIR: scratch },
+        logFile: join(scratch, "mmdebstrap.log"),
+      },
+    );
+    if (made.exitCode !== 0) {
+      const log = await (
+        await import("node:fs/promises")
+      ).readFile(join(scratch, "mmdebstrap.log"), "utf8");
+      throw notNow(
+        `mmdebstrap ${describeEnd(made)}: ${complaints(log)}`,
+        "see whether the mirror can be reached, then run it again",
+      );
+    }
+    const { sha256 } = await digestFile(tarball);
+    const name = `base-${series}-${sha256.slice(0, 12)}`;
+    if ((await findLayer(paths.layers, name)) === undefined) {
+      await unpackRoot(tarball, join(progress, "root"), "--zstd");
+      await move(tarball, join(progress, "base.tar.zst"));
+      await chmod(join(progress, "base.tar.zst"), privateFile);
+      await commitLayer(paths.layers, progress, {
+        name,
+        kind: "base",
+        digest: `sha256:${sha256}`,
+        below: [],
+        series,
+        architecture: (await execOk(["dpkg", "--print-architecture"])).trim(),
+        created_at: now(),
+        sources: mirror.sources,
+        acquire: mirror.acquire,
+      });
+    }
+    return await requireBase(paths.layers, series, name);
+  } finally {
+    await removeTree(progress);
+    await rm(scratch, { recursive: true, force: true }).catch(() =>
+      removeTree(scratch),
+    );
+  }
+}
+
+/**
+ * mmdebstrap works there as the first of our subordinate ids, not as us. Its group may pass, and nobody
+ * else of the machine: the system in the making has setuid files, and a /tmp for all.
+ */
+async function letSubordinatePass(folder: string): Promise<void> {
+  const mapped = ["unshare", "--user", "--map-auto", "--map-root-user"];
+  await execOk([...mapped, "chgrp", "1", folder]);
+  await chmod(folder, 0o710);
+}
+
+/** What apt and mmdebstrap complain of; what mmdebstrap says last is only that it failed. */
+function complaints(log: string): string {
+  const errors = log
+    .split("\n")
+    .filter(
+      (line) => line.startsWith("E: ") && !line.includes("failed to run"),
+    );
+  return lastLines(errors.length === 0 ? log : errors.join("\n"));
+}
+
+/**
+ * Where mmdebstrap can work: it does so as our subuids, who may not pass a folder that is closed to
+ * others, as a home or a temporary folder often is.
+ */
+async function workshop(scratch: string): Promise<string> {
+  for (let folder = scratch; folder !== "/"; folder = dirname(folder)) {
+    if (((await stat(folder)).mode & 0o001) === 0) return "/var/tmp";
+  }
+  return scratch;
+}
+
+/** Moves a file, also to another disk. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EXDEV") throw thrown;
+    await copyFile(from, to);
+  }
+}

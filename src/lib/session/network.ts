@@ -1,0 +1,206 @@
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { readFile } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
+import { setTimeout } from "node:timers/promises";
+
+import { misconfigured, notNow } from "../domain/error.ts";
+import {
+  describeEnd,
+  exec,
+  lastLines,
+  requireTools,
+  start,
+} from "../host/exec.ts";
+import { ifExists } from "../files/optional-file.ts";
+import type { NetworkPolicy } from "./session.ts";
+
+/** The address of a session, and of what it takes for its gateway: pasta answers there. */
+const own = "10.0.2.100";
+const gateway = "10.0.2.2";
+const device = "eth0";
+
+/**
+ * Networks that are nobody's on the internet (RFC 6890), where a machine's neighbours, its own
+ * services and its cloud's metadata are found. The examples of RFC 5737 are none of anybody's either
+ * and stay reachable: some networks give them away.
+ */
+const privateNetworks = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+] as const;
+
+/**
+ * What `ip -batch` is told for a session's network: the way to the internet, or to some addresses
+ * alone; never to private networks or to this machine's own addresses, unless they are in
+ * `reachable`. The kernel takes the most precise route.
+ *
+ * @param reachable IPv4 addresses and networks
+ * @param machine this machine's own IPv4 addresses
+ */
+export function routesFor(
+  reach: NetworkPolicy["reach"],
+  reachable: readonly string[],
+  machine: readonly string[],
+): readonly string[] {
+  const blocked = new Set<string>([
+    ...privateNetworks,
+    ...machine.map((address) => `${address}/32`),
+  ]);
+  const open = new Set(
+    reachable.map((one) => (one.includes("/") ? one : `${one}/32`)),
+  );
+  const via = `via ${gateway} dev ${device} onlink`;
+  // Routes are passed over by a socket that is bound to the device (SO_BINDTODEVICE), and by multicast;
+  // policies are not, and only who owns the network can change them (ip-xfrm(8)).
+  // Of them the first in the order of priority counts: as of routes the most precise, and what is
+  // reachable before what is not.
+  const policy = (action: "allow" | "block") => (network: string) => {
+    const bits = Number(network.slice(network.indexOf("/") + 1));
+    const priority = 1 + 2 * (32 - bits) + (action === "block" ? 1 : 0);
+    return `xfrm policy add src 0.0.0.0/0 dst ${network} dir out priority ${priority} action ${action}`;
+  };
+  return [
+    "link set lo up",
+    `link set ${device} up mtu 65520`,
+    `addr add ${own}/32 dev ${device}`,
+    ...(reach === "internet" ? [`route add default ${via}`] : []),
+    ...[...blocked]
+      .filter((network) => !open.has(network))
+      .map((network) => `route add unreachable ${network}`),
+    ...[...open].map((network) => `route add ${network} ${via}`),
+    ...[...open].map(policy("allow")),
+    ...[...blocked].map(policy("block")),
+    ...(reach === "mirrors" ? ["0.0.0.0/0"].map(policy("block")) : []),
+  ];
+}
+
+/** The name servers in resolv.conf(5) that are reached by IPv4. */
+export function nameServers(resolvConf: string): readonly string[] {
+  return resolvConf.split("\n").flatMap((line) => {
+    const [word, address = ""] = line.trim().split(/[ \t]+/, 2);
+    return word === "nameserver" && isIP(address) === 4 ? [address] : [];
+  });
+}
+
+/**
+ * The name servers that sessions can use: of this machine those that are not on its own loopback,
+ * as systemd-resolved's is; it tells which ones that asks.
+ */
+export async function machineNameServers(): Promise<readonly string[]> {
+  for (const file of ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]) {
+    const text = await ifExists(readFile(file, "utf8"));
+    const found = nameServers(text ?? "").filter(
+      (address) => !address.startsWith("127."),
+    );
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** Addresses of names, each with its name; a name that has none is left out: it may have some later. */
+export async function addressesOf(
+  hosts: readonly string[],
+): Promise<readonly { readonly host: string; readonly address: string }[]> {
+  const found = await Promise.all(
+    hosts.map(async (host) => {
+      const all = await lookup(host, { all: true, family: 4 }).catch(() => []);
+      return all.map(({ address }) => ({ host, address }));
+    }),
+  );
+  return found.flat();
+}
+
+/** This machine's own addresses, loopback apart. */
+function machineAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((all) =>
+    (all ?? [])
+      .filter(({ family, internal }) => family === "IPv4" && !internal)
+      .map(({ address }) => address),
+  );
+}
+
+/** A network that a session has, until it is taken away; it ends with its session, too. */
+export interface Connection {
+  close(): Promise<void>;
+}
+
+/**
+ * Gives the namespaces of a session's holder a network: pasta(1) carries what is sent there, as an
+ * ordinary process of this user, and never to this machine's loopback.
+ *
+ * @param holder its process number
+ * @throws UbuntuCiError (78) when pasta is missing or may not make one; (75) otherwise
+ */
+export async function connect(
+  holder: string,
+  policy: NetworkPolicy,
+  scratch: string,
+): Promise<Connection> {
+  requireTools(["pasta", "ip", "nsenter"]);
+  const servers = policy.reach === "internet" ? await machineNameServers() : [];
+  const hosts = (await addressesOf(policy.hosts)).map(({ address }) => address);
+  const pasta = start(
+    [
+      // It ends with the session, whose namespace goes away, and with us.
+      ...["setpriv", "--pdeathsig", "KILL"],
+      ...["pasta", "--foreground", "--quiet", "--ipv4-only"],
+      ...["--ns-ifname", device, "--address", own, "--gateway", gateway],
+      ...["--netmask", "255.255.255.0", "--no-map-gw", "--no-dhcp"],
+      // Its defaults would show this machine's open ports inside, and the other way round.
+      ...["--tcp-ports", "none", "--udp-ports", "none"],
+      ...["--tcp-ns", "none", "--udp-ns", "none"],
+      holder,
+    ],
+    { cwd: scratch, env: { PATH: process.env["PATH"] ?? "" }, onLine: none },
+  );
+  const ended = { how: undefined as string | undefined };
+  void pasta.ended.then((how) => (ended.how = how));
+  const close = async () => {
+    pasta.kill();
+    await pasta.ended;
+  };
+  try {
+    const inNetwork = ["nsenter", "--target", holder, "--user", "--net"];
+    // It says nothing when the device is there.
+    for (let tries = 0; ; tries += 1) {
+      const look = [...inNetwork, "ip", "link", "show", device];
+      if ((await exec(look)).exitCode === 0) break;
+      if (ended.how !== undefined || tries > 200)
+        throw (ended.how ?? "").includes("tun")
+          ? misconfigured(
+              "sessions have no network: /dev/net/tun may not be used",
+              "as root: modprobe tun; chmod 0666 /dev/net/tun",
+            )
+          : notNow(
+              `a session's network could not be made: pasta ${ended.how ?? "made no device"}`,
+              "`ubuntu-ci doctor` says what this machine lacks",
+            );
+      await setTimeout(10);
+    }
+    const reachable = [...policy.allow, ...hosts, ...servers];
+    const routes = routesFor(policy.reach, reachable, machineAddresses());
+    const routed = await exec([...inNetwork, "ip", "-batch", "-"], {
+      input: `${routes.join("\n")}\n`,
+    });
+    if (routed.exitCode !== 0)
+      throw notNow(
+        `a session's network could not be made: ip ${describeEnd(routed)}: ${lastLines(routed.stderr)}`,
+      );
+    return { close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+const none = () => undefined;

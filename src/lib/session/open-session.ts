@@ -1,0 +1,280 @@
+import {
+  chmod,
+  copyFile,
+  constants,
+  mkdir,
+  readFile,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
+
+import { misconfigured, notNow } from "../domain/error.ts";
+import {
+  exec,
+  requireTools,
+  start,
+  type RunningProcess,
+} from "../host/exec.ts";
+import { startOf } from "../files/process-identity.ts";
+import { limitWords } from "./limits.ts";
+import {
+  addressesOf,
+  connect,
+  machineNameServers,
+  type Connection,
+} from "./network.ts";
+import { perl } from "./perl.ts";
+import { removeTree } from "./remove-tree.ts";
+import type {
+  GivenFile,
+  NetworkPolicy,
+  RunOptions,
+  Session,
+  SessionOptions,
+} from "./session.ts";
+
+const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** uid and gid of the plain user in every base. */
+const builderId = "1000";
+
+/**
+ * Opens a throw-away root filesystem over layers, without privileges (see holder.pl).
+ *
+ * @throws UbuntuCiError (78) when we are root, or this machine cannot open sessions; (75) otherwise
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  if (process.geteuid?.() === 0) {
+    throw misconfigured(
+      "sessions are not opened as root: builds never run with privileges",
+      "run the command as the user who owns the state folder (maintenance/quickstart makes one)",
+    );
+  }
+  // Others start these: that one is missing would look like their failure.
+  requireTools(["unshare", "perl"]);
+  const { scratch, network } = options;
+  const upper = join(scratch, "layer/root");
+  await prepareFolders(options);
+  const { holder, outer, inner } = await startHolder(options);
+  const [ofHolder, ofInside] = [outer, inner].map(
+    (pid) => `${pid}:${startOf(Number(pid)) ?? "gone"}`,
+  );
+  const limits = limitWords(await readFile("/proc/self/limits", "utf8"));
+  let connection: Promise<Connection> | undefined;
+
+  const enter: Session["enter"] = async ({
+    user = "root",
+    network: wantsNetwork = false,
+    cwd = "/",
+    env = {},
+  } = {}) => {
+    if (wantsNetwork) {
+      if (network === undefined)
+        throw new RangeError("a session without a network was asked for it");
+      await (connection ??= connect(outer, network, scratch));
+    }
+    const namespaces = [
+      // The network is the holder's, who has more rights: it is entered first.
+      ...(wantsNetwork ? [`user:${ofHolder}`, `net:${ofHolder}`] : []),
+      // Its ids come first: in the process namespace a command is seen, and must not be the owner any more.
+      ...["user", "mnt", "pid", "ipc", "uts"].map(
+        (type) => `${type}:${ofInside}`,
+      ),
+      ...(wantsNetwork ? [] : [`net:${ofInside}`]),
+    ];
+    const environment = {
+      PATH: path,
+      HOME: user === "root" ? "/root" : "/home/builder",
+      LC_ALL: "C.UTF-8",
+      ...env,
+    };
+    return [
+      ...perl("supervise"),
+      ...limits,
+      ...namespaces.flatMap((namespace) => ["enter", namespace]),
+      ...(user === "builder" ? ["user", builderId] : []),
+      ...["folder", cwd],
+      ...Object.entries(environment).flatMap(([name, value]) => [
+        ...["env", `${name}=${value}`],
+      ]),
+      "--",
+    ];
+  };
+
+  return {
+    upper,
+    enter,
+    async run(argv, runOptions: RunOptions = {}) {
+      const { timeoutMs, signal, user, network, cwd, env, ...io } = runOptions;
+      let timedOut = false;
+      // Ending supervise.pl would leave what it started; the holder ends everything inside.
+      const end = () => holder.send("end");
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => {
+              timedOut = true;
+              end();
+            }, timeoutMs);
+      signal?.addEventListener("abort", end, { once: true });
+      try {
+        signal?.throwIfAborted();
+        const inside = await enter({
+          ...(user !== undefined && { user }),
+          ...(network !== undefined && { network }),
+          ...(cwd !== undefined && { cwd }),
+          ...(env !== undefined && { env }),
+        });
+        const result = await exec([...inside, ...argv], { ...io, cwd: "/" });
+        return { ...result, timedOut, cancelled: signal?.aborted === true };
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", end);
+      }
+    },
+    async disconnect() {
+      const connected = await connection;
+      connection = undefined;
+      await connected?.close();
+    },
+    async close({ keep = false } = {}) {
+      holder.send("end");
+      holder.endInput();
+      await holder.ended;
+      await connection?.then(
+        (connected) => connected.close(),
+        () => undefined, // it never was
+      );
+      if (!keep) await removeTree(scratch);
+    },
+  };
+}
+
+/** Makes what holder.pl wants to find in the scratch folder. */
+async function prepareFolders({
+  scratch,
+  layers,
+  given = [],
+  hostname = "session",
+  network,
+}: SessionOptions): Promise<void> {
+  // Root inside, another user here, looks these up itself; the folder around them is closed.
+  await mkdir(scratch, { recursive: true });
+  await chmod(scratch, 0o755);
+  await mkdir(join(scratch, "layer"));
+  for (const folder of [
+    "given",
+    "lower",
+    "layer/root",
+    "work",
+    "root",
+    "new",
+    "empty",
+  ])
+    await makeFolderOf(join(scratch, folder));
+  for (const [index, layer] of layers.entries())
+    await symlink(layer, join(scratch, "lower", String(index)));
+  const { hosts, resolvConf } = await namesOf(network);
+  const own: readonly GivenFile[] = [
+    {
+      path: "/etc/hosts",
+      contents: `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost\n${hosts}`,
+    },
+    { path: "/etc/resolv.conf", contents: resolvConf },
+  ];
+  for (const file of [...own, ...given])
+    await give(join(scratch, "given"), file);
+}
+
+/**
+ * How names become addresses inside: as on this machine, or for the mirrors alone, whose addresses
+ * are written down: a name server could carry what is said to it anywhere.
+ */
+async function namesOf(
+  network: NetworkPolicy | undefined,
+): Promise<{ readonly hosts: string; readonly resolvConf: string }> {
+  if (network?.reach === "mirrors") {
+    const known = await addressesOf(network.hosts);
+    const lines = known.map(({ host, address }) => `${address} ${host}\n`);
+    return { hosts: lines.join(""), resolvConf: "" };
+  }
+  const servers = await machineNameServers();
+  const lines = servers.map((address) => `nameserver ${address}\n`);
+  return { hosts: "", resolvConf: lines.join("") };
+}
+
+async function makeFolderOf(folder: string): Promise<void> {
+  await mkdir(folder);
+  // Whatever the umask.
+  await chmod(folder, 0o755);
+}
+
+async function give(top: string, file: GivenFile): Promise<void> {
+  const { path: inside, contents, mode = 0o644 } = file;
+  const parts = inside.split("/").slice(1);
+  if (!inside.startsWith("/") || parts.some((part) => /^\.{0,2}$/.test(part)))
+    throw new RangeError(`${inside} is no path inside a session`);
+  let folder = top;
+  for (const part of parts.slice(0, -1)) {
+    folder = join(folder, part);
+    await makeFolderOf(folder).catch((thrown: unknown) => {
+      if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+    });
+  }
+  const place = join(top, inside);
+  if (typeof contents === "string") await writeFile(place, contents);
+  else await copyFile(contents.copyOf, place, constants.COPYFILE_FICLONE);
+  await chmod(place, mode);
+}
+
+/** A holder, its process number, and that of PID 1 inside. */
+interface Holder {
+  readonly holder: RunningProcess;
+  readonly outer: string;
+  readonly inner: string;
+}
+
+async function startHolder(options: SessionOptions): Promise<Holder> {
+  const { scratch, layers, hostname = "session", builderOwns } = options;
+  let outer = "";
+  let inner = "";
+  let isReady: () => void = () => undefined;
+  const ready = new Promise<void>((done) => (isReady = done));
+  const holder = start(
+    [
+      ...["unshare", "--user", "--map-auto", "--map-root-user", "--mount"],
+      ...["--pid", "--net", "--fork", "--kill-child"],
+      ...[...perl("holder"), hostname, String(layers.length)],
+      options.hidePackageLists === true ? "hidden" : "shown",
+      options.tmpOnDisk === true ? "disk" : "memory",
+      builderOwns?.slice(1) ?? "",
+      ...(options.binds ?? []).flatMap(({ from, to }) => {
+        const folders = typeof from === "string" ? [from] : from;
+        return [String(folders.length), ...folders, to];
+      }),
+    ],
+    {
+      cwd: scratch,
+      env: { PATH: path, LC_ALL: "C.UTF-8" },
+      onLine(line) {
+        const match = /^ready ([0-9]+) ([0-9]+)$/.exec(line);
+        if (match === null || inner !== "") return;
+        [, outer = "", inner = ""] = match;
+        isReady();
+      },
+    },
+  );
+  const failure = await Promise.race([
+    ready.then(() => undefined),
+    holder.ended,
+  ]);
+  if (failure === undefined) return { holder, outer, inner };
+  await removeTree(scratch);
+  // unshare starts newuidmap, so that a missing one looks like a failure of unshare.
+  requireTools(["unshare", "newuidmap", "newgidmap", "perl"], path);
+  throw notNow(
+    `a session could not be opened: ${failure}`,
+    "`ubuntu-ci doctor` says what this machine lacks",
+  );
+}

@@ -1,0 +1,124 @@
+import { mkdir, mkdtemp, readdir, rename, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { notNow, UbuntuCiError, ExitCode } from "../domain/error.ts";
+import { describeEnd, exec, lastLines } from "../host/exec.ts";
+import { perl } from "./perl.ts";
+import { removeTree } from "./remove-tree.ts";
+
+/** What may come out of a session at a time. */
+export interface ReceiveLimits {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** How deep folders may lie in each other; deeper, their path is longer than the system takes. */
+const maxDepth = 64;
+
+/** Namespaces in which the ids of sessions are known, and root is us. */
+const asTheirRoot = [
+  ...["unshare", "--user", "--map-auto", "--map-root-user", "--mount"],
+  ...["--pid", "--net", "--ipc", "--fork", "--kill-child"],
+];
+
+/** More came out than may: `limit` says what of. */
+export class TooMuch extends UbuntuCiError {
+  readonly limit: string;
+
+  constructor(what: string, limit: string) {
+    super(`${what}: ${limit}`, { exitCode: ExitCode.notNow });
+    this.limit = limit;
+  }
+}
+
+/**
+ * Copies the plain files of a folder that a session wrote into a new, empty folder. The session has
+ * ended: nobody changes them meanwhile.
+ *
+ * @param upper the session's upper folder
+ * @param path of the folder in it
+ * @param place made new; who reads there finds plain files only
+ * @throws TooMuch beyond the limits
+ */
+export async function takeFiles(
+  upper: string,
+  path: string,
+  place: string,
+  limits: ReceiveLimits,
+  signal?: AbortSignal,
+): Promise<void> {
+  await mkdir(place);
+  await inCell(place, async (cell) => {
+    const taken = await exec(
+      [
+        ...[...asTheirRoot, ...perl("take"), upper, path, place],
+        ...[String(limits.files), String(limits.bytes)],
+      ],
+      { cwd: cell, ...(signal !== undefined && { signal }) },
+    );
+    if (taken.exitCode === 0) return;
+    signal?.throwIfAborted();
+    const limit = /^limit: (.*)$/m.exec(taken.stderr)?.[1];
+    if (limit !== undefined) throw new TooMuch(path, limit);
+    throw notNow(`${path} ${describeEnd(taken)}: ${lastLines(taken.stderr)}`);
+  });
+}
+
+/** What an archive from a session had in it beside what was received. */
+export interface Received {
+  /** How many things were left out: links, devices, and whatever else is no plain file or folder. */
+  readonly leftOut: number;
+  /** The limit at which it stopped, in words, or null. */
+  readonly limit: string | null;
+}
+
+/**
+ * Unpacks a tar archive that came out of a session into a new, empty folder: plain files and folders
+ * alone, up to the limits; what comes behind them is left out.
+ */
+export async function receiveArchive(
+  archive: string,
+  place: string,
+  limits: ReceiveLimits,
+): Promise<Received> {
+  await mkdir(place);
+  return inCell(place, async (cell) => {
+    const received = await exec(
+      [
+        ...[...asTheirRoot, ...perl("receive"), place],
+        ...[String(limits.files), String(limits.bytes), String(maxDepth)],
+      ],
+      { cwd: cell, inputFile: archive },
+    );
+    if (received.exitCode !== 0)
+      throw notNow(
+        `receiving from a session ${describeEnd(received)}: ${lastLines(received.stderr)}`,
+      );
+    const leftOut = /^left out ([0-9]+)$/m.exec(received.stdout)?.[1];
+    const limit = /^limit (.*)$/m.exec(received.stdout)?.[1];
+    return { leftOut: Number(leftOut ?? 0), limit: limit ?? null };
+  });
+}
+
+/** Puts what was received into a folder that has nothing but received things in it. */
+export async function mergeReceived(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) await mergeReceived(source, target);
+    else await rename(source, target);
+  }
+  await rmdir(from);
+}
+
+async function inCell<T>(
+  place: string,
+  work: (cell: string) => Promise<T>,
+): Promise<T> {
+  const cell = await mkdtemp(`${place}.cell-`);
+  try {
+    return await work(cell);
+  } finally {
+    await removeTree(cell);
+  }
+}

@@ -1,0 +1,95 @@
+import type { Config } from "../config/config.ts";
+import type { Base } from "../session/layer.ts";
+import type {
+  ArtifactType,
+  Outcome,
+  TestResult,
+  Ticket,
+} from "../domain/ticket.ts";
+import type { ArchiveKeeper } from "../backends/archive/archive.ts";
+import type { Builder } from "../backends/builder/builder.ts";
+import type { Image, Imager } from "../backends/imager/imager.ts";
+import type { Tester } from "../backends/tester/tester.ts";
+import type { ProducedFile, RunContext } from "../backends/run-context.ts";
+import type { TicketPlan } from "../domain/plan.ts";
+
+export type { Base };
+
+/** One source package of the ticket, as it lies in the data store. */
+export interface TicketSource {
+  readonly subticket: number;
+  readonly source: string;
+  readonly version: string;
+  /** Absolute path of the .dsc, its files beside it. */
+  readonly dsc: string;
+  /** Absolute paths of the .deb, .udeb and .ddeb files built from it, once it was built. */
+  readonly binaries: readonly string[];
+}
+
+/** All a step is told: it never looks into the state itself. */
+export interface StepInput {
+  readonly ticket: Ticket;
+  readonly sources: readonly TicketSource[];
+  readonly image: Image | null;
+  readonly config: Config;
+  /** The Debian architecture that this installation builds for. */
+  readonly architecture: string;
+}
+
+export interface StepBackends {
+  readonly builder: () => Promise<Builder>;
+  readonly imager: () => Promise<Imager>;
+  readonly tester: () => Promise<Tester>;
+  readonly archive: () => Promise<ArchiveKeeper>;
+}
+
+/** A file to keep, with what it is. */
+export interface StepFile extends ProducedFile {
+  readonly type: ArtifactType;
+  readonly subticket: number | null;
+  /** Component of the data store beside the ticket's own container. */
+  readonly component?: "test-runner";
+}
+
+/** What came of a step. */
+export interface StepResult {
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  /** Name of the file that shows the failure. */
+  readonly evidence?: string | null;
+  readonly files: readonly StepFile[];
+  readonly tests?: readonly TestResult[];
+  readonly image?: Image;
+  readonly base?: string | null;
+  readonly published?: {
+    readonly revision: number;
+    readonly created_at: string;
+  };
+  readonly stages?: Readonly<Record<string, number>>;
+}
+
+/** What a step is going to do, as data: `--dry-run` prints it, a real run executes it. */
+export type StepPlan = TicketPlan;
+
+/** A step: it plans, and it executes what it planned through the backends. */
+export interface StepDefinition<Plan extends StepPlan> {
+  plan(input: StepInput): Promise<Plan>;
+  execute(
+    plan: Plan,
+    input: StepInput,
+    backends: StepBackends,
+    work: RunContext,
+  ): Promise<StepResult>;
+}
+
+/** The ticket's PPA, which every step after the first has. */
+export function ppaOf(ticket: Ticket): string {
+  if (ticket.ppa === null)
+    throw new RangeError(`ticket ${ticket.id} has no PPA`);
+  return ticket.ppa;
+}
+
+/** A part of the run's work with a scratch folder of its own. */
+export function partOf(work: RunContext, scratch: string): RunContext {
+  return { ...work, scratch };
+}

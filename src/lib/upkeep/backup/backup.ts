@@ -1,0 +1,266 @@
+import { existsSync, lstatSync } from "node:fs";
+import {
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { messageOf, notNow, refused } from "../../domain/error.ts";
+import {
+  digestFile,
+  replaceSymlink,
+  syncPath,
+  writeFileAtomic,
+} from "../../files/atomic-file.ts";
+import { now } from "../../host/clock.ts";
+import { crashPoint } from "../../files/crash-point.ts";
+import type { ExecResult } from "../../host/exec.ts";
+import { describeEnd, exec, lastLines } from "../../host/exec.ts";
+import { isAbandoned, makeOwnFolder, ownName } from "../../files/own-folder.ts";
+import type { Connection } from "../../state/database.ts";
+import { stillRunning } from "../../state/inspection.ts";
+import {
+  digestOnRecord,
+  recordBackup,
+  schemaOf,
+  storedArtifacts,
+  takeSnapshot,
+} from "../../state/snapshot.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { listFiles, storePath } from "./files.ts";
+import type { BackupKind, BackupManifest } from "./manifest.ts";
+import { backupName, contentsOf } from "./manifest.ts";
+
+/** What a backup is going to do. */
+export interface BackupPlan {
+  /** The file to write, absolute. */
+  readonly file: string;
+  readonly kind: BackupKind;
+  readonly contents: readonly string[];
+}
+
+export interface Backup {
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly manifest: BackupManifest;
+  /** Files that were copied and are not what the state says, as CONTAINER/NAME: damaged before. */
+  readonly damaged: readonly string[];
+}
+
+/**
+ * Plans a backup into a file, by default one of STATE/backups named after the time.
+ *
+ * @throws UbuntuCiError (2) when there is a file of that name
+ */
+export function planBackup(
+  { paths }: Pick<Engine, "paths">,
+  kind: BackupKind,
+  file = join(paths.backups, backupName(kind, now())),
+): BackupPlan {
+  if (lstatSync(file, { throwIfNoEntry: false }) !== undefined)
+    throw refused(`there is a file ${file}`, "name another place");
+  return { file, kind, contents: contentsOf[kind] };
+}
+
+/**
+ * Copies the state into one file, consistently, while everything goes on. The state file is copied
+ * first; the files that it names are never changed, only replaced or removed by the run of a ticket,
+ * which is found out and has the copy made again, or removed by retention, which the caller holds
+ * back. aptly's own folders are left out: they are a cache of what the archive is made of. So are the
+ * PPAs: they are filled again.
+ *
+ * The file is this user's alone: it has the signing key in it. It is there whole or not at all.
+ *
+ * @throws UbuntuCiError (2) when the place cannot be written to, (75) when there is no room
+ */
+export async function backUp(
+  engine: Engine,
+  { file, kind }: BackupPlan,
+  signal: AbortSignal,
+): Promise<Backup> {
+  const { db, paths, actor } = engine;
+  const folder = dirname(file);
+  if (folder === paths.backups)
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  await sweep(folder, paths.root);
+  const made = join(folder, `${ownName(".backup")}.packed`);
+  await createPrivate(made, file);
+  try {
+    let copied: Awaited<ReturnType<typeof copyOnce>>;
+    for (let tries = 3; copied === undefined; tries -= 1) {
+      if (tries === 0)
+        throw notNow(
+          "files were replaced each time while they were copied",
+          "run it again later",
+        );
+      copied = await copyOnce(engine, made, { kind, signal });
+    }
+    await syncPath(made);
+    crashPoint("backup.packed");
+    await rename(made, file);
+    crashPoint("backup.placed");
+    await syncPath(folder);
+    const { size } = lstatSync(file);
+    recordBackup(db, actor, file, size);
+    return { file, size, ...copied };
+  } finally {
+    await rm(made, { force: true });
+  }
+}
+
+/** Makes the copy; undefined when files were replaced meanwhile, so that rows and files disagree. */
+async function copyOnce(
+  engine: Engine,
+  made: string,
+  { kind, signal }: { readonly kind: BackupKind; readonly signal: AbortSignal },
+): Promise<Pick<Backup, "manifest" | "damaged"> | undefined> {
+  const { db, paths, config } = engine;
+  const staging = makeOwnFolder(paths.root, ".backup");
+  let snapshot: Connection | undefined;
+  try {
+    const began = Date.now();
+    snapshot = await takeSnapshot(db, join(staging, "state.sqlite"));
+    const list = join(staging, "files");
+    const staged = ["manifest.json", "state.sqlite"];
+    let missing: readonly string[] = [];
+    if (kind === "full") {
+      const listed = await listFiles(engine, snapshot, list);
+      missing = listed.missing;
+      if (listed.revision !== null) {
+        await mkdir(join(staging, "archive"));
+        await replaceSymlink(
+          `.revisions/${listed.revision}/dists`,
+          join(staging, "archive/dists"),
+        );
+        staged.push("archive/dists");
+      }
+    } else await writeFile(list, "");
+    if (config.file !== null) {
+      await copyFile(config.file, join(staging, "configuration"));
+      staged.push("configuration");
+    }
+    const manifest: BackupManifest = {
+      format: 1,
+      schema: schemaOf(snapshot),
+      made_at: new Date(began).toISOString(),
+      kind,
+      state: paths.root,
+      config: config.file,
+      missing,
+    };
+    await writeFileAtomic(
+      join(staging, "manifest.json"),
+      `${JSON.stringify(manifest, null, 1)}\n`,
+    );
+    const packed = await pack(
+      made,
+      { staging, staged, root: paths.root, list },
+      signal,
+    );
+    const damaged =
+      kind === "full"
+        ? await damagedFiles(engine, snapshot, began, new Set(missing))
+        : [];
+    // tar stops at a file that is gone; that is no trouble when a run has removed it.
+    if (damaged === undefined) return undefined;
+    // It says 1 for files whose number of links changed meanwhile; their contents did not.
+    if (packed.exitCode !== 0 && packed.exitCode !== 1)
+      throw unpackable(packed);
+    return { manifest, damaged };
+  } finally {
+    snapshot?.close();
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+async function pack(
+  made: string,
+  from: {
+    readonly staging: string;
+    readonly staged: readonly string[];
+    readonly root: string;
+    readonly list: string;
+  },
+  signal: AbortSignal,
+): Promise<ExecResult> {
+  return exec(
+    [
+      // tar must not go on when this process is killed.
+      ...["setpriv", "--pdeathsig", "KILL", "--"],
+      ...["tar", "--create", "--zstd", "--format=posix", "--hard-dereference"],
+      ...["--numeric-owner", "--warning=no-file-changed", `--file=${made}`],
+      ...[`--directory=${from.staging}`, ...from.staged],
+      ...[`--directory=${from.root}`, "--null", "--verbatim-files-from"],
+      `--files-from=${from.list}`,
+    ],
+    { cwd: "/", signal },
+  );
+}
+
+function unpackable(packed: ExecResult): Error {
+  return notNow(
+    `tar ${describeEnd(packed)}: ${lastLines(packed.stderr)}`,
+    "make room on the disk, or name a file on another one",
+  );
+}
+
+/** A clock that is set back a little must not hide that a file is new. */
+const clockSlackMs = 10 * 60_000;
+
+/**
+ * The files that the snapshot names and that are not what it says, as CONTAINER/NAME; undefined when
+ * one has been replaced since by what the state names now, or is about to be.
+ */
+async function damagedFiles(
+  { db, paths }: Engine,
+  snapshot: Connection,
+  since: number,
+  missing: ReadonlySet<string>,
+): Promise<string[] | undefined> {
+  const damaged: string[] = [];
+  for (const artifact of storedArtifacts(snapshot)) {
+    const path = join(paths.root, storePath(artifact));
+    const name = `${artifact.container}/${artifact.name}`;
+    if (missing.has(name)) continue;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return undefined;
+    if (found.ctimeMs < since - clockSlackMs) continue;
+    if ((await digestFile(path)).sha256 === artifact.sha256) continue;
+    if (
+      digestOnRecord(db, artifact.id) !== artifact.sha256 ||
+      stillRunning(db, artifact.ticket)
+    )
+      return undefined;
+    damaged.push(name);
+  }
+  return damaged;
+}
+
+async function createPrivate(made: string, file: string): Promise<void> {
+  try {
+    await (await open(made, "wx", 0o600)).close();
+  } catch (thrown) {
+    throw refused(
+      `${file} cannot be written: ${messageOf(thrown)}`,
+      "name a place that the owner of the state folder may write to",
+    );
+  }
+}
+
+/** Removes what backups left that were killed; others' are not ours to remove. */
+async function sweep(...folders: readonly string[]): Promise<void> {
+  for (const folder of new Set(folders)) {
+    if (!existsSync(folder)) continue;
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(".backup.") || isAbandoned(name) !== true) continue;
+      if (lstatSync(join(folder, name)).uid !== process.geteuid?.()) continue;
+      await rm(join(folder, name), { recursive: true, force: true });
+    }
+  }
+}

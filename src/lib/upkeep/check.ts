@@ -1,0 +1,283 @@
+import { statSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+
+import { ageInWords } from "../domain/age.ts";
+import type { HealthReport, Measure } from "../domain/health.ts";
+import { judgeAll } from "../domain/health.ts";
+import { stepOf } from "../domain/step.ts";
+import type { Config } from "../config/config.ts";
+import { lastDone } from "../host/last-done.ts";
+import { heldLocks } from "../locks/lock.ts";
+import { holderInWords } from "../locks/lock-holder.ts";
+import { forgottenInWords, readMaintenance } from "../locks/maintenance.ts";
+import type { StatePaths } from "../host/paths.ts";
+import type { Connection } from "../state/database.ts";
+import {
+  failedByInfrastructure,
+  lastBackup,
+  oldestWaiting,
+  stateBegan,
+  unfinishedTickets,
+} from "../state/health.ts";
+import { listPpas } from "../state/ppas.ts";
+import { openRuns } from "../state/leases.ts";
+
+/** What is watched, and where. */
+export interface Watched {
+  readonly db: Connection;
+  readonly paths: StatePaths;
+  readonly config: Config;
+}
+
+/** Unfinished tickets, by step and status. */
+export type TicketCounts = ReturnType<typeof unfinishedTickets>;
+
+const minute = 60;
+const hour = 60 * minute;
+const mebibyte = 1024 * 1024;
+
+/** Looks at everything that goes wrong while nobody looks, and judges it by the settings' thresholds. */
+export async function checkHealth(
+  watched: Watched,
+): Promise<{ report: HealthReport; tickets: TicketCounts }> {
+  const { db, paths } = watched;
+  const tickets = unfinishedTickets(db);
+  const disk = await statfs(paths.root);
+  const measures: Measure[] = [
+    maintenanceAge(watched),
+    lockAge(watched),
+    heartbeatAge(watched),
+    waitingAge(watched),
+    infrastructureFailures(watched),
+    freePpas(watched),
+    diskFree(watched, disk),
+    inodesFree(watched, disk),
+    reportAge(watched),
+    backupAge(watched),
+    stateSize(watched),
+  ];
+  const count = (status: string) =>
+    tickets
+      .filter((row) => row.status === status)
+      .reduce((sum, row) => sum + row.count, 0);
+  const summary = `tickets: ${count("running")} running, ${count("waiting")} waiting, ${count("held")} held; ${((disk.bavail * disk.bsize) / 1e9).toFixed(1)} GB free`;
+  return { report: judgeAll(measures, summary), tickets };
+}
+
+/** Seconds since then; a clock that was set back makes nothing younger than new. */
+function secondsSince(time: string): number {
+  return Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+}
+
+/** A threshold of the settings in the figure's own unit; 0 is never. */
+function from(value: number, factor = 1): number | null {
+  return value === 0 ? null : value * factor;
+}
+
+function maintenanceAge({ paths, config }: Watched): Measure {
+  const found = readMaintenance(paths.maintenance);
+  return {
+    name: "maintenance_age",
+    help: "How long maintenance has been on.",
+    unit: "s",
+    value: found === null ? null : secondsSince(found.since),
+    warn: from(config.get("maintenance.warnAfterMinutes"), minute),
+    critical: from(config.get("check.maintenance.criticalMinutes"), minute),
+    bad: "above",
+    words: found === null ? "" : forgottenInWords(found),
+  };
+}
+
+function lockAge({ paths, config }: Watched): Measure {
+  const [oldest] = heldLocks(paths.run)
+    .filter(({ dead }) => !dead)
+    .sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
+  return {
+    name: "lock_age",
+    help: "Age of the oldest lock that is held.",
+    unit: "s",
+    value: oldest === undefined ? null : secondsSince(oldest.since),
+    warn: from(config.get("lock.warnAfterMinutes"), minute),
+    critical: from(config.get("check.lock.criticalMinutes"), minute),
+    bad: "above",
+    words:
+      oldest === undefined
+        ? ""
+        : `${oldest.name} has been running for ${ageInWords(oldest.since)} (${holderInWords(oldest)})`,
+  };
+}
+
+function heartbeatAge({ db, config }: Watched): Measure {
+  const [oldest] = openRuns(db).sort(
+    (a, b) => Date.parse(a.heartbeat_at) - Date.parse(b.heartbeat_at),
+  );
+  return {
+    name: "heartbeat_age",
+    help: "Silence of the running step that was heard of longest ago.",
+    unit: "s",
+    value: oldest === undefined ? null : secondsSince(oldest.heartbeat_at),
+    warn: from(config.get("check.heartbeat.warnMinutes"), minute),
+    critical: from(config.get("check.heartbeat.criticalMinutes"), minute),
+    bad: "above",
+    words:
+      oldest === undefined
+        ? ""
+        : `nothing was heard of ticket ${oldest.ticket} at ${stepOf(oldest.step).name} for ${ageInWords(oldest.heartbeat_at)} (process ${oldest.pid} on ${oldest.host})`,
+  };
+}
+
+function waitingAge({ db, config }: Watched): Measure {
+  const oldest = oldestWaiting(db);
+  return {
+    name: "waiting_age",
+    help: "Time that the ticket has waited which has waited longest.",
+    unit: "s",
+    value: oldest === undefined ? null : secondsSince(oldest.since),
+    warn: from(config.get("check.waiting.warnMinutes"), minute),
+    critical: from(config.get("check.waiting.criticalMinutes"), minute),
+    bad: "above",
+    words:
+      oldest === undefined
+        ? ""
+        : `ticket ${oldest.id} has been waiting at ${stepOf(oldest.step).name} for ${ageInWords(oldest.since)}${oldest.waiting_for === null ? "" : ` (${oldest.waiting_for})`}`,
+  };
+}
+
+function infrastructureFailures({ db, config }: Watched): Measure {
+  const days = config.get("check.infrastructure.days");
+  const ids = failedByInfrastructure(
+    db,
+    new Date(Date.now() - days * 86_400_000).toISOString(),
+  );
+  return {
+    name: "infrastructure_failures",
+    help: "Tickets that our infrastructure failed lately.",
+    unit: "",
+    value: ids.length,
+    warn: from(config.get("check.infrastructure.warn")),
+    critical: from(config.get("check.infrastructure.critical")),
+    bad: "above",
+    words: `infrastructure failed ${ids.length === 1 ? "ticket" : "tickets"} ${ids.slice(-5).join(", ")}${ids.length > 5 ? ` and ${ids.length - 5} more` : ""} in the last ${days} days`,
+  };
+}
+
+function freePpas({ db, config }: Watched): Measure {
+  const all = listPpas(db);
+  const free = all.filter(({ state }) => state === "free").length;
+  return {
+    name: "ppas_free",
+    help: "PPAs of the pool that are free.",
+    unit: "",
+    value: free,
+    warn: from(config.get("check.freePpas.warnBelow")),
+    critical: from(config.get("check.freePpas.criticalBelow")),
+    bad: "below",
+    max: all.length,
+    words: `${free} of ${all.length} PPAs are free`,
+  };
+}
+
+interface Disk {
+  readonly bavail: number;
+  readonly bsize: number;
+  readonly blocks: number;
+  readonly files: number;
+  readonly ffree: number;
+}
+
+function diskFree({ paths, config }: Watched, disk: Disk): Measure {
+  const free = disk.bavail * disk.bsize;
+  return {
+    name: "disk_free",
+    help: "Free space on the disk of the state folder.",
+    unit: "B",
+    value: free,
+    warn: from(config.get("check.diskFree.warnMiB"), mebibyte),
+    critical: from(config.get("check.diskFree.criticalMiB"), mebibyte),
+    bad: "below",
+    max: disk.blocks * disk.bsize,
+    words: `${(free / 1e9).toFixed(1)} GB are free on the disk of ${paths.root}`,
+  };
+}
+
+function inodesFree({ paths, config }: Watched, disk: Disk): Measure {
+  // btrfs makes them as it needs them, and says that there are none.
+  const free =
+    disk.files === 0 ? null : Math.floor((disk.ffree / disk.files) * 100);
+  return {
+    name: "inodes_free",
+    help: "Free inodes on the disk of the state folder.",
+    unit: "%",
+    value: free,
+    warn: from(config.get("check.inodesFree.warnPercent")),
+    critical: from(config.get("check.inodesFree.criticalPercent")),
+    bad: "below",
+    words: `${free ?? 0} % of the inodes are free on the disk of ${paths.root}`,
+  };
+}
+
+/** What was never done has been due since the state began. */
+function overdue(
+  { db }: Watched,
+  last: string | null,
+): { readonly value: number | null; readonly ago: string } {
+  const since = last ?? stateBegan(db);
+  if (since === null) return { value: null, ago: "" };
+  return {
+    value: secondsSince(since),
+    ago:
+      last === null
+        ? `never, in ${ageInWords(since)}`
+        : `${ageInWords(since)} ago`,
+  };
+}
+
+function reportAge(watched: Watched): Measure {
+  const { paths, config } = watched;
+  const { value, ago } = overdue(
+    watched,
+    lastDone(paths.run, "shepherd-report"),
+  );
+  return {
+    name: "report_age",
+    help: "Time since the report was written.",
+    unit: "s",
+    value,
+    warn: from(config.get("check.report.warnMinutes"), minute),
+    critical: from(config.get("check.report.criticalMinutes"), minute),
+    bad: "above",
+    words: `the report was last written ${ago}`,
+  };
+}
+
+function backupAge(watched: Watched): Measure {
+  const { db, config } = watched;
+  const { value, ago } = overdue(watched, lastBackup(db));
+  return {
+    name: "backup_age",
+    help: "Time since the newest backup.",
+    unit: "s",
+    value,
+    warn: from(config.get("check.backup.warnHours"), hour),
+    critical: from(config.get("check.backup.criticalHours"), hour),
+    bad: "above",
+    words: `the last backup was made ${ago}`,
+  };
+}
+
+function stateSize({ paths, config }: Watched): Measure {
+  const size = [paths.database, `${paths.database}-wal`].reduce(
+    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
+  return {
+    name: "state_size",
+    help: "Size of the state file with its write-ahead log.",
+    unit: "B",
+    value: size,
+    warn: from(config.get("check.stateSize.warnMiB"), mebibyte),
+    critical: from(config.get("check.stateSize.criticalMiB"), mebibyte),
+    bad: "above",
+    words: `the state file has ${(size / 1e6).toFixed(0)} MB`,
+  };
+}

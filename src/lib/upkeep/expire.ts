@@ -1,0 +1,325 @@
+import { rmdirSync, rmSync } from "node:fs";
+import { rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { possibleNames } from "../domain/published-name.ts";
+import { deadLocks } from "../locks/lock.ts";
+import { freeDeadLock } from "../locks/lock-slots.ts";
+import { deadInWords } from "../locks/lock-holder.ts";
+import { isUnfinished } from "../files/atomic-file.ts";
+import { childPath } from "../host/paths.ts";
+import type { Layer, LayerKind } from "../session/layer.ts";
+import {
+  abandonedLayers,
+  forgetDeps,
+  removeLayer,
+  surveyLayers,
+} from "../session/abandoned-layers.ts";
+import { removeTree } from "../session/remove-tree.ts";
+import { isAbandoned } from "../files/own-folder.ts";
+import type { SettingKey } from "../config/settings.ts";
+import { crashPoint } from "../files/crash-point.ts";
+import type { Connection } from "../state/database.ts";
+import { recordEvent } from "../state/events.ts";
+import { listPpas, releasable, releaseEnded } from "../state/ppas.ts";
+import { openRuns } from "../state/leases.ts";
+import type { DueFiles, ExpiredFile, ExpiryKind } from "../state/retention.ts";
+import {
+  basesInUse,
+  dueFiles,
+  expiringFiles,
+  imageLayersInUse,
+  markExpired,
+  removeExpired,
+} from "../state/retention.ts";
+import { backupKind } from "./backup/manifest.ts";
+import { cleanPpas } from "../engine/clean-ppas.ts";
+import type { Engine } from "../engine/engine.ts";
+import {
+  abandonedFolders,
+  abandonedOutside,
+  namesIn,
+} from "./abandoned-folders.ts";
+
+/** What the policy says is to go now, as data. Paths are absolute. */
+export interface ExpiryPlan {
+  readonly artifacts: readonly (DueFiles & {
+    readonly before: string;
+    readonly why: string;
+  })[];
+  /** Tickets with files that were marked by a run that was killed. */
+  readonly unfinished: readonly number[];
+  /** PPAs to empty: given back, or of tickets that have ended. */
+  readonly ppas: readonly string[];
+  readonly folders: readonly string[];
+  /** Names of locks whose process is dead, and whose command has not been run again since. */
+  readonly locks: readonly string[];
+  readonly layers: readonly string[];
+  readonly revisions: readonly number[];
+  readonly files: readonly string[];
+}
+
+type DaysKey = Extract<SettingKey, `expire.${string}Days`>;
+
+const daysOf: Readonly<Record<ExpiryKind, DaysKey>> = {
+  images: "expire.imagesDays",
+  logs: "expire.logsDays",
+  results: "expire.resultsDays",
+  files: "expire.filesDays",
+};
+
+const dayMs = 24 * 60 * 60_000;
+
+/** What retention would remove now. */
+export async function planExpiry(engine: Engine): Promise<ExpiryPlan> {
+  const { db, paths, config } = engine;
+  const artifacts = (Object.entries(daysOf) as [ExpiryKind, DaysKey][]).flatMap(
+    ([kind, key]) => {
+      const days = config.get(key);
+      const before = daysAgo(days);
+      return before === null
+        ? []
+        : dueFiles(db, kind, before).map((due) => ({
+            ...due,
+            before,
+            why: `older than ${days} days`,
+          }));
+    },
+  );
+  const marked = expiringFiles(db, 1000).map(({ ticket }) => ticket);
+  return {
+    artifacts,
+    unfinished: [...new Set(marked)],
+    ppas: unneededPpas(db),
+    folders: [...(await abandonedFolders(db, paths)), ...abandonedOutside()],
+    locks: deadLocks(paths.run),
+    layers: await unneededLayers(engine),
+    revisions: await oldRevisions(engine),
+    files: [
+      ...(await oldBackups(engine)),
+      ...(await oldStateCopies(engine)),
+      ...(await unfinishedNotes(paths.run)),
+    ],
+  };
+}
+
+/** A plan in words, a line each. */
+export function describeExpiry(plan: ExpiryPlan): string[] {
+  return [
+    ...plan.unfinished.map(
+      (ticket) => `ticket ${ticket}: files of an earlier run that was ended`,
+    ),
+    ...plan.artifacts.map(
+      ({ ticket, kind, files, size, why }) =>
+        `ticket ${ticket}: ${files} ${kind}, ${size} bytes, ${why}`,
+    ),
+    ...plan.ppas.map((name) => `contents of PPA ${name}`),
+    ...plan.revisions.map((revision) => `archive revision ${revision}`),
+    ...plan.layers.map((name) => `layer ${name}`),
+    ...plan.locks.map((name) => `the lock of a dead ${name}`),
+    ...plan.folders,
+    ...plan.files,
+  ];
+}
+
+/**
+ * Removes what a plan says, as far as it still holds. Killed at any instant, the next run goes on: a
+ * row is marked before its file is removed, and stays marked for removal until that is done.
+ *
+ * @returns how many files of the data store are gone
+ */
+export async function expire(
+  engine: Engine,
+  plan: ExpiryPlan,
+): Promise<number> {
+  const { db, paths, actor, backends } = engine;
+  for (const due of plan.artifacts)
+    markExpired(db, actor, due, due.before, due.why);
+  crashPoint("expire.marked");
+  const removed = removeExpired(db, (file) => removeStored(engine, file));
+  if (plan.revisions.length > 0) {
+    await (await backends.archive()).removeRevisions(plan.revisions);
+    recordEvent(db, {
+      actor,
+      subject: "archive",
+      subject_id: "archive",
+      what: "expired",
+      why: `revisions ${plan.revisions.join(", ")}`,
+    });
+  }
+  if (plan.ppas.length > 0) {
+    releaseEnded(db, undefined, actor);
+    await cleanPpas(engine);
+  }
+  // A ticket may have been taken up again since.
+  const unneeded = new Set(await unneededLayers(engine));
+  for (const name of plan.layers) {
+    if (!unneeded.has(name)) continue;
+    await removeLayer(paths.layers, name);
+    if (name.startsWith("base-"))
+      recordEvent(db, {
+        actor,
+        subject: "base",
+        subject_id: name,
+        what: "expired",
+        why: "nothing uses it",
+      });
+  }
+  const forget = daysAgo(engine.config.get("expire.layersDays"));
+  if (forget !== null) await forgetDeps(paths.layers, Date.parse(forget));
+  await freeLocks(engine, plan.locks);
+  for (const folder of plan.folders) await removeTree(folder);
+  for (const file of plan.files) await rm(file, { force: true });
+  return removed;
+}
+
+/** Takes away what dead processes hold, and says so in the history. */
+async function freeLocks(
+  { db, paths, actor }: Engine,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names)
+    await freeDeadLock(paths.run, name, (dead) =>
+      recordEvent(db, {
+        actor,
+        subject: "lock",
+        subject_id: name,
+        what: "taken over",
+        why: deadInWords(dead),
+      }),
+    );
+}
+
+/** Removes a file from the store and the report, whose link would keep its space taken. */
+export function removeStored(
+  { paths }: Pick<Engine, "paths">,
+  { ticket, container, name }: ExpiredFile,
+): void {
+  const folder = childPath(paths.store, container);
+  rmSync(childPath(folder, name), { force: true });
+  const shown = join(paths.report, "tickets", String(ticket), "files");
+  for (const published of possibleNames(name))
+    rmSync(childPath(shown, published), { force: true });
+  try {
+    rmdirSync(folder);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;
+  }
+}
+
+/** That many days before now, ISO 8601; null for 0, which is never. */
+function daysAgo(days: number): string | null {
+  return days === 0 ? null : new Date(Date.now() - days * dayMs).toISOString();
+}
+
+function unneededPpas(db: Connection): string[] {
+  const given = listPpas(db).filter(
+    ({ state }) => state === "dirty" || state === "cleaning",
+  );
+  return [...given.map(({ name }) => name), ...releasable(db)].sort();
+}
+
+/** Names of layers that nothing refers to any more, and of what killed processes left of some. */
+async function unneededLayers({
+  db,
+  paths,
+  config,
+}: Engine): Promise<string[]> {
+  const since = daysAgo(config.get("expire.layersDays"));
+  const imagesSince = daysAgo(config.get("expire.imageLayersDays"));
+  const { whole } = await surveyLayers(paths.layers);
+  const ofKind = (kind: LayerKind) => whole.filter((one) => one.kind === kind);
+  const gone = new Set<Layer>();
+  if (imagesSince !== null) {
+    const running = new Set(openRuns(db).map(({ ticket }) => ticket));
+    const used = imageLayersInUse(db, imagesSince);
+    for (const layer of ofKind("image"))
+      if (!used.has(layer.name) && !running.has(ticketOfImage(layer.name)))
+        gone.add(layer);
+  }
+  if (since !== null) {
+    for (const layer of ofKind("build-deps")) {
+      const record = join(paths.layers, layer.name, "layer.json");
+      if ((await stat(record)).mtimeMs < Date.parse(since)) gone.add(layer);
+    }
+    const used = basesInUse(db, since);
+    const below = new Set(
+      whole.filter((one) => !gone.has(one)).flatMap((one) => one.below),
+    );
+    const bases = ofKind("base");
+    // Superseded so long ago that nothing can be at work with it.
+    const isSuperseded = ({ series, created_at }: Layer) =>
+      bases.some(
+        (other) =>
+          other.series === series &&
+          other.created_at > created_at &&
+          other.created_at < since,
+      );
+    for (const base of bases)
+      if (
+        isSuperseded(base) &&
+        !used.has(base.name) &&
+        !used.has(base.digest) &&
+        !below.has(base.name)
+      )
+        gone.add(base);
+  }
+  return [
+    ...(await abandonedLayers(paths.layers)),
+    ...[...gone].map(({ name }) => name),
+  ];
+}
+
+/** The ticket that an image's layer is of: image-ticket.N-DIGEST. */
+export function ticketOfImage(layer: string): number {
+  return Number(/^image-ticket\.([0-9]+)-/.exec(layer)?.[1] ?? 0);
+}
+
+async function oldRevisions({ backends, config }: Engine): Promise<number[]> {
+  const before = daysAgo(config.get("expire.revisionsDays"));
+  if (before === null) return [];
+  const archive = await backends.archive();
+  const revisions = await archive.revisions();
+  if (revisions.length === 0) return [];
+  const current = await archive.current();
+  return revisions
+    .slice(0, -config.get("expire.revisions"))
+    .filter(
+      ({ revision, created_at }) =>
+        created_at < before &&
+        revision !== current.revision &&
+        revision !== current.reverts_to,
+    )
+    .map(({ revision }) => revision);
+}
+
+async function oldBackups({ paths, config }: Engine): Promise<string[]> {
+  const names = await namesIn(paths.backups);
+  const kept = config.get("expire.backups");
+  const old = (["full", "database"] as const).flatMap((kind) =>
+    names.filter((name) => backupKind(name) === kind).slice(0, -kept),
+  );
+  const unfinished = names.filter(
+    (name) => name.startsWith(".backup.") && isAbandoned(name) === true,
+  );
+  return [...old, ...unfinished].map((name) => join(paths.backups, name));
+}
+
+/** Files beside the locks that killed processes did not finish. */
+async function unfinishedNotes(folder: string): Promise<string[]> {
+  return (await namesIn(folder))
+    .filter((name) => isUnfinished(name) && isAbandoned(name) === true)
+    .map((name) => join(folder, name));
+}
+
+async function oldStateCopies({ paths, config }: Engine): Promise<string[]> {
+  const copies = (await namesIn(paths.root)).flatMap((name) => {
+    const number = /^state\.sqlite\.before-([0-9]+)$/.exec(name)?.[1];
+    return number === undefined ? [] : [{ name, number: Number(number) }];
+  });
+  return copies
+    .sort((a, b) => a.number - b.number)
+    .slice(0, -config.get("expire.stateCopies"))
+    .map(({ name }) => join(paths.root, name));
+}

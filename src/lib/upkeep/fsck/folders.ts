@@ -1,0 +1,118 @@
+import { lstatSync } from "node:fs";
+import { chmod, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { ifExists } from "../../files/optional-file.ts";
+import { configFiles } from "../../config/config.ts";
+import { heldLocks } from "../../locks/lock.ts";
+import { isAbandoned } from "../../files/own-folder.ts";
+import type { StatePaths } from "../../host/paths.ts";
+import { removeTree } from "../../session/remove-tree.ts";
+import { wrongModes } from "../../host/state-modes.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { abandonedFolders, namesIn } from "../abandoned-folders.ts";
+import type { RestoreJournal } from "../restore/swap-state.ts";
+import { readJournal, workFolder } from "../restore/swap-state.ts";
+import type { Found } from "./inconsistency.ts";
+import { withMend } from "./inconsistency.ts";
+
+/** Scratch that no process needs, and a restore that was ended in the middle. */
+export async function folders({ db, paths }: Engine): Promise<Found[]> {
+  const gone = await abandonedFolders(db, paths);
+  const odd = (await namesIn(paths.scratch)).filter(
+    (name) => !/^run\.[0-9]+$/.test(name) && isAbandoned(name) === undefined,
+  );
+  const journal = await readJournal(paths);
+  const restores = heldLocks(paths.run).some(
+    ({ name, dead }) => name === "restore" && !dead,
+  );
+  return [
+    ...(journal === null || restores ? [] : [endedRestore(paths, journal)]),
+    ...gone.map((where) => ({
+      check: "scratch",
+      what: "no process needs it any more",
+      where,
+      remedy: "`ubuntu-ci expire` removes it",
+      mend: () => removeTree(where),
+    })),
+    ...odd.map((name) => ({
+      check: "scratch",
+      what: "it does not say whose it is",
+      where: join(paths.scratch, name),
+      remedy: "remove it when nothing runs",
+    })),
+  ];
+}
+
+function endedRestore(
+  paths: StatePaths,
+  { phase, file }: RestoreJournal,
+): Found {
+  const common = {
+    check: "state",
+    what: `a restore of ${file} was ended in the middle`,
+    where: workFolder(paths),
+  };
+  // The state itself was not changed yet.
+  if (phase === "unpacking")
+    return {
+      ...common,
+      remedy: `\`ubuntu-ci restore ${file}\` begins again; ${withMend} removes what it left`,
+      mend: () => rm(workFolder(paths), { recursive: true, force: true }),
+    };
+  return { ...common, remedy: `\`ubuntu-ci restore ${file}\` goes on` };
+}
+
+/** Whether the modes are those of a private state, with what is public in it. */
+export function modes({ paths }: Engine): Found[] {
+  return [...wrongModes(paths.root)]
+    .filter(({ path }) => !isKey(paths, path))
+    .map(({ path, found, wanted, foreign }) => ({
+      check: "mode",
+      what: foreign
+        ? "it is another user's"
+        : `its mode is ${octal(found)}, not ${octal(wanted)}`,
+      where: path,
+      remedy: foreign
+        ? "look what it is, and have its owner or root move it away"
+        : `${withMend} sets it`,
+      ...(!foreign && {
+        mend: () => ifExists(chmod(path, wanted)),
+      }),
+    }));
+}
+
+/** What `keys` looks at. */
+function isKey({ gnupg, backups }: StatePaths, path: string): boolean {
+  return (
+    path === gnupg ||
+    path.startsWith(`${gnupg}/`) ||
+    (path.startsWith(`${backups}/`) && path.endsWith(".tar.zst"))
+  );
+}
+
+const octal = (mode: number) => mode.toString(8).padStart(4, "0");
+
+/** Whether others may read what is secret. */
+export async function keys({ paths }: Engine): Promise<Found[]> {
+  const found: Found[] = [];
+  const walk = async (path: string): Promise<void> => {
+    const file = lstatSync(path, { throwIfNoEntry: false });
+    if (file === undefined || file.isSymbolicLink()) return;
+    if ((file.mode & 0o077) !== 0)
+      found.push({
+        check: "key",
+        what: `others may read it (mode ${(file.mode & 0o777).toString(8)})`,
+        where: path,
+        remedy: `${withMend} closes it; think about whether it was read`,
+        mend: () => chmod(path, file.isDirectory() ? 0o700 : 0o600),
+      });
+    if (file.isDirectory())
+      for (const name of await namesIn(path)) await walk(join(path, name));
+  };
+  await walk(paths.gnupg);
+  for (const file of configFiles(paths.root)) await walk(file);
+  for (const name of await namesIn(paths.backups))
+    if (name.endsWith(".tar.zst")) await walk(join(paths.backups, name));
+  return found;
+}

@@ -1,0 +1,124 @@
+import { existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+
+import { digestFile, isUnfinished } from "../../files/atomic-file.ts";
+import {
+  artifactAt,
+  expiredArtifacts,
+  inOneInstant,
+  stillRunning,
+} from "../../state/inspection.ts";
+import { storedArtifacts } from "../../state/snapshot.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { removeStored } from "../expire.ts";
+import { namesIn } from "../abandoned-folders.ts";
+import type { Found, LookOptions } from "./inconsistency.ts";
+import { fromBackup, withMend } from "./inconsistency.ts";
+
+/** What the data store does not have as the rows say. */
+export async function artifacts(
+  engine: Engine,
+  { digests }: LookOptions,
+): Promise<Found[]> {
+  const { db, paths } = engine;
+  const found: Found[] = [];
+  for (const artifact of storedArtifacts(db)) {
+    const { id, ticket, container, name, size, sha256 } = artifact;
+    const where = join(paths.store, container, name);
+    const fault = async () => {
+      const file = lstatSync(where, { throwIfNoEntry: false });
+      if (file === undefined) return "there is a row and no file";
+      if (!file.isFile()) return "it is no plain file";
+      if (file.size !== size) return `it has ${file.size} bytes, not ${size}`;
+      if (!digests) return undefined;
+      const digest = (await digestFile(where)).sha256;
+      return digest === sha256
+        ? undefined
+        : `its sha256 is ${digest}, not ${sha256}`;
+    };
+    const what = await fault();
+    // A step that is at work replaces files before it records them; retention removes some.
+    if (what === undefined || !artifactAt(db, container, name).has(id))
+      continue;
+    if (stillRunning(db, ticket)) continue;
+    found.push({
+      check: "store",
+      what,
+      where,
+      remedy: `${fromBackup}, or have it made again: \`ubuntu-ci retry ${ticket}\``,
+    });
+  }
+  for (const artifact of expiredArtifacts(db)) {
+    const where = join(paths.store, artifact.container, artifact.name);
+    if (!existsSync(where)) continue;
+    found.push({
+      check: "store",
+      what: "it expired, and is still there",
+      where,
+      remedy: `${withMend} removes it`,
+      mend: () =>
+        inOneInstant(db, () => {
+          if (!stillRunning(db, artifact.ticket))
+            removeStored(engine, artifact);
+        }),
+    });
+  }
+  return found;
+}
+
+/** What the data store has that no row speaks of. */
+export async function strayFiles(
+  { db, paths }: Engine,
+  { aside }: LookOptions,
+): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const container of await namesIn(paths.store)) {
+    const folder = join(paths.store, container);
+    const ticket = Number(/^ticket\.([0-9]+)(?:\.|$)/.exec(container)?.[1]);
+    if (
+      lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true ||
+      Number.isNaN(ticket)
+    ) {
+      found.push({
+        check: "store",
+        what: "it is no container of a ticket",
+        where: folder,
+        remedy: "look what it is, and move it away",
+      });
+      continue;
+    }
+    for (const name of await namesIn(folder)) {
+      const where = join(folder, name);
+      const isStray = () =>
+        !stillRunning(db, ticket) &&
+        artifactAt(db, container, name).size === 0 &&
+        lstatSync(where, { throwIfNoEntry: false }) !== undefined;
+      // Whoever creates a ticket has its files in place before its rows can be seen.
+      if (!isStray() || !inOneInstant(db, isStray)) continue;
+      const unfinished = isUnfinished(name);
+      found.push({
+        check: "store",
+        what: unfinished
+          ? "a killed process left it half written"
+          : "there is a file and no row",
+        where,
+        remedy: unfinished
+          ? `${withMend} removes it`
+          : `${withMend} moves it to ${aside}`,
+        mend: () =>
+          inOneInstant(db, () => {
+            if (!isStray()) return;
+            if (unfinished) rmSync(where, { recursive: true });
+            else moveTo(aside, paths.root, where);
+          }),
+      });
+    }
+  }
+  return found;
+}
+
+function moveTo(aside: string, root: string, path: string): void {
+  const place = join(aside, relative(root, path));
+  mkdirSync(dirname(place), { recursive: true });
+  renameSync(path, place);
+}

@@ -1,0 +1,143 @@
+import { mkdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
+
+import { misconfigured } from "../domain/error.ts";
+import type { Plan } from "../domain/plan.ts";
+import type { Config } from "../config/config.ts";
+import { closeConfig } from "../config/config.ts";
+import type { StatePaths } from "../host/paths.ts";
+import { findBase } from "../session/layers.ts";
+import { makeBase } from "../session/make-base.ts";
+import { recordEvent } from "../state/events.ts";
+import { addPpa, listPpas } from "../state/ppas.ts";
+import { knownSeries } from "../tickets/known-series.ts";
+import { cleanPpas } from "../engine/clean-ppas.ts";
+import type { Engine } from "../engine/engine.ts";
+
+/** The names of the pool's PPAs: PREFIX-001 and so on. */
+export function poolNames(config: Config): string[] {
+  const prefix = config.get("ppa.prefix");
+  return Array.from(
+    { length: config.get("ppa.pool") },
+    (_, index) => `${prefix}-${String(index + 1).padStart(3, "0")}`,
+  );
+}
+
+/**
+ * The series to make bases for: those named, else those of the configuration, else the machine's own.
+ *
+ * @throws UbuntuCiError (78) when none of them says
+ */
+export function seriesToInit(
+  config: Config,
+  named: readonly string[] | undefined,
+): readonly string[] {
+  const series = named ?? config.get("series");
+  if (series !== null && series.length > 0) return series;
+  const own = /^VERSION_CODENAME="?([a-z0-9.-]+)"?$/m.exec(
+    readFileSync("/etc/os-release", "utf8"),
+  )?.[1];
+  if (own === undefined)
+    throw misconfigured(
+      "this machine does not say its series",
+      "name one with --series, or set `series`",
+    );
+  return [own];
+}
+
+/** What `init` is going to make, unless it is there. */
+interface InitPlan extends Plan {
+  /** Series of the archive. */
+  readonly archive: readonly string[];
+  readonly pool: readonly string[];
+  /** Series that bases are wanted of; none where nothing would use them. */
+  readonly bases: readonly string[];
+}
+
+/** What `init` would do, looking at no more than folders: there may be no state yet. */
+export function planInit(
+  paths: StatePaths,
+  config: Config,
+  series: readonly string[],
+): InitPlan {
+  const known = knownSeries(paths, config);
+  const pool = poolNames(config);
+  const used =
+    config.get("imager") !== "fake" || config.get("builder") !== "fake";
+  const bases = used ? series : [];
+  return {
+    command: "init",
+    actions: [
+      `make the state folder ${paths.root}, its signing key and an empty archive, unless they are there`,
+      `put ${pool.join(", ")} in the pool, unless they are there`,
+      ...bases
+        .filter((name) => !known.includes(name))
+        .map((name) => `make the base of ${name} with mmdebstrap`),
+    ],
+    archive: [...new Set([...known, ...series])],
+    pool,
+    bases,
+  };
+}
+
+/** Makes what is missing: folders, signing key, archive, pool, bases. Safe to run again. */
+export async function initialise(
+  engine: Engine,
+  plan: InitPlan,
+  say: (line: string) => void,
+): Promise<string[]> {
+  const { db, paths, actor, backends } = engine;
+  for (const folder of [
+    paths.run,
+    paths.log,
+    paths.store,
+    paths.layers,
+    paths.scratch,
+    paths.uploaders,
+  ]) {
+    mkdirSync(folder, { recursive: true });
+  }
+  const done: string[] = [];
+  const archive = await backends.archive();
+  await archive.init(plan.archive);
+  for (const name of plan.pool) {
+    if (listPpas(db).some((ppa) => ppa.name === name)) continue;
+    addPpa(db, name, actor);
+    done.push(`PPA ${name}`);
+  }
+  await cleanPpas(engine);
+  for (const name of plan.bases) {
+    if ((await findBase(paths.layers, name)) !== undefined) continue;
+    done.push(`base ${await baseOf(engine, name, say)}`);
+  }
+  closeConfig(paths.root);
+  return done;
+}
+
+/** Makes new bases; tickets that run keep the ones they began with. */
+export async function refreshBases(
+  engine: Engine,
+  series: readonly string[],
+  say: (line: string) => void,
+): Promise<string[]> {
+  const names: string[] = [];
+  for (const name of series) names.push(await baseOf(engine, name, say));
+  return names;
+}
+
+async function baseOf(
+  { db, paths, config, actor }: Engine,
+  series: string,
+  say: (line: string) => void,
+): Promise<string> {
+  say(`making the base of ${series} (about a minute)`);
+  const base = await makeBase(paths, series, config);
+  recordEvent(db, {
+    actor,
+    subject: "base",
+    subject_id: base.name,
+    what: "made",
+    why: base.digest,
+  });
+  return base.name;
+}

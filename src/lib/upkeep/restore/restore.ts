@@ -1,0 +1,293 @@
+import { existsSync } from "node:fs";
+import { lstat, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { ArchiveFault } from "../../backends/archive/archive.ts";
+import {
+  inspectRevisions,
+  wrongDigests,
+} from "../../backends/archive/revision-upkeep.ts";
+import { revisionTree } from "../../backends/archive/revisions.ts";
+import type { Problem } from "../../domain/error.ts";
+import { ExitCode, UbuntuCiError } from "../../domain/error.ts";
+import { digestFile } from "../../files/atomic-file.ts";
+import { now } from "../../host/clock.ts";
+import { crashPoint } from "../../files/crash-point.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import {
+  endMaintenance,
+  readMaintenance,
+  startMaintenance,
+} from "../../locks/maintenance.ts";
+import type { StatePaths } from "../../host/paths.ts";
+import { statePaths } from "../../host/paths.ts";
+import { putModesRight } from "../../host/state-modes.ts";
+import { openDatabase } from "../../state/database.ts";
+import {
+  danglingRows,
+  integrityProblems,
+  numbersGiven,
+  storedArtifacts,
+  wakeRestored,
+} from "../../state/snapshot.ts";
+import type { BackupManifest } from "../backup/manifest.ts";
+import { checkMembers, readManifest, unpack } from "./backup-file.ts";
+import type { RestoreJournal } from "./swap-state.ts";
+import {
+  checkPlace,
+  existing,
+  readJournal,
+  swapState,
+  unpackedFolder,
+  workFolder,
+  writeJournal,
+} from "./swap-state.ts";
+
+/** What a restore works with; the state itself may not be there. */
+export interface RestoreRequest {
+  readonly paths: StatePaths;
+  readonly actor: string;
+  readonly file: string;
+  /** Where it can be read: itself, or the copy that root handed over. */
+  readonly source: string;
+  /** Restore also what does not have its digest, or is missing. */
+  readonly despiteDamage: boolean;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+/** What a restore is going to do. */
+export interface RestorePlan {
+  /** The backup: of a restore that was ended in the middle and goes on, that one's. */
+  readonly file: string;
+  readonly manifest: BackupManifest;
+  /** Entries of the state folder that are replaced, and the folder they go to. */
+  readonly replaces: readonly string[];
+  readonly setAside: string;
+  /** All of it in words, a line each. */
+  readonly steps: readonly string[];
+  /** The journal of the restore that goes on, or null. */
+  readonly goesOn: RestoreJournal | null;
+}
+
+export interface Restored {
+  readonly file: string;
+  readonly manifest: BackupManifest;
+  /** Where the state is that was there before, or null. */
+  readonly setAside: string | null;
+  readonly artifacts: number;
+  readonly damaged: readonly string[];
+}
+
+/**
+ * Plans a restore, looking at all that can be looked at without changing anything.
+ *
+ * @throws UbuntuCiError (2) for something that is no backup, or when a state is there and maintenance
+ *   is off; (75) when something runs; (78) when a newer version made it
+ */
+export async function planRestore({
+  paths,
+  file,
+  source,
+}: Pick<RestoreRequest, "paths" | "file" | "source">): Promise<RestorePlan> {
+  const journal = await readJournal(paths);
+  if (journal !== null && journal.phase !== "unpacking")
+    return {
+      file: journal.file,
+      manifest: journal.manifest,
+      replaces: existing(paths, journal.manifest.kind),
+      setAside: journal.setAside,
+      steps: [
+        `go on with the restore of ${journal.file}, which was ended in the middle`,
+      ],
+      goesOn: journal,
+    };
+  checkPlace(paths);
+  const manifest = await readManifest(source);
+  const replaces = existing(paths, manifest.kind);
+  const setAside = join(
+    paths.setAside,
+    `restore-${now().replaceAll(":", "-")}`,
+  );
+  return {
+    file,
+    manifest,
+    replaces,
+    setAside,
+    steps: [
+      `unpack ${file}, a ${manifest.kind} backup of ${manifest.made_at}, and check every file's digest`,
+      ...(replaces.length === 0
+        ? []
+        : [`set ${replaces.join(", ")} of ${paths.root} aside in ${setAside}`]),
+      "put the state in place",
+      "start tickets in flight over: their PPAs are filled again",
+    ],
+    goesOn: null,
+  };
+}
+
+/**
+ * Makes the state what a backup says it was. Nothing of the state that is there changes before all of
+ * the backup is unpacked and every file has its digest; then the old state is set aside, not deleted,
+ * and the new one takes its place. Killed at any instant, the same command goes on.
+ *
+ * @throws UbuntuCiError (2) for something that is no backup, or has damaged files
+ */
+export async function restore(
+  request: RestoreRequest,
+  plan: RestorePlan,
+): Promise<Restored> {
+  const { paths, say } = request;
+  let journal = plan.goesOn;
+  if (journal === null) journal = await prepare(request, plan);
+  else say(plan.steps[0] ?? "");
+  await swapState(paths, journal);
+  const { file, manifest, setAside, artifacts, damaged } = journal;
+  return {
+    file,
+    manifest,
+    setAside: existsSync(setAside) ? setAside : null,
+    artifacts,
+    damaged,
+  };
+}
+
+async function prepare(
+  request: RestoreRequest,
+  { file, manifest, setAside }: RestorePlan,
+): Promise<RestoreJournal> {
+  const { paths, actor } = request;
+  const ownMaintenance =
+    (await readJournal(paths))?.ownMaintenance ??
+    readMaintenance(paths.maintenance) === null;
+  await mkdir(workFolder(paths), { recursive: true, mode: 0o700 });
+  const begun: RestoreJournal = {
+    phase: "unpacking",
+    file,
+    setAside,
+    ownMaintenance,
+    manifest,
+    artifacts: 0,
+    damaged: [],
+  };
+  await writeJournal(paths, begun);
+  // In an empty folder, too: cron must not find half a state.
+  if (ownMaintenance)
+    startMaintenance(paths.maintenance, actor, `restore of ${file}`);
+  crashPoint("restore.begun");
+  try {
+    const checked: RestoreJournal = {
+      ...begun,
+      phase: "setting-aside",
+      ...(await unpackAndCheck(request, manifest)),
+    };
+    await writeJournal(paths, checked);
+    crashPoint("restore.checked");
+    return checked;
+  } catch (thrown) {
+    await rm(workFolder(paths), { recursive: true, force: true });
+    if (ownMaintenance) endMaintenance(paths.maintenance);
+    throw thrown;
+  }
+}
+
+async function unpackAndCheck(
+  { paths, file, source, actor, despiteDamage, signal, say }: RestoreRequest,
+  manifest: BackupManifest,
+): Promise<Pick<RestoreJournal, "artifacts" | "damaged">> {
+  const made = statePaths(unpackedFolder(paths));
+  await rm(made.root, { recursive: true, force: true });
+  await mkdir(made.root, { mode: 0o700 });
+  say(`looking at ${file}`);
+  await checkMembers(source, manifest, join(workFolder(paths), "members"));
+  say(`unpacking ${file}`);
+  await unpack(source, made.root, signal);
+  // tar made all of it private, the archive as well.
+  putModesRight(made.root);
+  say("checking every file's digest");
+  const db = openDatabase(made.database);
+  try {
+    const problems = [...integrityProblems(db), ...danglingRows(db)];
+    if (problems.length > 0)
+      throw damagedBackup(
+        file,
+        problems.map((message) => ({ where: "state.sqlite", message })),
+      );
+    // Files that a database alone names are those of the state that is there.
+    const store = manifest.kind === "full" ? made.store : paths.store;
+    const known = new Set(manifest.missing);
+    let artifacts = 0;
+    const damaged: Problem[] = [];
+    for (const artifact of storedArtifacts(db)) {
+      artifacts += 1;
+      const where = `${artifact.container}/${artifact.name}`;
+      const message = await faultOf(join(store, where), artifact);
+      if (message === undefined) continue;
+      damaged.push({
+        where,
+        message: known.has(where)
+          ? "was missing when the backup was made"
+          : message,
+      });
+    }
+    if (manifest.kind === "full") {
+      const tree = revisionTree(made.archive);
+      const faults = [
+        ...(await inspectRevisions(tree)),
+        ...(await wrongDigests(tree)),
+      ];
+      damaged.push(
+        ...faults
+          .filter(isDamage)
+          .map(({ where, what }) => ({ where, message: what })),
+      );
+    }
+    const unexpected = damaged.filter(({ where }) => !known.has(where));
+    if (unexpected.length > 0 && !despiteDamage)
+      throw damagedBackup(file, unexpected);
+    wakeRestored(
+      db,
+      actor,
+      `restored from ${file}, a backup of ${manifest.made_at}`,
+      numbersGiven(paths.database) ?? {},
+    );
+    return {
+      artifacts,
+      damaged: damaged.map(({ where, message }) => `${where}: ${message}`),
+    };
+  } finally {
+    db.close();
+  }
+}
+
+function isDamage({ kind }: ArchiveFault): boolean {
+  return kind !== "unreferenced" && kind !== "half-made";
+}
+
+async function faultOf(
+  path: string,
+  { size, sha256 }: { readonly size: number; readonly sha256: string },
+): Promise<string | undefined> {
+  const found = await ifExists(lstat(path));
+  if (found === undefined) return "is not there";
+  if (!found.isFile()) return "is no plain file";
+  if (found.size !== size) return `has ${found.size} bytes, not ${size}`;
+  const digest = await digestFile(path);
+  return digest.sha256 === sha256
+    ? undefined
+    : `has the sha256 ${digest.sha256}, not ${sha256}`;
+}
+
+function damagedBackup(
+  file: string,
+  problems: readonly Problem[],
+): UbuntuCiError {
+  return new UbuntuCiError(
+    `${file} was not restored: ${problems.length} of its files are damaged`,
+    {
+      exitCode: ExitCode.refused,
+      hint: "use another backup, or take this one as it is with --despite-damage",
+      problems: problems.slice(0, 50),
+    },
+  );
+}

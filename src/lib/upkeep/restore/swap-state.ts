@@ -1,0 +1,160 @@
+import { existsSync, lstatSync, statSync } from "node:fs";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { notNow, refused } from "../../domain/error.ts";
+import {
+  besidePath,
+  syncPath,
+  writeFileAtomic,
+} from "../../files/atomic-file.ts";
+import { crashPoint } from "../../files/crash-point.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import { heldLocks } from "../../locks/lock.ts";
+import { endMaintenance, readMaintenance } from "../../locks/maintenance.ts";
+import type { StatePaths } from "../../host/paths.ts";
+import type { BackupKind, BackupManifest } from "../backup/manifest.ts";
+
+/** Top-level entries that are the state; what else there is (layers, backups, log, run) stays. */
+const stateFiles = [
+  "state.sqlite",
+  "state.sqlite-wal",
+  "state.sqlite-shm",
+] as const;
+const entries = {
+  database: [...stateFiles, "scratch"],
+  full: [
+    ...stateFiles,
+    "scratch",
+    "store",
+    "archive",
+    "aptly",
+    "ppa",
+    "gnupg",
+    "uploaders",
+    "report",
+  ],
+} as const;
+
+/** Where a restore has got to, in .restore/journal.json: what is written there, another run goes on with. */
+export interface RestoreJournal {
+  readonly phase: "unpacking" | "setting-aside" | "placing";
+  readonly file: string;
+  readonly setAside: string;
+  /** Whether maintenance was switched on by the restore, which then ends it. */
+  readonly ownMaintenance: boolean;
+  readonly manifest: BackupManifest;
+  readonly artifacts: number;
+  readonly damaged: readonly string[];
+}
+
+/** Where a restore works, and what it has unpacked there. */
+export const workFolder = (paths: StatePaths) => join(paths.root, ".restore");
+export const unpackedFolder = (paths: StatePaths) =>
+  join(workFolder(paths), "new");
+const journalFile = (paths: StatePaths) =>
+  join(workFolder(paths), "journal.json");
+
+/** The journal of a restore that was ended, or null. */
+export async function readJournal(
+  paths: StatePaths,
+): Promise<RestoreJournal | null> {
+  const text = await ifExists(readFile(journalFile(paths), "utf8"));
+  return text === undefined ? null : (JSON.parse(text) as RestoreJournal);
+}
+
+export async function writeJournal(
+  paths: StatePaths,
+  journal: RestoreJournal,
+): Promise<void> {
+  await writeFileAtomic(journalFile(paths), `${JSON.stringify(journal)}\n`);
+}
+
+/** What of the state is there that a backup of that kind replaces. */
+export function existing(paths: StatePaths, kind: BackupKind): string[] {
+  return entries[kind].filter((name) => isThere(join(paths.root, name)));
+}
+
+/**
+ * Whether a state folder may be replaced: nothing runs, maintenance is on where there is a state, and
+ * all of it can be moved aside in one instant.
+ *
+ * @throws UbuntuCiError (2) when it may not, (75) when something runs
+ */
+export function checkPlace(paths: StatePaths): void {
+  const running = heldLocks(paths.run).filter(
+    ({ dead, pid }) => !dead && pid !== process.pid,
+  );
+  if (running.length > 0)
+    throw notNow(
+      `${running.map(({ name, pid }) => `${name} (process ${pid})`).join(", ")} is running`,
+      "`ubuntu-ci maintenance wait` returns when nothing runs any more",
+    );
+  const there = existing(paths, "full");
+  if (
+    there.some((name) => name !== "scratch") &&
+    readMaintenance(paths.maintenance) === null
+  )
+    throw refused(
+      `${paths.root} holds a state: ${there.join(", ")}`,
+      "`ubuntu-ci maintenance on` first, so that nothing starts; the old state is set aside",
+    );
+  const disk = statSync(paths.root, { throwIfNoEntry: false })?.dev;
+  const elsewhere = there.find(
+    (name) => lstatSync(join(paths.root, name)).dev !== disk,
+  );
+  if (elsewhere !== undefined)
+    throw refused(
+      `${join(paths.root, elsewhere)} is a file system of its own, which cannot be set aside`,
+      "restore into a folder without a state (--state-dir), and move its files to where they belong",
+    );
+  const aside = statSync(paths.setAside, { throwIfNoEntry: false });
+  if (aside !== undefined && aside.dev !== disk)
+    throw refused(
+      `${paths.setAside} is on another disk, where nothing can be moved in one instant`,
+      "move it away",
+    );
+}
+
+/** Moves the old state aside and the new one into its place; can be done again from any instant. */
+export async function swapState(
+  paths: StatePaths,
+  journal: RestoreJournal,
+): Promise<void> {
+  const { manifest, setAside } = journal;
+  if (journal.phase === "setting-aside") {
+    for (const name of entries[manifest.kind])
+      await moveAside(join(paths.root, name), setAside, name);
+    await writeJournal(paths, { ...journal, phase: "placing" });
+  }
+  // The state file last: without it there is no state.
+  for (const name of [...entries[manifest.kind]].reverse()) {
+    const from = join(unpackedFolder(paths), name);
+    if (!isThere(from)) continue;
+    // A reading command makes an empty state file where there is none.
+    const there = name === "state.sqlite" ? [...stateFiles] : [name];
+    for (const one of there)
+      await moveAside(join(paths.root, one), setAside, one);
+    await rename(from, join(paths.root, name));
+    crashPoint("restore.placed");
+  }
+  await syncPath(paths.root);
+  if (journal.ownMaintenance) endMaintenance(paths.maintenance);
+  await rm(workFolder(paths), { recursive: true, force: true });
+}
+
+async function moveAside(
+  path: string,
+  folder: string,
+  name: string,
+): Promise<void> {
+  if (!isThere(path)) return;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const place = join(folder, name);
+  await rename(path, existsSync(place) ? besidePath(place) : place);
+  crashPoint("restore.set-aside");
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

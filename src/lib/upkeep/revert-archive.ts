@@ -1,0 +1,75 @@
+import type { Revision } from "../backends/archive/archive.ts";
+import { refused } from "../domain/error.ts";
+import type { Plan } from "../domain/plan.ts";
+import { recordEvent } from "../state/events.ts";
+import { recordPublication } from "../state/publications.ts";
+import type { Engine } from "../engine/engine.ts";
+
+/** The plan of going back to a revision. */
+interface RevertPlan extends Plan {
+  readonly revision: number;
+}
+
+/**
+ * What going back to a revision comes to.
+ *
+ * @throws UbuntuCiError (2) when there is no such revision
+ */
+export async function planRevert(
+  backends: Engine["backends"],
+  revision: number,
+): Promise<RevertPlan> {
+  const archive = await backends.archive();
+  const known = (await archive.revisions()).some(
+    (candidate) => candidate.revision === revision,
+  );
+  if (!known)
+    throw refused(
+      `there is no revision ${revision}`,
+      "`ubuntu-ci archive list` shows them",
+    );
+  return {
+    command: "archive",
+    actions: [
+      `make a new revision with the contents of revision ${revision}, the one that clients see`,
+    ],
+    revision,
+  };
+}
+
+/**
+ * Publishes the contents of an older revision again, as a new one, and records it.
+ *
+ * @throws UbuntuCiError (2) when there is no such revision
+ */
+export async function revertArchive(
+  { db, backends, actor }: Engine,
+  revision: number,
+): Promise<{ readonly plan: Plan; readonly made: Revision }> {
+  const plan = await planRevert(backends, revision);
+  const made = await (await backends.archive()).revert(plan.revision);
+  db.transaction(() => {
+    for (const [series, publications] of Object.entries(made.publications)) {
+      for (const { kind, name, version } of publications) {
+        if (kind !== "source") continue;
+        recordPublication(db, {
+          revision: made.revision,
+          series,
+          source: name,
+          version,
+          ticket: null,
+          created_at: made.created_at,
+        });
+      }
+    }
+    recordEvent(db, {
+      actor,
+      subject: "archive",
+      subject_id: made.revision,
+      what: "reverted",
+      to_state: String(made.revision),
+      why: `back to revision ${revision}`,
+    });
+  }).immediate();
+  return { plan, made };
+}

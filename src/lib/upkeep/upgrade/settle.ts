@@ -1,0 +1,200 @@
+import { existsSync, realpathSync } from "node:fs";
+import { readdir, rename } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+
+import type { ExitCode } from "../../domain/error.ts";
+import {
+  ExitCode as exitCodes,
+  messageOf,
+  notNow,
+  refused,
+  UbuntuCiError,
+} from "../../domain/error.ts";
+import { replaceSymlink } from "../../files/atomic-file.ts";
+import type { Place } from "./place.ts";
+import { findFolder, folderId, putInPlace } from "./place.ts";
+import { endLeftOver } from "./run-tool.ts";
+import { removeTree } from "../../session/remove-tree.ts";
+import type { UpgradeJournal } from "./journal.ts";
+import { foldersOf, stagingFolder, writeJournal } from "./journal.ts";
+import { maintenanceOff, record, state, stateVersion } from "./programs.ts";
+import type { Upgrading, UpgradeReport } from "./upgrading.ts";
+import { logFile } from "./upgrading.ts";
+
+/** Undoes a change that failed, and tells what came of that. */
+export async function undoAfter(
+  work: Upgrading,
+  journal: UpgradeJournal,
+  stage: string,
+  thrown: unknown,
+): Promise<UbuntuCiError> {
+  const calm: Upgrading = { ...work, signal: new AbortController().signal };
+  const reason = work.signal.aborted ? "it was interrupted" : messageOf(thrown);
+  const what = `the ${journal.kind} to ${journal.to} failed while ${stage}: ${reason}`;
+  try {
+    journal.why = `${stage}: ${reason}`;
+    await undo(calm, journal);
+  } catch (second) {
+    return new UbuntuCiError(
+      `${what}; going back failed too: ${messageOf(second)}`,
+      {
+        exitCode: exitCodes.notNow,
+        hint: `maintenance stays on; run \`ubuntu-ci upgrade\` again to go on going back${journal.before === null || journal.backup === null ? "" : `; the state as it was is ${journal.backup}`}; the log is ${logFile(work.place)}`,
+        cause: thrown,
+      },
+    );
+  }
+  const exitCode: ExitCode =
+    thrown instanceof UbuntuCiError ? thrown.exitCode : exitCodes.notNow;
+  const hint = thrown instanceof UbuntuCiError ? thrown.hint : undefined;
+  return new UbuntuCiError(
+    `${what}; ${journal.from} runs on, with the state as it was`,
+    {
+      exitCode,
+      hint: [hint, `the log is ${logFile(work.place)}`]
+        .filter((text) => text !== undefined)
+        .join("; "),
+      cause: thrown,
+    },
+  );
+}
+
+/** Puts the old program and its state back. Every part of it can be done twice. */
+async function undo(work: Upgrading, journal: UpgradeJournal): Promise<void> {
+  const { place, say } = work;
+  say(`going back to ${journal.from}`);
+  journal.phase = "undoing";
+  await writeJournal(place, journal);
+  await endLeftOver(journal.id);
+  const old = findFolder(journal.old_folder, foldersOf(place, journal));
+  if (old === undefined)
+    throw notNow(`the folder of ${journal.from} is nowhere to be found`);
+  await putInPlace(place, old);
+  const { before, backup } = journal;
+  if (before !== null && backup !== null) {
+    // The schema is the last thing that a migration writes.
+    if ((await stateVersion(work, journal)).schema !== before.schema)
+      await state(work, journal, "put-back", backup);
+    await record(work, journal, "upgrade-undone", journal.why);
+  }
+  if (backup !== null) await state(work, journal, "drop", backup);
+  await state(work, journal, "tidy");
+  await putAwayNew(work, journal);
+  await maintenanceOff(work, journal);
+  journal.phase = "undone";
+  await writeJournal(place, journal);
+}
+
+/** What is left when the new program is known to be good. Every part of it can be done twice. */
+export async function finish(
+  work: Upgrading,
+  journal: UpgradeJournal,
+): Promise<void> {
+  const { place } = work;
+  await keepPrevious(work, journal);
+  await record(
+    work,
+    journal,
+    journal.kind === "upgrade" ? "upgraded" : "rolled-back",
+    journal.backup === null ? null : `the state before: ${journal.backup}`,
+  );
+  await state(work, journal, "tidy");
+  await maintenanceOff(work, journal);
+  journal.after = await stateVersion(work, journal);
+  journal.phase = "done";
+  await writeJournal(place, journal);
+}
+
+async function keepPrevious(
+  work: Upgrading,
+  journal: UpgradeJournal,
+): Promise<void> {
+  const { place } = work;
+  if (place.isLink) {
+    const older = existsSync(place.previous)
+      ? realpathSync(place.previous)
+      : null;
+    await replaceSymlink(
+      relative(dirname(place.previous), journal.old_path),
+      place.previous,
+    );
+    // Only what an upgrade made is an upgrade's to remove.
+    if (
+      older !== null &&
+      /-[0-9a-f]{16}$/.test(older) &&
+      ![journal.old_folder, journal.new_folder].includes(folderId(older) ?? "")
+    )
+      await removeTree(older);
+    return;
+  }
+  const old = findFolder(journal.old_folder, foldersOf(place, journal));
+  if (old !== undefined && old !== place.previous) {
+    await removeTree(place.previous);
+    await rename(old, place.previous);
+  }
+  for (const name of await readdir(place.work))
+    if (name.startsWith("new-")) await removeTree(join(place.work, name));
+}
+
+/** After going back: what was staged goes, and a previous program stands in its place again. */
+async function putAwayNew(
+  work: Upgrading,
+  journal: UpgradeJournal,
+): Promise<void> {
+  const { place } = work;
+  const found =
+    journal.new_folder === null
+      ? undefined
+      : findFolder(journal.new_folder, foldersOf(place, journal));
+  if (journal.kind === "rollback") {
+    if (!place.isLink && found !== undefined && found !== place.previous)
+      await rename(found, place.previous);
+    return;
+  }
+  if (found !== undefined) await removeTree(found);
+  // Made, and killed before that was written down.
+  const staged = stagingFolder(place, journal);
+  if (folderId(staged) !== journal.old_folder) await removeTree(staged);
+}
+
+/** Finishes or undoes what a killed upgrade began. The report when it was finished, null when undone. */
+export async function recover(
+  work: Upgrading,
+  journal: UpgradeJournal,
+): Promise<UpgradeReport | null> {
+  const { place, paths, say } = work;
+  if (journal.state !== paths.root)
+    throw refused(
+      `an interrupted ${journal.kind} of this program belongs to another state, ${journal.state}`,
+      `run it again with --state-dir ${journal.state}`,
+    );
+  say(`an earlier ${journal.kind} to ${journal.to} was interrupted`);
+  if (journal.phase === "finishing") {
+    await endLeftOver(journal.id);
+    await finish(work, journal);
+    return reportOf(place, journal, "finished");
+  }
+  journal.why ??= "it was killed";
+  await undo(work, journal);
+  return null;
+}
+
+/** What a change that succeeded comes to. */
+export function reportOf(
+  place: Place,
+  journal: UpgradeJournal,
+  action: UpgradeReport["action"],
+): UpgradeReport {
+  const { from, to, before, after, backup } = journal;
+  return {
+    action,
+    from,
+    to,
+    schema:
+      before === null || after === null
+        ? null
+        : { from: before.schema, to: after.schema },
+    backup,
+    previous: place.previous,
+  };
+}
