@@ -47,7 +47,7 @@ export class Installation {
     this.state = join(this.root, "state");
     this.#config = join(this.root, "config.json");
     this.#gnupg = join(this.root, "gnupg");
-    writeFileSync(this.#config, JSON.stringify(config), { mode: 0o600 });
+    writeFileSync(this.#config, JSON.stringify(config));
     mkdirSync(this.#gnupg, { recursive: true, mode: 0o700 });
   }
 
