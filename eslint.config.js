@@ -127,13 +127,13 @@ export default tseslint.config(
   },
   { files: ["src/cli/main.ts"], rules: { "no-restricted-properties": "off" } },
   {
-    files: ["test/**", "**/*.test.ts"],
+    files: ["test/**", "maintenance/**", "**/*.test.ts"],
     rules: { "no-restricted-imports": "off" },
   },
   ...floors,
   { files: ["**/*.js"], ...tseslint.configs.disableTypeChecked },
   {
-    files: ["test/**/*.js"],
+    files: ["test/**/*.js", "maintenance/*.js"],
     languageOptions: {
       globals: {
         process: "readonly",

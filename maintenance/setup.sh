@@ -43,7 +43,7 @@ build_project() {
     say "installing npm packages (compiles better-sqlite3: two to three minutes)"
     npm ci --no-audit --no-fund --loglevel=error
   fi
-  if [ ! -e dist/cli/main.js ] || [ -n "$(find src package.json tsconfig.json -newer dist/cli/main.js -print -quit)" ]; then
+  if [ ! -e dist/ubuntu-ci.cjs.compiled ] || [ -n "$(find src package.json tsconfig.json maintenance/make-bundle.js -newer dist/ubuntu-ci.cjs.compiled -print -quit)" ]; then
     npm run --silent build
   fi
 }

@@ -309,13 +309,17 @@ process.on("uncaughtException", (thrown) => {
   });
 });
 
-try {
-  await run(process.argv);
-} catch (thrown) {
-  await report(thrown);
-} finally {
-  finish();
+async function main(): Promise<void> {
+  try {
+    await run(process.argv);
+  } catch (thrown) {
+    await report(thrown);
+  } finally {
+    finish();
+  }
+  // The log of what was recorded last is written in a microtask; it may complain as well.
+  await Promise.resolve();
+  printCronMail(complaining.run, complaining.command);
 }
-// The log of what was recorded last is written in a microtask; it may complain as well.
-await Promise.resolve();
-printCronMail(complaining.run, complaining.command);
+
+void main();

@@ -2,6 +2,7 @@ import {
   cpSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -70,6 +71,8 @@ export function plant(name) {
       verbatimSymlinks: true,
     });
   symlinkSync(join(project, "node_modules"), join(copy, "node_modules"));
+  // It is to start from the modules, of which one has the bug.
+  rmSync(join(copy, "dist/ubuntu-ci.cjs"));
   const file = join(copy, "dist/lib", bug.file);
   writeFileSync(file, planted(bug));
   return copy;

@@ -1,16 +1,18 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { refused } from "../domain/error.ts";
 import { callersFolder } from "./callers-folder.ts";
 
 /** Root folder of this program's own files: templates/, bin/, package.json. */
-export const programRoot = resolve(
-  dirname(fileURLToPath(import.meta.url)),
-  "../../..",
-);
+export const programRoot = rootAbove(import.meta.dirname);
+
+function rootAbove(folder: string): string {
+  return existsSync(join(folder, "package.json"))
+    ? folder
+    : rootAbove(dirname(folder));
+}
 
 /** Where everything is in the state folder. All paths are absolute. */
 export interface StatePaths {
