@@ -34,7 +34,10 @@ export interface RevisionArchive extends Omit<
 > {
   readonly tree: RevisionTree;
   /** Runs work while nobody else changes the archive. */
-  inTurn<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+  readonly inTurn: <T>(
+    work: () => Promise<T>,
+    signal?: AbortSignal,
+  ) => Promise<T>;
 }
 
 /** The archive of a state folder, but for what comes into it. */
