@@ -63,11 +63,16 @@ beforeEach(async () => {
   // As deep as a folder may be: neither a socket's path nor the name of one of apt's lists fits it.
   paths = statePaths(join(folder, `state${count}`, "long".repeat(50)));
   mkdirSync(paths.root, { recursive: true });
-  archive = aptlyArchive(paths, { origin });
+  archive = aptlyArchive(paths, origin);
   pool = aptlyPool(paths, origin);
   await archive.init(["bookworm"]);
 });
 
+/** The environment of a program that is killed at that point of a publication. */
+const crashAt = (point: string) => ({
+  ...process.env,
+  UBUNTU_CI_CRASH_AT: `publish.${point}`,
+});
 const quiet: { stdio: "pipe" } = { stdio: "pipe" };
 const control = (fields: Record<string, string>) =>
   Object.entries(fields)
@@ -381,15 +386,15 @@ test("keeps several series in one archive", async () => {
   expect(await inArchive("trixie")).toEqual(tiny("1.0"));
 });
 
-test.each(["begun", "published", "prepared", "checked", "shown"])(
+test.each(["begun", "copied", "prepared", "renamed", "shown"])(
   "killed at %s and called again, the ticket is published once",
   async (point) => {
     await publish(request(1, packages("tiny", "1.0")));
     const wanted = await filled(request(2, packages("tiny", "1.1")));
     const run = spawnSync(
       process.execPath,
-      [killed, paths.root, point, JSON.stringify(wanted)],
-      { encoding: "utf8" },
+      [killed, paths.root, "", JSON.stringify(wanted)],
+      { encoding: "utf8", env: crashAt(point) },
     );
     expect(run.stderr).toBe("");
     expect(run.signal).toBe("SIGKILL");
@@ -441,9 +446,12 @@ test("killed at any moment of filling a PPA and called again, the PPA is whole",
 });
 
 test("a ticket whose killed publication left other files is published with its own", async () => {
-  const args = [killed, paths.root, "published"];
   const first = request(1, packages("tiny", "1.0", "first build"));
-  spawnSync(process.execPath, [...args, JSON.stringify(await filled(first))]);
+  spawnSync(
+    process.execPath,
+    [killed, paths.root, "", JSON.stringify(await filled(first))],
+    { env: crashAt("copied") },
+  );
   const second = request(1, packages("tiny", "1.0", "second build"));
   expect(revisionIn(await publish(second))).toBe(1);
   expect(
@@ -507,7 +515,7 @@ test.each([0o000, 0o077])(
     try {
       paths = statePaths(join(open, "state"));
       mkdirSync(paths.root);
-      archive = aptlyArchive(paths, { origin });
+      archive = aptlyArchive(paths, origin);
       pool = aptlyPool(paths, origin);
       await archive.init(["bookworm"]);
       const published = await publish(

@@ -65,7 +65,7 @@ beforeAll(async () => {
       if (name.startsWith(`base-${series}-`))
         await symlink(join(layers, name), join(paths.layers, name));
   }
-  archive = aptlyArchive(paths, { origin: "Tiny" });
+  archive = aptlyArchive(paths, "Tiny");
   pool = aptlyPool(paths, "Tiny");
   await archive.init([series]);
   ppa = await pool.reset("ci_pool-001", series);

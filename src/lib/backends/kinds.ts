@@ -34,7 +34,19 @@ const sessionTools = [
   ...["unshare", "nsenter", "newuidmap", "newgidmap", "perl"],
   ...["pasta", "ip", "bash"],
 ];
-const nothingNeeded = { tools: [], needsBase: false } as const;
+const aptlyNeeds = {
+  settings: ["archive.origin"],
+  tools: ["aptly"],
+  needsBase: false,
+} as const;
+
+const fake = <B>(
+  settings: readonly SettingKey[],
+  open: BackendKind<B>["open"],
+): BackendKind<B> => ({
+  ...{ settings, tools: [], needsBase: false, forTests: true },
+  open,
+});
 
 const buildOptions = (paths: StatePaths, config: Config) => ({
   paths,
@@ -62,15 +74,11 @@ const builders: Kinds<"builder", Builder> = {
         buildOptions(paths, config),
       ),
   },
-  fake: {
-    settings: ["fake.builder"],
-    ...nothingNeeded,
-    forTests: true,
-    open: async (_paths, config) =>
-      (await import("./builder/fake.ts")).createFakeBuilder(
-        config.get("fake.builder"),
-      ),
-  },
+  fake: fake(["fake.builder"], async (_paths, config) =>
+    (await import("./builder/fake.ts")).createFakeBuilder(
+      config.get("fake.builder"),
+    ),
+  ),
 };
 
 const imagers: Kinds<"imager", Imager> = {
@@ -85,15 +93,11 @@ const imagers: Kinds<"imager", Imager> = {
         allow: config.get("network.allow"),
       }),
   },
-  fake: {
-    settings: ["fake.imager"],
-    ...nothingNeeded,
-    forTests: true,
-    open: async (_paths, config) =>
-      (await import("./imager/fake.ts")).createFakeImager(
-        config.get("fake.imager"),
-      ),
-  },
+  fake: fake(["fake.imager"], async (_paths, config) =>
+    (await import("./imager/fake.ts")).createFakeImager(
+      config.get("fake.imager"),
+    ),
+  ),
 };
 
 const testers: Kinds<"tester", Tester> = {
@@ -110,56 +114,42 @@ const testers: Kinds<"tester", Tester> = {
         reach: config.get("tests.network"),
       }),
   },
-  fake: {
-    settings: ["fake.tester"],
-    ...nothingNeeded,
-    forTests: true,
-    open: async (_paths, config) =>
-      (await import("./tester/fake.ts")).createFakeTester(
-        config.get("fake.tester"),
-      ),
-  },
+  fake: fake(["fake.tester"], async (_paths, config) =>
+    (await import("./tester/fake.ts")).createFakeTester(
+      config.get("fake.tester"),
+    ),
+  ),
 };
 
 const pools: Kinds<"archiveKeeper", Pool> = {
   aptly: {
-    settings: ["archive.origin"],
-    tools: ["aptly"],
-    needsBase: false,
+    ...aptlyNeeds,
     open: async (paths, config) =>
       (await import("./pool/aptly.ts")).aptlyPool(
         paths,
         config.get("archive.origin"),
       ),
   },
-  fake: {
-    settings: [],
-    ...nothingNeeded,
-    forTests: true,
-    open: async (paths) => (await import("./pool/fake.ts")).fakePool(paths),
-  },
+  fake: fake([], async (paths) =>
+    (await import("./pool/fake.ts")).fakePool(paths),
+  ),
 };
 
 const archives: Kinds<"archiveKeeper", Archive> = {
   aptly: {
-    settings: ["archive.origin"],
-    tools: ["aptly"],
-    needsBase: false,
+    ...aptlyNeeds,
     open: async (paths, config) =>
-      (await import("./archive/aptly.ts")).aptlyArchive(paths, {
-        origin: config.get("archive.origin"),
-      }),
-  },
-  fake: {
-    settings: ["fake.archive"],
-    ...nothingNeeded,
-    forTests: true,
-    open: async (paths, config) =>
-      (await import("./archive/fake.ts")).fakeArchive(
+      (await import("./archive/aptly.ts")).aptlyArchive(
         paths,
-        config.get("fake.archive"),
+        config.get("archive.origin"),
       ),
   },
+  fake: fake(["fake.archive"], async (paths, config) =>
+    (await import("./archive/fake.ts")).fakeArchive(
+      paths,
+      config.get("fake.archive"),
+    ),
+  ),
 };
 
 /** The kinds that a configuration chooses. */

@@ -38,21 +38,12 @@ import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { checkedSeries, signedRepository } from "./signed-repository.ts";
 import { ensureSigningKey } from "./signing-key.ts";
 
-/** Where a publication is, for tests that kill it there. */
-export type PublishPoint =
-  "begun" | "published" | "prepared" | "checked" | "shown";
-
-export interface AptlyArchiveOptions {
-  /** Origin and Label of the Release files. */
-  readonly origin: string;
-  readonly onPoint?: (point: PublishPoint) => void;
-}
-
-/** Keeps the archive with aptly; it takes packages from PPAs that aptly keeps. */
-export function aptlyArchive(
-  paths: StatePaths,
-  { origin, onPoint = () => undefined }: AptlyArchiveOptions,
-): Archive {
+/**
+ * Keeps the archive with aptly; it takes packages from PPAs that aptly keeps.
+ *
+ * @param origin Origin and Label of the Release files
+ */
+export function aptlyArchive(paths: StatePaths, origin: string): Archive {
   const aptly = (signal?: AbortSignal): AptlyRootOptions => ({
     root: join(paths.aptly, "archive"),
     pool: join(paths.archive, "pool"),
@@ -125,7 +116,6 @@ export function aptlyArchive(
         `ubuntu-ci init --series ${series}`,
       );
     crashPoint("publish.begun");
-    onPoint("begun");
     const { root, packages } = await contentsOfPpa(paths, from);
     const wanted = selected(ppa, packages, what);
     const digests = digestsIn(wanted);
@@ -162,7 +152,6 @@ export function aptlyArchive(
         .map((path) => join(root, path)),
     });
     crashPoint("publish.copied");
-    onPoint("published");
     const all = await readPublished(made);
     if (!sameFiles(all, [...kept, ...wanted]))
       throw notNow(
@@ -180,7 +169,6 @@ export function aptlyArchive(
     };
     const prepared = await tree.prepare(revision, new Map([[series, made]]));
     crashPoint("publish.prepared");
-    onPoint("prepared");
     const check = async (shown: string, ending?: AbortSignal) =>
       checkAsClient(
         await repository(series, shown),
@@ -189,12 +177,10 @@ export function aptlyArchive(
         ending,
       );
     await check(prepared, signal);
-    onPoint("checked");
     // From here on it is published: ending it halfway would only leave the last check out.
     signal?.throwIfAborted();
     await tree.show(revision, prepared);
     crashPoint("publish.shown");
-    onPoint("shown");
     await check(paths.archive);
     return { outcome: "passed", revision };
   }
