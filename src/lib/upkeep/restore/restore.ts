@@ -238,8 +238,8 @@ async function unpackAndCheck(
       });
     }
     if (manifest.kind === "full") {
-      // With this state's locks: those of a state are no part of a backup.
-      const place = { ...made, locks: paths.locks };
+      // Whoever restores has it for himself: its locks go with the work folder.
+      const place = { ...made, locks: join(workFolder(paths), "locks") };
       const archive = await archiveOf(config).open(place, config);
       const faults = await archive.inspect(true);
       damaged.push(
