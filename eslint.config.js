@@ -39,24 +39,51 @@ const house = [
 ];
 /** Rooms that see even less: a page is made of data. */
 const alsoClosed = { report: ["backends", "steps", "engine", "tickets"] };
+function closed(who, rooms) {
+  return {
+    "@typescript-eslint/no-restricted-imports": [
+      "error",
+      {
+        patterns: rooms.map((name) => ({
+          group: [`**/${name}/**`],
+          message: `${who} stands below ${name} (see "house" in eslint.config.js).`,
+        })),
+      },
+    ],
+  };
+}
 const floors = house.map((room, floor) => ({
   files: [`src/lib/${room}/**`, `src/${room}/**`],
   // The first is the front door: it opens the command that was asked for.
   ignores: ["src/cli/main.ts", "**/*.test.ts"],
-  rules: {
-    "@typescript-eslint/no-restricted-imports": [
-      "error",
-      {
-        patterns: [...house.slice(floor + 1), ...(alsoClosed[room] ?? [])].map(
-          (name) => ({
-            group: [`**/${name}/**`],
-            message: `${room} stands below ${name} (see "house" in eslint.config.js).`,
-          }),
-        ),
-      },
-    ],
-  },
+  rules: closed(room, [...house.slice(floor + 1), ...(alsoClosed[room] ?? [])]),
 }));
+/**
+ * Each room declares its settings, as data that uses nothing but domain. The configuration is checked
+ * by all of them, so its list of them looks up: at those files, and at nothing else.
+ */
+const declarations = [
+  {
+    files: ["src/lib/*/settings.ts", "src/cli/settings.ts"],
+    rules: closed("a declaration of settings", house.slice(1)),
+  },
+  {
+    files: ["src/lib/config/settings.ts"],
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            {
+              regex: String.raw`^(?!.*/settings\.ts$|\.\./domain/)`,
+              message: "The list of settings looks at settings alone.",
+            },
+          ],
+        },
+      ],
+    },
+  },
+];
 
 export default tseslint.config(
   { ignores: ["dist/", "coverage/", "node_modules/"] },
@@ -131,6 +158,7 @@ export default tseslint.config(
     rules: { "no-restricted-imports": "off" },
   },
   ...floors,
+  ...declarations,
   { files: ["**/*.js"], ...tseslint.configs.disableTypeChecked },
   {
     files: ["test/**/*.js", "maintenance/*.js"],

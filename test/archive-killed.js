@@ -1,22 +1,19 @@
-// Publishes, or fills a PPA, and is killed at a point or after some milliseconds:
-// STATE POINT|MILLISECONDS REQUEST.
+// Publishes, or fills a PPA, and is killed after some milliseconds, if any: STATE MILLISECONDS REQUEST.
 // Node 20 runs no TypeScript: this is the built program.
 const built = (path) => import(new URL(`../dist/lib/${path}`, import.meta.url));
-const { aptlyKeeper } = await built("backends/archive/aptly.js");
+const { aptlyArchive } = await built("backends/archive/aptly.js");
+const { aptlyPool } = await built("backends/pool/aptly.js");
 const { statePaths } = await built("host/paths.js");
 
-const [root, point, request] = process.argv.slice(2);
-const end = () => process.kill(process.pid, "SIGKILL");
-if (/^[0-9]+$/.test(point)) setTimeout(end, Number(point));
-const keeper = aptlyKeeper(statePaths(root), {
-  origin: "test",
-  onPoint: (reached) => {
-    if (reached === point) end();
-  },
-});
+const [root, delay, request] = process.argv.slice(2);
+if (delay !== "")
+  setTimeout(() => process.kill(process.pid, "SIGKILL"), Number(delay));
 const wanted = JSON.parse(request);
-if (wanted.ppa === undefined) await keeper.publish(wanted);
-else {
-  await keeper.resetPpa(wanted.ppa, "bookworm");
-  await keeper.addToPpa(wanted.ppa, "bookworm", wanted.files);
+if (wanted.files === undefined) {
+  const archive = aptlyArchive(statePaths(root), "test");
+  await archive.publish(wanted.from, wanted.what, wanted.ticket);
+} else {
+  const pool = aptlyPool(statePaths(root), "test");
+  await pool.reset(wanted.ppa, "bookworm");
+  await pool.add(wanted.ppa, "bookworm", wanted.files);
 }

@@ -16,13 +16,17 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 import type { AptRepository } from "../src/lib/backends/apt-repository.ts";
+import { folderOf } from "../src/lib/backends/apt-repository.ts";
 import { aptSource } from "../src/lib/backends/archive/apt-source.ts";
-import { aptlyKeeper } from "../src/lib/backends/archive/aptly.ts";
+import { aptlyArchive } from "../src/lib/backends/archive/aptly.ts";
 import type {
-  ArchiveKeeper,
-  PublishRequest,
+  Archive,
+  PpaRef,
   PublishResult,
+  SourceVersion,
 } from "../src/lib/backends/archive/archive.ts";
+import { aptlyPool } from "../src/lib/backends/pool/aptly.ts";
+import type { Pool } from "../src/lib/backends/pool/pool.ts";
 import type { StatePaths } from "../src/lib/host/paths.ts";
 import { statePaths } from "../src/lib/host/paths.ts";
 import { putModesRight, wrongModes } from "../src/lib/host/state-modes.ts";
@@ -37,7 +41,8 @@ const origin = "test";
 let folder: string;
 let made: string;
 let paths: StatePaths;
-let keeper: ArchiveKeeper;
+let archive: Archive;
+let pool: Pool;
 let count = 0;
 const times: Record<string, number[]> = {};
 
@@ -58,10 +63,16 @@ beforeEach(async () => {
   // As deep as a folder may be: neither a socket's path nor the name of one of apt's lists fits it.
   paths = statePaths(join(folder, `state${count}`, "long".repeat(50)));
   mkdirSync(paths.root, { recursive: true });
-  keeper = aptlyKeeper(paths, { origin });
-  await keeper.init(["bookworm"]);
+  archive = aptlyArchive(paths, origin);
+  pool = aptlyPool(paths, origin);
+  await archive.init(["bookworm"]);
 });
 
+/** The environment of a program that is killed at that point of a publication. */
+const crashAt = (point: string) => ({
+  ...process.env,
+  UBUNTU_CI_CRASH_AT: `publish.${point}`,
+});
 const quiet: { stdio: "pipe" } = { stdio: "pipe" };
 const control = (fields: Record<string, string>) =>
   Object.entries(fields)
@@ -119,16 +130,29 @@ function packages(name: string, version: string, text = version) {
   return { source: { name, version, dsc }, binaries };
 }
 
-function request(
-  ticket: number,
-  ...built: readonly ReturnType<typeof packages>[]
-): PublishRequest {
-  return {
-    ticket,
-    series: "bookworm",
-    sources: built.map(({ source }) => source),
-    binaries: built.flatMap(({ binaries }) => binaries),
-  };
+type Built = ReturnType<typeof packages>;
+
+/** What is published for a ticket: built packages, of which `publish` makes a PPA of the ticket's own. */
+function request(ticket: number, ...built: readonly Built[]) {
+  return { ticket, series: "bookworm", built };
+}
+type Request = ReturnType<typeof request>;
+
+/** Fills the ticket's PPA, and says what is to be copied from it. */
+async function filled({ ticket, series, built }: Request): Promise<{
+  from: PpaRef;
+  what: SourceVersion[];
+  ticket: number;
+}> {
+  const from = { ppa: `ci_pool-${ticket}`, series };
+  await pool.reset(from.ppa, series);
+  const files = built.flatMap((one) => [one.source.dsc, ...one.binaries]);
+  await pool.add(from.ppa, series, files);
+  const what = built.map(({ source: { name, version } }) => ({
+    name,
+    version,
+  }));
+  return { from, what, ticket };
 }
 
 async function timed<T>(what: string, work: Promise<T>): Promise<T> {
@@ -137,8 +161,9 @@ async function timed<T>(what: string, work: Promise<T>): Promise<T> {
   (times[what] ??= []).push(performance.now() - start);
   return result;
 }
-const publish = (wanted: PublishRequest) =>
-  timed("publish", keeper.publish(wanted));
+const again = ({ from, what, ticket }: Awaited<ReturnType<typeof filled>>) =>
+  timed("publish", archive.publish(from, what, ticket));
+const publish = async (wanted: Request) => again(await filled(wanted));
 const revisionIn = (result: PublishResult) =>
   result.outcome === "passed" ? result.revision.revision : result;
 
@@ -149,7 +174,7 @@ function offered(repository: AptRepository): string[] {
     mkdirSync(join(root, path), { recursive: true });
   writeFileSync(join(root, "status"), "");
   // By a short way, see above.
-  symlinkSync(repository.root, join(root, "it"));
+  symlinkSync(folderOf(repository), join(root, "it"));
   writeFileSync(
     join(root, "etc/it.sources"),
     aptSource(repository, `file:${root}/it`),
@@ -185,7 +210,7 @@ function offered(repository: AptRepository): string[] {
   ].sort();
 }
 const inArchive = async (series = "bookworm") =>
-  offered(await keeper.archiveRepository(series));
+  offered(await archive.repository(series));
 const tiny = (version: string) =>
   ["src:tiny", "tiny", "tiny-data", "tiny-dbgsym"].map(
     (name) => `${name} ${version}`,
@@ -193,28 +218,22 @@ const tiny = (version: string) =>
 
 test("an empty archive and an empty PPA are repositories that apt accepts", async () => {
   expect(await inArchive()).toEqual([]);
-  expect((await keeper.current()).revision).toBe(0);
-  const ppa = await timed(
-    "resetPpa",
-    keeper.resetPpa("ci_pool-001", "bookworm"),
-  );
+  expect((await archive.current()).revision).toBe(0);
+  const ppa = await timed("reset", pool.reset("ci_pool-001", "bookworm"));
   expect(offered(ppa)).toEqual([]);
-  await keeper.init(["bookworm"]);
-  expect(await keeper.revisions()).toHaveLength(1);
+  await archive.init(["bookworm"]);
+  expect(await archive.revisions()).toHaveLength(1);
 });
 
 test("what is added to a PPA is there for apt, once, until it is reset or cleared", async () => {
-  const ppa = await timed(
-    "resetPpa",
-    keeper.resetPpa("ci_pool-001", "bookworm"),
-  );
+  const ppa = await timed("reset", pool.reset("ci_pool-001", "bookworm"));
   const { source, binaries } = packages("tiny", "1.0");
   const files = [source.dsc, ...binaries];
-  await timed("addToPpa", keeper.addToPpa(ppa.name, "bookworm", files));
+  await timed("add", pool.add(ppa.name, "bookworm", files));
   expect(offered(ppa)).toEqual(tiny("1.0"));
-  const before = readFileSync(join(ppa.root, "dists/bookworm/InRelease"));
-  await keeper.addToPpa(ppa.name, "bookworm", files);
-  expect(readFileSync(join(ppa.root, "dists/bookworm/InRelease"))).toEqual(
+  const before = readFileSync(join(folderOf(ppa), "dists/bookworm/InRelease"));
+  await pool.add(ppa.name, "bookworm", files);
+  expect(readFileSync(join(folderOf(ppa), "dists/bookworm/InRelease"))).toEqual(
     before,
   );
 
@@ -222,11 +241,8 @@ test("what is added to a PPA is there for apt, once, until it is reset or cleare
   await Promise.all(
     more.map((one) =>
       timed(
-        "addToPpa",
-        keeper.addToPpa(ppa.name, "bookworm", [
-          one.source.dsc,
-          ...one.binaries,
-        ]),
+        "add",
+        pool.add(ppa.name, "bookworm", [one.source.dsc, ...one.binaries]),
       ),
     ),
   );
@@ -234,18 +250,18 @@ test("what is added to a PPA is there for apt, once, until it is reset or cleare
     expect.arrayContaining(["src:aa 1", "src:bb 1", "tiny 1.0"]),
   );
   const rebuilt = packages("tiny", "1.0", "built again");
-  await keeper.addToPpa(ppa.name, "bookworm", rebuilt.binaries);
+  await pool.add(ppa.name, "bookworm", rebuilt.binaries);
   expect(offered(ppa)).toEqual(expect.arrayContaining(tiny("1.0")));
   expect(
-    readFileSync(join(ppa.root, "pool/main/t/tiny/tiny_1.0_amd64.deb")),
+    readFileSync(join(folderOf(ppa), "pool/main/t/tiny/tiny_1.0_amd64.deb")),
   ).toEqual(readFileSync(rebuilt.binaries[0] ?? ""));
 
-  await keeper.resetPpa(ppa.name, "bookworm");
+  await pool.reset(ppa.name, "bookworm");
   expect(offered(ppa)).toEqual([]);
-  await keeper.clearPpa(ppa.name);
-  expect(existsSync(ppa.root)).toBe(false);
-  await expect(keeper.resetPpa("../x", "bookworm")).rejects.toThrow("name");
-  await expect(keeper.resetPpa("archive", "bookworm")).rejects.toThrow("name");
+  await pool.clear(ppa.name);
+  expect(existsSync(folderOf(ppa))).toBe(false);
+  await expect(pool.reset("../x", "bookworm")).rejects.toThrow("name");
+  await expect(pool.reset("archive", "bookworm")).rejects.toThrow("name");
 });
 
 test("publishes source and binaries as one revision, and supersedes older ones", async () => {
@@ -253,6 +269,12 @@ test("publishes source and binaries as one revision, and supersedes older ones",
     request(1, packages("tiny", "1.0"), packages("libodd", "1:2~rc1+b.3")),
   );
   expect(revisionIn(first)).toBe(1);
+  // Bit for bit what the PPA holds.
+  const pools = [
+    join(paths.ppa, "ci_pool-1/pool"),
+    join(paths.archive, "pool"),
+  ];
+  execFileSync("diff", ["-r", ...pools], quiet);
   expect(await inArchive()).toEqual([
     ...["libodd", "libodd-data", "libodd-dbgsym"].map(
       (name) => `${name} 1:2~rc1+b.3`,
@@ -271,7 +293,7 @@ test("publishes source and binaries as one revision, and supersedes older ones",
   expect(await inArchive()).toEqual(expect.arrayContaining(tiny("1.1")));
   expect(await inArchive()).not.toContain("tiny 1.0");
   expect(await inArchive()).toContain("libodd 1:2~rc1+b.3");
-  const [, one, two] = await keeper.revisions();
+  const [, one, two] = await archive.revisions();
   expect(one?.publications["bookworm"]).toContainEqual(
     expect.objectContaining({
       kind: "binary",
@@ -294,14 +316,16 @@ test("refuses a version that is not above the archive's, and changes nothing", a
     );
     expect(result).toMatchObject({ outcome: "failed" });
   }
-  expect((await keeper.current()).revision).toBe(1);
+  expect((await archive.current()).revision).toBe(1);
 });
 
 test("says tmpfail when a file is broken, and goes on with the next", async () => {
-  const broken = join(folder, "broken_1_amd64.deb");
-  writeFileSync(broken, "no package");
   const wanted = request(1, packages("tiny", "1.0"));
-  const result = await publish({ ...wanted, binaries: [broken] });
+  const { from, what, ticket } = await filled(wanted);
+  const file = join(paths.ppa, from.ppa, "pool/main/t/tiny/tiny_1.0_amd64.deb");
+  rmSync(file);
+  writeFileSync(file, "no package");
+  const result = await archive.publish(from, what, ticket);
   expect(result).toMatchObject({ outcome: "tmpfail" });
   expect(await inArchive()).toEqual([]);
   expect(revisionIn(await publish(wanted))).toBe(1);
@@ -333,10 +357,10 @@ test("keeps what clients in the middle of an update were promised, and old revis
 test("goes back to an old revision, and on from there", async () => {
   await publish(request(1, packages("tiny", "1.0")));
   await publish(request(2, packages("tiny", "1.1"), packages("aa", "1")));
-  const back = await timed("revert", keeper.revert(1));
+  const back = await timed("revert", archive.revert(1));
   expect(back).toMatchObject({ revision: 3, ticket: null, reverts_to: 1 });
   expect(await inArchive()).toEqual(tiny("1.0"));
-  expect(await keeper.revert(1)).toEqual(back);
+  expect(await archive.revert(1)).toEqual(back);
   const result = await publish(
     request(3, packages("tiny", "1.1", "other bits")),
   );
@@ -348,36 +372,36 @@ test("goes back to an old revision, and on from there", async () => {
     4,
   );
   expect(await inArchive()).toEqual(tiny("1.2"));
-  await keeper.revert(0);
+  await archive.revert(0);
   expect(await inArchive()).toEqual([]);
-  await expect(keeper.revert(77)).rejects.toMatchObject({ exitCode: 2 });
+  await expect(archive.revert(77)).rejects.toMatchObject({ exitCode: 2 });
 });
 
 test("keeps several series in one archive", async () => {
-  await keeper.init(["bookworm", "trixie"]);
-  expect((await keeper.current()).revision).toBe(1);
+  await archive.init(["bookworm", "trixie"]);
+  expect((await archive.current()).revision).toBe(1);
   await publish({ ...request(1, packages("tiny", "1.0")), series: "trixie" });
   await publish(request(2, packages("tiny", "0.9")));
   expect(await inArchive()).toEqual(tiny("0.9"));
   expect(await inArchive("trixie")).toEqual(tiny("1.0"));
 });
 
-test.each(["begun", "published", "prepared", "checked", "shown"])(
+test.each(["begun", "copied", "prepared", "renamed", "shown"])(
   "killed at %s and called again, the ticket is published once",
   async (point) => {
     await publish(request(1, packages("tiny", "1.0")));
-    const wanted = request(2, packages("tiny", "1.1"));
+    const wanted = await filled(request(2, packages("tiny", "1.1")));
     const run = spawnSync(
       process.execPath,
-      [killed, paths.root, point, JSON.stringify(wanted)],
-      { encoding: "utf8" },
+      [killed, paths.root, "", JSON.stringify(wanted)],
+      { encoding: "utf8", env: crashAt(point) },
     );
     expect(run.stderr).toBe("");
     expect(run.signal).toBe("SIGKILL");
     expect(await inArchive()).toEqual(tiny(point === "shown" ? "1.1" : "1.0"));
-    expect(revisionIn(await publish(wanted))).toBe(2);
+    expect(revisionIn(await again(wanted))).toBe(2);
     expect(await inArchive()).toEqual(tiny("1.1"));
-    expect((await keeper.revisions()).map(({ ticket }) => ticket)).toEqual([
+    expect((await archive.revisions()).map(({ ticket }) => ticket)).toEqual([
       null,
       1,
       2,
@@ -393,14 +417,16 @@ test.each(["begun", "published", "prepared", "checked", "shown"])(
 test("killed at any moment of a publication and called again, the ticket is published once", async () => {
   await publish(request(1, packages("tiny", "1.0")));
   for (const delay of [150, 220, 290, 360, 430, 500, 600, 700]) {
-    const { revision } = await keeper.current();
-    const wanted = request(revision + 1, packages("tiny", `2.${revision}`));
+    const { revision } = await archive.current();
+    const wanted = await filled(
+      request(revision + 1, packages("tiny", `2.${revision}`)),
+    );
     spawnSync(
       process.execPath,
       [killed, paths.root, String(delay), JSON.stringify(wanted)],
       { encoding: "utf8" },
     );
-    expect(revisionIn(await publish(wanted))).toBe(revision + 1);
+    expect(revisionIn(await again(wanted))).toBe(revision + 1);
   }
   expect(await inArchive()).toEqual(tiny("2.8"));
 });
@@ -412,22 +438,25 @@ test("killed at any moment of filling a PPA and called again, the PPA is whole",
   const wanted = JSON.stringify({ ppa, files });
   for (const delay of [150, 250, 350, 450, 550, 650]) {
     spawnSync(process.execPath, [killed, paths.root, String(delay), wanted]);
-    const repository = await keeper.resetPpa(ppa, "bookworm");
+    const repository = await pool.reset(ppa, "bookworm");
     expect(offered(repository)).toEqual([]);
-    await keeper.addToPpa(ppa, "bookworm", files);
+    await pool.add(ppa, "bookworm", files);
     expect(offered(repository)).toEqual(tiny("1.0"));
   }
 });
 
 test("a ticket whose killed publication left other files is published with its own", async () => {
-  const args = [killed, paths.root, "published"];
   const first = request(1, packages("tiny", "1.0", "first build"));
-  spawnSync(process.execPath, [...args, JSON.stringify(first)]);
+  spawnSync(
+    process.execPath,
+    [killed, paths.root, "", JSON.stringify(await filled(first))],
+    { env: crashAt("copied") },
+  );
   const second = request(1, packages("tiny", "1.0", "second build"));
   expect(revisionIn(await publish(second))).toBe(1);
   expect(
     readFileSync(join(paths.archive, "pool/main/t/tiny/tiny_1.0_amd64.deb")),
-  ).toEqual(readFileSync(second.binaries[0] ?? ""));
+  ).toEqual(readFileSync(second.built[0]?.binaries[0] ?? ""));
 });
 
 test.each(["damaged", "gone"])(
@@ -486,8 +515,9 @@ test.each([0o000, 0o077])(
     try {
       paths = statePaths(join(open, "state"));
       mkdirSync(paths.root);
-      keeper = aptlyKeeper(paths, { origin });
-      await keeper.init(["bookworm"]);
+      archive = aptlyArchive(paths, origin);
+      pool = aptlyPool(paths, origin);
+      await archive.init(["bookworm"]);
       const published = await publish(
         request(1, {
           source: { ...built.source, dsc: inStore(built.source.dsc) },
@@ -495,12 +525,8 @@ test.each([0o000, 0o077])(
         }),
       );
       expect(revisionIn(published)).toBe(1);
-      await keeper.resetPpa("ci_pool-001", "bookworm");
-      await keeper.addToPpa(
-        "ci_pool-001",
-        "bookworm",
-        built.binaries.map(inStore),
-      );
+      await pool.reset("ci_pool-001", "bookworm");
+      await pool.add("ci_pool-001", "bookworm", built.binaries.map(inStore));
     } finally {
       process.umask(before);
     }
@@ -508,8 +534,8 @@ test.each([0o000, 0o077])(
     writeFileSync(paths.database, "");
     putModesRight(paths.root);
     const repositories = [
-      await keeper.archiveRepository("bookworm"),
-      await keeper.ppaRepository("ci_pool-001", "bookworm"),
+      await archive.repository("bookworm"),
+      await pool.repository("ci_pool-001", "bookworm"),
     ];
     for (const repository of repositories)
       expect(fetchedByStranger(repository, "tiny-data")).toContain(

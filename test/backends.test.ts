@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { AptRepository } from "../src/lib/backends/apt-repository.ts";
-import { aptlyKeeper } from "../src/lib/backends/archive/aptly.ts";
-import type { ArchiveKeeper } from "../src/lib/backends/archive/archive.ts";
+import { aptlyArchive } from "../src/lib/backends/archive/aptly.ts";
+import type { Archive } from "../src/lib/backends/archive/archive.ts";
 import type {
   Builder,
   BuildResult,
@@ -19,6 +19,8 @@ import { createSbuildBuilder } from "../src/lib/backends/builder/sbuild.ts";
 import { createSessionBuilder } from "../src/lib/backends/builder/session.ts";
 import type { ImageResult } from "../src/lib/backends/imager/imager.ts";
 import { createSessionImager } from "../src/lib/backends/imager/session.ts";
+import { aptlyPool } from "../src/lib/backends/pool/aptly.ts";
+import type { Pool } from "../src/lib/backends/pool/pool.ts";
 import { createAutopkgtestTester } from "../src/lib/backends/tester/autopkgtest.ts";
 import type { TestRunResult } from "../src/lib/backends/tester/tester.ts";
 import type { RunContext } from "../src/lib/backends/run-context.ts";
@@ -46,7 +48,8 @@ const limits = {
 
 let root: string;
 let paths: StatePaths;
-let archive: ArchiveKeeper;
+let archive: Archive;
+let pool: Pool;
 let ppa: AptRepository;
 let count = 0;
 
@@ -62,9 +65,10 @@ beforeAll(async () => {
       if (name.startsWith(`base-${series}-`))
         await symlink(join(layers, name), join(paths.layers, name));
   }
-  archive = aptlyKeeper(paths, { origin: "Tiny" });
+  archive = aptlyArchive(paths, "Tiny");
+  pool = aptlyPool(paths, "Tiny");
   await archive.init([series]);
-  ppa = await archive.resetPpa("ci_pool-001", series);
+  ppa = await pool.reset("ci_pool-001", series);
 });
 
 afterAll(async () => {
@@ -143,7 +147,7 @@ async function sums(result: BuildResult): Promise<Record<string, string>> {
 async function intoPpa(tiny: TinyPackage): Promise<string> {
   const result = await build(tiny, { repositories: [ppa] });
   await expectPassed(result);
-  await archive.addToPpa("ci_pool-001", series, [
+  await pool.add("ci_pool-001", series, [
     result.dsc,
     ...debsOf(result).map(({ path }) => path),
   ]);
@@ -161,7 +165,7 @@ async function image(
       baseImage: null,
       add,
       remove,
-      repositories: [ppa, await archive.archiveRepository(series)],
+      repositories: [ppa, await archive.repository(series)],
       types: ["rootfs"],
     },
     await workFor(),
@@ -414,7 +418,7 @@ describe("a tool that is not installed", () => {
         );
       },
     ],
-    ["aptly", "aptly", () => archive.resetPpa("ci_pool-002", series)],
+    ["aptly", "aptly", () => pool.reset("ci_pool-002", series)],
   ] as const)(
     "%s: the package to install is named at once",
     async (tool, name, work) => {
@@ -571,7 +575,7 @@ describe("testing", () => {
         series,
         dsc,
         image: made.image,
-        repositories: [ppa, await archive.archiveRepository(series)],
+        repositories: [ppa, await archive.repository(series)],
       },
       work ?? (await workFor()),
     );

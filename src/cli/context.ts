@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 
+import type { BackendKind } from "../lib/backends/kinds.ts";
 import type { StepBackends } from "../lib/steps/step-definition.ts";
 import { misconfigured } from "../lib/domain/error.ts";
 import { oneLine } from "../lib/domain/shown-text.ts";
@@ -128,15 +129,18 @@ function stagingUrl(config: Config): string {
 }
 
 function lazyBackends(paths: StatePaths, config: Config): StepBackends {
-  const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
-    let made: Promise<T> | undefined;
-    return () => (made ??= make());
+  const load = () => import("../lib/backends/kinds.ts");
+  type AllKinds = Awaited<ReturnType<typeof load>>;
+  const open = <B>(chosen: (kinds: AllKinds) => BackendKind<B>) => {
+    let opened: Promise<B> | undefined;
+    const make = async () => chosen(await load()).open(paths, config);
+    return () => (opened ??= make());
   };
-  const load = () => import("../lib/backends/backends.ts");
   return {
-    builder: once(async () => (await load()).createBuilder(paths, config)),
-    imager: once(async () => (await load()).createImager(paths, config)),
-    tester: once(async () => (await load()).createTester(paths, config)),
-    archive: once(async () => (await load()).createArchive(paths, config)),
+    builder: open((kinds) => kinds.builderOf(config)),
+    imager: open((kinds) => kinds.imagerOf(config)),
+    tester: open((kinds) => kinds.testerOf(config)),
+    pool: open((kinds) => kinds.poolOf(config)),
+    archive: open((kinds) => kinds.archiveOf(config)),
   };
 }

@@ -19,7 +19,7 @@ const plants = {
   // A publication that was killed before it was recorded is not recognised as the ticket's own.
   "published-twice": {
     file: "backends/archive/fake.js",
-    from: "if (revision.ticket === request.ticket)",
+    from: "if (revision.ticket === ticket)",
     to: "if (Number.isNaN(revision.ticket))",
   },
   // How a run ended is written in several transactions instead of one.

@@ -46,11 +46,11 @@ Examples:
         }
         if (ppa !== undefined && ofTicket === undefined)
           throw refused(`${name} is ${ppa.state}: it publishes nothing`);
-        const archive = await context.backends().archive();
+        const { archive, pool } = context.backends();
         const repository =
           ppa === undefined
-            ? await archive.archiveRepository(series)
-            : await archive.ppaRepository(name, series);
+            ? await (await archive()).repository(series)
+            : await (await pool()).repository(name, series);
         const { aptSource } =
           await import("../../lib/backends/archive/apt-source.ts");
         const url =

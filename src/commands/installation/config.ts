@@ -1,6 +1,8 @@
 import { refused } from "../../lib/domain/error.ts";
 import { sampleConfig } from "../../lib/config/sample-config.ts";
-import type { Setting, SettingKey } from "../../lib/config/settings.ts";
+import { settingsForPeople } from "../../lib/backends/kinds.ts";
+import type { Setting } from "../../lib/domain/setting.ts";
+import type { SettingKey } from "../../lib/config/settings.ts";
 import { settings } from "../../lib/config/settings.ts";
 import type { CommandModule } from "../../cli/command.ts";
 
@@ -16,7 +18,7 @@ export const command: CommandModule = {
       .action(async (key: string | undefined, options: { sample?: true }) => {
         const { config, result } = await makeContext();
         if (options.sample === true) {
-          const sample = sampleConfig();
+          const sample = sampleConfig(settingsForPeople(settings));
           result(sample.trimEnd(), { sample });
           return;
         }

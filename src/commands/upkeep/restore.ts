@@ -27,6 +27,7 @@ Examples:
           await import("../../lib/upkeep/restore/restore.ts");
         const request = {
           paths: context.paths,
+          config: context.config,
           actor: context.actor,
           file,
           source: context.readable(file),

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ifExists } from "../files/optional-file.ts";
-import type { AptRepository } from "./apt-repository.ts";
+import { type AptRepository, folderOf } from "./apt-repository.ts";
 
 /** A binary package in a repository's index; filename is relative to its root. */
 export interface PublishedBinary {
@@ -60,7 +60,7 @@ export async function publishedIn(
   repository: AptRepository,
 ): Promise<readonly PublishedBinary[]> {
   const folder = join(
-    repository.root,
+    folderOf(repository),
     "dists",
     repository.suite,
     repository.component,

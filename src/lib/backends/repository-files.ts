@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { notNow } from "../domain/error.ts";
-import type { AptRepository } from "./apt-repository.ts";
+import { type AptRepository, folderOf } from "./apt-repository.ts";
 import { aptSource } from "./archive/apt-source.ts";
 
 /** What of apt's configuration makes repositories known, the first of them winning over all else. */
@@ -16,12 +16,12 @@ export interface RepositoryFiles {
 /** Writes apt's files for repositories; `uriOf` is where apt finds one. */
 export async function repositoryFiles(
   repositories: readonly AptRepository[],
-  uriOf: (name: string) => string,
+  uriOf: (repository: AptRepository) => string,
 ): Promise<RepositoryFiles> {
   const [first] = repositories;
   return {
     sources: repositories
-      .map((repository) => aptSource(repository, uriOf(repository.name), "deb"))
+      .map((repository) => aptSource(repository, uriOf(repository), "deb"))
       .join("\n"),
     preferences:
       first === undefined
@@ -31,8 +31,9 @@ export async function repositoryFiles(
 }
 
 /** `file:` sources have no host to pin by (apt_preferences(5)): the label of the Release file does. */
-async function labelOf({ root, suite }: AptRepository): Promise<string> {
-  const file = join(root, "dists", suite, "Release");
+async function labelOf(repository: AptRepository): Promise<string> {
+  const { suite } = repository;
+  const file = join(folderOf(repository), "dists", suite, "Release");
   const label = /^Label:(.*)$/m.exec(await readFile(file, "utf8"))?.[1]?.trim();
   // Without a pin the distribution's package could win without a word.
   if (label === undefined || label === "")

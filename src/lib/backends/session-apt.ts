@@ -7,7 +7,7 @@ import type {
   NetworkPolicy,
   Session,
 } from "../session/session.ts";
-import type { AptRepository } from "./apt-repository.ts";
+import { type AptRepository, repositoriesInside } from "./apt-repository.ts";
 import { aptVerdict, readPrintUris } from "./apt-verdict.ts";
 import { repositoryFiles } from "./repository-files.ts";
 import { ourFault, packageFault, type Verdict } from "./verdict.ts";
@@ -25,13 +25,15 @@ export interface SessionApt {
 }
 
 const home = "/run/ubuntu-ci";
+/** Where our repositories are in a session, each in a folder of its name. */
+const places = `${home}/repo`;
 /** Our configuration: given to a session beside its layers, so that no image has it. */
 const configuration = "/usr/lib/ubuntu-ci/apt";
 const update = ["apt-get", "update", "-qq", "--error-on=any"];
 
 /** The name of our repository that a URI of apt's points into; undefined: the distribution's. */
 export function repositoryOf(uri: string): string | undefined {
-  const repositories = `file:${home}/repo/`;
+  const repositories = `file:${places}/`;
   if (!uri.startsWith(repositories)) return undefined;
   return uri.slice(repositories.length).split("/")[0];
 }
@@ -60,10 +62,8 @@ export async function setUpApt(
   allow: readonly string[],
   options: { readonly startServices?: boolean } = {},
 ): Promise<SessionApt> {
-  const { sources, preferences } = await repositoryFiles(
-    repositories,
-    (name) => `file:${home}/repo/${name}`,
-  );
+  const { binds, uriOf } = repositoriesInside(repositories, places);
+  const { sources, preferences } = await repositoryFiles(repositories, uriOf);
   const given: GivenFile[] = Object.entries({
     "sources.list.d/distribution.sources": base.sources,
     "sources.list.d/ubuntu-ci.sources": sources,
@@ -84,10 +84,6 @@ ${base.acquire}`,
   }).map(([name, contents]) => ({
     path: `${configuration}/${name}`,
     contents,
-  }));
-  const binds: Bind[] = repositories.map(({ name, root }) => ({
-    from: root,
-    to: `${home}/repo/${name}`,
   }));
   if (options.startServices !== true)
     // Services must not start in a build or an image (invoke-rc.d(8)).

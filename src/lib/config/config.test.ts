@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { UbuntuCiError } from "../domain/error.ts";
-import type { Setting } from "./settings.ts";
+import type { Setting } from "../domain/setting.ts";
 import { settings } from "./settings.ts";
 import { configOf, loadConfig } from "./config.ts";
 

@@ -9,7 +9,8 @@ import {
   misconfigured,
   UbuntuCiError,
 } from "../domain/error.ts";
-import type { Setting, SettingKey, SettingValue } from "./settings.ts";
+import type { Setting } from "../domain/setting.ts";
+import type { SettingKey, SettingValue } from "./settings.ts";
 import { settings } from "./settings.ts";
 import { uidOf } from "../host/account.ts";
 import { callersFolder } from "../host/callers-folder.ts";

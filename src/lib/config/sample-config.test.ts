@@ -2,18 +2,20 @@ import { expect, test } from "vitest";
 
 import { configOf } from "./config.ts";
 import { sampleConfig } from "./sample-config.ts";
-import type { Setting } from "./settings.ts";
+import type { Setting } from "../domain/setting.ts";
 import { settings } from "./settings.ts";
 
 test("changes nothing as it is", () => {
-  const lines = sampleConfig().split("\n");
+  const lines = sampleConfig(settings).split("\n");
   expect(lines.filter((line) => line !== "" && !line.startsWith("#"))).toEqual(
     [],
   );
 });
 
 test("has every setting, whose default is taken once its # is taken away", () => {
-  const keys = sampleConfig().matchAll(/^#(?<key>[^ :]+): (?<value>.+)$/gm);
+  const keys = sampleConfig(settings).matchAll(
+    /^#(?<key>[^ :]+): (?<value>.+)$/gm,
+  );
   const seen = new Map(
     [...keys].map(({ groups }) => [groups?.["key"], groups?.["value"]]),
   );

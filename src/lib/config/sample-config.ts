@@ -1,12 +1,11 @@
-import type { Setting } from "./settings.ts";
-import { settings } from "./settings.ts";
+import type { Setting } from "../domain/setting.ts";
 
 /**
  * A configuration file in YAML that changes nothing yet: every setting with what it is for and its
  * default, behind a `#`. A setting without a default stands with what it takes, in capitals.
  */
-export function sampleConfig(): string {
-  const rows = (settings as readonly Setting[]).map(
+export function sampleConfig(settings: readonly Setting[]): string {
+  const rows = settings.map(
     (setting) =>
       `# ${setting.help} (${takes(setting)})${setting.trust === true ? trusted : ""}\n#${setting.key}: ${shown(setting)}\n`,
   );

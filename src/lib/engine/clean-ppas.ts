@@ -16,10 +16,10 @@ export async function cleanPpas({
   if (toBeCleaned(db).length === 0) return [];
   return exclusively(lockFile(paths, "cleaning"), async () => {
     const cleaned: string[] = [];
-    const archive = await backends.archive();
+    const pool = await backends.pool();
     for (const { name } of startCleaning(db, actor)) {
       crashPoint("ppa.cleaning");
-      await archive.clearPpa(name);
+      await pool.clear(name);
       crashPoint("ppa.emptied");
       finishCleaning(db, name, actor);
       crashPoint("ppa.freed");

@@ -1,7 +1,8 @@
-import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { crashPoint } from "../files/crash-point.ts";
+import { namesIn } from "../files/names-in.ts";
 import { ifExists } from "../files/optional-file.ts";
 import { isAbandoned, makeOwnFolder } from "../files/own-folder.ts";
 import type { Layer } from "./layer.ts";
@@ -78,8 +79,4 @@ async function rememberedLayer(
   } catch {
     return undefined; // gone meanwhile, or damaged: it is found out again
   }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return ((await ifExists(readdir(folder))) ?? []).sort();
 }

@@ -43,10 +43,9 @@ export const assignPpa: StepDefinition<AssignPlan> = {
       current: null,
       total: null,
     });
-    const archive = await backends.archive();
-    await archive.resetPpa(ppa, ticket.series, work.signal);
-    if (fill.length > 0)
-      await archive.addToPpa(ppa, ticket.series, fill, work.signal);
+    const pool = await backends.pool();
+    await pool.reset(ppa, ticket.series, work.signal);
+    if (fill.length > 0) await pool.add(ppa, ticket.series, fill, work.signal);
     return { outcome: "passed", reason: ppa, files: [] };
   },
 };

@@ -36,10 +36,11 @@ export const buildImage: StepDefinition<ImagePlan> = {
   },
 
   async execute(plan, { ticket, architecture }, backends, work) {
+    const pool = await backends.pool();
     const archive = await backends.archive();
     const repositories = [
-      await archive.ppaRepository(ppaOf(ticket), ticket.series),
-      await archive.archiveRepository(ticket.series),
+      await pool.repository(ppaOf(ticket), ticket.series),
+      await archive.repository(ticket.series),
     ];
     const imager = await backends.imager();
     const result = await imager.buildImage(

@@ -39,12 +39,13 @@ export const buildSource: StepDefinition<BuildPlan> = {
   async execute(plan, input, backends, work) {
     const { ticket } = input;
     const ppa = ppaOf(ticket);
+    const pool = await backends.pool();
     const archive = await backends.archive();
     const builder = await backends.builder();
     // What an interrupted attempt left in the PPA must not be built against.
     const repositories = [
-      await archive.resetPpa(ppa, ticket.series, work.signal),
-      await archive.archiveRepository(ticket.series),
+      await pool.reset(ppa, ticket.series, work.signal),
+      await archive.repository(ticket.series),
     ];
     const files: StepFile[] = [];
     const stages: Record<string, number> = {};
@@ -101,7 +102,7 @@ export const buildSource: StepDefinition<BuildPlan> = {
         .filter(({ name }) => /\.(?:deb|udeb|ddeb)$/.test(name))
         .map(({ path }) => path);
       const sources = results.map(({ source }) => source.dsc);
-      await archive.addToPpa(
+      await pool.add(
         ppa,
         ticket.series,
         [...sources, ...packages],

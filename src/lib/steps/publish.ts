@@ -4,8 +4,9 @@ import type {
   StepDefinition,
   StepPlan,
 } from "./step-definition.ts";
+import { ppaOf } from "./step-definition.ts";
 
-/** Copies source and binaries of the ticket into the archive, as one new revision. */
+/** Copies the ticket's source packages and their binaries from its PPA into the archive, as one new revision. */
 export const publish: StepDefinition<StepPlan> = {
   plan: ({ ticket, sources }) =>
     Promise.resolve({
@@ -29,17 +30,12 @@ export const publish: StepDefinition<StepPlan> = {
     });
     const started = performance.now();
     const archive = await backends.archive();
-    const request = {
-      ticket: ticket.id,
-      series: ticket.series,
-      sources: sources.map(({ source, version, dsc }) => ({
-        name: source,
-        version,
-        dsc,
-      })),
-      binaries: sources.flatMap(({ binaries }) => [...binaries]),
-    };
-    const result = await archive.publish(request, work.signal);
+    const result = await archive.publish(
+      { ppa: ppaOf(ticket), series: ticket.series },
+      sources.map(({ source, version }) => ({ name: source, version })),
+      ticket.id,
+      work.signal,
+    );
     const stages = { publish: performance.now() - started };
     if (result.outcome !== "passed")
       return {

@@ -32,10 +32,11 @@ export const runTests: StepDefinition<StepPlan> = {
   ) {
     if (image === null)
       throw new RangeError(`ticket ${ticket.id} has no image`);
+    const pool = await backends.pool();
     const archive = await backends.archive();
     const repositories = [
-      await archive.ppaRepository(ppaOf(ticket), ticket.series),
-      await archive.archiveRepository(ticket.series),
+      await pool.repository(ppaOf(ticket), ticket.series),
+      await archive.repository(ticket.series),
     ];
     const tester = await backends.tester();
     const ended: { source: TicketSource; result: TestRunResult }[] = [];

@@ -6,9 +6,10 @@ import type {
   TestResult,
   Ticket,
 } from "../domain/ticket.ts";
-import type { ArchiveKeeper } from "../backends/archive/archive.ts";
+import type { Archive } from "../backends/archive/archive.ts";
 import type { Builder } from "../backends/builder/builder.ts";
 import type { Image, Imager } from "../backends/imager/imager.ts";
+import type { Pool } from "../backends/pool/pool.ts";
 import type { Tester } from "../backends/tester/tester.ts";
 import type { ProducedFile, RunContext } from "../backends/run-context.ts";
 import type { TicketPlan } from "../domain/plan.ts";
@@ -40,7 +41,8 @@ export interface StepBackends {
   readonly builder: () => Promise<Builder>;
   readonly imager: () => Promise<Imager>;
   readonly tester: () => Promise<Tester>;
-  readonly archive: () => Promise<ArchiveKeeper>;
+  readonly pool: () => Promise<Pool>;
+  readonly archive: () => Promise<Archive>;
 }
 
 /** A file to keep, with what it is. */

@@ -1,8 +1,7 @@
-import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ifExists } from "../files/optional-file.ts";
+import { namesIn } from "../files/names-in.ts";
 import type { StatePaths } from "../host/paths.ts";
 import { abandonedIn, isAbandoned } from "../files/own-folder.ts";
 import type { Connection } from "../state/database.ts";
@@ -44,9 +43,4 @@ export function abandonedOutside(): string[] {
     ...abandonedIn("/var/tmp", ["ubuntu-ci-base"]),
     ...abandonedIn(tmpdir(), ["ubuntu-ci-handed"]),
   ];
-}
-
-/** Names in a folder, sorted; none where there is none. */
-export async function namesIn(folder: string): Promise<string[]> {
-  return ((await ifExists(readdir(folder))) ?? []).sort();
 }

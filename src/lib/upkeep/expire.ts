@@ -17,6 +17,7 @@ import {
 } from "../session/abandoned-layers.ts";
 import { removeTree } from "../session/remove-tree.ts";
 import { isAbandoned } from "../files/own-folder.ts";
+import { namesIn } from "../files/names-in.ts";
 import type { SettingKey } from "../config/settings.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "../state/database.ts";
@@ -35,11 +36,7 @@ import {
 import { backupKind } from "./backup/manifest.ts";
 import { cleanPpas } from "../engine/clean-ppas.ts";
 import type { Engine } from "../engine/engine.ts";
-import {
-  abandonedFolders,
-  abandonedOutside,
-  namesIn,
-} from "./abandoned-folders.ts";
+import { abandonedFolders, abandonedOutside } from "./abandoned-folders.ts";
 
 /** What the policy says is to go now, as data. Paths are absolute. */
 export interface ExpiryPlan {

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { readFileSync } from "node:fs";
 
 import { misconfigured } from "../domain/error.ts";
+import { needsBases } from "../backends/kinds.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { Config } from "../config/config.ts";
 import { closeConfig } from "../config/config.ts";
@@ -62,9 +63,7 @@ export function planInit(
 ): InitPlan {
   const known = knownSeries(paths, config);
   const pool = poolNames(config);
-  const used =
-    config.get("imager") !== "fake" || config.get("builder") !== "fake";
-  const bases = used ? series : [];
+  const bases = needsBases(config) ? series : [];
   return {
     command: "init",
     actions: [

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 
-import { downgraded, overtaken, poolFolder, remaining } from "./admit.ts";
+import {
+  downgraded,
+  overtaken,
+  poolFolder,
+  remaining,
+  selected,
+} from "./admit.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
 const one = (
@@ -19,7 +25,7 @@ const published = [
   one("source", "other", "1"),
   one("binary", "tool", "1:5", "other"),
 ];
-const wanted = (name: string, version: string) => [{ name, version, dsc: "" }];
+const wanted = (name: string, version: string) => [{ name, version }];
 
 test.each([
   ["2.10-2", "the archive holds hello 2.10-3, which is above 2.10-2"],
@@ -50,6 +56,30 @@ test("a source's binaries go with it, and a binary that another source takes ove
     new Set(["hello", "tool"]),
   );
   expect(left.map(({ name }) => name)).toEqual(["other"]);
+});
+
+test("of a PPA, other sources that it holds stay behind with their binaries", () => {
+  const names = (what: readonly { name: string; version: string }[]) =>
+    selected("ppa", published, what).map(({ kind, name }) => `${kind} ${name}`);
+  expect(names(wanted("hello", "2.10-3"))).toEqual([
+    "source hello",
+    "binary hello",
+    "binary hello-data",
+  ]);
+  // A package whose control file names a source that was not built comes with those that were.
+  const stray = [...published, one("binary", "stray", "1", "nowhere")];
+  expect(
+    selected("ppa", stray, wanted("other", "1")).map(({ name }) => name),
+  ).toEqual(["other", "tool", "stray"]);
+});
+
+test.each([
+  ["hello", "2.10-4", "ppa holds 2.10-3 of hello, not 2.10-4 alone"],
+  ["gone", "1", "ppa holds nothing of gone, not 1 alone"],
+])("of a PPA, %s %s cannot be copied", (name, version, message) => {
+  expect(() => selected("ppa", published, wanted(name, version))).toThrow(
+    message,
+  );
 });
 
 test("finds a source's folder in a pool", () => {

@@ -1,5 +1,6 @@
 import { compareVersions } from "../../debian/version.ts";
-import type { PublishRequest } from "./archive.ts";
+import { notNow } from "../../domain/error.ts";
+import type { SourceVersion } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { PublishedPackage } from "./index-files.ts";
  * one. What a ticket was built against may have been overtaken meanwhile.
  */
 export function overtaken(
-  sources: PublishRequest["sources"],
+  sources: readonly SourceVersion[],
   published: readonly PublishedPackage[],
 ): string | undefined {
   const holds = byName(published, "source");
@@ -36,6 +37,31 @@ export function downgraded(
     }
   }
   return undefined;
+}
+
+/**
+ * What is copied when these source versions come from a PPA: their source packages and its binary
+ * packages, but for those of other sources that it holds.
+ *
+ * @throws UbuntuCiError (75) when it has not just that version of each
+ */
+export function selected(
+  ppa: string,
+  held: readonly PublishedPackage[],
+  what: readonly SourceVersion[],
+): PublishedPackage[] {
+  const holds = byName(held, "source");
+  for (const { name, version } of what) {
+    const versions = holds(name).map((one) => one.version);
+    if (versions.length !== 1 || versions[0] !== version)
+      throw notNow(
+        `${ppa} holds ${versions.join(" and ") || "nothing"} of ${name}, not ${version} alone`,
+      );
+  }
+  const names = new Set(what.map(({ name }) => name));
+  return held.filter(
+    ({ source }) => names.has(source) || holds(source).length === 0,
+  );
 }
 
 /** The packages of a kind that go by a name: a build may make thousands, an archive holds more. */

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 
+import { fileUri } from "../apt-repository.ts";
 import { aptSource } from "./apt-source.ts";
 
 const repository = {
   name: "archive",
-  root: "/srv/my archive",
+  uri: fileUri("/srv/my archive"),
   suite: "bookworm",
   component: "main",
   signingKey:

@@ -4,12 +4,12 @@ import type { AptRepository } from "../apt-repository.ts";
  * A deb822 `.sources` stanza for a repository, with its signing key in it, that apt (2.3.10 and
  * later) accepts as it is (sources.list(5), Signed-By).
  *
- * @param uri where the client finds the repository; default: its folder on this machine
+ * @param uri where the client finds the repository; default: its own address
  * @param types kinds of packages that the client wants from it
  */
 export function aptSource(
   repository: AptRepository,
-  uri = fileUri(repository.root),
+  uri = repository.uri,
   types: "deb" | "deb deb-src" = "deb deb-src",
 ): string {
   const key = repository.signingKey
@@ -25,9 +25,4 @@ export function aptSource(
     ...key,
     "",
   ].join("\n");
-}
-
-/** A folder as apt's `file:` method wants it; what separates words or escapes them is escaped. */
-function fileUri(folder: string): string {
-  return `file:${folder.split("/").map(encodeURIComponent).join("/")}`;
 }

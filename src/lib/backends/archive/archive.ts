@@ -23,12 +23,16 @@ export interface Revision {
   readonly publications: Readonly<Record<string, readonly Publication[]>>;
 }
 
-export interface PublishRequest {
-  readonly ticket: number;
+/** A PPA of the pool, and its series. */
+export interface PpaRef {
+  readonly ppa: string;
   readonly series: string;
-  /** Absolute paths of .dsc (files beside them) and .deb files. */
-  readonly sources: readonly { name: string; version: string; dsc: string }[];
-  readonly binaries: readonly string[];
+}
+
+/** A version of a source package. */
+export interface SourceVersion {
+  readonly name: string;
+  readonly version: string;
 }
 
 export type PublishResult =
@@ -39,7 +43,7 @@ export type PublishResult =
 /** Something that is wrong with the archive's files; where is an absolute path. */
 export interface ArchiveFault {
   /**
-   * half-made and unreferenced: leftovers of killed runs, {@link ArchiveKeeper.removeRevisions}
+   * half-made and unreferenced: leftovers of killed runs, {@link Archive.removeRevisions}
    * removes them. broken-old: a revision that is not current; it can be removed. broken, wrong-file:
    * what clients see is damaged.
    */
@@ -50,43 +54,43 @@ export interface ArchiveFault {
   readonly revision?: number;
 }
 
+/** What a backup keeps of an archive; paths are relative to the state folder. */
+export interface KeptFiles {
+  /** Files, and folders with all that is in them. */
+  readonly paths: readonly string[];
+  /** A symbolic link and where it leads: it has the copy show the last of its revisions. */
+  readonly link: { readonly path: string; readonly target: string };
+}
+
 /**
- * Keeps the PPAs of the pool and the archive as signed apt repositories on disk. Every method can
- * be killed at any instant and called again with the same arguments; the result is the same. The
- * signal ends the tools it has started, and its own waiting for another process.
+ * Keeps the archive as a signed apt repository, in revisions. Every method can be killed at any
+ * instant and called again with the same arguments; the result is the same. The signal ends the tools
+ * it has started, and its own waiting for another process.
  */
-export interface ArchiveKeeper {
-  readonly name: "aptly" | "fake";
+export interface Archive {
   /** Makes the signing key and revision 0, with these series, unless they are there. */
   init(series: readonly string[]): Promise<void>;
-  /** Makes the PPA's repository, empty, for that series. What it held before is gone. */
-  resetPpa(
-    ppa: string,
-    series: string,
-    signal?: AbortSignal,
-  ): Promise<AptRepository>;
-  /** Adds packages to a PPA and publishes it. Adding what it holds already changes nothing. */
-  addToPpa(
-    ppa: string,
-    series: string,
-    files: readonly string[],
-    signal?: AbortSignal,
-  ): Promise<void>;
-  /** Removes a PPA's contents from disk. */
-  clearPpa(ppa: string): Promise<void>;
-  ppaRepository(ppa: string, series: string): Promise<AptRepository>;
-  archiveRepository(series: string): Promise<AptRepository>;
+  repository(series: string): Promise<AptRepository>;
   /**
-   * Publishes source and binaries of a ticket as one new revision that appears at once, then checks
-   * the published tree with apt as its client. If the current revision was made by this ticket
-   * already, only checks it.
+   * Copies source versions and their binary packages from a PPA into the archive's series of that
+   * name: as one new revision that appears at once, then checked as a client sees it. Files are bit
+   * for bit those of the PPA. If the current revision has them by this ticket already, it only checks.
    */
   publish(
-    request: PublishRequest,
+    from: PpaRef,
+    what: readonly SourceVersion[],
+    ticket: number,
     signal?: AbortSignal,
   ): Promise<PublishResult>;
-  /** The revision that clients see. */
+  /** Whether it was made. */
+  exists(): Promise<boolean>;
+  /**
+   * The revision that clients see.
+   *
+   * @throws UbuntuCiError (78) before the first
+   */
   current(): Promise<Revision>;
+  /** All revisions that are kept, ascending. */
   revisions(): Promise<readonly Revision[]>;
   /** Makes a new revision with the contents of that one. */
   revert(revision: number): Promise<Revision>;
@@ -99,4 +103,6 @@ export interface ArchiveKeeper {
   removeRevisions(revisions: readonly number[]): Promise<void>;
   /** Looks whether all files of all revisions are there; with digests, reads them all. */
   inspect(digests: boolean): Promise<readonly ArchiveFault[]>;
+  /** What a backup keeps so that these revisions are there again, the last of them current. */
+  filesToKeep(revisions: readonly [number, ...number[]]): Promise<KeptFiles>;
 }

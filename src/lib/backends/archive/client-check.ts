@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { notNow } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { describeEnd, exec, lastLines } from "../../host/exec.ts";
-import type { AptRepository } from "../apt-repository.ts";
+import { type AptRepository, fileUri, folderOf } from "../apt-repository.ts";
 import { aptSource } from "./apt-source.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
@@ -31,9 +31,13 @@ export async function checkAsClient(
   let tree;
   try {
     // A list is named by its repository's whole path, and a file's name holds 255 bytes at most.
-    tree = await open(repository.root);
+    tree = await open(folderOf(repository));
     const root = `/proc/${process.pid}/fd/${tree.fd}`;
-    const apt = await client({ ...repository, root }, folder, signal);
+    const apt = await client(
+      { ...repository, uri: fileUri(root) },
+      folder,
+      signal,
+    );
     await apt(["update"]);
     // apt does not know installer packages (.udeb): only their file can be looked at.
     const known = expected.filter(({ files }) =>
@@ -169,7 +173,7 @@ async function isThere(
   repository: AptRepository,
   file: { path: string; size: number; sha256: string },
 ): Promise<void> {
-  const path = join(repository.root, file.path);
+  const path = join(folderOf(repository), file.path);
   const { size, sha256 } = await digestFile(path);
   if (size !== file.size || sha256 !== file.sha256)
     throw notNow(`${path} is not the file that the index of its archive names`);

@@ -69,6 +69,42 @@ export async function readPublished(
   return packages;
 }
 
+/** Paths of the files of packages, in their repository. */
+export function pathsOf(packages: readonly PublishedPackage[]): string[] {
+  return packages.flatMap(({ files }) => files.map(({ path }) => path));
+}
+
+/** Whether packages have all files of these SHA-256 digests. */
+export function holds(
+  packages: readonly PublishedPackage[],
+  wanted: ReadonlySet<string>,
+): boolean {
+  const held = digestsIn(packages);
+  return [...wanted].every((sha256) => held.has(sha256));
+}
+
+/** SHA-256 digests of the files of packages. */
+export function digestsIn(
+  packages: readonly PublishedPackage[],
+): ReadonlySet<string> {
+  return new Set(
+    packages.flatMap(({ files }) => files.map(({ sha256 }) => sha256)),
+  );
+}
+
+/** Whether two lists of packages are of the same files under the same names. */
+export function sameFiles(
+  a: readonly PublishedPackage[],
+  b: readonly PublishedPackage[],
+): boolean {
+  const listed = (all: readonly PublishedPackage[]) =>
+    all
+      .flatMap(({ files }) => files.map(({ path, sha256 }) => path + sha256))
+      .sort()
+      .join("\n");
+  return listed(a) === listed(b);
+}
+
 function sourceOf(stanza: Stanza): PublishedPackage {
   const name = need(stanza, "Package");
   const folder = need(stanza, "Directory");

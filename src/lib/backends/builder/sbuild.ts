@@ -10,6 +10,7 @@ import { requireBase } from "../../session/layers.ts";
 import { perl } from "../../session/perl.ts";
 import { aptVerdict } from "../apt-verdict.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
+import { folderOf } from "../apt-repository.ts";
 import { repositoryFiles, type RepositoryFiles } from "../repository-files.ts";
 import { ourFault, packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
@@ -50,12 +51,14 @@ export function createSbuildBuilder(options: SbuildOptions): Builder {
           const base = await requireBase(options.paths.layers, series, null);
           built.base = base.digest;
           const served = await serveFolders(
-            new Map(request.repositories.map(({ name, root }) => [name, root])),
+            new Map(
+              request.repositories.map((one) => [one.name, folderOf(one)]),
+            ),
           );
           try {
             const apt = await repositoryFiles(
               request.repositories,
-              served.urlOf,
+              ({ name }) => served.urlOf(name),
             );
             return await runSbuild(options, request, run, base, apt);
           } finally {

@@ -132,13 +132,11 @@ async function copyOnce(
     if (kind === "full") {
       const listed = await listFiles(engine, snapshot, list);
       missing = listed.missing;
-      if (listed.revision !== null) {
-        await mkdir(join(staging, "archive"));
-        await replaceSymlink(
-          `.revisions/${listed.revision}/dists`,
-          join(staging, "archive/dists"),
-        );
-        staged.push("archive/dists");
+      if (listed.archiveLink !== null) {
+        const { path, target } = listed.archiveLink;
+        await mkdir(join(staging, dirname(path)), { recursive: true });
+        await replaceSymlink(target, join(staging, path));
+        staged.push(path);
       }
     } else await writeFile(list, "");
     if (config.file !== null) {

@@ -2,7 +2,7 @@ import { existsSync, lstatSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { StoredRevision } from "../../backends/archive/revisions.ts";
+import type { Archive, KeptFiles } from "../../backends/archive/archive.ts";
 import type { Connection } from "../../state/database.ts";
 import type { StoredArtifact } from "../../state/snapshot.ts";
 import { stepOfTicket, storedArtifacts } from "../../state/snapshot.ts";
@@ -10,8 +10,8 @@ import type { Engine } from "../../engine/engine.ts";
 
 /** What a full backup copies beside the state file. */
 export interface FileList {
-  /** Revision of the archive that clients see in the copy; null when there is no archive. */
-  readonly revision: number | null;
+  /** The link that shows the archive's revision in the copy; null when there is no archive. */
+  readonly archiveLink: KeptFiles["link"] | null;
   /** Files of the data store that are not there, as CONTAINER/NAME. */
   readonly missing: readonly string[];
 }
@@ -38,13 +38,12 @@ export async function listFiles(
       if (isPlainFile(join(paths.root, path))) await add(path);
       else missing.push(`${artifact.container}/${artifact.name}`);
     }
-    const revisions = await knownRevisions(engine, snapshot);
-    for (const { revision } of revisions)
-      await add(`archive/.revisions/${revision}`);
-    for (const path of poolFiles(revisions))
-      if (isPlainFile(join(paths.archive, path)))
-        await add(join("archive", path));
-    return { revision: revisions.at(-1)?.revision ?? null, missing };
+    const archive = await engine.backends.archive();
+    const [first, ...more] = await knownRevisions(archive, snapshot);
+    if (first === undefined) return { archiveLink: null, missing };
+    const kept = await archive.filesToKeep([first, ...more]);
+    for (const path of kept.paths) await add(path);
+    return { archiveLink: kept.link, missing };
   } finally {
     await out.close();
   }
@@ -77,31 +76,18 @@ async function* plainFiles(
 }
 
 /**
- * The revisions of the archive that the snapshot knows of. A ticket that the snapshot does not have
+ * Numbers of the revisions of the archive that the snapshot knows of. A ticket that the snapshot does not have
  * at its last step yet published after it.
  */
 async function knownRevisions(
-  { paths, backends }: Engine,
+  archive: Archive,
   snapshot: Connection,
-): Promise<StoredRevision[]> {
-  if (!existsSync(join(paths.archive, "dists"))) return [];
-  const archive = await backends.archive();
-  const { revision: current } = await archive.current();
-  const known: StoredRevision[] = [];
-  for (const revision of (await archive.revisions()) as StoredRevision[]) {
-    const { ticket } = revision;
+): Promise<number[]> {
+  const known: number[] = [];
+  for (const { revision, ticket } of await archive.revisions()) {
     const step = ticket === null ? 1000 : (stepOfTicket(snapshot, ticket) ?? 0);
-    if (revision.revision > current || step < 500) break;
+    if (step < 500) break;
     known.push(revision);
   }
   return known;
-}
-
-function poolFiles(revisions: readonly StoredRevision[]): Set<string> {
-  const publications = revisions.flatMap((one) =>
-    Object.values(one.publications).flat(),
-  );
-  return new Set(
-    publications.flatMap(({ files }) => files.map(({ path }) => path)),
-  );
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 
+import { needsBases } from "../../backends/kinds.ts";
 import type { Config } from "../../config/config.ts";
 import { diskFindings } from "./disk.ts";
 import type { Diagnosis } from "./diagnosis.ts";
@@ -51,8 +52,8 @@ async function subids(file: "/etc/subuid" | "/etc/subgid"): Promise<Diagnosis> {
 }
 
 async function bases(paths: StatePaths, config: Config): Promise<Diagnosis> {
-  if (config.get("imager") === "fake" && config.get("builder") === "fake")
-    return ok("bases", "fake backends need none");
+  if (!needsBases(config))
+    return ok("bases", "the configured backends need none");
   try {
     const layers = await listLayers(paths.layers, "base");
     const missing = wantedSeries(config).filter(

@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { needsBases } from "../../backends/kinds.ts";
 import { trimmed } from "../../debian/blanks.ts";
 import { parseDeb822 } from "../../debian/deb822.ts";
 import type { Config } from "../../config/config.ts";
@@ -68,10 +69,8 @@ async function mirror(
         words("Suites").map((suite) => indexOf(uri, suite)),
       );
     });
-    // A fake installation needs none.
-    const needed =
-      config.get("builder") !== "fake" || config.get("imager") !== "fake";
-    if (needed && findTool(helper, "/") !== undefined)
+    // Only bases come from it.
+    if (needsBases(config) && findTool(helper, "/") !== undefined)
       for (const url of new Set(indexes)) {
         const trouble = await unreachable(url, scratch);
         if (trouble !== null)

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import { chosenKinds } from "../../backends/kinds.ts";
 import type { Config } from "../../config/config.ts";
 import { findTool, missingTool } from "../../host/exec.ts";
 import { programRoot } from "../../host/paths.ts";
@@ -19,16 +20,10 @@ export function toolFindings(config: Config): Diagnosis[] {
 
 function toolsFor(config: Config): string[] {
   const tools = ["gpg", "gpgv", "gpgconf", "apt-get", "apt-config", "dpkg"];
-  tools.push("dpkg-source", "dpkg-deb", "tar", "xz", "zstd");
-  tools.push("unshare", "nsenter", "setpriv", "newuidmap", "newgidmap", "perl");
-  tools.push("pasta", "ip", "bash");
-  if (config.get("imager") === "session" || config.get("builder") !== "fake")
-    tools.push("mmdebstrap");
-  if (config.get("builder") === "sbuild") tools.push("sbuild");
-  if (config.get("tester") === "autopkgtest") tools.push("autopkgtest");
-  if (config.get("archiveKeeper") === "aptly") tools.push("aptly");
+  tools.push("dpkg-source", "dpkg-deb", "tar", "xz", "zstd", "setpriv");
+  tools.push(...chosenKinds(config).flatMap((kind) => kind.tools));
   if (config.get("report.rsyncTarget") !== null) tools.push("rsync");
   // What `upgrade` takes new code with.
   if (existsSync(join(programRoot, ".git"))) tools.push("git", "npm");
-  return tools;
+  return [...new Set(tools)];
 }

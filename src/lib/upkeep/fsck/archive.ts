@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import {
@@ -50,7 +49,7 @@ export async function archive(
     }
   }
   if (found.some(({ mend }) => mend === undefined)) return found;
-  if (!existsSync(join(paths.archive, "dists"))) return found;
+  if (!(await keeper.exists())) return found;
   // First the state: a revision is shown before it is recorded.
   const newest = newestRevision(db);
   const current = await keeper.current();

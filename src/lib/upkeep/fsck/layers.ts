@@ -91,9 +91,8 @@ function imagesGone(
   const found: Found[] = [];
   for (const { id, step } of activity(db).inFlight) {
     if (step !== 400 || stillRunning(db, id)) continue;
-    // A fake imager's image has a layer of that name, and no files.
     const gone = (imageOf(db, id)?.layers ?? []).filter(
-      (name) => name !== "fake" && !usable.has(name),
+      (name) => !usable.has(name),
     );
     if (gone.length === 0) continue;
     found.push({

@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { inOneInstant, stillRunning } from "../../state/inspection.ts";
 import { listPpas, ppaOfTicket } from "../../state/ppas.ts";
 import { startOver, stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { namesIn } from "../abandoned-folders.ts";
 import type { Found } from "./inconsistency.ts";
 import { withMend } from "./inconsistency.ts";
 
@@ -16,17 +14,11 @@ export async function ppas({
   backends,
   actor,
 }: Engine): Promise<Found[]> {
-  const keeper = await backends.archive();
+  const pool = await backends.pool();
   const known = listPpas(db);
   const names = new Set(known.map(({ name }) => name));
-  const onDisk = new Set([
-    ...(await namesIn(paths.ppa)),
-    ...(await namesIn(paths.aptly)).filter(
-      (name) => name !== "archive" && !name.startsWith("."),
-    ),
-  ]);
   const found: Found[] = [];
-  for (const name of onDisk) {
+  for (const name of await pool.list()) {
     if (names.has(name)) continue;
     const ours = /^[a-z0-9][a-z0-9+._-]*$/.test(name);
     found.push({
@@ -34,31 +26,31 @@ export async function ppas({
       what: `${name} is on disk and not in the pool`,
       where: join(paths.ppa, name),
       remedy: ours ? `${withMend} removes it` : "look what it is, and move it",
-      ...(ours && { mend: () => keeper.clearPpa(name) }),
+      ...(ours && { mend: () => pool.clear(name) }),
     });
   }
   for (const { name, state, ticket } of known) {
     if (state !== "reserved" || ticket === null) continue;
     const where = join(paths.ppa, name);
-    const isGone = () => {
+    const isNeeded = () => {
       const step = stepOfTicket(db, ticket) ?? 0;
       // At the steps before, it is made anew.
       if (step <= 200 || step >= 999) return false;
-      return (
-        !existsSync(where) &&
-        !stillRunning(db, ticket) &&
-        ppaOfTicket(db, ticket) === name
-      );
+      return !stillRunning(db, ticket) && ppaOfTicket(db, ticket) === name;
     };
-    if (!isGone() || !inOneInstant(db, isGone)) continue;
+    if (!isNeeded() || (await pool.has(name))) continue;
+    // It may have been given back, and emptied, meanwhile.
+    if (!inOneInstant(db, isNeeded)) continue;
     found.push({
       check: "ppa",
       what: `the PPA of ticket ${ticket} is not there`,
       where,
       remedy: `${withMend} has it filled again from what is stored`,
-      mend: () => {
+      mend: async () => {
+        if (await pool.has(name)) return;
         inOneInstant(db, () => {
-          if (isGone()) startOver(db, actor, ticket, "its PPA was gone (fsck)");
+          if (isNeeded())
+            startOver(db, actor, ticket, "its PPA was gone (fsck)");
         });
       },
     });

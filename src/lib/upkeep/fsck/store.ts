@@ -11,7 +11,7 @@ import {
 import { storedArtifacts } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { removeStored } from "../expire.ts";
-import { namesIn } from "../abandoned-folders.ts";
+import { namesIn } from "../../files/names-in.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
 import { fromBackup, withMend } from "./inconsistency.ts";
 

@@ -3,11 +3,8 @@ import { lstat, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { ArchiveFault } from "../../backends/archive/archive.ts";
-import {
-  inspectRevisions,
-  wrongDigests,
-} from "../../backends/archive/revision-upkeep.ts";
-import { revisionTree } from "../../backends/archive/revisions.ts";
+import { archiveOf } from "../../backends/kinds.ts";
+import type { Config } from "../../config/config.ts";
 import type { Problem } from "../../domain/error.ts";
 import { ExitCode, UbuntuCiError } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
@@ -46,6 +43,7 @@ import {
 /** What a restore works with; the state itself may not be there. */
 export interface RestoreRequest {
   readonly paths: StatePaths;
+  readonly config: Config;
   readonly actor: string;
   readonly file: string;
   /** Where it can be read: itself, or the copy that root handed over. */
@@ -192,7 +190,16 @@ async function prepare(
 }
 
 async function unpackAndCheck(
-  { paths, file, source, actor, despiteDamage, signal, say }: RestoreRequest,
+  {
+    paths,
+    config,
+    file,
+    source,
+    actor,
+    despiteDamage,
+    signal,
+    say,
+  }: RestoreRequest,
   manifest: BackupManifest,
 ): Promise<Pick<RestoreJournal, "artifacts" | "damaged">> {
   const made = statePaths(unpackedFolder(paths));
@@ -231,11 +238,10 @@ async function unpackAndCheck(
       });
     }
     if (manifest.kind === "full") {
-      const tree = revisionTree(made.archive);
-      const faults = [
-        ...(await inspectRevisions(tree)),
-        ...(await wrongDigests(tree)),
-      ];
+      // Whoever restores has it for himself: its locks go with the work folder.
+      const place = { ...made, locks: join(workFolder(paths), "locks") };
+      const archive = await archiveOf(config).open(place, config);
+      const faults = await archive.inspect(true);
       damaged.push(
         ...faults
           .filter(isDamage)

@@ -1,0 +1,145 @@
+import { lstatSync } from "node:fs";
+import { join, relative } from "node:path";
+
+import { now } from "../../host/clock.ts";
+import type { StatePaths } from "../../host/paths.ts";
+import { exclusively, lockFile } from "../../locks/exclusively.ts";
+import type { Archive } from "./archive.ts";
+import type { PublishedPackage } from "./index-files.ts";
+import { pathsOf, sameFiles } from "./index-files.ts";
+import {
+  inspectRevisions,
+  removeRevisions,
+  wrongDigests,
+} from "./revision-upkeep.ts";
+import type { RevisionTree, StoredRevision } from "./revisions.ts";
+import { revisionTree } from "./revisions.ts";
+
+/** How the index files of a series come about, where an archive has any. */
+export interface SeriesIndexes {
+  /** Makes those of a series that holds just these packages; returns its distribution folder. */
+  make(series: string, packages: readonly PublishedPackage[]): Promise<string>;
+  /** Checks a series of a revision that clients do not see yet. */
+  check(
+    prepared: string,
+    series: string,
+    packages: readonly PublishedPackage[],
+  ): Promise<void>;
+}
+
+/** What every archive on a tree of revisions does alike. */
+export interface RevisionArchive extends Omit<
+  Archive,
+  "publish" | "repository"
+> {
+  readonly tree: RevisionTree;
+  /** Runs work while nobody else changes the archive. */
+  readonly inTurn: <T>(
+    work: () => Promise<T>,
+    signal?: AbortSignal,
+  ) => Promise<T>;
+}
+
+/** The archive of a state folder, but for what comes into it. */
+export function revisionArchive(
+  paths: StatePaths,
+  indexes?: SeriesIndexes,
+): RevisionArchive {
+  const tree = revisionTree(paths.archive);
+  const inTurn: RevisionArchive["inTurn"] = (work, signal) =>
+    exclusively(lockFile(paths, "archive"), work, signal);
+  const makeIndexes = async (
+    { publications }: StoredRevision,
+    series: readonly string[],
+  ): Promise<ReadonlyMap<string, string>> => {
+    const made = new Map<string, string>();
+    if (indexes === undefined) return made;
+    for (const one of series)
+      made.set(one, await indexes.make(one, publications[one] ?? []));
+    return made;
+  };
+  return {
+    tree,
+    inTurn,
+    init: (series) =>
+      inTurn(async () => {
+        const number = await tree.currentNumber();
+        const held = number === null ? {} : (await tree.current()).publications;
+        const missing = series.filter((one) => held[one] === undefined);
+        if (number !== null && missing.length === 0) return;
+        const empty = missing.map((one) => [one, []] as const);
+        const revision: StoredRevision = {
+          revision: number === null ? 0 : number + 1,
+          created_at: now(),
+          ticket: null,
+          reverts_to: null,
+          publications: { ...held, ...Object.fromEntries(empty) },
+        };
+        const made = await makeIndexes(revision, missing);
+        await tree.show(revision, await tree.prepare(revision, made));
+      }),
+    exists: async () => (await tree.currentNumber()) !== null,
+    current: () => tree.current(),
+    revisions: async () =>
+      Promise.all((await tree.numbers()).map((number) => tree.read(number))),
+    revert: (number) =>
+      inTurn(async () => {
+        const current = await tree.current();
+        const target = await tree.read(number);
+        if (current.revision === number || current.reverts_to === number)
+          return current;
+        const series = Object.keys(current.publications);
+        const publications = Object.fromEntries(
+          series.map((one) => [one, target.publications[one] ?? []]),
+        );
+        const revision: StoredRevision = {
+          revision: current.revision + 1,
+          created_at: now(),
+          ticket: null,
+          reverts_to: number,
+          publications,
+        };
+        const changed = series.filter(
+          (one) =>
+            !sameFiles(
+              publications[one] ?? [],
+              current.publications[one] ?? [],
+            ),
+        );
+        const made = await makeIndexes(revision, changed);
+        const prepared = await tree.prepare(revision, made);
+        for (const one of changed)
+          await indexes?.check(prepared, one, publications[one] ?? []);
+        await tree.show(revision, prepared);
+        return revision;
+      }),
+    removeRevisions: (revisions) =>
+      inTurn(() => removeRevisions(tree, revisions)),
+    async inspect(digests) {
+      const faults = await inTurn(() => inspectRevisions(tree));
+      return digests ? [...faults, ...(await wrongDigests(tree))] : faults;
+    },
+    async filesToKeep(revisions) {
+      const place = relative(paths.root, tree.root);
+      const kept = await Promise.all(revisions.map((one) => tree.read(one)));
+      const files = kept
+        .flatMap(({ publications }) => Object.values(publications))
+        .flatMap(pathsOf)
+        .filter((path) => isPlainFile(join(tree.root, path)));
+      return {
+        paths: [
+          ...kept.map(({ revision }) => `.revisions/${revision}`),
+          ...new Set(files),
+        ].map((path) => join(place, path)),
+        link: {
+          path: join(place, "dists"),
+          target: `.revisions/${Math.max(...revisions)}/dists`,
+        },
+      };
+    },
+  };
+}
+
+function isPlainFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}

@@ -1,0 +1,195 @@
+import { availableParallelism } from "node:os";
+
+import type { Config } from "../config/config.ts";
+import type { SettingKey, SettingValue } from "../config/settings.ts";
+import type { Setting } from "../domain/setting.ts";
+import type { StatePaths } from "../host/paths.ts";
+import type { Archive } from "./archive/archive.ts";
+import type { Builder } from "./builder/builder.ts";
+import type { Imager } from "./imager/imager.ts";
+import type { Pool } from "./pool/pool.ts";
+import type { Tester } from "./tester/tester.ts";
+
+/** One kind of a backend, and what it needs. */
+export interface BackendKind<B> {
+  /** The settings that it reads. */
+  readonly settings: readonly SettingKey[];
+  /** The programs that it runs, beside those that every installation needs. */
+  readonly tools: readonly string[];
+  /** Whether it needs a base of each series, which `init` makes. */
+  readonly needsBase: boolean;
+  /** It does nothing real: whoever sets up an installation is not shown it. */
+  readonly forTests?: true;
+  /** Loads its code, and that of no other kind. */
+  open(paths: StatePaths, config: Config): Promise<B>;
+}
+
+/** The kinds of a port, by their names in the setting that chooses one. */
+type Kinds<Key extends SettingKey, B> = Readonly<
+  Record<SettingValue<Key> & string, BackendKind<B>>
+>;
+
+const minute = 60_000;
+const sessionTools = [
+  ...["unshare", "nsenter", "newuidmap", "newgidmap", "perl"],
+  ...["pasta", "ip", "bash"],
+];
+const aptlyNeeds = {
+  settings: ["archive.origin"],
+  tools: ["aptly"],
+  needsBase: false,
+} as const;
+
+const fake = <B>(
+  settings: readonly SettingKey[],
+  open: BackendKind<B>["open"],
+): BackendKind<B> => ({
+  ...{ settings, tools: [], needsBase: false, forTests: true },
+  open,
+});
+
+const buildOptions = (paths: StatePaths, config: Config) => ({
+  paths,
+  parallel: availableParallelism(),
+  timeoutMs: config.get("build.timeoutMinutes") * minute,
+  allow: config.get("network.allow"),
+});
+
+const builders: Kinds<"builder", Builder> = {
+  session: {
+    settings: ["build.timeoutMinutes", "network.allow"],
+    tools: [...sessionTools, "mmdebstrap"],
+    needsBase: true,
+    open: async (paths, config) =>
+      (await import("./builder/session.ts")).createSessionBuilder(
+        buildOptions(paths, config),
+      ),
+  },
+  sbuild: {
+    settings: ["build.timeoutMinutes"],
+    tools: [...sessionTools, "mmdebstrap", "sbuild"],
+    needsBase: true,
+    open: async (paths, config) =>
+      (await import("./builder/sbuild.ts")).createSbuildBuilder(
+        buildOptions(paths, config),
+      ),
+  },
+  fake: fake(["fake.builder"], async (_paths, config) =>
+    (await import("./builder/fake.ts")).createFakeBuilder(
+      config.get("fake.builder"),
+    ),
+  ),
+};
+
+const imagers: Kinds<"imager", Imager> = {
+  session: {
+    settings: ["image.timeoutMinutes", "network.allow"],
+    tools: [...sessionTools, "mmdebstrap"],
+    needsBase: true,
+    open: async (paths, config) =>
+      (await import("./imager/session.ts")).createSessionImager({
+        paths,
+        timeoutMs: config.get("image.timeoutMinutes") * minute,
+        allow: config.get("network.allow"),
+      }),
+  },
+  fake: fake(["fake.imager"], async (_paths, config) =>
+    (await import("./imager/fake.ts")).createFakeImager(
+      config.get("fake.imager"),
+    ),
+  ),
+};
+
+const testers: Kinds<"tester", Tester> = {
+  autopkgtest: {
+    settings: ["test.timeoutMinutes", "network.allow", "tests.network"],
+    tools: [...sessionTools, "autopkgtest"],
+    // An image brings its own.
+    needsBase: false,
+    open: async (paths, config) =>
+      (await import("./tester/autopkgtest.ts")).createAutopkgtestTester({
+        paths,
+        timeoutMs: config.get("test.timeoutMinutes") * minute,
+        allow: config.get("network.allow"),
+        reach: config.get("tests.network"),
+      }),
+  },
+  fake: fake(["fake.tester"], async (_paths, config) =>
+    (await import("./tester/fake.ts")).createFakeTester(
+      config.get("fake.tester"),
+    ),
+  ),
+};
+
+const pools: Kinds<"archiveKeeper", Pool> = {
+  aptly: {
+    ...aptlyNeeds,
+    open: async (paths, config) =>
+      (await import("./pool/aptly.ts")).aptlyPool(
+        paths,
+        config.get("archive.origin"),
+      ),
+  },
+  fake: fake([], async (paths) =>
+    (await import("./pool/fake.ts")).fakePool(paths),
+  ),
+};
+
+const archives: Kinds<"archiveKeeper", Archive> = {
+  aptly: {
+    ...aptlyNeeds,
+    open: async (paths, config) =>
+      (await import("./archive/aptly.ts")).aptlyArchive(
+        paths,
+        config.get("archive.origin"),
+      ),
+  },
+  fake: fake(["fake.archive"], async (paths, config) =>
+    (await import("./archive/fake.ts")).fakeArchive(
+      paths,
+      config.get("fake.archive"),
+    ),
+  ),
+};
+
+/** The kinds that a configuration chooses. */
+export const builderOf = (config: Config) => builders[config.get("builder")];
+export const imagerOf = (config: Config) => imagers[config.get("imager")];
+export const testerOf = (config: Config) => testers[config.get("tester")];
+export const poolOf = (config: Config) => pools[config.get("archiveKeeper")];
+export const archiveOf = (config: Config) =>
+  archives[config.get("archiveKeeper")];
+
+/** All of them, in the order in which a ticket meets them. */
+export const chosenKinds = (config: Config): readonly BackendKind<unknown>[] =>
+  [poolOf, builderOf, imagerOf, testerOf, archiveOf].map((of) => of(config));
+
+/** Whether a backend that is chosen needs bases. */
+export const needsBases = (config: Config): boolean =>
+  chosenKinds(config).some(({ needsBase }) => needsBase);
+
+/** Settings without the kinds that are for tests, and without those that only such kinds read. */
+export function settingsForPeople(all: readonly Setting[]): Setting[] {
+  const ports = [
+    ["builder", builders],
+    ["imager", imagers],
+    ["tester", testers],
+    ["archiveKeeper", pools],
+    ["archiveKeeper", archives],
+  ] as const;
+  const hidden = new Set<string>();
+  const shown = new Set<string>();
+  for (const [chooser, kinds] of ports)
+    for (const [name, kind] of Object.entries<BackendKind<unknown>>(kinds))
+      for (const one of [`${chooser}=${name}`, ...kind.settings])
+        (kind.forTests === true ? hidden : shown).add(one);
+  const isHidden = (one: string) => hidden.has(one) && !shown.has(one);
+  return all
+    .filter(({ key }) => !isHidden(key))
+    .map((setting) => {
+      const { key, kind } = setting;
+      if (kind.type !== "string" || kind.choices === undefined) return setting;
+      const choices = kind.choices.filter((one) => !isHidden(`${key}=${one}`));
+      return { ...setting, kind: { ...kind, choices } };
+    });
+}

@@ -1,0 +1,29 @@
+import type { Setting } from "../domain/setting.ts";
+
+export const ticketsSettings = [
+  {
+    key: "admission.signatures",
+    kind: { type: "string", choices: ["required", "optional"] },
+    default: "required",
+    help: "whether an upload must be signed by an uploader",
+    trust: true,
+  },
+  {
+    key: "admission.maxFileMiB",
+    kind: { type: "integer", min: 1, max: 1048576 },
+    default: 2048,
+    help: "largest file of an upload",
+  },
+  {
+    key: "admission.maxFiles",
+    kind: { type: "integer", min: 1, max: 10000 },
+    default: 100,
+    help: "most files of an upload",
+  },
+  {
+    key: "admission.maxTotalMiB",
+    kind: { type: "integer", min: 1, max: 1048576 },
+    default: 8192,
+    help: "most of all files of a ticket together",
+  },
+] as const satisfies readonly Setting[];
