@@ -364,6 +364,12 @@ export const settings = [
     trust: true,
   },
   {
+    key: "store.url",
+    kind: { type: "string" },
+    default: null,
+    help: "address of the data store's folder, where a web server shows it",
+  },
+  {
     key: "archive.url",
     kind: { type: "string" },
     default: null,
