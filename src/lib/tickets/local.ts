@@ -26,7 +26,9 @@ export function localTicketSystem(
   ): Promise<TicketDocument[]> {
     const store = await state.store();
     const shown = await withExpected(tickets);
-    return shown.map((ticket) => ticketDocument(ticket, (at) => store.urlOf(at)));
+    return shown.map((ticket) =>
+      ticketDocument(ticket, (at) => store.urlOf(at)),
+    );
   }
 
   async function withExpected(tickets: readonly Ticket[]): Promise<Ticket[]> {
