@@ -74,7 +74,9 @@ describe("a ticket's way", () => {
       "passed",
       "passed",
     ]);
-    expect(landed.artifacts.every(({ path }) => existsSync(path))).toBe(true);
+    expect(landed.artifacts.every((file) => existsSync(ci.stored(file)))).toBe(
+      true,
+    );
     ci.ok("clean-ppas");
     expect(ci.ok("ppa", "list")).not.toMatch(/reserved|dirty/);
   });

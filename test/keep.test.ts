@@ -314,8 +314,8 @@ describe("backup and restore", () => {
     symlinkSync("/etc", join(store, "ticket.8"));
     const [first] = ci.ticket("1").artifacts;
     if (first === undefined) throw new Error("none");
-    rmSync(first.path);
-    symlinkSync("/etc/hostname", first.path);
+    rmSync(ci.stored(first));
+    symlinkSync("/etc/hostname", ci.stored(first));
     const { all, code } = findings("--mend");
     expect(code).toBe(1);
     expect(all.map(({ what }) => what)).toEqual([
@@ -338,7 +338,7 @@ describe("backup and restore", () => {
   test("a damaged backup is refused and changes nothing, a lost file is told of", () => {
     const [first, second] = ci.ticket("1").artifacts;
     if (first === undefined || second === undefined) throw new Error("none");
-    appendFileSync(first.path, "rot");
+    appendFileSync(ci.stored(first), "rot");
     const file = ci.ok("backup");
     const state = join(ci.root, "elsewhere");
     const refused = at(state, "restore", file);
@@ -346,7 +346,7 @@ describe("backup and restore", () => {
     expect(refused.stderr).toContain(first.name);
     expect(readdirSync(state).sort()).toEqual(["run"]);
     expect(at(state, "restore", file, "--despite-damage").code).toBe(0);
-    rmSync(second.path);
+    rmSync(ci.stored(second));
     const incomplete = ci.run("backup", join(ci.root, "two.tar.zst"));
     expect(incomplete.code).toBe(0);
     expect(incomplete.stderr).toContain(second.name);
@@ -434,7 +434,7 @@ describe("expire", () => {
   const kept = (ticket: string) =>
     ci
       .ticket(ticket)
-      .artifacts.filter(({ path }) => existsSync(path))
+      .artifacts.filter((file) => existsSync(ci.stored(file)))
       .map(({ type }) => type);
 
   test("removes what is old, never the newest landing of a package, and says so", () => {
@@ -678,17 +678,17 @@ describe("fsck", () => {
       "build-deps-bookworm-01",
     ]);
     expect(
-      existsSync(first?.path ?? "") && existsSync(second?.path ?? ""),
-    ).toBe(true);
+      [first, second].map((file) => file && existsSync(ci.stored(file))),
+    ).toEqual([true, true]);
   });
 
   test("leaves to a person what cannot be made good", () => {
     const [first, second] = ci.ticket("1").artifacts;
     if (first === undefined || second === undefined) throw new Error("none");
-    rmSync(first.path);
-    const text = readFileSync(second.path);
+    rmSync(ci.stored(first));
+    const text = readFileSync(ci.stored(second));
     text[0] = (text[0] ?? 0) ^ 1;
-    writeFileSync(second.path, text);
+    writeFileSync(ci.stored(second), text);
     const pool = join(ci.state, "archive/pool/main/o/one");
     rmSync(join(pool, readdirSync(pool)[0] ?? "none"));
     expect(findings().all).toHaveLength(2);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 import {
   afterAll,
@@ -315,7 +315,8 @@ describe("retry", () => {
     const deb = ci
       .ticket("1")
       .artifacts.find(({ name }) => name.endsWith(".deb"));
-    rmSync(join(dirname(deb?.path ?? ""), deb?.name ?? ""));
+    if (deb === undefined) throw new Error("none");
+    rmSync(ci.stored(deb));
     expect(ci.run("retry", "1", "--from", "400")).toMatchObject({
       code: 2,
       stderr: expect.stringContaining(

@@ -4,7 +4,8 @@ import type { BackendKind } from "../lib/backends/kinds.ts";
 import type { StepBackends } from "../lib/steps/step-definition.ts";
 import { misconfigured } from "../lib/domain/error.ts";
 import { oneLine } from "../lib/domain/shown-text.ts";
-import type { Engine } from "../lib/engine/engine.ts";
+import type { LocalStore } from "../lib/backends/store/store.ts";
+import type { LocalEngine } from "../lib/engine/engine.ts";
 import { warnPerson } from "../lib/host/cron-mail.ts";
 import type { Config } from "../lib/config/config.ts";
 import { printJson, printLine } from "../lib/host/output.ts";
@@ -34,7 +35,8 @@ export interface CommandContext {
   /** Where a file that the command was given can be read: itself, or the copy that root handed over. */
   readonly readable: (path: string) => string;
   readonly tickets: () => Promise<TicketSystem>;
-  readonly engine: () => Promise<Engine>;
+  readonly engine: () => Promise<LocalEngine>;
+  readonly store: () => Promise<LocalStore>;
   readonly backends: () => StepBackends;
   /** A result: text for people, or with --json the value as one document. On stdout. */
   readonly result: (text: string, value: unknown) => void;
@@ -67,15 +69,18 @@ export function createContext(
   let backends: StepBackends | undefined;
   const openBackends = (): StepBackends =>
     (backends ??= lazyBackends(paths, config));
-  const engine = async (): Promise<Engine> => {
-    const { openDatabase } = await import("../lib/state/database.ts");
+  const store = async (): Promise<LocalStore> => {
     const { localStore } = await import("../lib/backends/store/local-store.ts");
+    return localStore(paths.store, config.get("store.url"));
+  };
+  const engine = async (): Promise<LocalEngine> => {
+    const { openDatabase } = await import("../lib/state/database.ts");
     return {
       db: openDatabase(paths.database),
       paths,
       config,
       actor,
-      store: localStore(paths.store),
+      store: await store(),
       backends: openBackends(),
     };
   };
@@ -96,6 +101,7 @@ export function createContext(
       process.exitCode = code;
     },
     backends: openBackends,
+    store,
     engine,
     async tickets() {
       const url =
@@ -112,6 +118,7 @@ export function createContext(
         paths,
         config,
         actor,
+        store,
         engine,
       });
     },

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-import type { Ticket } from "../../src/lib/domain/ticket.ts";
+import type { FileRef } from "../../src/lib/domain/ticket.ts";
+import type { TicketDocument } from "../../src/lib/tickets/ticket-document.ts";
 
 const here = resolve(import.meta.dirname, "../..");
 
@@ -87,9 +88,14 @@ export class Installation {
     });
   }
 
-  ticket(id: string): Ticket {
-    return (JSON.parse(this.ok("status", id, "--json")) as { ticket: Ticket })
-      .ticket;
+  ticket(id: string): TicketDocument {
+    const text = this.ok("status", id, "--json");
+    return (JSON.parse(text) as { ticket: TicketDocument }).ticket;
+  }
+
+  /** Where a file of the data store is. */
+  stored({ container, name }: FileRef): string {
+    return join(this.state, "store", container, name);
   }
 
   /** Makes the uploader's key and has it accepted. */

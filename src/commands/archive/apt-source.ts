@@ -32,9 +32,7 @@ Examples:
             "`ubuntu-ci ppa list` shows the pool",
           );
         const ofTicket =
-          ppa?.ticket == null
-            ? undefined
-            : findTicket(db, ppa.ticket, context.paths.store)?.series;
+          ppa?.ticket == null ? undefined : findTicket(db, ppa.ticket)?.series;
         const series = options.series ?? ofTicket ?? known[0];
         if (series === undefined || !known.includes(series)) {
           throw refused(

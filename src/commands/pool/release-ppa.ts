@@ -23,8 +23,7 @@ export const command: CommandModule = {
         const { openDatabase } = await import("../../lib/state/database.ts");
         const { getTicket } = await import("../../lib/state/tickets.ts");
         const db = openDatabase(context.paths.database);
-        if (options.ticket !== undefined)
-          getTicket(db, options.ticket, context.paths.store);
+        if (options.ticket !== undefined) getTicket(db, options.ticket);
         if (context.options.dryRun === true) {
           showPlan(context, planOf(releasable(db, options.ticket)));
           return;

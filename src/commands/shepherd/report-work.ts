@@ -32,6 +32,7 @@ import {
 } from "../../lib/state/report-rows.ts";
 import { findTicket, listTickets } from "../../lib/state/tickets.ts";
 import { expectedOf } from "../../lib/tickets/expected-of.ts";
+import { ticketDocument } from "../../lib/tickets/ticket-document.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { basisOf } from "./report-basis.ts";
 
@@ -58,6 +59,7 @@ export async function writeStateReport(
   // Before anything is read: what happens meanwhile is looked at again next time.
   const { event } = whatHappened(db);
   const archive = await backends().archive();
+  const store = await context.store();
   // Our own lock would make every report differ from the one before.
   const locks = heldLocks(paths.run).filter(({ pid }) => pid !== process.pid);
   const limit = config.get("lock.warnAfterMinutes");
@@ -73,16 +75,16 @@ export async function writeStateReport(
     if (maintenance === null) recordOldLock(db, actor, lock, warning);
   }
   // Of tickets that have ended nothing is asked, and their pages stay what they are.
-  const expected = expectedOf({ db, paths, config, actor });
+  const expected = expectedOf({ db, paths, config });
   const withExpected = (ticket: Ticket): Ticket =>
     ticket.step.code < 999
       ? { ...ticket, expected: expected.get(ticket.id) ?? null }
       : ticket;
   const ticketOf = (id: number): Ticket[] => {
-    const ticket = findTicket(db, id, paths.store);
+    const ticket = findTicket(db, id);
     return ticket === undefined ? [] : [withExpected(ticket)];
   };
-  const open = listTickets(db, { open: true }, paths.store).map(withExpected);
+  const open = listTickets(db, { open: true }).map(withExpected);
   const held = maintenance === null ? null : readHeldBack(paths.run);
   const ranges = endedRanges(db, endedRange);
   const before = readMadeFrom(output);
@@ -116,6 +118,7 @@ export async function writeStateReport(
       signatures_optional: config.get("admission.signatures") === "optional",
     },
     pagesOf(db, changed, ranges, ticketOf),
+    { pathOf: (at) => store.pathOf(at), documentOf: ticketDocument },
     output,
   );
   const calm = open.length === 0 && maintenance === null && locks.length === 0;

@@ -73,8 +73,7 @@ const landOptions = ({ ticket, until }: LandingOptions) => ({
 function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
   const line = reportLine(step, commandOf(step.step));
   if (step.outcome === "passed") context.say(line);
-  else
-    tellFailure(step, findTicket(db, step.ticket, context.paths.store), line);
+  else tellFailure(step, findTicket(db, step.ticket), line);
 }
 
 /** Prints the plan of the next step of each open ticket. */

@@ -18,10 +18,7 @@ export async function workOnStep(
   const { findTicket, getTicket } = await import("../../lib/state/tickets.ts");
   const engine = await context.engine();
   const name = commandOf(step);
-  const ticket =
-    id === undefined
-      ? undefined
-      : getTicket(engine.db, id, context.paths.store);
+  const ticket = id === undefined ? undefined : getTicket(engine.db, id);
   if (ticket !== undefined && ticket.step.code !== step) {
     const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
     if (ticket.step.code < step)
@@ -58,12 +55,7 @@ export async function workOnStep(
   }
   const line = reportLine(report, name);
   if (report.outcome === "passed") context.say(line);
-  else
-    tellFailure(
-      report,
-      findTicket(engine.db, report.ticket, context.paths.store),
-      line,
-    );
+  else tellFailure(report, findTicket(engine.db, report.ticket), line);
   context.result("", {
     plan: plan ?? null,
     runs: [{ ...report, step: stepOf(report.step) }],

@@ -63,6 +63,12 @@ export const backendsSettings = [
     help: "time limit of one package's tests",
   },
   {
+    key: "store.url",
+    kind: { type: "string" },
+    default: null,
+    help: "address of the data store's folder, where a web server shows it",
+  },
+  {
     key: "archive.url",
     kind: { type: "string" },
     default: null,

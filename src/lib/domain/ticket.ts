@@ -18,11 +18,15 @@ export interface TestResult {
   readonly detail: string;
 }
 
-/** A stored file; path is absolute, size in bytes. */
-export interface Artifact {
+/** The name of a file in the data store: nothing else says where it is. */
+export interface FileRef {
+  readonly container: string;
   readonly name: string;
+}
+
+/** A stored file; size in bytes. */
+export interface Artifact extends FileRef {
   readonly type: ArtifactType;
-  readonly path: string;
   readonly size: number;
   readonly sha256: string;
   /** When retention removed the file, or null while it is there. */
@@ -91,7 +95,7 @@ export interface Override {
   readonly undone: { readonly at: string; readonly by: string } | null;
 }
 
-/** A ticket as `status N --json` shows it: the stable shape other programs rely on. */
+/** A ticket with everything that belongs to it. */
 export interface Ticket {
   readonly id: number;
   readonly title: string;

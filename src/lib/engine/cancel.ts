@@ -22,11 +22,11 @@ export async function cancel(
   id: number,
   reason: string | null,
 ): Promise<CancelPlan> {
-  const { db, paths, actor } = engine;
+  const { db, actor } = engine;
   await giveUpDeadRuns(engine);
   const asked = db
     .transaction(() => {
-      const plan = planCancel(getTicket(db, id, paths.store));
+      const plan = planCancel(getTicket(db, id));
       cancelTicket(db, id, plan.kind, actor, reason);
       return plan;
     })
@@ -47,11 +47,11 @@ export async function awaitCancelled(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Ticket> {
-  const { db, paths } = engine;
+  const { db } = engine;
   const until = performance.now() + waitMs;
   for (;;) {
     await giveUpDeadRuns(engine);
-    const ticket = getTicket(db, id, paths.store);
+    const ticket = getTicket(db, id);
     if (ticket.step.code >= 999) return ticket;
     // Publishing looks into the archive first, and ends it one way or the other.
     if (ticket.status === "waiting" && ticket.step.code === 500) {

@@ -1,4 +1,4 @@
-import type { Store } from "../backends/store/store.ts";
+import type { LocalStore, Store } from "../backends/store/store.ts";
 import type { ExitCode } from "../domain/error.ts";
 import type { WorkStepCode } from "../domain/step.ts";
 import type { Outcome, Progress, Ticket } from "../domain/ticket.ts";
@@ -16,6 +16,11 @@ export interface Engine {
   readonly actor: string;
   readonly store: Store;
   readonly backends: StepBackends;
+}
+
+/** An engine whose data store is a folder of this machine: what looks after that folder needs it. */
+export interface LocalEngine extends Engine {
+  readonly store: LocalStore;
 }
 
 /** What a caller sees of a run while it goes on. */

@@ -138,7 +138,7 @@ async function landOne(
   { reports }: Pass,
 ): Promise<void> {
   for (;;) {
-    const ticket = getTicket(engine.db, id, engine.paths.store);
+    const ticket = getTicket(engine.db, id);
     const code = workStep(ticket, options.until);
     if (code === undefined) {
       const last = reports.findLast((report) => report.ticket === id);
@@ -194,7 +194,7 @@ function nextToPlan(
   engine: Engine,
   { ticket: id, until }: Pick<LandOptions, "ticket" | "until">,
 ): { ticket: Ticket; step: WorkStepCode; ppa: string | null }[] {
-  const { db, config, paths } = engine;
+  const { db, config } = engine;
   const concurrency = config.get("concurrency");
   const inFlight = ticketsInFlight(db);
   // Landing begins with emptying those that were given back.
@@ -203,8 +203,8 @@ function nextToPlan(
     .slice(0, Math.max(0, concurrency - inFlight.length));
   const candidates =
     id === undefined
-      ? listTickets(db, { open: true }, paths.store)
-      : [getTicket(engine.db, id, engine.paths.store)];
+      ? listTickets(db, { open: true })
+      : [getTicket(engine.db, id)];
   return candidates
     .sort(
       (one, other) =>

@@ -17,10 +17,10 @@ export function override(
   target: OverrideTarget,
   reason: string,
 ): OverridePlan {
-  const { db, paths, actor } = engine;
+  const { db, actor } = engine;
   return db
     .transaction(() => {
-      const ticket = getTicket(db, id, paths.store);
+      const ticket = getTicket(db, id);
       const plan = planOverride(ticket, target, machineArchitecture());
       addOverride(db, id, plan.target, reason, actor);
       return plan;
@@ -38,10 +38,10 @@ export function undo(
   id: number,
   wanted: number | OverrideTarget | null,
 ): Override {
-  const { db, paths, actor } = engine;
+  const { db, actor } = engine;
   return db
     .transaction(() => {
-      const found = overrideToUndo(getTicket(db, id, paths.store), wanted);
+      const found = overrideToUndo(getTicket(db, id), wanted);
       undoOverride(db, id, found, actor);
       return found;
     })

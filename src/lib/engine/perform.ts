@@ -41,7 +41,7 @@ export async function perform(
   },
   listener: RunListener = {},
 ): Promise<Performed> {
-  const { db, paths, actor } = engine;
+  const { db, actor } = engine;
   if (lease.step === 100 && reserveForLease(db, lease, actor) === null) {
     const reason = poolInWords(db);
     return {
@@ -49,7 +49,7 @@ export async function perform(
       exitCode: ExitCode.notNow,
     };
   }
-  const ticket = findTicket(db, lease.ticket, paths.store);
+  const ticket = findTicket(db, lease.ticket);
   if (ticket === undefined)
     throw new RangeError(`ticket ${lease.ticket} is gone`);
   if (ticket.cancelled !== null) return ended(engine, lease, ticket, place);
@@ -72,8 +72,8 @@ export async function perform(
       follow: (logFile: string) => follow(ticket.id, logFile),
     }),
   };
-  const input = stepInput(engine, ticket);
   try {
+    const input = await stepInput(engine, ticket, () => place.scratch);
     const plan = await planFor(lease.step, input);
     listener.planned?.(plan);
     const over = passOver(lease.step, input);

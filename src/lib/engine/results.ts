@@ -1,11 +1,12 @@
-import type { Store } from "../backends/store/store.ts";
 import { containerName } from "../backends/store/store.ts";
 import { notNow } from "../domain/error.ts";
+import type { FileRef } from "../domain/ticket.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { NewArtifact } from "../state/artifacts.ts";
+import { artifactPlaces } from "../state/artifacts.ts";
 import type { Lease } from "../state/leases.ts";
 import { renewLease } from "../state/leases.ts";
-import type { RunEnd, TidyFiles } from "../state/runs.ts";
+import type { RunEnd } from "../state/runs.ts";
 import { forgetArtifacts } from "../state/runs.ts";
 import type { StepFile, StepResult } from "../steps/step-definition.ts";
 import type { Engine } from "./engine.ts";
@@ -26,17 +27,9 @@ export async function endOf(
     const name = keptName(file, lease.attempt);
     // Another process has the ticket now, and these names.
     if (!renewLease(db, lease.run)) throw leaseLost();
-    const { size, sha256 } = await store.putFile(container, name, file.path, {
-      move: true,
-    });
-    artifacts.push({
-      name,
-      type: file.type,
-      container,
-      size,
-      sha256,
-      subticket: file.subticket,
-    });
+    const stored = await store.put({ container, name }, file.path);
+    const { type, subticket } = file;
+    artifacts.push({ ...stored, type, subticket });
   }
   crashPoint("run.files-stored");
   return {
@@ -67,13 +60,27 @@ function keptName(file: StepFile, attempt: number): string {
   return file.name.replace(/(\.log)?$/, `.attempt${attempt}$1`);
 }
 
-/** Keeps of a ticket's containers what is recorded. */
-export function tidyStore(store: Store): TidyFiles {
-  return (ticket, recorded) => {
-    const own = `ticket.${ticket}`;
-    for (const container of [own, containerName(own, "test-runner")]) {
-      const mine = recorded.filter((file) => file.container === container);
-      store.keepOnly(container, new Set(mine.map(({ name }) => name)));
+/**
+ * Removes from a ticket's containers what no row names and this run has not just stored: a run that was
+ * killed, or failed while it stored its files, has left it. Who holds the lease does that before giving
+ * it back. Afterwards another run may be storing files there that no row names yet.
+ */
+export async function tidyContainers(
+  { store, db }: Pick<Engine, "store" | "db">,
+  { run, ticket }: Pick<Lease, "run" | "ticket">,
+  stored: readonly FileRef[] = [],
+): Promise<void> {
+  const own = `ticket.${ticket}`;
+  const kept = [...artifactPlaces(db, ticket), ...stored];
+  for (const container of [own, containerName(own, "test-runner")]) {
+    const mine = kept.filter((file) => file.container === container);
+    const names = new Set(mine.map(({ name }) => name));
+    for await (const file of store.list(container)) {
+      if (names.has(file.name)) continue;
+      // Another process has the ticket now, and its files.
+      if (!renewLease(db, run)) return;
+      await store.remove(file);
     }
-  };
+  }
+  crashPoint("run.tidied");
 }

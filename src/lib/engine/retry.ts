@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-
+import { containerName } from "../backends/store/store.ts";
 import { compareVersions } from "../debian/version.ts";
 import type { Kept, RetryPlan } from "../domain/retry.ts";
 import { planRetry } from "../domain/retry.ts";
@@ -48,12 +47,12 @@ export async function retry(
 }
 
 function planNow(
-  { db, paths }: Engine,
+  { db }: Engine,
   id: number,
   from: Step | undefined,
   kept: Kept,
 ): RetryPlan {
-  const ticket = getTicket(db, id, paths.store);
+  const ticket = getTicket(db, id);
   return planRetry(ticket, from, kept, obstaclesOf(db, ticket));
 }
 
@@ -74,8 +73,11 @@ function obstaclesOf(db: Engine["db"], ticket: Ticket): string[] {
   });
 }
 
-async function keptOf({ db, paths }: Engine, id: number): Promise<Kept> {
-  const ticket = findTicket(db, id, paths.store);
+async function keptOf({ db, paths, store }: Engine, id: number): Promise<Kept> {
+  const ticket = findTicket(db, id);
+  const stored = new Set<string>();
+  for await (const { name } of store.list(containerName("ticket", id)))
+    stored.add(name);
   const files = (ticket?.artifacts ?? []).filter(
     ({ expired_at }) => expired_at === null,
   );
@@ -86,7 +88,7 @@ async function keptOf({ db, paths }: Engine, id: number): Promise<Kept> {
         file.subticket === source &&
         ending.test(file.name),
     );
-    return mine.length > 0 && mine.every(({ path }) => existsSync(path));
+    return mine.length > 0 && mine.every(({ name }) => stored.has(name));
   };
   const sources = ticket?.subtickets ?? [];
   const image = imageOf(db, id);

@@ -10,6 +10,8 @@ import { stepLimitMs } from "../domain/step-limit.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { Config } from "../config/config.ts";
 import { crashPoint } from "../files/crash-point.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { makeOwnFolder } from "../files/own-folder.ts";
 import type { StatePaths } from "../host/paths.ts";
 import { thisProcess } from "../files/process-identity.ts";
 import { removeTree } from "../session/remove-tree.ts";
@@ -20,14 +22,15 @@ import {
   openRuns,
   renewLease,
   takeLease,
+  takeOverDeadLeases,
 } from "../state/leases.ts";
 import { ppaFor } from "../state/ppas.ts";
-import { endRun, giveUpDeadLeases } from "../state/runs.ts";
+import { endRun, giveUpLease } from "../state/runs.ts";
 import { findTicket } from "../state/tickets.ts";
 import type { StepPlan } from "../steps/step-definition.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
 import { perform } from "./perform.ts";
-import { tidyStore } from "./results.ts";
+import { tidyContainers } from "./results.ts";
 import { planFor, stepInput } from "./step-input.ts";
 
 const heartbeatMs = 30_000;
@@ -60,7 +63,6 @@ export async function runStep(
 ): Promise<StepReport | undefined> {
   const { db, config, actor, paths } = engine;
   const policy = retryPolicy(config);
-  const tidy = tidyStore(engine.store);
   await giveUpDeadRuns(engine);
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
@@ -71,7 +73,7 @@ export async function runStep(
   const scratch = scratchOf(paths, lease.run);
   const lost = new AbortController();
   const cancel = new AbortController();
-  const ticket = findTicket(db, lease.ticket, paths.store);
+  const ticket = findTicket(db, lease.ticket);
   if (ticket === undefined)
     throw new RangeError(`ticket ${lease.ticket} is gone`);
   const limitMs = limitOf(config, step, ticket);
@@ -96,8 +98,9 @@ export async function runStep(
       { scratch, signal, limit, limitMs },
       options.listener,
     );
+    await tidyContainers(engine, lease, end.artifacts);
     const next = stepAfter(step, ticket);
-    const recorded = endRun(db, actor, lease, next, policy, tidy, end);
+    const recorded = endRun(db, actor, lease, next, policy, end);
     const report = { ticket: lease.ticket, step, cancelled: false };
     switch (recorded) {
       case "lost":
@@ -142,17 +145,14 @@ function repeat(everyMs: number, look: () => void): NodeJS.Timeout {
 }
 
 /** Makes tickets ready again whose process is gone, and removes what those processes worked on. */
-export async function giveUpDeadRuns({
-  db,
-  actor,
-  config,
-  paths,
-  store,
-}: Engine): Promise<void> {
-  const policy = retryPolicy(config);
-  for (const run of giveUpDeadLeases(db, actor, policy, tidyStore(store))) {
+export async function giveUpDeadRuns(engine: Engine): Promise<void> {
+  const { db, actor, config, paths } = engine;
+  for (const lease of takeOverDeadLeases(db)) {
+    crashPoint("lease.taken-over");
+    await tidyContainers(engine, lease);
+    giveUpLease(db, actor, lease, retryPolicy(config));
     crashPoint("lease.given-up");
-    await removeTree(scratchOf(paths, run));
+    await removeTree(scratchOf(paths, lease.run));
   }
 }
 
@@ -197,12 +197,12 @@ export function nextToWorkOn(
   step: WorkStepCode,
   ticket: number | undefined,
 ): Ticket | undefined {
-  return foreseen(engine, ({ db, config, paths }) => {
+  return foreseen(engine, ({ db, config }) => {
     const next = nextTicket(db, step, {
       concurrency: config.get("concurrency"),
       ...(ticket !== undefined && { ticket }),
     });
-    return next === undefined ? undefined : findTicket(db, next, paths.store);
+    return next === undefined ? undefined : findTicket(db, next);
   });
 }
 
@@ -212,7 +212,8 @@ export function foreseen<T>(engine: Engine, look: (engine: Engine) => T): T {
   if (!openRuns(db).some(isDead)) return look(engine);
   db.exec("BEGIN IMMEDIATE");
   try {
-    giveUpDeadLeases(db, actor, retryPolicy(config), () => undefined);
+    for (const lease of takeOverDeadLeases(db))
+      giveUpLease(db, actor, lease, retryPolicy(config));
     return look(engine);
   } finally {
     // On a full disk SQLite has done so itself.
@@ -227,7 +228,16 @@ export async function planStep(
   ticket: Ticket,
   ppa = step === 100 ? ppaFor(engine.db, ticket.id) : ticket.ppa,
 ): Promise<StepPlan> {
-  return planFor(step, stepInput(engine, { ...ticket, ppa }));
+  let folder: string | undefined;
+  try {
+    const input = await stepInput(engine, { ...ticket, ppa }, () => {
+      makeFolder(engine.paths.scratch);
+      return (folder ??= makeOwnFolder(engine.paths.scratch, "plan"));
+    });
+    return await planFor(step, input);
+  } finally {
+    if (folder !== undefined) await removeTree(folder);
+  }
 }
 
 function scratchOf(paths: StatePaths, run: number): string {

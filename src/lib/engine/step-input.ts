@@ -1,6 +1,10 @@
+import { join } from "node:path";
+
+import type { Store } from "../backends/store/store.ts";
+import { isLocal } from "../backends/store/store.ts";
 import { commandOf } from "../domain/step.ts";
 import type { WorkStepCode } from "../domain/step.ts";
-import type { Ticket } from "../domain/ticket.ts";
+import type { Artifact, Ticket } from "../domain/ticket.ts";
 import { passedOver } from "../domain/override.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { imageOf } from "../state/images.ts";
@@ -13,6 +17,7 @@ import type {
   StepDefinition,
   StepInput,
   StepPlan,
+  TicketSource,
 } from "../steps/step-definition.ts";
 import type { Engine } from "./engine.ts";
 
@@ -27,34 +32,45 @@ export const definitions: {
   500: publish,
 };
 
-/** All that a step is told of its ticket. */
-export function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
+/**
+ * All that a step is told of its ticket.
+ *
+ * @param folder gives the folder for copies of stored files, asked for when the store can't show its own
+ */
+export async function stepInput(
+  { db, config, store }: Engine,
+  ticket: Ticket,
+  folder: () => string,
+): Promise<StepInput> {
   const image = imageOf(db, ticket.id);
+  const sources: TicketSource[] = [];
+  for (const { id, source, version } of ticket.subtickets) {
+    const mine = ticket.artifacts.filter(
+      ({ subticket, expired_at }) => subticket === id && expired_at === null,
+    );
+    const upload = await readable(
+      store,
+      mine.filter(({ type }) => type === "SPU"),
+      folder,
+    );
+    const dsc = upload.find((path) => path.endsWith(".dsc"));
+    if (dsc === undefined)
+      throw new RangeError(`ticket ${ticket.id} has no .dsc of ${source}`);
+    const binaries = await readable(
+      store,
+      mine.filter(
+        ({ type, name }) =>
+          type === "RESULTS" && /\.(?:deb|udeb|ddeb)$/.test(name),
+      ),
+      folder,
+    );
+    sources.push({ subticket: id, source, version, dsc, binaries });
+  }
   return {
     ticket,
     config,
     architecture: machineArchitecture(),
-    sources: ticket.subtickets.map(({ id, source, version }) => {
-      const mine = ticket.artifacts.filter(
-        ({ subticket, expired_at }) => subticket === id && expired_at === null,
-      );
-      const dsc = mine.find(
-        ({ type, name }) => type === "SPU" && name.endsWith(".dsc"),
-      );
-      if (dsc === undefined)
-        throw new RangeError(`ticket ${ticket.id} has no .dsc of ${source}`);
-      const binaries = mine.filter(
-        ({ type, name }) =>
-          type === "RESULTS" && /\.(?:deb|udeb|ddeb)$/.test(name),
-      );
-      return {
-        subticket: id,
-        source,
-        version,
-        dsc: dsc.path,
-        binaries: binaries.map(({ path }) => path),
-      };
-    }),
+    sources,
     image:
       image === null
         ? null
@@ -64,6 +80,22 @@ export function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
             manifest: JSON.parse(image.manifest) as [],
           },
   };
+}
+
+/** Absolute paths under which stored files can be read: their own, or those of copies in a folder. */
+async function readable(
+  store: Store,
+  files: readonly Artifact[],
+  folder: () => string,
+): Promise<string[]> {
+  if (isLocal(store)) return files.map((file) => store.pathOf(file));
+  const copies: string[] = [];
+  for (const file of files) {
+    const copy = join(folder(), file.name);
+    await store.fetch(file, copy, file.sha256);
+    copies.push(copy);
+  }
+  return copies;
 }
 
 /** What a step is going to do, or that an override lets it be passed over. */

@@ -93,20 +93,22 @@ export async function digestFile(path: string): Promise<FileDigest> {
 }
 
 /**
- * Moves a plain file to its lasting place on the same file system, flushed first and from then on its
- * owner's alone, unless it is published under another name, and tells what it is.
+ * Moves a plain file to its lasting place on the same file system, flushed first, and tells what it is.
  *
+ * @param mode permissions from then on, unless it is published under another name; by default it is its
+ *   owner's alone
  * @throws UbuntuCiError (2) when the source is no plain file
  * @throws an error with code EXDEV when the two are on different file systems
  */
 export async function moveDurably(
   from: string,
   to: string,
+  mode = privateFile,
 ): Promise<FileDigest> {
   const file = await openPlainFile(from);
   try {
     const digest = await readThrough(file, () => undefined);
-    if ((await file.stat()).nlink === 1) await file.chmod(privateFile);
+    if ((await file.stat()).nlink === 1) await file.chmod(mode);
     await file.sync();
     crashPoint("file.flushed");
     await rename(from, to);

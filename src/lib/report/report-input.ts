@@ -1,4 +1,4 @@
-import type { Ticket } from "../domain/ticket.ts";
+import type { FileRef, Ticket } from "../domain/ticket.ts";
 import type {
   PackageRow,
   PackageVersion,
@@ -55,6 +55,17 @@ export interface ReportInput {
   }[];
   readonly warnings: readonly string[];
   readonly signatures_optional: boolean;
+}
+
+/** How the report comes by what belongs to tickets and is not in it. */
+export interface TicketSources {
+  /** Where a stored file can be read. */
+  readonly pathOf: (at: FileRef) => string;
+  /** A ticket as JSON documents have it, with the addresses that its files have in this one. */
+  readonly documentOf: (
+    ticket: Ticket,
+    urlOf: (at: FileRef) => string | null,
+  ) => unknown;
 }
 
 /** The pages to write of single things; they are read one by one, for there may be very many. */

@@ -14,7 +14,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { stepOf } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import type { ReportInput, ReportPages } from "./report-input.ts";
+import type { TicketDocument } from "../tickets/ticket-document.ts";
+import { ticketDocument } from "../tickets/ticket-document.ts";
+import type {
+  ReportInput,
+  ReportPages,
+  TicketSources,
+} from "./report-input.ts";
 import { packageFolder } from "../domain/published-name.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -34,6 +40,10 @@ const at = "2026-01-01T00:00:00.000Z";
 
 let folder: string;
 let pages: Map<string, string>;
+const sources: TicketSources = {
+  pathOf: ({ container }) => container,
+  documentOf: ticketDocument,
+};
 
 beforeAll(async () => {
   // A folder that is named stays there, to be looked at.
@@ -50,6 +60,7 @@ beforeAll(async () => {
   await writeReport(
     input(log),
     pagesOf([...ended, ...open]),
+    sources,
     join(folder, "site"),
   );
   pages = new Map(
@@ -65,10 +76,15 @@ afterAll(() => {
 });
 
 function input(log: string): ReportInput {
-  const artifact = (name: string, type: "LOGS" | "IMAGE", path: string) => ({
+  // Every file of the store of this test is the log that its container is named after.
+  const artifact = (
+    name: string,
+    type: "LOGS" | "IMAGE",
+    container: string,
+  ) => ({
+    container,
     name,
     type,
-    path,
     size: 1,
     sha256: "0".repeat(64),
     subticket: null,
@@ -342,6 +358,25 @@ describe("a report of hostile texts", () => {
     expect(json("tickets/1").ticket).not.toHaveProperty("expected");
   });
 
+  test.each([
+    ["tickets/1", ""],
+    ["", "tickets/1/"],
+    ["ended/1-500", "../../tickets/1/"],
+  ])("the JSON at %j has the addresses of files from there", (path, to) => {
+    const { ticket, tickets = [] } = JSON.parse(
+      readFileSync(join(folder, "site", path, "index.json"), "utf8"),
+    ) as { ticket?: TicketDocument; tickets?: TicketDocument[] };
+    const one = ticket ?? tickets.find(({ id }) => id === 1);
+    const urls = one?.artifacts.map(({ url }) => url) ?? [];
+    expect(urls[0]).toBe(`${to}files/hostile.log.txt`);
+    for (const url of urls.slice(0, 3))
+      expect(
+        existsSync(join(folder, "site", path, decodeURIComponent(url ?? ""))),
+      ).toBe(true);
+    // An image is not in the report, and one has expired.
+    expect(urls.slice(3)).toEqual([null, null]);
+  });
+
   test("links a bug only where it is an address, and packages by an escaped name", () => {
     expect(page("tickets/1/index.html")).not.toContain('href="javascript:');
     expect(page("tickets/2/index.html")).toContain(
@@ -452,6 +487,7 @@ describe("the report of another day", () => {
     await writeReport(
       input(join(folder, "hostile.log")),
       { ...pagesOf(ended, false), ranges: [], packages: [] },
+      sources,
       site,
     );
     expect(readdirSync(files)).toEqual(ours);
@@ -465,6 +501,7 @@ describe("the report of another day", () => {
     const { written } = await writeReport(
       { ...input(""), open: renamed },
       { ...pagesOf(renamed, false), ranges: [], packages: [] },
+      sources,
       site,
     );
     const changed = ["index", "tickets/2/index"].flatMap((file) => [
@@ -484,6 +521,7 @@ describe("the report of another day", () => {
     await writeReport(
       { ...input(""), open: [] },
       { ...pagesOf(ended), packages: [] },
+      sources,
       site,
     );
     expect(readdirSync(join(site, "tickets"))).toEqual(["1"]);

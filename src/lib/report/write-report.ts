@@ -9,7 +9,7 @@ import {
   publishedNames,
 } from "../domain/published-name.ts";
 import { shownJson, shownText } from "../domain/shown-text.ts";
-import type { Ticket } from "../domain/ticket.ts";
+import type { FileRef, Ticket } from "../domain/ticket.ts";
 import { isUnfinished } from "../files/atomic-file.ts";
 import { ifExists } from "../files/optional-file.ts";
 import { childPath, programRoot } from "../host/paths.ts";
@@ -18,7 +18,11 @@ import {
   makePublicFolder,
   writePublicFile,
 } from "../files/public-files.ts";
-import type { ReportInput, ReportPages } from "./report-input.ts";
+import type {
+  ReportInput,
+  ReportPages,
+  TicketSources,
+} from "./report-input.ts";
 import * as view from "./view-model.ts";
 
 /** What writing came to. */
@@ -41,6 +45,7 @@ const tailBytes = 6000;
 export async function writeReport(
   input: ReportInput,
   pages: ReportPages,
+  { pathOf, documentOf }: TicketSources,
   output: string,
 ): Promise<WrittenReport> {
   const eta = new Eta({
@@ -96,6 +101,12 @@ export async function writeReport(
     "style.css",
     await readFile(join(programRoot, "templates/style.css"), "utf8"),
   );
+  // A ticket in the data beside a page: what lies in the report has an address, from that page on.
+  const documents = (tickets: readonly Ticket[], root: string) =>
+    tickets.map((ticket) => {
+      const urls = fileUrls(ticket, `${root}tickets/${ticket.id}/`);
+      return documentOf(ticket, ({ name }) => urls.get(name) ?? null);
+    });
   const there = {
     tickets: new Set<string>(),
     ended: new Set<string>(),
@@ -103,24 +114,30 @@ export async function writeReport(
   };
   for (const ticket of pages.tickets) {
     const folder = `tickets/${ticket.id}`;
-    const urls = fileUrls(ticket);
-    await placeArtifacts(ticket, join(output, folder, "files"));
+    const urls = fileUrls(ticket, "");
+    await placeArtifacts(ticket, join(output, folder, "files"), pathOf);
     const data = {
       ticket,
       urls,
       everyTime: ticket.step.code < 999,
       steps: view.timeline(ticket),
-      tail: await failureTail(ticket),
+      tail: await failureTail(ticket, pathOf),
     };
     await page(folder, "ticket", `Ticket ${ticket.id}: ${ticket.title}`, data, {
-      ticket: withUrls(ticket, urls),
+      ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null),
     });
     there.tickets.add(String(ticket.id));
   }
   for (const { from, to, tickets } of pages.ranges) {
     const folder = view.rangeFolder({ from, to });
     const title = `Ended tickets ${from} to ${to}`;
-    await page(`ended/${folder}`, "ended", title, { tickets }, { tickets });
+    await page(
+      `ended/${folder}`,
+      "ended",
+      title,
+      { tickets },
+      { tickets: documents(tickets, "../../") },
+    );
     there.ended.add(folder);
   }
   for (const { source, history } of pages.packages) {
@@ -133,7 +150,10 @@ export async function writeReport(
   const tickets = [...open, ...ended].sort((one, other) => one.id - other.id);
   // These are written every time, and so may tell what is so for a while only: maintenance, warnings.
   const now = { everyTime: true };
-  await page("", "tickets", "Tickets", now, { tickets, ended_ranges });
+  await page("", "tickets", "Tickets", now, {
+    tickets: documents(tickets, ""),
+    ended_ranges,
+  });
   await page("packages", "packages", "Packages", now, { packages });
   const { revisions } = input;
   await page("landings", "landings", "Landings", now, { revisions });
@@ -151,40 +171,34 @@ export async function writeReport(
   return { index: join(output, "index.html"), written, unchanged };
 }
 
-/** Where each file lies that is shown with a ticket, from its page: by the artifact's name. */
-function fileUrls(ticket: Ticket): ReadonlyMap<string, string> {
+/** Where each file lies that is shown with a ticket, by the artifact's name: from a page that has the ticket's at `to`. */
+function fileUrls(ticket: Ticket, to: string): ReadonlyMap<string, string> {
   const names = publishedNames(
     view.shownArtifacts(ticket).map(({ name }) => name),
   );
   return new Map(
     [...names].map(([name, published]) => [
       name,
-      `files/${encodeURIComponent(published)}`,
+      `${to}files/${encodeURIComponent(published)}`,
     ]),
   );
 }
 
-/** A ticket as the data beside its page: what lies in the report has a URL. */
-function withUrls(ticket: Ticket, urls: ReadonlyMap<string, string>) {
-  return {
-    ...ticket,
-    artifacts: ticket.artifacts.map((artifact) => ({
-      ...artifact,
-      url: urls.get(artifact.name) ?? null,
-    })),
-  };
-}
-
 /** Files are linked, not copied: the report costs no space beside the data store it lies next to. */
-async function placeArtifacts(ticket: Ticket, folder: string): Promise<void> {
+async function placeArtifacts(
+  ticket: Ticket,
+  folder: string,
+  pathOf: (at: FileRef) => string,
+): Promise<void> {
   const shown = view.shownArtifacts(ticket);
   const names = publishedNames(shown.map(({ name }) => name));
   // What expired in the data store would go on taking its space here, as a link.
   await removeOthers(folder, new Set(names.values()));
   if (shown.length === 0) return;
   makePublicFolder(folder);
-  for (const { name, path } of shown) {
-    const place = childPath(folder, names.get(name) ?? "");
+  for (const artifact of shown) {
+    const path = pathOf(artifact);
+    const place = childPath(folder, names.get(artifact.name) ?? "");
     const [there, original] = await Promise.all([
       ifExists(stat(place)),
       ifExists(stat(path)),
@@ -207,12 +221,15 @@ async function placeArtifacts(ticket: Ticket, folder: string): Promise<void> {
 }
 
 /** The end of the log that shows why a ticket failed. */
-async function failureTail(ticket: Ticket): Promise<string | null> {
+async function failureTail(
+  ticket: Ticket,
+  pathOf: (at: FileRef) => string,
+): Promise<string | null> {
   const log = ticket.artifacts.find(
     ({ name }) => name === ticket.failure?.artifact,
   );
   if (log === undefined) return null;
-  const file = await ifExists(open(log.path));
+  const file = await ifExists(open(pathOf(log)));
   if (file === undefined) return null;
   try {
     const { size } = await file.stat();

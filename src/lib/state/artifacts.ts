@@ -1,12 +1,10 @@
-import type { ArtifactType } from "../domain/ticket.ts";
+import type { ArtifactType, FileRef } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 
 /** A file that is in the data store already, as a row will name it. */
-export interface NewArtifact {
-  readonly name: string;
+export interface NewArtifact extends FileRef {
   readonly type: ArtifactType;
-  readonly container: string;
   readonly size: number;
   readonly sha256: string;
   readonly subticket: number | null;
@@ -31,12 +29,9 @@ export function recordArtifacts(
 }
 
 /** Where the files of a ticket are that its rows name. */
-export function artifactPlaces(
-  db: Connection,
-  ticket: number,
-): { container: string; name: string }[] {
+export function artifactPlaces(db: Connection, ticket: number): FileRef[] {
   return db
-    .prepare<[number], { container: string; name: string }>(
+    .prepare<[number], FileRef>(
       "SELECT container, name FROM artifact WHERE ticket = ?",
     )
     .all(ticket);

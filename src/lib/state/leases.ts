@@ -3,7 +3,7 @@ import type { Progress } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { ProcessIdentity } from "../files/process-identity.ts";
-import { isGone } from "../files/process-identity.ts";
+import { isGone, thisProcess } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
 import { reservePpa } from "./ppas.ts";
 import { isReady, nextToGoOn, nextToStart, startBlockers } from "./queue.ts";
@@ -42,6 +42,34 @@ export function isDead(run: OpenRun): boolean {
   return (
     isGone(run) ?? Date.now() - Date.parse(run.heartbeat_at) > heartbeatLimitMs
   );
+}
+
+/** A lease whose process was gone, and is this process' now. */
+export interface DeadLease extends Lease {
+  readonly reason: string;
+}
+
+/**
+ * Takes over the leases whose process is gone, so that nobody else works on those tickets while what it
+ * left is tidied. Killed meanwhile, this process' are taken over by the next.
+ */
+export function takeOverDeadLeases(db: Connection): DeadLease[] {
+  if (!openRuns(db).some(isDead)) return [];
+  const takeOver = db.prepare(
+    `UPDATE run SET host = @host, pid = @pid, boot_id = @boot_id, process_start = @process_start,
+       heartbeat_at = @at WHERE id = @id`,
+  );
+  return db
+    .transaction(() =>
+      openRuns(db)
+        .filter(isDead)
+        .map(({ id, ticket, step, pid, host }) => {
+          takeOver.run({ ...thisProcess(), at: now(), id });
+          const reason = `process ${pid} on ${host} was gone before it finished`;
+          return { run: id, ticket, step, attempt: 0, tmpfails: 0, reason };
+        }),
+    )
+    .immediate();
 }
 
 /** The process that holds the lease on a ticket, and whether it is gone; null when nobody works on it. */

@@ -5,7 +5,7 @@ import type { Blame, Outcome, TestResult } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { NewArtifact } from "./artifacts.ts";
-import { artifactPlaces, recordArtifacts } from "./artifacts.ts";
+import { recordArtifacts } from "./artifacts.ts";
 import {
   cancellationOf,
   endCancelled,
@@ -14,49 +14,26 @@ import {
 import type { Connection } from "./database.ts";
 import { lastEvent, recordEvent } from "./events.ts";
 import { recordImage } from "./images.ts";
-import type { Lease } from "./leases.ts";
-import { isDead, openRuns, renewLease, tmpfailsOf } from "./leases.ts";
+import type { DeadLease, Lease } from "./leases.ts";
+import { renewLease, tmpfailsOf } from "./leases.ts";
 import { releasePpa } from "./ppas.ts";
 import { recordPublication } from "./publications.ts";
 import { moveTicket } from "./ticket-step.ts";
 
-/** Removes the files of a ticket in the data store but these; called inside the transaction. */
-export type TidyFiles = (
-  ticket: number,
-  recorded: readonly { readonly container: string; readonly name: string }[],
-) => void;
-
-/**
- * Gives up the leases whose process is gone: each such run ends as tmpfail, its ticket is ready
- * again at once. Returns the ids of the runs given up, whose scratch folders can go.
- */
-export function giveUpDeadLeases(
+/** Gives up a lease that was taken over: its run ends as tmpfail, its ticket is ready again at once. */
+export function giveUpLease(
   db: Connection,
   actor: string,
+  lease: DeadLease,
   policy: RetryPolicy,
-  tidy: TidyFiles,
-): number[] {
-  if (!openRuns(db).some(isDead)) return [];
-  return db
-    .transaction(() => {
-      const dead = openRuns(db).filter(isDead);
-      for (const run of dead) {
-        finishRun(
-          db,
-          actor,
-          { run: run.id, ...run, attempt: 0, tmpfails: 0 },
-          policy,
-          tidy,
-          {
-            outcome: "tmpfail",
-            reason: `process ${run.pid} on ${run.host} was gone before it finished`,
-            retryAtOnce: true,
-          },
-        );
-      }
-      return dead.map(({ id }) => id);
-    })
-    .immediate();
+): void {
+  db.transaction(() =>
+    finishRun(db, actor, lease, policy, {
+      outcome: "tmpfail",
+      reason: lease.reason,
+      retryAtOnce: true,
+    }),
+  ).immediate();
 }
 
 /** Tells the history that a step begins. One more look at what its ticket waits for is no news. */
@@ -132,11 +109,10 @@ export function endRun(
   lease: Lease,
   next: StepCode,
   policy: RetryPolicy,
-  tidy: TidyFiles,
   end: RunEnd,
 ): RunRecorded {
   return db
-    .transaction(() => finishRun(db, actor, lease, policy, tidy, end, next))
+    .transaction(() => finishRun(db, actor, lease, policy, end, next))
     .immediate();
 }
 
@@ -154,7 +130,6 @@ function finishRun(
   actor: string,
   lease: Lease,
   policy: RetryPolicy,
-  tidy: TidyFiles,
   end: RunEnd,
   next?: StepCode,
 ): RunRecorded {
@@ -162,7 +137,7 @@ function finishRun(
   const { ticket, step, run } = lease;
   if (!closeRun(ending)) return "lost";
   crashPoint("run.closed");
-  keepProducts(ending, tidy);
+  keepProducts(ending);
   const cancelled = cancellationOf(db, ticket);
   if (cancelled !== null) {
     const landed = next === 1000 && end.outcome === "passed";
@@ -218,12 +193,10 @@ function closeRun({ db, lease, end, at }: Ending): boolean {
 }
 
 /** Records what a run made: files, test results, image, and the base it used. */
-function keepProducts({ db, lease, end }: Ending, tidy: TidyFiles): void {
+function keepProducts({ db, lease, end }: Ending): void {
   const { ticket, run } = lease;
   db.prepare("DELETE FROM progress WHERE run = ?").run(run);
   recordArtifacts(db, ticket, end.artifacts ?? []);
-  // A run that was killed, or failed while it stored its files, has left some that no row names.
-  tidy(ticket, artifactPlaces(db, ticket));
   recordTests(db, lease, end.tests ?? []);
   if (end.base != null)
     db.prepare("UPDATE ticket SET base_digest = ? WHERE id = ?").run(

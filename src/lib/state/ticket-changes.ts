@@ -24,72 +24,74 @@ export interface NewTicket {
     readonly signer: string | null;
     readonly dsc: string;
     readonly binaries: readonly string[];
+    /** What is in the data store already. */
+    readonly files: readonly Omit<NewArtifact, "type" | "subticket">[];
   }[];
 }
 
-/**
- * Writes a ticket, its subtickets, uploads and first event in one transaction. `place` is called
- * inside it with the ids and puts the files into the data store, so that either everything is there
- * or nothing is.
- */
+/** The number that the next ticket has. */
+export function nextTicketId(db: Connection): number {
+  const last = db
+    .prepare<[], { seq: number }>(
+      "SELECT seq FROM sqlite_sequence WHERE name = 'ticket'",
+    )
+    .get();
+  return (last?.seq ?? 0) + 1;
+}
+
+/** Writes a ticket, its subtickets, uploads, artifacts and first event in one transaction. */
 export function insertTicket(
   db: Connection,
+  id: number,
   ticket: NewTicket,
   actor: string,
   check: () => void,
-  place: (
-    ticket: number,
-    subtickets: readonly number[],
-  ) => readonly NewArtifact[],
-): number {
-  return db
-    .transaction(() => {
-      check();
-      const at = now();
-      db.prepare(
-        "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
-      ).run(ticket.owner, ticket.owner);
-      const id = Number(
-        db
-          .prepare(
-            `INSERT INTO ticket (title, description, owner, bug, series, priority, step, status, add_packages, remove_packages,
+): void {
+  db.transaction(() => {
+    check();
+    const at = now();
+    db.prepare(
+      "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    ).run(ticket.owner, ticket.owner);
+    db.prepare(
+      `INSERT INTO ticket (id, title, description, owner, bug, series, priority, step, status, add_packages, remove_packages,
                base_image, created_at, updated_at)
-             VALUES (?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?)`,
-          )
-          .run(
-            ticket.title,
-            ticket.description,
-            ticket.owner,
-            ticket.bug,
-            ticket.series,
-            ticket.priority,
-            ticket.held ? "held" : "waiting",
-            JSON.stringify(ticket.add),
-            JSON.stringify(ticket.remove),
-            ticket.base_image,
-            at,
-            at,
-          ).lastInsertRowid,
+             VALUES (?, ?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?)`,
+    ).run(
+      id,
+      ticket.title,
+      ticket.description,
+      ticket.owner,
+      ticket.bug,
+      ticket.series,
+      ticket.priority,
+      ticket.held ? "held" : "waiting",
+      JSON.stringify(ticket.add),
+      JSON.stringify(ticket.remove),
+      ticket.base_image,
+      at,
+      at,
+    );
+    for (const upload of ticket.uploads) {
+      const subticket = insertSubticket(db, id, upload, ticket.held);
+      recordArtifacts(
+        db,
+        id,
+        upload.files.map((file) => ({ ...file, type: "SPU", subticket })),
       );
-      const subtickets = ticket.uploads.map((upload) =>
-        insertSubticket(db, id, upload, ticket.held),
-      );
-      crashPoint("ticket.rows-written");
-      recordArtifacts(db, id, place(id, subtickets));
-      crashPoint("ticket.placed");
-      recordEvent(db, {
-        actor,
-        subject: "ticket",
-        subject_id: id,
-        what: "created",
-        to_state: ticket.held ? "held" : "100",
-        why: ticket.uploads
-          .map(({ source, version }) => `${source} ${version}`)
-          .join(", "),
-      });
-      return id;
-    })
-    .immediate();
+    }
+    crashPoint("ticket.rows-written");
+    recordEvent(db, {
+      actor,
+      subject: "ticket",
+      subject_id: id,
+      what: "created",
+      to_state: ticket.held ? "held" : "100",
+      why: ticket.uploads
+        .map(({ source, version }) => `${source} ${version}`)
+        .join(", "),
+    });
+  }).immediate();
 }
 
 function insertSubticket(

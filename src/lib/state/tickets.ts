@@ -1,11 +1,8 @@
-import { join } from "node:path";
-
 import { refused } from "../domain/error.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf } from "../domain/step.ts";
 import type {
   Artifact,
-  ArtifactType,
   Blame,
   Outcome,
   Override,
@@ -63,34 +60,24 @@ export interface TicketFilter {
 }
 
 /** One ticket whole. @throws UbuntuCiError (2) when there is none of that number */
-export function getTicket(db: Connection, id: number, store: string): Ticket {
-  const ticket = findTicket(db, id, store);
+export function getTicket(db: Connection, id: number): Ticket {
+  const ticket = findTicket(db, id);
   if (ticket === undefined)
     throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
   return ticket;
 }
 
-/** One ticket whole, or undefined. Artifact paths are inside the given store folder. */
-export function findTicket(
-  db: Connection,
-  id: number,
-  store: string,
-): Ticket | undefined {
+/** One ticket whole, or undefined. */
+export function findTicket(db: Connection, id: number): Ticket | undefined {
   const row = prepared<[number], TicketRow>(
     db,
     `SELECT ${ticketColumns} WHERE ticket.id = ?`,
   ).get(id);
-  return row === undefined
-    ? undefined
-    : whole(db, row, store, queuePosition(db, id));
+  return row === undefined ? undefined : whole(db, row, queuePosition(db, id));
 }
 
 /** The tickets that match, newest last. */
-export function listTickets(
-  db: Connection,
-  filter: TicketFilter,
-  store: string,
-): Ticket[] {
+export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
   const conditions: string[] = [];
   const values: (string | number)[] = [];
   if (filter.step !== undefined) {
@@ -110,15 +97,12 @@ export function listTickets(
     )
     .all(...values);
   const positions = queuePositions(db);
-  return rows.map((row) =>
-    whole(db, row, store, positions.get(row.id) ?? null),
-  );
+  return rows.map((row) => whole(db, row, positions.get(row.id) ?? null));
 }
 
 function whole(
   db: Connection,
   row: TicketRow,
-  store: string,
   position: number | null,
 ): Ticket {
   const worker = row.status === "running" ? workerOf(db, row.id) : null;
@@ -170,7 +154,7 @@ function whole(
     retry_at: row.status === "waiting" ? row.retry_at : null,
     subtickets: subticketsOf(db, row.id),
     runs: runsOf(db, row.id),
-    artifacts: artifactsOf(db, row.id, store),
+    artifacts: artifactsOf(db, row.id),
     tests: testsOf(db, row.id),
   };
 }
@@ -236,31 +220,11 @@ function runsOf(db: Connection, ticket: number): Run[] {
     }));
 }
 
-function artifactsOf(
-  db: Connection,
-  ticket: number,
-  store: string,
-): Artifact[] {
-  return prepared<
-    [number],
-    {
-      name: string;
-      type: ArtifactType;
-      container: string;
-      size: number;
-      sha256: string;
-      expired_at: string | null;
-      subticket: number | null;
-    }
-  >(
+function artifactsOf(db: Connection, ticket: number): Artifact[] {
+  return prepared<[number], Artifact>(
     db,
-    "SELECT name, type, container, size, sha256, expired_at, subticket FROM artifact WHERE ticket = ? ORDER BY id",
-  )
-    .all(ticket)
-    .map(({ container, ...row }) => ({
-      ...row,
-      path: join(store, container, row.name),
-    }));
+    "SELECT container, name, type, size, sha256, expired_at, subticket FROM artifact WHERE ticket = ? ORDER BY id",
+  ).all(ticket);
 }
 
 function testsOf(db: Connection, ticket: number): TestResult[] {

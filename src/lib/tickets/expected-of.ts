@@ -12,7 +12,7 @@ export function expectedOf({
   db,
   paths,
   config,
-}: LocalState): ReadonlyMap<number, Expected> {
+}: Pick<LocalState, "db" | "paths" | "config">): ReadonlyMap<number, Expected> {
   const { inFlight, queue } = ticketsOnTheirWay(db);
   const sources = [...inFlight, ...queue]
     .slice(0, lookedUp)

@@ -1,6 +1,6 @@
-import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, rmSync } from "node:fs";
 
+import type { Store, Stored } from "../backends/store/store.ts";
 import { containerName } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
 import { refused, refusedWith } from "../domain/error.ts";
@@ -8,14 +8,19 @@ import { textProblem } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { makeOwnFolder } from "../files/own-folder.ts";
-import type { StatePaths } from "../host/paths.ts";
+import { exclusively } from "../locks/exclusively.ts";
 import type { Connection } from "../state/database.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
 import type { TicketChange } from "../state/ticket-changes.ts";
-import { insertTicket, updateTicket } from "../state/ticket-changes.ts";
+import {
+  insertTicket,
+  nextTicketId,
+  updateTicket,
+} from "../state/ticket-changes.ts";
 import { getTicket } from "../state/tickets.ts";
 import type { AdmissionPolicy, AdmittedUpload } from "./admission/policy.ts";
 import { admit } from "./admission/admission.ts";
+import { creationLock } from "./creation-lock.ts";
 import { knownSeries } from "./known-series.ts";
 import type { LocalState } from "./local-state.ts";
 import type { CreateRequest, UpdateRequest } from "./ticket-system.ts";
@@ -32,29 +37,40 @@ export async function createTicket(
   request: CreateRequest,
 ): Promise<number> {
   const { db, paths, actor } = state;
+  const store = await state.store();
   return admitted(state, request, (uploads, bug, owner) =>
-    insertTicket(
-      db,
-      {
-        title: request.title,
-        description: request.description,
-        owner,
-        bug,
-        series: uploads[0]?.series ?? "",
-        priority: request.priority,
-        held: request.wait,
-        add: request.add,
-        remove: request.remove,
-        base_image: request.baseImage,
-        uploads: uploads.map((upload) => ({
-          ...upload,
-          dsc: upload.dscName,
-        })),
-      },
-      actor,
-      () => checkAgain(db, uploads),
-      (ticket, subtickets) => placeFiles(paths, uploads, ticket, subtickets),
-    ),
+    exclusively(creationLock(paths), async () => {
+      const id = nextTicketId(db);
+      const container = containerName("ticket", id);
+      // A predecessor killed before its commit may have left files under this number.
+      await emptyContainer(store, container);
+      try {
+        const files = await placeFiles(store, container, uploads);
+        const ticket = {
+          title: request.title,
+          description: request.description,
+          owner,
+          bug,
+          series: uploads[0]?.series ?? "",
+          priority: request.priority,
+          held: request.wait,
+          add: request.add,
+          remove: request.remove,
+          base_image: request.baseImage,
+          uploads: uploads.map((upload, index) => ({
+            ...upload,
+            dsc: upload.dscName,
+            files: files[index] ?? [],
+          })),
+        };
+        insertTicket(db, id, ticket, actor, () => checkAgain(db, uploads));
+      } catch (thrown) {
+        // A commit that failed may have come through after all.
+        if (nextTicketId(db) === id) await emptyContainer(store, container);
+        throw thrown;
+      }
+      return id;
+    }),
   );
 }
 
@@ -75,13 +91,13 @@ export async function planCreateTicket(
 
 /** Changes a ticket, if it may be changed so. */
 export function changeTicket(
-  { db, paths, actor }: LocalState,
+  { db, actor }: LocalState,
   id: number,
   request: UpdateRequest,
 ): void {
   const change = changeOf(request);
   db.transaction(() => {
-    checkChangeable(getTicket(db, id, paths.store), request);
+    checkChangeable(getTicket(db, id), request);
     updateTicket(db, id, change, actor);
   }).immediate();
 }
@@ -121,7 +137,7 @@ async function admitted<T>(
     uploads: readonly AdmittedUpload[],
     bug: string | null,
     owner: string,
-  ) => T,
+  ) => T | Promise<T>,
 ): Promise<T> {
   const { scratch } = state.paths;
   const problems: Problem[] = [];
@@ -149,7 +165,7 @@ async function admitted<T>(
         "the .changes' Changed-By has no email address",
         "name the owner with --owner",
       );
-    return use(uploads, bug, owner);
+    return await use(uploads, bug, owner);
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
@@ -166,31 +182,27 @@ function checkAgain(db: Connection, uploads: readonly AdmittedUpload[]): void {
   }
 }
 
-function placeFiles(
-  paths: StatePaths,
+async function emptyContainer(store: Store, container: string): Promise<void> {
+  for await (const file of store.list(container)) await store.remove(file);
+}
+
+/** Puts the files of each upload into the data store. */
+async function placeFiles(
+  store: Store,
+  container: string,
   uploads: readonly AdmittedUpload[],
-  ticket: number,
-  subtickets: readonly number[],
-) {
-  const container = containerName(`ticket.${ticket}`);
-  const folder = join(paths.store, container);
-  // A predecessor killed before its commit may have left files under this number.
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  return uploads.flatMap((upload, index) =>
-    upload.files.map(({ name, path, size, sha256 }) => {
-      renameSync(path, join(folder, name));
+): Promise<Stored[][]> {
+  const placed: Stored[][] = [];
+  for (const { files } of uploads) {
+    const mine: Stored[] = [];
+    for (const { name, path } of files) {
+      mine.push(await store.put({ container, name }, path));
       crashPoint("ticket.file-placed");
-      return {
-        name,
-        type: "SPU" as const,
-        container,
-        size,
-        sha256,
-        subticket: subtickets[index] ?? null,
-      };
-    }),
-  );
+    }
+    placed.push(mine);
+  }
+  crashPoint("ticket.placed");
+  return placed;
 }
 
 function checkNames(

@@ -1,3 +1,4 @@
+import type { Store } from "../backends/store/store.ts";
 import type { Config } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
@@ -8,4 +9,6 @@ export interface LocalState {
   readonly paths: StatePaths;
   readonly config: Config;
   readonly actor: string;
+  /** Opened when it is asked for: most of what is asked of a state is not in it. */
+  readonly store: () => Promise<Store>;
 }

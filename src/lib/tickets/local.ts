@@ -1,10 +1,10 @@
-import { basename, dirname } from "node:path";
-
 import type { Ticket } from "../domain/ticket.ts";
 import type { Engine } from "../engine/engine.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { getTicket, listTickets } from "../state/tickets.ts";
+import { ticketDocument } from "./ticket-document.ts";
+import type { TicketDocument } from "./ticket-document.ts";
 import type { LocalState } from "./local-state.ts";
 import type { ListRequest, TicketSystem } from "./ticket-system.ts";
 
@@ -16,12 +16,20 @@ import type { ListRequest, TicketSystem } from "./ticket-system.ts";
 export function localTicketSystem(
   state: LocalState & { readonly engine: () => Promise<Engine> },
 ): TicketSystem {
-  const { db, paths } = state;
-  const get = async (id: number): Promise<Ticket> => {
-    const ticket = getTicket(db, id, paths.store);
-    const [found = ticket] = await withExpected([ticket]);
-    return found;
-  };
+  const { db } = state;
+  const get = async (id: number): Promise<TicketDocument> =>
+    (await documents([getTicket(db, id)]))[0] as TicketDocument;
+
+  /** Tickets as they are shown. */
+  async function documents(
+    tickets: readonly Ticket[],
+  ): Promise<TicketDocument[]> {
+    const store = await state.store();
+    const shown = await withExpected(tickets);
+    return shown.map((ticket) =>
+      ticketDocument(ticket, (at) => store.urlOf(at)),
+    );
+  }
 
   async function withExpected(tickets: readonly Ticket[]): Promise<Ticket[]> {
     const open = tickets.some(
@@ -46,16 +54,12 @@ export function localTicketSystem(
     },
 
     list: (request: ListRequest) =>
-      withExpected(
-        listTickets(
-          db,
-          {
-            ...(request.step !== undefined && { step: request.step.code }),
-            ...(request.owner !== undefined && { owner: request.owner }),
-            ...(request.open !== undefined && { open: request.open }),
-          },
-          paths.store,
-        ),
+      documents(
+        listTickets(db, {
+          ...(request.step !== undefined && { step: request.step.code }),
+          ...(request.owner !== undefined && { owner: request.owner }),
+          ...(request.open !== undefined && { open: request.open }),
+        }),
       ),
 
     async planCreate(request) {
@@ -94,7 +98,9 @@ export function localTicketSystem(
 
     async awaitCancelled(id, waitMs, signal) {
       const { awaitCancelled } = await import("../engine/cancel.ts");
-      return awaitCancelled(await state.engine(), id, waitMs, signal);
+      const engine = await state.engine();
+      const ticket = await awaitCancelled(engine, id, waitMs, signal);
+      return ticketDocument(ticket, (at) => engine.store.urlOf(at));
     },
 
     async planRetry(id, from) {
@@ -140,14 +146,8 @@ export function localTicketSystem(
     },
 
     async fetchArtifact(artifact, destination) {
-      const { localStore } = await import("../backends/store/local-store.ts");
-      const container = basename(dirname(artifact.path));
-      await localStore(paths.store).getFile(
-        container,
-        artifact.name,
-        destination,
-        artifact.sha256,
-      );
+      const store = await state.store();
+      await store.fetch(artifact, destination, artifact.sha256);
     },
 
     close: () => db.close(),

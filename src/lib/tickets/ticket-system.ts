@@ -4,8 +4,9 @@ import type { LogRecord } from "../domain/log-record.ts";
 import type { OverridePlan, OverrideTarget } from "../domain/override.ts";
 import type { TicketPlan } from "../domain/plan.ts";
 import type { RetryPlan } from "../domain/retry.ts";
-import type { Artifact, Override, Ticket } from "../domain/ticket.ts";
+import type { Artifact, Override } from "../domain/ticket.ts";
 import type { Step } from "../domain/step.ts";
+import type { TicketDocument } from "./ticket-document.ts";
 
 /** What `create_ticket` is given. */
 export interface CreateRequest {
@@ -62,15 +63,15 @@ export interface ListRequest {
  */
 export interface TicketSystem {
   /** @throws UbuntuCiError (2) with every problem of the upload; nothing is stored then */
-  create(request: CreateRequest): Promise<Ticket>;
+  create(request: CreateRequest): Promise<TicketDocument>;
   /** What creating would do, in lines; checks everything and stores nothing. */
   planCreate(request: CreateRequest): Promise<readonly string[]>;
   /** What updating would do. @throws UbuntuCiError (2) as updating would */
   planUpdate(id: number, request: UpdateRequest): Promise<TicketPlan>;
-  update(id: number, request: UpdateRequest): Promise<Ticket>;
-  list(request: ListRequest): Promise<readonly Ticket[]>;
+  update(id: number, request: UpdateRequest): Promise<TicketDocument>;
+  list(request: ListRequest): Promise<readonly TicketDocument[]>;
   /** @throws UbuntuCiError (2) when there is no such ticket */
-  get(id: number): Promise<Ticket>;
+  get(id: number): Promise<TicketDocument>;
   /** Why it is where it is. @throws UbuntuCiError (2) when there is no such ticket */
   explain(id: number): Promise<Explanation>;
   /** @throws UbuntuCiError (2) when it has ended already */
@@ -82,7 +83,7 @@ export interface TicketSystem {
     id: number,
     waitMs: number,
     signal: AbortSignal,
-  ): Promise<Ticket>;
+  ): Promise<TicketDocument>;
   /** How it would be tried again. @throws UbuntuCiError (2) saying why not */
   planRetry(id: number, from: Step | undefined): Promise<RetryPlan>;
   retry(id: number, from: Step | undefined): Promise<RetryPlan>;

@@ -35,7 +35,7 @@ import {
 } from "../state/retention.ts";
 import { backupKind } from "./backup/manifest.ts";
 import { cleanPpas } from "../engine/clean-ppas.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, LocalEngine } from "../engine/engine.ts";
 import { abandonedFolders, abandonedOutside } from "./abandoned-folders.ts";
 
 /** What the policy says is to go now, as data. Paths are absolute. */
@@ -126,7 +126,7 @@ export function describeExpiry(plan: ExpiryPlan): string[] {
  * @returns how many files of the data store are gone
  */
 export async function expire(
-  engine: Engine,
+  engine: LocalEngine,
   plan: ExpiryPlan,
 ): Promise<number> {
   const { db, paths, actor, backends } = engine;
@@ -189,16 +189,16 @@ async function freeLocks(
 
 /** Removes a file from the store and the report, whose link would keep its space taken. */
 export function removeStored(
-  { paths }: Pick<Engine, "paths">,
-  { ticket, container, name }: ExpiredFile,
+  { paths, store }: Pick<LocalEngine, "paths" | "store">,
+  file: ExpiredFile,
 ): void {
-  const folder = childPath(paths.store, container);
-  rmSync(childPath(folder, name), { force: true });
+  const { ticket, container, name } = file;
+  rmSync(store.pathOf(file), { force: true });
   const shown = join(paths.report, "tickets", String(ticket), "files");
   for (const published of possibleNames(name))
     rmSync(childPath(shown, published), { force: true });
   try {
-    rmdirSync(folder);
+    rmdirSync(store.folderOf(container));
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;

@@ -1,9 +1,17 @@
-import { readdirSync, rmSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
-
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+} from "node:fs/promises";
 import { join } from "node:path";
 
 import { notNow, refused } from "../../domain/error.ts";
+import type { FileRef } from "../../domain/ticket.ts";
 import {
   besidePath,
   copyDurably,
@@ -11,79 +19,131 @@ import {
   moveDurably,
   syncPath,
 } from "../../files/atomic-file.ts";
-import { hasCode, ifExists, ifExistsSync } from "../../files/optional-file.ts";
+import {
+  privateFile,
+  privateFolder,
+  publicFile,
+  publicFolder,
+} from "../../files/modes.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
+import { isAbandoned } from "../../files/own-folder.ts";
 import { childPath } from "../../host/paths.ts";
 import { modeForCaller } from "../../host/umask.ts";
-import type { Store } from "./store.ts";
+import type { LocalStore, Visibility } from "./store.ts";
 
-/** The data store as a folder: ROOT/CONTAINER/FILE. */
-export function localStore(root: string): Store {
-  const folder = (container: string) => place(root, container);
+/**
+ * The data store as a folder: ROOT/CONTAINER/FILE. The modes of a container's folder and of its files
+ * are its visibility.
+ *
+ * @param url address under which a web server shows the root, or null
+ */
+export function localStore(root: string, url: string | null): LocalStore {
+  const folderOf = (container: string) => placeIn(root, container);
+  const pathOf = ({ container, name }: FileRef) =>
+    placeIn(folderOf(container), name);
   return {
-    name: "local",
-    async putFile(container, name, source, options = {}) {
-      const path = place(folder(container), name);
-      if ((await mkdir(folder(container), { recursive: true })) !== undefined)
-        await syncPath(root);
-      return { path, ...(await put(source, path, options.move === true)) };
+    root,
+    folderOf,
+    pathOf,
+    async put(at, from) {
+      const path = pathOf(at);
+      const folder = folderOf(at.container);
+      await makeContainer(root, folder);
+      const mode = (await isPublic(folder)) ? publicFile : privateFile;
+      return { ...at, ...(await take(from, path, folder, mode)) };
     },
-    async listFiles(container) {
-      const names = (await ifExists(readdir(folder(container)))) ?? [];
-      return names.filter((name) => !isUnfinished(name)).sort();
+    async *list(container) {
+      for (const name of await finishedIn(folderOf(container)))
+        yield { container, name };
     },
-    filePath: (container, name) => place(folder(container), name),
-    async getFile(container, name, destination, sha256) {
-      const beside = besidePath(destination);
+    async fetch(at, to, sha256) {
+      const beside = besidePath(to);
       try {
-        const copied = await copyDurably(
-          place(folder(container), name),
-          beside,
-          modeForCaller(),
-        );
+        const copied = await copyDurably(pathOf(at), beside, modeForCaller());
         if (copied.sha256 !== sha256) {
           throw notNow(
-            `${container}/${name} in the data store is damaged: its sha256 is ${copied.sha256}, not ${sha256}`,
+            `${at.container}/${at.name} in the data store is damaged: its sha256 is ${copied.sha256}, not ${sha256}`,
             "`ubuntu-ci fsck` looks for more; restore the file from a backup",
           );
         }
-        await rename(beside, destination);
+        await rename(beside, to);
       } catch (thrown) {
         await rm(beside, { force: true });
         if (hasCode(thrown, "ENOENT"))
-          throw refused(`the data store has no ${container}/${name}`);
+          throw refused(`the data store has no ${at.container}/${at.name}`);
         throw thrown;
       }
     },
-    async deleteFile(container, name) {
-      await rm(place(folder(container), name), { force: true });
+    async remove(at) {
+      await rm(pathOf(at), { force: true });
+      try {
+        await rmdir(folderOf(at.container));
+      } catch (thrown) {
+        if (!hasCode(thrown, "ENOTEMPTY") && !hasCode(thrown, "ENOENT"))
+          throw thrown;
+      }
     },
-    keepOnly(container, names) {
-      for (const name of ifExistsSync(() => readdirSync(folder(container))) ??
-        [])
-        if (!names.has(name))
-          rmSync(join(folder(container), name), { force: true });
+    async setVisibility(container, visibility) {
+      const folder = folderOf(container);
+      await makeContainer(root, folder);
+      // The folder is shut before its files are, and opened after them.
+      if (visibility === "private") await chmod(folder, privateFolder);
+      for (const name of await finishedIn(folder))
+        await setFileMode(join(folder, name), visibility);
+      if (visibility === "public") await chmod(folder, publicFolder);
     },
-    async deleteContainer(container) {
-      await rm(folder(container), { recursive: true, force: true });
-    },
+    urlOf: ({ container, name }) =>
+      url === null
+        ? null
+        : [
+            url.replace(/\/$/, ""),
+            ...[container, name].map(encodeURIComponent),
+          ].join("/"),
   };
 }
 
-async function put(source: string, path: string, move: boolean) {
-  if (move) {
-    try {
-      return await moveDurably(source, path);
-    } catch (thrown) {
-      if (!hasCode(thrown, "EXDEV")) throw thrown;
-    }
+async function makeContainer(root: string, folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: privateFolder });
+  if (made !== undefined) await syncPath(root);
+}
+
+async function isPublic(folder: string): Promise<boolean> {
+  return ((await stat(folder)).mode & 0o777) === publicFolder;
+}
+
+/** A file that is published under another name shares its mode with that one, and stays readable. */
+async function setFileMode(
+  path: string,
+  visibility: Visibility,
+): Promise<void> {
+  const found = await ifExists(lstat(path));
+  if (found?.isFile() !== true) return;
+  if (visibility === "public") await chmod(path, publicFile);
+  else if (found.nlink === 1) await chmod(path, privateFile);
+}
+
+/** Names of a folder's files, without those of writes that go on or were killed. */
+async function finishedIn(folder: string): Promise<string[]> {
+  const names = (await ifExists(readdir(folder))) ?? [];
+  return names.filter((name) => !isUnfinished(name)).sort();
+}
+
+/** Moves a file to its place; from another file system it is copied. */
+async function take(from: string, to: string, folder: string, mode: number) {
+  try {
+    return await moveDurably(from, to, mode);
+  } catch (thrown) {
+    if (!hasCode(thrown, "EXDEV")) throw thrown;
   }
-  const digest = await copyDurably(source, path);
-  if (move) await rm(source);
-  return digest;
+  // Only such a copy can leave something unfinished when it is killed.
+  for (const name of await readdir(folder))
+    if (isUnfinished(name) && isAbandoned(name) === true)
+      await rm(join(folder, name), { force: true });
+  return copyDurably(from, to, mode);
 }
 
 /** Like childPath; names of writes in progress are not to be had either. */
-function place(folder: string, name: string): string {
+function placeIn(folder: string, name: string): string {
   if (isUnfinished(name))
     throw refused(`${JSON.stringify(name)} is a name kept for the data store`);
   return childPath(folder, name);

@@ -31,8 +31,8 @@ import {
   storedArtifacts,
   takeSnapshot,
 } from "../../state/snapshot.ts";
-import type { Engine } from "../../engine/engine.ts";
-import { listFiles, storePath } from "./files.ts";
+import type { Engine, LocalEngine } from "../../engine/engine.ts";
+import { listFiles } from "./files.ts";
 import type { BackupKind, BackupManifest } from "./manifest.ts";
 import { backupName, contentsOf } from "./manifest.ts";
 
@@ -80,7 +80,7 @@ export function planBackup(
  * @throws UbuntuCiError (2) when the place cannot be written to, (75) when there is no room
  */
 export async function backUp(
-  engine: Engine,
+  engine: LocalEngine,
   { file, kind }: BackupPlan,
   signal: AbortSignal,
 ): Promise<Backup> {
@@ -116,7 +116,7 @@ export async function backUp(
 
 /** Makes the copy; undefined when files were replaced meanwhile, so that rows and files disagree. */
 async function copyOnce(
-  engine: Engine,
+  engine: LocalEngine,
   made: string,
   { kind, signal }: { readonly kind: BackupKind; readonly signal: AbortSignal },
 ): Promise<Pick<Backup, "manifest" | "damaged"> | undefined> {
@@ -216,14 +216,14 @@ const clockSlackMs = 10 * 60_000;
  * one has been replaced since by what the state names now, or is about to be.
  */
 async function damagedFiles(
-  { db, paths }: Engine,
+  { db, store }: LocalEngine,
   snapshot: Connection,
   since: number,
   missing: ReadonlySet<string>,
 ): Promise<string[] | undefined> {
   const damaged: string[] = [];
   for (const artifact of storedArtifacts(snapshot)) {
-    const path = join(paths.root, storePath(artifact));
+    const path = store.pathOf(artifact);
     const name = `${artifact.container}/${artifact.name}`;
     if (missing.has(name)) continue;
     const found = lstatSync(path, { throwIfNoEntry: false });

@@ -1,12 +1,11 @@
 import { existsSync, lstatSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 import type { Archive, KeptFiles } from "../../backends/archive/archive.ts";
 import type { Connection } from "../../state/database.ts";
-import type { StoredArtifact } from "../../state/snapshot.ts";
 import { stepOfTicket, storedArtifacts } from "../../state/snapshot.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { LocalEngine } from "../../engine/engine.ts";
 
 /** What a full backup copies beside the state file. */
 export interface FileList {
@@ -22,11 +21,11 @@ export interface FileList {
  * how an administrator moves one to another disk.)
  */
 export async function listFiles(
-  engine: Engine,
+  engine: LocalEngine,
   snapshot: Connection,
   list: string,
 ): Promise<FileList> {
-  const { paths } = engine;
+  const { paths, store } = engine;
   const out = await open(list, "wx");
   try {
     const add = (path: string) => out.write(`${path}\0`);
@@ -34,8 +33,8 @@ export async function listFiles(
       for await (const path of plainFiles(paths.root, folder)) await add(path);
     const missing: string[] = [];
     for (const artifact of storedArtifacts(snapshot)) {
-      const path = storePath(artifact);
-      if (isPlainFile(join(paths.root, path))) await add(path);
+      const path = store.pathOf(artifact);
+      if (isPlainFile(path)) await add(relative(paths.root, path));
       else missing.push(`${artifact.container}/${artifact.name}`);
     }
     const archive = await engine.backends.archive();
@@ -47,14 +46,6 @@ export async function listFiles(
   } finally {
     await out.close();
   }
-}
-
-/** Where an artifact's file is in the state folder. */
-export function storePath({
-  container,
-  name,
-}: Pick<StoredArtifact, "container" | "name">): string {
-  return join("store", container, name);
 }
 
 function isPlainFile(path: string): boolean {

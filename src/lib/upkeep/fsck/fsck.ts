@@ -4,7 +4,7 @@ import { troubleOfMachine, UbuntuCiError } from "../../domain/error.ts";
 import { now } from "../../host/clock.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { recordEvent } from "../../state/events.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Engine, LocalEngine } from "../../engine/engine.ts";
 import { archive } from "./archive.ts";
 import type { Inconsistency, Look } from "./inconsistency.ts";
 import { fromBackup } from "./inconsistency.ts";
@@ -36,7 +36,7 @@ const looks: readonly (readonly [check: string, look: Look])[] = [
  * the others from theirs.
  */
 export async function fsck(
-  engine: Engine,
+  engine: LocalEngine,
   { mend, digests }: { readonly mend: boolean; readonly digests: boolean },
 ): Promise<Inconsistency[]> {
   const { db, paths, actor } = engine;

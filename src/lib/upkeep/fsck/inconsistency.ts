@@ -1,4 +1,4 @@
-import type { Engine } from "../../engine/engine.ts";
+import type { LocalEngine } from "../../engine/engine.ts";
 
 /** Something that is not as it should be. */
 export interface Inconsistency {
@@ -28,7 +28,7 @@ export interface LookOptions {
 
 /** One look at a part of the state. */
 export type Look = (
-  engine: Engine,
+  engine: LocalEngine,
   options: LookOptions,
 ) => readonly Found[] | Promise<readonly Found[]>;
 

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 import { digestFile, isUnfinished } from "../../files/atomic-file.ts";
+import { exclusively } from "../../locks/exclusively.ts";
 import {
   artifactAt,
   expiredArtifacts,
@@ -9,7 +10,8 @@ import {
   stillRunning,
 } from "../../state/inspection.ts";
 import { storedArtifacts } from "../../state/snapshot.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { LocalEngine } from "../../engine/engine.ts";
+import { creationLock } from "../../tickets/creation-lock.ts";
 import { removeStored } from "../expire.ts";
 import { namesIn } from "../../files/names-in.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
@@ -17,14 +19,14 @@ import { fromBackup, withMend } from "./inconsistency.ts";
 
 /** What the data store does not have as the rows say. */
 export async function artifacts(
-  engine: Engine,
+  engine: LocalEngine,
   { digests }: LookOptions,
 ): Promise<Found[]> {
-  const { db, paths } = engine;
+  const { db, store } = engine;
   const found: Found[] = [];
   for (const artifact of storedArtifacts(db)) {
     const { id, ticket, container, name, size, sha256 } = artifact;
-    const where = join(paths.store, container, name);
+    const where = store.pathOf(artifact);
     const fault = async () => {
       const file = lstatSync(where, { throwIfNoEntry: false });
       if (file === undefined) return "there is a row and no file";
@@ -49,7 +51,7 @@ export async function artifacts(
     });
   }
   for (const artifact of expiredArtifacts(db)) {
-    const where = join(paths.store, artifact.container, artifact.name);
+    const where = store.pathOf(artifact);
     if (!existsSync(where)) continue;
     found.push({
       check: "store",
@@ -68,12 +70,17 @@ export async function artifacts(
 
 /** What the data store has that no row speaks of. */
 export async function strayFiles(
-  { db, paths }: Engine,
+  { db, paths, store }: LocalEngine,
   { aside }: LookOptions,
 ): Promise<Found[]> {
   const found: Found[] = [];
-  for (const container of await namesIn(paths.store)) {
-    const folder = join(paths.store, container);
+  // Whoever creates a ticket has its files in place before its rows can be seen.
+  const atRest = <T>(look: () => T): Promise<T> =>
+    exclusively(creationLock(paths), () =>
+      Promise.resolve(inOneInstant(db, look)),
+    );
+  for (const container of await namesIn(store.root)) {
+    const folder = join(store.root, container);
     const ticket = Number(/^ticket\.([0-9]+)(?:\.|$)/.exec(container)?.[1]);
     if (
       lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true ||
@@ -93,8 +100,7 @@ export async function strayFiles(
         !stillRunning(db, ticket) &&
         artifactAt(db, container, name).size === 0 &&
         lstatSync(where, { throwIfNoEntry: false }) !== undefined;
-      // Whoever creates a ticket has its files in place before its rows can be seen.
-      if (!isStray() || !inOneInstant(db, isStray)) continue;
+      if (!isStray() || !(await atRest(isStray))) continue;
       const unfinished = isUnfinished(name);
       found.push({
         check: "store",
@@ -106,7 +112,7 @@ export async function strayFiles(
           ? `${withMend} removes it`
           : `${withMend} moves it to ${aside}`,
         mend: () =>
-          inOneInstant(db, () => {
+          atRest(() => {
             if (!isStray()) return;
             if (unfinished) rmSync(where, { recursive: true });
             else moveTo(aside, paths.root, where);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ArchiveFault } from "../../backends/archive/archive.ts";
 import { archiveOf } from "../../backends/kinds.ts";
 import type { Config } from "../../config/config.ts";
+import { localStore } from "../../backends/store/local-store.ts";
 import type { Problem } from "../../domain/error.ts";
 import { ExitCode, UbuntuCiError } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
@@ -221,14 +222,17 @@ async function unpackAndCheck(
         problems.map((message) => ({ where: "state.sqlite", message })),
       );
     // Files that a database alone names are those of the state that is there.
-    const store = manifest.kind === "full" ? made.store : paths.store;
+    const store = localStore(
+      manifest.kind === "full" ? made.store : paths.store,
+      null,
+    );
     const known = new Set(manifest.missing);
     let artifacts = 0;
     const damaged: Problem[] = [];
     for (const artifact of storedArtifacts(db)) {
       artifacts += 1;
       const where = `${artifact.container}/${artifact.name}`;
-      const message = await faultOf(join(store, where), artifact);
+      const message = await faultOf(store.pathOf(artifact), artifact);
       if (message === undefined) continue;
       damaged.push({
         where,
