@@ -5,7 +5,6 @@ import type { Account } from "../../host/account.ts";
 import { accountOf } from "../../host/account.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Place } from "./place.ts";
-import { folderInPlace } from "./place.ts";
 import type { Tools } from "./run-tool.ts";
 import type { ProgramVersion } from "./target.ts";
 
@@ -43,7 +42,7 @@ export interface UpgradeReport {
 
 /** What the tools of the last upgrade printed. */
 export function logFile(place: Place): string {
-  return join(place.work, "upgrade.log");
+  return join(place.releases, "upgrade.log");
 }
 
 /** A version as people read it: 0.2.0 (1a2b3c4d5). */
@@ -65,7 +64,7 @@ export function rootFor(owner: Account): Account | null {
 /** How tools are run on the program's files; with the id of an upgrade they are logged and marked as its. */
 export function toolsOf(work: Upgrading, id: string | null): Tools {
   return {
-    account: rootFor(ownerOf(folderInPlace(work.place))),
+    account: rootFor(ownerOf(work.place.running)),
     log: id === null ? null : logFile(work.place),
     id,
     signal: work.signal,
