@@ -119,7 +119,7 @@ export async function recover(
   work: Upgrading,
   journal: UpgradeJournal,
 ): Promise<UpgradeReport | null> {
-  const { place, paths, say } = work;
+  const { paths, say } = work;
   if (journal.state !== paths.root)
     throw refused(
       `an interrupted ${journal.kind} of this program belongs to another state, ${journal.state}`,
