@@ -70,7 +70,8 @@ beforeAll(() => {
   git(source, "add", ".");
   git(source, "commit", "--quiet", "-m", "0.1.0");
   git(kit, "clone", "--quiet", "--bare", source, "origin.git");
-  run(kit, "cp", "-a", join(here, "node_modules"), join(here, "dist"), kit);
+  // Either may be a link to a folder elsewhere.
+  run(kit, "cp", "-aH", join(here, "node_modules"), join(here, "dist"), kit);
 });
 
 afterAll(() => rmSync(kit, { recursive: true, force: true }));
