@@ -69,6 +69,12 @@ export async function playKnob(
       await pause(knob.milliseconds, work.signal);
       return "passed";
     case "hold":
+      work.progress({
+        state: "STATUS",
+        message: "being held",
+        current: null,
+        total: null,
+      });
       await untilGone(knob.file, work.signal);
       return "passed";
     case "tool": {
