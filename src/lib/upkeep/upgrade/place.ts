@@ -4,9 +4,12 @@ import {
   readlinkSync,
   realpathSync,
   renameSync,
+  statSync,
 } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 
+import type { Account } from "../../host/account.ts";
+import { accountOf } from "../../host/account.ts";
 import { replaceSymlink } from "../../files/atomic-file.ts";
 
 /** Where the program is, as people and cron call it, and the releases it is one of. */
@@ -15,8 +18,8 @@ export interface Place {
   readonly program: string;
   /** The folder of the releases, and of the journal, the log and the lock of upgrades. */
   readonly releases: string;
-  /** The folder of the code that runs, links followed. */
-  readonly running: string;
+  /** Whose the program's files are. */
+  readonly owner: Account;
 }
 
 const suffix = ".releases";
@@ -38,7 +41,12 @@ export function locateProgram(executable: string, root: string): Place {
   if (releases.endsWith(suffix) && existsSync(join(releases, "journal.json")))
     program = releases.slice(0, -suffix.length);
   else if (isLink(called) && realpathSync(called) === root) program = called;
-  return { program, releases: `${program}${suffix}`, running: root };
+  const { uid, gid } = statSync(root);
+  return {
+    program,
+    releases: `${program}${suffix}`,
+    owner: accountOf(uid, gid),
+  };
 }
 
 function isLink(path: string): boolean {

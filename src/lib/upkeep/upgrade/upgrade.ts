@@ -49,7 +49,7 @@ import {
 } from "./programs.ts";
 import { finish, recover, reportOf, undoAfter } from "./settle.ts";
 import type { UpgradeReport, UpgradeRequest, Upgrading } from "./upgrading.ts";
-import { logFile, nameOf, ownerOf, rootFor, toolsOf } from "./upgrading.ts";
+import { logFile, nameOf, rootFor, toolsOf } from "./upgrading.ts";
 
 /**
  * Changes the program for a newer one, or with `rollback` for the previous one. Whatever fails
@@ -68,7 +68,7 @@ export async function upgrade(
       `there is no state in ${paths.root}`,
       "name its folder with --state-dir; a program without a state needs no upgrade: git pull, npm ci, npm run build",
     );
-  const owner = ownerOf(place.running);
+  const { owner } = place;
   await refuseUnwritable(dirname(place.program), owner.name);
   if (
     isPlainFolder(place) &&
@@ -209,7 +209,7 @@ async function change(
     if (target !== null) {
       begin(`getting the code of ${target.name}`);
       await mkdir(next, { mode: 0o755 });
-      const owner = rootFor(ownerOf(place.running));
+      const owner = rootFor(place.owner);
       if (owner !== null) await chown(next, owner.uid, owner.gid);
       await stageCode(tools, place.program, target, next);
       journal.to = nameOf(await versionOf(tools, next));

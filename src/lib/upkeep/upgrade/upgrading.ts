@@ -1,8 +1,6 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Account } from "../../host/account.ts";
-import { accountOf } from "../../host/account.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Place } from "./place.ts";
 import type { Tools } from "./run-tool.ts";
@@ -50,12 +48,6 @@ export function nameOf({ version, commit }: ProgramVersion): string {
   return commit === null ? version : `${version} (${commit.slice(0, 9)})`;
 }
 
-/** Whose a folder is. */
-export function ownerOf(folder: string): Account {
-  const { uid, gid } = statSync(folder);
-  return accountOf(uid, gid);
-}
-
 /** That account when this process is root and it is not; else null: nothing to change. */
 export function rootFor(owner: Account): Account | null {
   return process.geteuid?.() === 0 && owner.uid !== 0 ? owner : null;
@@ -64,7 +56,7 @@ export function rootFor(owner: Account): Account | null {
 /** How tools are run on the program's files; with the id of an upgrade they are logged and marked as its. */
 export function toolsOf(work: Upgrading, id: string | null): Tools {
   return {
-    account: rootFor(ownerOf(work.place.running)),
+    account: rootFor(work.place.owner),
     log: id === null ? null : logFile(work.place),
     id,
     signal: work.signal,
