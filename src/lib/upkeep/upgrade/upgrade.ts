@@ -1,6 +1,6 @@
 /**
- * Everything this folder needs is loaded before the program is swapped, and nothing is loaded later:
- * the paths of this process's own files then hold the new program's.
+ * Everything this folder needs is loaded before the link is led elsewhere, and nothing is loaded later:
+ * the paths of a plain folder then hold the new program's files, and a release may have been removed.
  */
 import { existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { chown, lchown, mkdir, rm } from "node:fs/promises";
