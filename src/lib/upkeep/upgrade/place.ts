@@ -4,13 +4,15 @@ import {
   readlinkSync,
   realpathSync,
   renameSync,
+  rmSync,
   statSync,
+  symlinkSync,
 } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 
 import type { Account } from "../../host/account.ts";
 import { accountOf } from "../../host/account.ts";
-import { replaceSymlink } from "../../files/atomic-file.ts";
+import { replaceSymlink, syncPath } from "../../files/atomic-file.ts";
 
 /** Where the program is, as people and cron call it, and the releases it is one of. */
 export interface Place {
@@ -60,18 +62,25 @@ export function isPlainFolder({ program }: Place): boolean {
 
 /** Has the program's link lead to that release, in one instant. */
 export async function putInPlace(place: Place, release: string): Promise<void> {
-  await replaceSymlink(
-    relative(dirname(place.program), release),
-    place.program,
-  );
+  await replaceSymlink(linkTo(place, release), place.program);
 }
 
 /**
  * Has the program's link lead to that release, which a plain folder in its place becomes first. That
- * happens once, and between the two there is no program: killed there, the release's own
- * `bin/ubuntu-ci upgrade` goes on.
+ * happens once, and for an instant, between two renames, there is no program: killed there, the
+ * release's own `bin/ubuntu-ci upgrade` goes on.
  */
 export async function adopt(place: Place, release: string): Promise<void> {
-  if (isPlainFolder(place)) renameSync(place.program, release);
-  await putInPlace(place, release);
+  if (!isPlainFolder(place)) return putInPlace(place, release);
+  const link = join(place.releases, "link");
+  rmSync(link, { force: true });
+  symlinkSync(linkTo(place, release), link);
+  renameSync(place.program, release);
+  renameSync(link, place.program);
+  await syncPath(place.releases);
+  await syncPath(dirname(place.program));
+}
+
+function linkTo({ program }: Place, release: string): string {
+  return relative(dirname(program), release);
 }
