@@ -29,23 +29,59 @@ install_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Installs the npm packages and builds, unless what is there is what the lock file and sources say.
-build_project() {
+# The npm packages as the lock file says, without better-sqlite3's library, and the program built.
+build_program() {
   command -v node >/dev/null || die "Node.js 20.19 or later is not installed"
   node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' ||
     die "Node.js is $(node --version); 20.19 or later is needed"
   cd "$here"
-  # Node's own headers, where its package brings them, spare node-gyp a download.
-  local prefix
-  prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
-  if [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir=$prefix; fi
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-    say "installing npm packages (compiles better-sqlite3: two to three minutes)"
-    npm ci --no-audit --no-fund --loglevel=error
+    say "installing npm packages"
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
   fi
   if [ ! -e dist/ubuntu-ci.cjs.compiled ] || [ -n "$(find src package.json tsconfig.json maintenance/make-bundle.js -newer dist/ubuntu-ci.cjs.compiled -print -quit)" ]; then
     npm run --silent build
   fi
+}
+
+sqlite=node_modules/better-sqlite3/build
+# What `npm ci` would have compiled, or downloaded where there is a binary for this machine.
+compile_sqlite() {
+  cd "$here"
+  [ ! -e $sqlite/Release/better_sqlite3.node ] || return 0
+  say "compiling better-sqlite3 (a minute or two)"
+  # Node's own headers, where its package brings them, spare node-gyp a download.
+  local prefix
+  prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+  if [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir=$prefix; fi
+  JOBS=max npm rebuild --loglevel=error better-sqlite3
+  [ -e $sqlite/Release/better_sqlite3.node ] || die "npm did not build better-sqlite3"
+}
+
+declare -A running=()
+# Runs functions side by side, each after a short name that is put before what it says. The first
+# that fails ends the script, whose EXIT trap has to be end_running.
+side_by_side() {
+  local failed=0 pid
+  while [ $# -gt 0 ]; do
+    # A process group of its own, so that all it starts can be ended with it.
+    set -m
+    { "$2" 2>&1 | sed -u "s/^/[$1] /" >&2; } </dev/null &
+    set +m
+    running[$!]=$1
+    shift 2
+  done
+  while [ ${#running[@]} -gt 0 ]; do
+    wait -n -p pid "${!running[@]}" || failed=$?
+    [ $failed = 0 ] || { say "${running[$pid]} failed" && exit $failed; }
+    unset "running[$pid]"
+  done
+}
+
+end_running() {
+  local pid
+  for pid in "${!running[@]}"; do kill -- "-$pid" 2>/dev/null || :; done
+  wait
 }
 
 # A free range of 65536 subordinate ids, behind all that are given out.

@@ -7,7 +7,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { userInfo } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 
 import { Command } from "commander";
@@ -20,11 +20,13 @@ import { fakeBackends, Installation, program } from "./support/program.ts";
 /** The toggle, switched by the command and by hand. */
 let ci: Installation;
 let toggle: string;
+/** A build is held as long as this is there. */
+const held = join(tmpdir(), `uci-held-${process.pid}`);
 
 beforeAll(() => {
   ci = new Installation({
     ...fakeBackends,
-    fake: { builder: "slow=slow@4000" },
+    fake: { builder: `slow=hold@${held}` },
   });
   toggle = join(ci.state, "maintenance.txt");
   ci.ok("init");
@@ -222,13 +224,14 @@ test("an empty file is enough; --dry-run changes nothing", () => {
 
 test("what runs finishes its ticket and begins no other, and `maintenance wait` returns when it has", async () => {
   ci.ok("land");
+  writeFileSync(held, "");
   const id = create("slow");
   const later = create("later");
   const running = ci.start("land", "-v", "3");
   let text = "";
   for await (const chunk of running.stderr) {
     text += String(chunk);
-    if (text.includes("being slow")) break;
+    if (text.includes("being held")) break;
   }
   ci.ok("maintenance", "on", "--reason", "upgrade");
   expect(ci.run("maintenance", "wait", "--timeout", "0")).toMatchObject({
@@ -237,10 +240,14 @@ test("what runs finishes its ticket and begins no other, and `maintenance wait` 
       `still running: land (process ${String(running.pid)}`,
     ) as string,
   });
-  const exit = once(running, "exit");
-  ci.ok("maintenance", "wait");
-  await exit;
-  expect(running.exitCode).toBe(75);
+  const waiting = ci.start("maintenance", "wait", "-v", "2");
+  await once(waiting.stderr, "data");
+  const exits = Promise.all([once(running, "exit"), once(waiting, "exit")]);
+  rmSync(held);
+  expect(await exits).toEqual([
+    [75, null],
+    [0, null],
+  ]);
   expect([ci.ticket(id), ci.ticket(later)].map(({ status }) => status)).toEqual(
     ["done", "waiting"],
   );

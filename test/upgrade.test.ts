@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -34,9 +34,6 @@ import { fakeBackends, Installation, program } from "./support/program.ts";
  * changes it a little; two are compiled for real.
  */
 const here = resolve(import.meta.dirname, "..");
-const fakes = {
-  ...fakeBackends,
-};
 
 let kit: string;
 let place: string;
@@ -73,7 +70,8 @@ beforeAll(() => {
   git(source, "add", ".");
   git(source, "commit", "--quiet", "-m", "0.1.0");
   git(kit, "clone", "--quiet", "--bare", source, "origin.git");
-  run(kit, "cp", "-a", join(here, "node_modules"), join(here, "dist"), kit);
+  // Either may be a link to a folder elsewhere.
+  run(kit, "cp", "-aH", join(here, "node_modules"), join(here, "dist"), kit);
 });
 
 afterAll(() => rmSync(kit, { recursive: true, force: true }));
@@ -94,7 +92,7 @@ afterEach(() => {
 });
 
 function install(config: object): void {
-  ci = new Installation({ ...fakes, ...config }, place);
+  ci = new Installation({ ...fakeBackends, ...config }, place);
   ci.ok("init");
   ci.addUploader();
 }
@@ -107,7 +105,7 @@ const changes = {
   migration: `sed -i 's/^];/"${migration}",];/' lib/state/migrations.js`,
   brokenMigration: `sed -i 's/^];/"${migration}; SELECT nope",];/' lib/state/migrations.js`,
   doctor: `sed -i 's/notRoot(),$/notRoot(), bad("frobnicator", "is not installed", "apt-get install frobnicator"),/' lib/upkeep/doctor/doctor.js`,
-  doctorInPlace: `sed -i 's/notRoot(),$/notRoot(), ...(import.meta.url.includes(".upgrade") ? [] : [bad("place", "is wrong", "move")]),/' lib/upkeep/doctor/doctor.js`,
+  doctorInPlace: `sed -i 's/notRoot(),$/notRoot(), ...(process.argv.some((word) => word.includes(".upgrade-")) ? [] : [bad("place", "is wrong", "move")]),/' lib/upkeep/doctor/doctor.js`,
 };
 
 /** Pushes a commit to the origin whose build makes these changes; without any it compiles. */
@@ -181,14 +179,21 @@ const create = (name: string) =>
     ci.upload(name, "1.0", program(name)),
   );
 
+const releases = () =>
+  readdirSync(`${place}.releases`).filter((name) => /^2/.test(name));
+/** The program before, which an upgrade keeps. */
+const previous = () =>
+  releases()
+    .map((name) => join(`${place}.releases`, name))
+    .find((folder) => folder !== realpathSync(place)) ?? "";
+
 /** After whatever happened: one program in place that works, no toggle, nothing left over. */
 function expectQuiet(version: string): void {
   expect(ci.ok("--version")).toBe(version);
   expect(ci.ok("maintenance")).toBe("off");
   expect(ci.run("land")).toMatchObject({ code: 0, stderr: "" });
-  expect(
-    readdirSync(`${place}.upgrade`).filter((name) => name.startsWith("new-")),
-  ).toEqual([]);
+  expect(realpathSync(place)).toMatch(/\.releases\/[-0-9T]+Z(?:-before)?$/);
+  expect(releases().length).toBeLessThanOrEqual(2);
   expect(
     readdirSync(ci.state).filter((name) => name.startsWith(".upgrade-")),
   ).toEqual([]);
@@ -196,7 +201,9 @@ function expectQuiet(version: string): void {
 
 test("a newer commit is compiled while a ticket builds, and takes over when that is done", async () => {
   ci.remove();
-  install({ fake: { builder: "slow@6000" } });
+  const held = join(resolve(place, ".."), "held");
+  writeFileSync(held, "");
+  install({ fake: { builder: `hold@${held}` } });
   create("hello");
   const commit = push((tree) => {
     writeFileSync(
@@ -204,29 +211,31 @@ test("a newer commit is compiled while a ticket builds, and takes over when that
       'export const version = "0.2.0";\n',
     );
   });
-  const land = ci.start("land");
-  while (ci.ok("locks") === "no locks")
-    await new Promise((done) => setTimeout(done, 50));
+  const land = ci.start("land", "-v", "2");
+  await once(land.stderr, "data");
   const upgrade = ci.start("upgrade", "-v", "2");
   let said = "";
   upgrade.stderr.on("data", (text: Buffer) => (said += text.toString()));
   await once(upgrade.stderr, "data");
-  while (!said.includes("getting the code")) await once(upgrade.stderr, "data");
+  while (!said.includes("waiting for land")) await once(upgrade.stderr, "data");
   expect(ci.run("land")).toMatchObject({
     code: 75,
     stderr: expect.stringContaining("upgrade from 0.1.0") as string,
   });
-  expect(await once(land, "exit")).toEqual([0, null]);
-  expect(await once(upgrade, "exit"), said).toEqual([0, null]);
+  const ends = Promise.all([once(land, "exit"), once(upgrade, "exit")]);
+  rmSync(held);
+  const [landed, upgraded] = await ends;
+  expect(landed).toEqual([0, null]);
+  expect(upgraded, said).toEqual([0, null]);
   expect(ci.ticket("1")).toMatchObject({ status: "done", archive_revision: 1 });
   expectQuiet("0.2.0");
   expect(git(place, "rev-parse", "HEAD")).toBe(commit);
   expect(git(place, "status", "--porcelain", "--branch")).toBe(
     "## main...origin/main",
   );
-  expect(
-    readFileSync(join(`${place}.previous`, "package.json"), "utf8"),
-  ).toContain('"0.1.0"');
+  expect(readFileSync(join(previous(), "package.json"), "utf8")).toContain(
+    '"0.1.0"',
+  );
   expect(programEvents()).toEqual(["upgraded"]);
   expect(ci.ok("upgrade")).toContain("nothing to do");
 });
@@ -268,7 +277,7 @@ test("a migration that fails, or a doctor that finds something missing, is found
     ) as string,
   });
   expect(stateNow()).toEqual(before);
-  expect(existsSync(`${place}.previous`)).toBe(false);
+  expect(releases()).toHaveLength(1);
   expectQuiet("0.1.0");
 });
 
@@ -290,9 +299,8 @@ test("what runs longer than the limit stops the upgrade, not the other way round
   install({ fake: { builder: "slow@600000" } });
   create("hello");
   push(nothing, changes.version);
-  const land = ci.start("land");
-  while (ci.ok("locks") === "no locks")
-    await new Promise((done) => setTimeout(done, 50));
+  const land = ci.start("land", "-v", "2");
+  await once(land.stderr, "data");
   expect(ci.run("upgrade", "--wait", "0")).toMatchObject({
     code: 75,
     stderr: expect.stringMatching(
@@ -351,26 +359,16 @@ test("what must be refused is refused before anything starts", () => {
     code: 2,
     stderr: expect.stringContaining("there is no state") as string,
   });
-  expect(existsSync(`${place}.previous`)).toBe(false);
+  expect(releases()).toEqual([]);
 });
 
 test("it goes back with the state of then, unless something happened since", () => {
   create("hello");
   const old = schema();
   push(nothing, changes.version, changes.migration);
-  // Without renameat2 the folders change places one after the other.
-  const tools = join(ci.root, "tools");
-  mkdirSync(tools);
-  writeFileSync(join(tools, "python3"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
-  const path = process.env["PATH"] ?? "";
-  process.env["PATH"] = `${tools}:${path}`;
-  try {
-    ci.ok("upgrade");
-    expectState("0.2.0", old + 1);
-    ci.ok("upgrade", "--rollback");
-  } finally {
-    process.env["PATH"] = path;
-  }
+  ci.ok("upgrade");
+  expectState("0.2.0", old + 1);
+  ci.ok("upgrade", "--rollback");
   expectState("0.1.0", old);
   // Back and forth: the other one is the previous one now.
   ci.ok("upgrade", "--rollback");
@@ -443,18 +441,55 @@ test("a tarball is unpacked, if it stays inside its folder", () => {
   });
 });
 
-test("a program that is a link to a versioned folder is swung over", () => {
+test("a link to a folder elsewhere is led to a release, and back", () => {
   const versioned = `${place}-0.1.0`;
   renameSync(place, versioned);
   symlinkSync("ubuntu-ci-0.1.0", place);
   push(nothing, changes.version, changes.migration);
   ci.ok("upgrade");
   expectQuiet("0.2.0");
-  expect(readlinkSync(place)).toMatch(/^ubuntu-ci-[0-9a-f]{16}$/);
-  expect(readlinkSync(`${place}.previous`)).toBe("ubuntu-ci-0.1.0");
   ci.ok("upgrade", "--rollback");
   expect(readlinkSync(place)).toBe("ubuntu-ci-0.1.0");
-  expectQuiet("0.1.0");
+  expect(ci.ok("--version")).toBe("0.1.0");
+  ci.ok("upgrade", "--rollback");
+  expectQuiet("0.2.0");
+});
+
+test("killed while a plain folder becomes a release, that release goes on", async () => {
+  push(nothing, changes.version);
+  const upgrade = ci.start("upgrade", "-v", "2");
+  let said = "";
+  upgrade.stderr.on("data", (text: Buffer) => {
+    said += text.toString();
+    if (said.includes("\ngetting ")) upgrade.kill("SIGKILL");
+  });
+  expect(await once(upgrade, "exit"), said).toEqual([null, "SIGKILL"]);
+  // As it is between the two renames.
+  const release = realpathSync(place);
+  rmSync(place);
+  run(
+    ci.root,
+    join(release, "bin/ubuntu-ci"),
+    ...["--state-dir", ci.state, "--config", join(ci.root, "config.json")],
+    "upgrade",
+  );
+  expectQuiet("0.2.0");
+});
+
+test("what a version without releases left half done, is left to that version", () => {
+  push(nothing, changes.version);
+  const work = `${place}.upgrade`;
+  mkdirSync(join(work, "new-1"), { recursive: true });
+  writeFileSync(
+    join(work, "journal.json"),
+    JSON.stringify({ id: "1", phase: "changing", old_path: place }),
+  );
+  expect(ci.run("upgrade")).toMatchObject({
+    code: 75,
+    stderr: expect.stringContaining(
+      `${work}/new-1/bin/ubuntu-ci upgrade`,
+    ) as string,
+  });
 });
 
 test("killed at any stage and run again, it undoes or finishes", async () => {
@@ -462,8 +497,8 @@ test("killed at any stage and run again, it undoes or finishes", async () => {
   const old = schema();
   push(nothing, changes.version, changes.migration);
   for (const stage of [
-    ...["switching", "getting", "installing", "building", "copying", "trying"],
-    ...["migrating", "swapping", "checking"],
+    ...["moving", "switching", "getting", "installing", "building"],
+    ...["copying", "trying", "migrating", "swapping", "checking"],
   ]) {
     const upgrade = ci.start("upgrade", "-v", "2");
     let said = "";
@@ -484,7 +519,7 @@ test("killed at any stage and run again, it undoes or finishes", async () => {
   expectQuiet("0.2.0");
   expect(readdirSync(join(ci.state, "backups"))).toHaveLength(1);
   // What was left when the new program was found good is finished with it.
-  const journal = join(`${place}.upgrade`, "journal.json");
+  const journal = join(`${place}.releases`, "journal.json");
   const done = JSON.parse(readFileSync(journal, "utf8")) as { from: string };
   writeFileSync(journal, JSON.stringify({ ...done, phase: "finishing" }));
   ci.ok("maintenance", "on", "--reason", `upgrade from ${done.from} to 0.2.0`);

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { expect, test } from "vitest";
 
 import { knobFor, playKnob } from "./fake-knob.ts";
@@ -15,6 +19,7 @@ test.each([
   ["hello=slow@5,fail", { kind: "slow", milliseconds: 5 }],
   ["slow, other=fail", { kind: "slow", milliseconds: 2000 }],
   ["kill", { kind: "kill", at: null }],
+  ["hello=hold@/tmp/held", { kind: "hold", file: "/tmp/held" }],
   ["hello=kill@swing", { kind: "kill", at: "swing" }],
 ])("%s for hello", (text, knob) => {
   expect(knobFor(text, "hello")).toEqual(knob);
@@ -27,6 +32,8 @@ test.each([
   "hello=",
   "slow@x",
   "kill@",
+  "hold",
+  "hold@held",
   "pass@1",
   "x=no",
 ])("refuses %j", (text) => {
@@ -40,12 +47,26 @@ test("plays pass, fail, tmpfail and slow", async () => {
   expect(await playKnob(knobFor("slow@1", "a"), work)).toBe("passed");
 });
 
-test("slow work ends when it is told to", async () => {
-  const ending = new AbortController();
-  const slow = playKnob(knobFor("slow@60000", "a"), {
-    ...work,
-    signal: ending.signal,
-  });
-  ending.abort(new Error("cancelled"));
-  await expect(slow).rejects.toThrow("cancelled");
+test("held work passes once the file is not there", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "held-"));
+  const file = join(folder, "held");
+  writeFileSync(file, "");
+  const held = playKnob(knobFor(`hold@${file}`, "a"), work);
+  rmSync(file);
+  expect(await held).toBe("passed");
+  expect(await playKnob(knobFor(`hold@${file}`, "a"), work)).toBe("passed");
+  rmSync(folder, { recursive: true });
 });
+
+test.each(["slow@60000", "hold@/etc/passwd"])(
+  "%s ends when it is told to",
+  async (text) => {
+    const ending = new AbortController();
+    const slow = playKnob(knobFor(text, "a"), {
+      ...work,
+      signal: ending.signal,
+    });
+    ending.abort(new Error("cancelled"));
+    await expect(slow).rejects.toThrow("cancelled");
+  },
+);

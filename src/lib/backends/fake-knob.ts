@@ -1,23 +1,28 @@
+import { existsSync, watch } from "node:fs";
+import { dirname } from "node:path";
+
 import { misconfigured } from "../domain/error.ts";
 import type { Outcome } from "../domain/ticket.ts";
 import { exec } from "../host/exec.ts";
 import type { RunContext } from "./run-context.ts";
 
 /**
- * What a fake backend does with a package. `slow` passes after a while; `tool` leaves the while to a
+ * What a fake backend does with a package. `slow` passes after a while; `hold` passes once that file is
+ * not there; `tool` leaves the while to a
  * process of its own, and is a temporary failure when that is killed; `kill` ends this process with
  * SIGKILL, at a point of the backend's choice when it has that point, else at once.
  */
 export type Knob =
   | { readonly kind: "pass" | "fail" | "tmpfail" }
   | { readonly kind: "slow" | "tool"; readonly milliseconds: number }
+  | { readonly kind: "hold"; readonly file: string }
   | { readonly kind: "kill"; readonly at: string | null };
 
 const slowMs = 2000;
 
 /**
  * The knob for a source package, from a setting's text: entries `KNOB` (for all) or `SOURCE=KNOB`,
- * separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS, tool,
+ * separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS, hold\@FILE, tool,
  * tool\@MILLISECONDS, kill, or kill\@POINT.
  *
  * @throws UbuntuCiError (78) when the text is something else
@@ -63,6 +68,15 @@ export async function playKnob(
       });
       await pause(knob.milliseconds, work.signal);
       return "passed";
+    case "hold":
+      work.progress({
+        state: "STATUS",
+        message: "being held",
+        current: null,
+        total: null,
+      });
+      await untilGone(knob.file, work.signal);
+      return "passed";
     case "tool": {
       const seconds = String(knob.milliseconds / 1000);
       const { exitCode } = await exec(
@@ -99,6 +113,9 @@ function parseKnob(text: string): Knob {
         kind,
         milliseconds: argument === undefined ? slowMs : Number(argument),
       };
+    case "hold":
+      if (argument?.startsWith("/") !== true) break;
+      return { kind, file: argument };
     case "kill":
       if (argument === "") break;
       return { kind, at: argument ?? null };
@@ -111,7 +128,7 @@ function parseKnob(text: string): Knob {
 function notAKnob(text: string) {
   return misconfigured(
     `${JSON.stringify(text)} is not a knob of a fake backend`,
-    "use pass, fail, tmpfail, slow, tool or kill, or SOURCE=KNOB, separated by commas",
+    "use pass, fail, tmpfail, slow, hold, tool or kill, or SOURCE=KNOB, separated by commas",
   );
 }
 
@@ -133,5 +150,21 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
       done();
     }, milliseconds);
     signal.addEventListener("abort", ended, { once: true });
+  });
+}
+
+async function untilGone(file: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise<void>((done, fail) => {
+    const look = () => {
+      if (existsSync(file)) return;
+      watcher.close();
+      done();
+    };
+    const watcher = watch(dirname(file), { signal }, look);
+    signal.addEventListener("abort", () => fail(signal.reason as Error), {
+      once: true,
+    });
+    look();
   });
 }

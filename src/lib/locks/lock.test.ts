@@ -9,8 +9,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import type { LockHolder } from "./lock-holder.ts";
 import { heldLocks, withLock } from "./lock.ts";
@@ -56,22 +55,30 @@ test("a second copy is refused with 75 and told who holds it", async () => {
 
 test("a patient copy waits for its turn", async () => {
   const order: string[] = [];
-  const work = (name: string) => async () => {
-    order.push(`${name} begins`);
-    await setTimeout(20);
-    order.push(`${name} ends`);
-  };
   const patient = { patient: true };
-  await Promise.all([
-    withLock(folder, "land", never, work("one"), patient),
-    withLock(folder, "land", never, work("two"), patient),
-  ]);
-  expect(order.map((line) => line.split(" ")[1])).toEqual([
-    "begins",
-    "ends",
-    "begins",
-    "ends",
-  ]);
+  let second: Promise<void> | undefined;
+  await withLock(
+    folder,
+    "land",
+    never,
+    async () => {
+      order.push("one begins");
+      second = withLock(
+        folder,
+        "land",
+        never,
+        () => Promise.resolve(void order.push("two")),
+        patient,
+      );
+      await expect(
+        withLock(folder, "land", never, () => Promise.resolve()),
+      ).rejects.toMatchObject({ exitCode: 75 });
+      order.push("one ends");
+    },
+    patient,
+  );
+  await second;
+  expect(order).toEqual(["one begins", "one ends", "two"]);
 });
 
 test.each([
@@ -81,17 +88,23 @@ test.each([
 ])("a lock %s is taken over at once, by one alone", async (_name, change) => {
   leave(change);
   const taken: (LockHolder | null)[] = [];
+  const refused: unknown[] = [];
+  let othersAreRefused: () => void;
+  const others = new Promise<void>((done) => (othersAreRefused = done));
   const work = () =>
     withLock(
       folder,
       "land",
       (dead) => taken.push(dead),
-      () => setTimeout(50),
-    );
-  const ended = await Promise.allSettled([work(), work(), work()]);
-  expect(
-    ended.filter(({ status }) => status === "fulfilled").length,
-  ).toBeGreaterThanOrEqual(1);
+      () => others,
+    ).catch((thrown: unknown) => {
+      if (refused.push(thrown) === 2) othersAreRefused();
+    });
+  await Promise.all([work(), work(), work()]);
+  expect(refused).toEqual([
+    expect.objectContaining({ exitCode: 75 }),
+    expect.objectContaining({ exitCode: 75 }),
+  ]);
   expect(taken).toEqual([holder(change)]);
   expect(readdirSync(folder)).toEqual([]);
 });
@@ -107,15 +120,23 @@ test.each([
     mkdirSync(folderOfTakeOver);
     const made = Date.now() / 1000 + ahead;
     utimesSync(folderOfTakeOver, made, made);
-    const begun = performance.now();
+    // Each look at the clock is a second later.
+    const begun = Date.now();
+    let seconds = 0;
+    const clock = vi
+      .spyOn(Date, "now")
+      .mockImplementation(() => begun + 1000 * (seconds += 1));
     const taken: (LockHolder | null)[] = [];
     await withLock(
       folder,
       "land",
-      (dead) => taken.push(dead),
+      (dead) => {
+        expect(seconds).toBeGreaterThanOrEqual(5);
+        taken.push(dead);
+      },
       () => Promise.resolve(),
-    );
-    expect(performance.now() - begun).toBeLessThan(8_000);
+    ).finally(() => clock.mockRestore());
+    expect(seconds).toBeLessThan(20);
     expect(taken).toEqual([holder({ process_start: "1" })]);
     expect(readdirSync(folder)).toEqual([]);
   },

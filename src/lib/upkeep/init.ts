@@ -7,9 +7,10 @@ import type { Plan } from "../domain/plan.ts";
 import type { Config } from "../config/config.ts";
 import { closeConfig } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
+import type { Base } from "../session/layer.ts";
 import { findBase } from "../session/layers.ts";
 import { makeBase } from "../session/make-base.ts";
-import { recordEvent } from "../state/events.ts";
+import { lastEvent, recordEvent } from "../state/events.ts";
 import { addPpa, listPpas } from "../state/ppas.ts";
 import { knownSeries } from "../tickets/known-series.ts";
 import { cleanPpas } from "../engine/clean-ppas.ts";
@@ -106,8 +107,11 @@ export async function initialise(
   }
   await cleanPpas(engine);
   for (const name of plan.bases) {
-    if ((await findBase(paths.layers, name)) !== undefined) continue;
-    done.push(`base ${await baseOf(engine, name, say)}`);
+    const base = await findBase(paths.layers, name);
+    if (base === undefined)
+      done.push(`base ${await baseOf(engine, name, say)}`);
+    else if (lastEvent(db, "base", base.name) === undefined)
+      recordBase(engine, base); // make-base-main made it
   }
   closeConfig(paths.root);
   return done;
@@ -125,18 +129,22 @@ export async function refreshBases(
 }
 
 async function baseOf(
-  { db, paths, config, actor }: Engine,
+  engine: Engine,
   series: string,
   say: (line: string) => void,
 ): Promise<string> {
   say(`making the base of ${series} (about a minute)`);
-  const base = await makeBase(paths, series, config);
+  const base = await makeBase(engine.paths, series, engine.config);
+  recordBase(engine, base);
+  return base.name;
+}
+
+function recordBase({ db, actor }: Engine, { name, digest }: Base): void {
   recordEvent(db, {
     actor,
     subject: "base",
-    subject_id: base.name,
+    subject_id: name,
     what: "made",
-    why: base.digest,
+    why: digest,
   });
-  return base.name;
 }

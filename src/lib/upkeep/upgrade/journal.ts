@@ -1,32 +1,28 @@
 import { existsSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 
-import { misconfigured } from "../../domain/error.ts";
+import { misconfigured, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
 import type { Place } from "./place.ts";
-import { asideOf } from "./place.ts";
 import type { StateVersion } from "../../state/copies.ts";
 
 /**
- * How far a change of the program has come, written before each part of it. `preparing`: nothing but
- * our own folders and the toggle is changed. `changing`: the state may be another version's and the
- * folders may be swapped. `finishing`: the new program is good, the rest is tidying. `undoing`: it
- * is not, and everything is put back.
+ * How far a change of the program has come, written before each part of it. `changing`: if it ends
+ * now, everything is put back. `finishing`: the new program is good, the rest is tidying.
  */
 export interface UpgradeJournal {
   readonly format: 1;
+  /** Also the name of the release that an upgrade makes. */
   readonly id: string;
   readonly kind: "upgrade" | "rollback";
-  phase: "preparing" | "changing" | "finishing" | "undoing" | "done" | "undone";
+  phase: "changing" | "finishing" | "done" | "undone";
   readonly state: string;
   readonly started_at: string;
   readonly from: string;
   to: string;
-  /** Folder of the program before, and of the one that takes its place; see folderId. */
-  readonly old_folder: string;
-  readonly old_path: string;
-  new_folder: string | null;
-  new_path: string | null;
+  /** Folders of the release before, and of the one that takes its place. */
+  readonly old: string;
+  readonly next: string;
   backup: string | null;
   before: StateVersion | null;
   after: StateVersion | null;
@@ -36,20 +32,46 @@ export interface UpgradeJournal {
 }
 
 export function journalFile(place: Place): string {
-  return join(place.work, "journal.json");
+  return join(place.releases, "journal.json");
 }
 
-/** The journal of the last change of the program, or null. */
+/**
+ * The journal of the last change of the program, or null.
+ *
+ * @throws UbuntuCiError (78, 75) when another version of ubuntu-ci wrote it, or has to finish its own
+ */
 export function readJournal(place: Place): UpgradeJournal | null {
   const file = journalFile(place);
-  if (!existsSync(file)) return null;
+  if (!existsSync(file)) {
+    refuseUnfinishedSwap(place);
+    return null;
+  }
   const journal = JSON.parse(readFileSync(file, "utf8")) as UpgradeJournal;
   if ((journal.format as number) !== 1)
     throw misconfigured(
       `${file} was written by another version of ubuntu-ci`,
-      `use the upgrade of that version, ${place.previous}/bin/ubuntu-ci upgrade`,
+      `use the upgrade of that version, in a folder of ${place.releases}`,
     );
   return journal;
+}
+
+/** Versions without releases swapped two folders; what is left of that only their own code can finish. */
+function refuseUnfinishedSwap({ program }: Place): void {
+  const work = `${program}.upgrade`;
+  const file = join(work, "journal.json");
+  if (!existsSync(file)) return;
+  const { id, phase, old_path } = JSON.parse(readFileSync(file, "utf8")) as {
+    id: string;
+    phase: string;
+    old_path: string;
+  };
+  if (phase === "done" || phase === "undone") return;
+  const moved = [join(work, `new-${id}`), `${program}.previous`];
+  const old = old_path === program ? moved.find(existsSync) : old_path;
+  throw notNow(
+    "the upgrade to this program was interrupted, and the program before has to finish it",
+    `run ${old ?? program}/bin/ubuntu-ci upgrade`,
+  );
 }
 
 /** Writes down how far a change has come. */
@@ -69,29 +91,10 @@ export const isOpen = ({ phase }: UpgradeJournal) =>
   phase !== "done" && phase !== "undone";
 
 /** A journal's last change that succeeded, without what came before that. */
-export function lastGood(journal: UpgradeJournal): UpgradeJournal | null {
-  return journal.phase === "done"
+export function lastGood(
+  journal: UpgradeJournal | null,
+): UpgradeJournal | null {
+  return journal?.phase === "done"
     ? { ...journal, former: null }
-    : journal.former;
-}
-
-/** Where the folders of a change may be, as far as it came. */
-export function foldersOf(place: Place, journal: UpgradeJournal): string[] {
-  return [
-    place.program,
-    journal.old_path,
-    ...(journal.new_path === null ? [] : [journal.new_path]),
-    asideOf(place),
-    place.previous,
-  ];
-}
-
-/** The folder a change makes the new code in, on the file system of the old: beside a link's, else in our own. */
-export function stagingFolder(place: Place, journal: UpgradeJournal): string {
-  return place.isLink
-    ? join(
-        dirname(journal.old_path),
-        `${basename(place.program)}-${journal.id}`,
-      )
-    : join(place.work, `new-${journal.id}`);
+    : (journal?.former ?? null);
 }

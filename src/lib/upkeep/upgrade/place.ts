@@ -3,29 +3,31 @@ import {
   lstatSync,
   readlinkSync,
   realpathSync,
+  renameSync,
+  rmSync,
   statSync,
+  symlinkSync,
 } from "node:fs";
-import { rename } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 
-import { notNow } from "../../domain/error.ts";
+import type { Account } from "../../host/account.ts";
+import { accountOf } from "../../host/account.ts";
 import { replaceSymlink, syncPath } from "../../files/atomic-file.ts";
-import { exec } from "../../host/exec.ts";
 
-/** Where the program is, as people and cron call it, and what an upgrade keeps beside it. */
+/** Where the program is, as people and cron call it, and the releases it is one of. */
 export interface Place {
-  /** A folder, or a link to a folder of one version. */
+  /** A link to the release in use; before its first upgrade it may be a plain folder. */
   readonly program: string;
-  readonly isLink: boolean;
-  /** The journal, the log and the staged code of upgrades. */
-  readonly work: string;
-  /** The program before the last upgrade. */
-  readonly previous: string;
+  /** The folder of the releases, and of the journal, the log and the lock of upgrades. */
+  readonly releases: string;
+  /** Whose the program's files are. */
+  readonly owner: Account;
 }
 
+const suffix = ".releases";
+
 /**
- * Finds the place of the program that runs. Started as the previous one, or as the one an
- * interrupted upgrade set aside, it is the place that these belong to.
+ * Finds the place of the program that runs; started as one of its releases, that of all of them.
  *
  * @param executable how the command was called, links not followed
  * @param root the folder the running code is in, links followed
@@ -33,39 +35,19 @@ export interface Place {
 export function locateProgram(executable: string, root: string): Place {
   let path = resolve(executable);
   // An executable in /usr/local/bin may be a link into the program; the program's own folder may be one too.
-  while (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
-    path = resolve(dirname(path), readlinkSync(path));
-  const called = dirname(dirname(path));
-  const aside = dirname(root);
-  if (aside.endsWith(".upgrade") && existsSync(join(aside, "journal.json")))
-    return placeAt(aside.slice(0, -".upgrade".length));
-  for (const candidate of [called, root]) {
-    const found = candidate.endsWith(".previous")
-      ? candidate.slice(0, -".previous".length)
-      : candidate;
-    if (
-      found !== candidate &&
-      !existsSync(join(`${found}.upgrade`, "journal.json"))
-    )
-      continue;
-    if (isLink(candidate) && realpathSync(candidate) === root)
-      return placeAt(found);
-  }
-  const previous = /^(.*)\.previous$/.exec(root)?.[1];
-  if (
-    previous !== undefined &&
-    existsSync(join(`${previous}.upgrade`, "journal.json"))
-  )
-    return placeAt(previous);
-  return placeAt(root);
-}
-
-function placeAt(program: string): Place {
+  while (isLink(path)) path = resolve(dirname(path), readlinkSync(path));
+  const folder = dirname(dirname(path));
+  const called = join(realpathSync(dirname(folder)), basename(folder));
+  const releases = dirname(root);
+  let program = root;
+  if (releases.endsWith(suffix) && existsSync(join(releases, "journal.json")))
+    program = releases.slice(0, -suffix.length);
+  else if (isLink(called) && realpathSync(called) === root) program = called;
+  const { uid, gid } = statSync(root);
   return {
     program,
-    isLink: isLink(program),
-    work: `${program}.upgrade`,
-    previous: `${program}.previous`,
+    releases: `${program}${suffix}`,
+    owner: accountOf(uid, gid),
   };
 }
 
@@ -73,74 +55,32 @@ function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
-/** The folder of the program that is in its place; where an interrupted swap left it, when it is not. */
-export function folderInPlace(place: Place): string {
-  if (place.isLink) return realpathSync(place.program);
-  const aside = asideOf(place);
-  return !existsSync(place.program) && existsSync(aside)
-    ? aside
-    : place.program;
+/** Whether the program is a plain folder still, which its first upgrade makes a release of. */
+export function isPlainFolder({ program }: Place): boolean {
+  return existsSync(program) && !isLink(program);
 }
 
-/** Where the program is for a moment while two folders change places one after the other. */
-export function asideOf(place: Place): string {
-  return join(place.work, "aside");
-}
-
-/** What tells a folder from every other, wherever it is moved to; undefined when nothing is there. */
-export function folderId(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
-}
-
-/** The first of these paths where the folder with that id is now. */
-export function findFolder(
-  id: string,
-  paths: readonly string[],
-): string | undefined {
-  return paths.find((path) => folderId(path) === id);
+/** Has the program's link lead to that release, in one instant. */
+export async function putInPlace(place: Place, release: string): Promise<void> {
+  await replaceSymlink(linkTo(place, release), place.program);
 }
 
 /**
- * Puts a folder in the program's place, in one instant where the file system can (a link that is
- * swung, or two folders that change places); what was there is afterwards where the folder was.
- * Run again after it was killed it does the rest.
+ * Has the program's link lead to that release, which a plain folder in its place becomes first. That
+ * happens once, and for an instant, between two renames, there is no program: killed there, the
+ * release's own `bin/ubuntu-ci upgrade` goes on.
  */
-export async function putInPlace(place: Place, folder: string): Promise<void> {
-  if (folderId(place.program) === folderId(folder)) return;
-  if (place.isLink) {
-    await replaceSymlink(
-      relative(dirname(place.program), realpathSync(folder)),
-      place.program,
-    );
-    return;
-  }
-  if (!existsSync(place.program)) {
-    await rename(folder, place.program);
-  } else if (!(await exchange(place.program, folder))) {
-    // Killed between these two, the program is missing; what is set aside can finish (locateProgram).
-    const aside = asideOf(place);
-    await rename(place.program, aside);
-    await rename(folder, place.program);
-    await rename(aside, folder);
-  }
+export async function adopt(place: Place, release: string): Promise<void> {
+  if (!isPlainFolder(place)) return putInPlace(place, release);
+  const link = join(place.releases, "link");
+  rmSync(link, { force: true });
+  symlinkSync(linkTo(place, release), link);
+  renameSync(place.program, release);
+  renameSync(link, place.program);
+  await syncPath(place.releases);
   await syncPath(dirname(place.program));
-  await syncPath(dirname(folder));
 }
 
-/** renameat2(2) with RENAME_EXCHANGE. False where the file system, the kernel or Python does not have it. */
-async function exchange(one: string, other: string): Promise<boolean> {
-  const code = [
-    "import ctypes, os, sys",
-    "paths = [os.fsencode(path) for path in sys.argv[1:]]",
-    "renameat2 = ctypes.CDLL(None, use_errno=True).renameat2",
-    "sys.exit(0 if renameat2(-100, paths[0], -100, paths[1], 2) == 0 else 1)",
-  ].join("\n");
-  const before = folderId(one);
-  const argv = ["python3", "-I", "-c", code, one, other];
-  await exec(argv).catch(() => undefined);
-  // However it ended: what counts is what is where.
-  const after = folderId(one);
-  if (after === undefined) throw notNow(`${one} has disappeared`);
-  return after !== before;
+function linkTo({ program }: Place, release: string): string {
+  return relative(dirname(program), release);
 }

@@ -1,7 +1,7 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 
 import { refused } from "../../domain/error.ts";
-import { folderId, folderInPlace } from "./place.ts";
+import { isPlainFolder } from "./place.ts";
 import { findTarget, refuseUncommitted, versionOf } from "./target.ts";
 import type { UpgradeJournal } from "./journal.ts";
 import { isOpen, lastGood, readJournal } from "./journal.ts";
@@ -22,36 +22,38 @@ export async function planUpgrade(
     plan.push(
       `${left.phase === "finishing" ? "finish" : "undo"} the interrupted ${left.kind} to ${left.to}`,
     );
-  const from = nameOf(await versionOf(tools, folderInPlace(place)));
+  const from = nameOf(await versionOf(tools, place.program));
   plan.push(
     `switch maintenance on, and wait up to ${request.waitMinutes} minutes for what runs`,
+    ...(isPlainFolder(place)
+      ? [`move ${place.program} to ${place.releases} and put a link there`]
+      : []),
     `copy ${paths.database} to ${paths.backups}`,
   );
   if (request.rollback) {
-    const { to, restore, lost } = await rollbackOf(work, left, request.force);
+    const { folder, to, restore, lost } = await rollbackOf(
+      work,
+      left,
+      request.force,
+    );
     plan.push(
       ...(restore === null
         ? []
         : [
             `put ${restore} back as the state${lost === 0 ? "" : `, losing ${lost} events`}`,
           ]),
-      `swap ${place.program} (${from}) and ${place.previous} (${to})`,
+      `have ${place.program} (${from}) lead to ${folder} (${to})`,
     );
   } else {
-    await refuseUncommitted(tools, folderInPlace(place));
-    const target = await findTarget(
-      tools,
-      folderInPlace(place),
-      request.to,
-      false,
-    );
+    await refuseUncommitted(tools, place.program);
+    const target = await findTarget(tools, place.program, request.to, false);
     plan.push(
       target.kind === "tarball"
-        ? `unpack ${target.file} beside ${place.program}, install its packages, build it`
-        : `fetch, check out ${target.name} (now ${target.commit.slice(0, 9)}) beside ${place.program}, install its packages, build it`,
+        ? `unpack ${target.file} in ${place.releases}, install its packages, build it`
+        : `fetch, check out ${target.name} (now ${target.commit.slice(0, 9)}) in ${place.releases}, install its packages, build it`,
       "try its migration and its doctor on a copy of the state",
       "migrate the state",
-      `swap it with ${place.program} (${from}), which becomes ${place.previous}`,
+      `have ${place.program} (${from}) lead to it`,
     );
   }
   plan.push("run its doctor", "switch maintenance off");
@@ -69,17 +71,10 @@ export async function rollbackOf(
   lost: number;
 }> {
   const { place, paths } = work;
-  const folder = existsSync(place.previous)
-    ? realpathSync(place.previous)
-    : undefined;
-  journal = journal === null ? null : lastGood(journal);
-  if (
-    folder === undefined ||
-    journal === null ||
-    folderId(folder) !== journal.old_folder
-  )
+  journal = lastGood(journal);
+  if (journal === null || !existsSync(journal.old))
     throw refused(
-      `there is no program of an upgrade to go back to in ${place.previous}`,
+      `there is no program of an upgrade to go back to in ${place.releases}`,
       "name what to go to with --to",
     );
   if (journal.state !== paths.root)
@@ -89,7 +84,7 @@ export async function rollbackOf(
     );
   const { before, after, backup, from } = journal;
   if (before === null || after === null || before.schema === after.schema)
-    return { folder, to: from, restore: null, lost: 0 };
+    return { folder: journal.old, to: from, restore: null, lost: 0 };
   if (backup === null || !existsSync(backup))
     throw refused(
       `the state has another schema now (${after.schema}, then ${before.schema}), and its copy from before the ${journal.kind} is gone`,
@@ -106,5 +101,5 @@ export async function rollbackOf(
       `going back to ${from} takes the state of then: ${lost} events since ${journal.started_at} would be lost`,
       "--force does it nevertheless; `ubuntu-ci fsck` then tells what no longer fits together",
     );
-  return { folder, to: from, restore: backup, lost };
+  return { folder: journal.old, to: from, restore: backup, lost };
 }

@@ -3,12 +3,10 @@ import { basename, join } from "node:path";
 
 import { messageOf, misconfigured, notNow } from "../../domain/error.ts";
 import { readMaintenance } from "../../locks/maintenance.ts";
-import { findFolder, folderInPlace } from "./place.ts";
 import { runTool } from "./run-tool.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { NewEvent } from "../../state/events.ts";
 import type { UpgradeJournal } from "./journal.ts";
-import { foldersOf } from "./journal.ts";
 import type { Upgrading } from "./upgrading.ts";
 import { toolsOf } from "./upgrading.ts";
 
@@ -80,7 +78,7 @@ export async function maintenanceOn(
   work: Upgrading,
   journal: UpgradeJournal,
 ): Promise<void> {
-  await ci(work, journal, folderInPlace(work.place), [
+  await ci(work, journal, work.place.program, [
     ...["maintenance", "on", "--reason"],
     `${reasonOf(journal)} to ${journal.to}`,
   ]);
@@ -99,7 +97,7 @@ export async function maintenanceOff(
     );
     return;
   }
-  await ci(work, journal, folderInPlace(work.place), ["maintenance", "off"]);
+  await ci(work, journal, work.place.program, ["maintenance", "off"]);
 }
 
 const reasonOf = ({ kind, from }: UpgradeJournal) => `${kind} from ${from}`;
@@ -142,24 +140,22 @@ export async function state(
   journal: UpgradeJournal,
   ...args: string[]
 ): Promise<unknown> {
-  const main = "dist/lib/upkeep/upgrade/state-main.js";
-  const now = folderInPlace(work.place);
-  const old = findFolder(journal.old_folder, foldersOf(work.place, journal));
-  const program = (args[0] === "record" ? [now, old] : [old, now]).find(
-    (folder) => folder !== undefined && existsSync(join(folder, main)),
-  );
-  if (program === undefined) throw notNow(`no program has ${main}`);
   const [verb = "", ...rest] = args;
+  const now = mainIn(work.place.program);
+  const main = verb === "record" && existsSync(now) ? now : mainIn(journal.old);
   const text = await runTool(
     { ...toolsOf(work, journal.id), account: null },
     [
-      ...[process.execPath, join(program, main)],
+      ...[process.execPath, main],
       ...[work.paths.root, journal.id, verb, ...rest],
     ],
     { cwd: "/", timeoutMs: 60 * 60_000 },
   );
   return JSON.parse(text);
 }
+
+const mainIn = (program: string) =>
+  join(program, "dist/lib/upkeep/upgrade/state-main.js");
 
 /** Schema and last event of the state, which is not migrated for that. */
 export async function stateVersion(

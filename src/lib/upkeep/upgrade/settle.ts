@@ -1,6 +1,6 @@
-import { existsSync, realpathSync } from "node:fs";
-import { readdir, rename } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 
 import type { ExitCode } from "../../domain/error.ts";
 import {
@@ -10,13 +10,12 @@ import {
   refused,
   UbuntuCiError,
 } from "../../domain/error.ts";
-import { replaceSymlink } from "../../files/atomic-file.ts";
 import type { Place } from "./place.ts";
-import { findFolder, folderId, putInPlace } from "./place.ts";
+import { adopt, isPlainFolder } from "./place.ts";
 import { endLeftOver } from "./run-tool.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import type { UpgradeJournal } from "./journal.ts";
-import { foldersOf, stagingFolder, writeJournal } from "./journal.ts";
+import { writeJournal } from "./journal.ts";
 import { maintenanceOff, record, state, stateVersion } from "./programs.ts";
 import type { Upgrading, UpgradeReport } from "./upgrading.ts";
 import { logFile } from "./upgrading.ts";
@@ -63,13 +62,11 @@ export async function undoAfter(
 async function undo(work: Upgrading, journal: UpgradeJournal): Promise<void> {
   const { place, say } = work;
   say(`going back to ${journal.from}`);
-  journal.phase = "undoing";
   await writeJournal(place, journal);
   await endLeftOver(journal.id);
-  const old = findFolder(journal.old_folder, foldersOf(place, journal));
-  if (old === undefined)
-    throw notNow(`the folder of ${journal.from} is nowhere to be found`);
-  await putInPlace(place, old);
+  if (!existsSync(journal.old) && !isPlainFolder(place))
+    throw notNow(`${journal.old}, the folder of ${journal.from}, is gone`);
+  await adopt(place, journal.old);
   const { before, backup } = journal;
   if (before !== null && backup !== null) {
     // The schema is the last thing that a migration writes.
@@ -79,7 +76,7 @@ async function undo(work: Upgrading, journal: UpgradeJournal): Promise<void> {
   }
   if (backup !== null) await state(work, journal, "drop", backup);
   await state(work, journal, "tidy");
-  await putAwayNew(work, journal);
+  await removeOtherReleases(place, [journal.old, journal.former?.old]);
   await maintenanceOff(work, journal);
   journal.phase = "undone";
   await writeJournal(place, journal);
@@ -91,7 +88,7 @@ export async function finish(
   journal: UpgradeJournal,
 ): Promise<void> {
   const { place } = work;
-  await keepPrevious(work, journal);
+  await removeOtherReleases(place, [journal.old, journal.next]);
   await record(
     work,
     journal,
@@ -105,56 +102,16 @@ export async function finish(
   await writeJournal(place, journal);
 }
 
-async function keepPrevious(
-  work: Upgrading,
-  journal: UpgradeJournal,
+/** Only what an upgrade made is an upgrade's to remove. */
+async function removeOtherReleases(
+  { releases }: Place,
+  kept: readonly (string | undefined)[],
 ): Promise<void> {
-  const { place } = work;
-  if (place.isLink) {
-    const older = existsSync(place.previous)
-      ? realpathSync(place.previous)
-      : null;
-    await replaceSymlink(
-      relative(dirname(place.previous), journal.old_path),
-      place.previous,
-    );
-    // Only what an upgrade made is an upgrade's to remove.
-    if (
-      older !== null &&
-      /-[0-9a-f]{16}$/.test(older) &&
-      ![journal.old_folder, journal.new_folder].includes(folderId(older) ?? "")
-    )
-      await removeTree(older);
-    return;
+  for (const name of await readdir(releases)) {
+    const release = join(releases, name);
+    if (/^\d{4}-\d\d-\d\dT/.test(name) && !kept.includes(release))
+      await removeTree(release);
   }
-  const old = findFolder(journal.old_folder, foldersOf(place, journal));
-  if (old !== undefined && old !== place.previous) {
-    await removeTree(place.previous);
-    await rename(old, place.previous);
-  }
-  for (const name of await readdir(place.work))
-    if (name.startsWith("new-")) await removeTree(join(place.work, name));
-}
-
-/** After going back: what was staged goes, and a previous program stands in its place again. */
-async function putAwayNew(
-  work: Upgrading,
-  journal: UpgradeJournal,
-): Promise<void> {
-  const { place } = work;
-  const found =
-    journal.new_folder === null
-      ? undefined
-      : findFolder(journal.new_folder, foldersOf(place, journal));
-  if (journal.kind === "rollback") {
-    if (!place.isLink && found !== undefined && found !== place.previous)
-      await rename(found, place.previous);
-    return;
-  }
-  if (found !== undefined) await removeTree(found);
-  // Made, and killed before that was written down.
-  const staged = stagingFolder(place, journal);
-  if (folderId(staged) !== journal.old_folder) await removeTree(staged);
 }
 
 /** Finishes or undoes what a killed upgrade began. The report when it was finished, null when undone. */
@@ -162,7 +119,7 @@ export async function recover(
   work: Upgrading,
   journal: UpgradeJournal,
 ): Promise<UpgradeReport | null> {
-  const { place, paths, say } = work;
+  const { paths, say } = work;
   if (journal.state !== paths.root)
     throw refused(
       `an interrupted ${journal.kind} of this program belongs to another state, ${journal.state}`,
@@ -172,7 +129,7 @@ export async function recover(
   if (journal.phase === "finishing") {
     await endLeftOver(journal.id);
     await finish(work, journal);
-    return reportOf(place, journal, "finished");
+    return reportOf(journal, "finished");
   }
   journal.why ??= "it was killed";
   await undo(work, journal);
@@ -181,7 +138,6 @@ export async function recover(
 
 /** What a change that succeeded comes to. */
 export function reportOf(
-  place: Place,
   journal: UpgradeJournal,
   action: UpgradeReport["action"],
 ): UpgradeReport {
@@ -195,6 +151,6 @@ export function reportOf(
         ? null
         : { from: before.schema, to: after.schema },
     backup,
-    previous: place.previous,
+    previous: journal.old,
   };
 }

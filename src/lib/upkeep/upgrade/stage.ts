@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { access, constants, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
-import { ExitCode, refused, UbuntuCiError } from "../../domain/error.ts";
+import { misconfigured, refused } from "../../domain/error.ts";
 import type { Tools } from "./run-tool.ts";
 import { git, minute, runTool } from "./run-tool.ts";
 import type { Target } from "./target.ts";
@@ -199,20 +199,13 @@ export async function buildCode(tools: Tools, folder: string): Promise<void> {
  * @throws UbuntuCiError (78) saying who may
  */
 export async function refuseUnwritable(
-  folders: readonly string[],
+  folder: string,
   owner: string,
 ): Promise<void> {
-  for (const folder of folders) {
-    try {
-      await access(folder, constants.W_OK | constants.X_OK);
-    } catch {
-      throw new UbuntuCiError(
-        `${folder} cannot be written: an upgrade makes folders there and renames them`,
-        {
-          exitCode: ExitCode.misconfigured,
-          hint: `run it as root (or as ${owner} in a folder of theirs): the program's files stay ${owner}'s, the state its owner's`,
-        },
-      );
-    }
-  }
+  await access(folder, constants.W_OK | constants.X_OK).catch(() => {
+    throw misconfigured(
+      `${folder} cannot be written: an upgrade makes folders and a link there`,
+      `run it as root (or as ${owner} in a folder of theirs): the program's files stay ${owner}'s, the state its owner's`,
+    );
+  });
 }

@@ -1,9 +1,8 @@
 /**
- * Everything this folder needs is loaded before the program is swapped, and nothing is loaded later:
- * the paths of this process's own files then hold the new program's.
+ * Everything this folder needs is loaded before the link is led elsewhere, and nothing is loaded later:
+ * the paths of a plain folder then hold the new program's files, and a release may have been removed.
  */
-import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { chown, lchown, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -20,7 +19,7 @@ import {
   readMaintenance,
 } from "../../locks/maintenance.ts";
 import type { StatePaths } from "../../host/paths.ts";
-import { folderId, folderInPlace, putInPlace } from "./place.ts";
+import { adopt, isPlainFolder, putInPlace } from "./place.ts";
 import { waitUntilIdle } from "../../locks/wait-until-idle.ts";
 import type { Target } from "./target.ts";
 import {
@@ -37,7 +36,6 @@ import {
   journalFile,
   lastGood,
   readJournal,
-  stagingFolder,
   writeJournal,
 } from "./journal.ts";
 import { rollbackOf } from "./plan.ts";
@@ -51,7 +49,7 @@ import {
 } from "./programs.ts";
 import { finish, recover, reportOf, undoAfter } from "./settle.ts";
 import type { UpgradeReport, UpgradeRequest, Upgrading } from "./upgrading.ts";
-import { logFile, nameOf, ownerOf, rootFor, toolsOf } from "./upgrading.ts";
+import { logFile, nameOf, rootFor, toolsOf } from "./upgrading.ts";
 
 /**
  * Changes the program for a newer one, or with `rollback` for the previous one. Whatever fails
@@ -70,16 +68,11 @@ export async function upgrade(
       `there is no state in ${paths.root}`,
       "name its folder with --state-dir; a program without a state needs no upgrade: git pull, npm ci, npm run build",
     );
-  const owner = ownerOf(folderInPlace(place));
-  await refuseUnwritable(
-    [dirname(place.program), dirname(folderInPlace(place))],
-    owner.name,
-  );
+  const { owner } = place;
+  await refuseUnwritable(dirname(place.program), owner.name);
   if (
-    !place.isLink &&
-    statSync(place.program, { throwIfNoEntry: false })?.dev !==
-      statSync(dirname(place.program)).dev &&
-    existsSync(place.program)
+    isPlainFolder(place) &&
+    statSync(place.program).dev !== statSync(dirname(place.program)).dev
   )
     throw misconfigured(
       `${place.program} is a mount point: it cannot be renamed`,
@@ -87,13 +80,14 @@ export async function upgrade(
     );
   const left = readJournal(place);
   if (left === null || !isOpen(left)) refuseInMaintenance(paths);
-  if (!existsSync(place.work)) {
-    mkdirSync(place.work, { mode: 0o755 });
-    if (rootFor(owner) !== null) await chown(place.work, owner.uid, owner.gid);
+  if (!existsSync(place.releases)) {
+    mkdirSync(place.releases, { mode: 0o755 });
+    if (rootFor(owner) !== null)
+      await chown(place.releases, owner.uid, owner.gid);
   }
   try {
     return await withLock(
-      place.work,
+      place.releases,
       "upgrade",
       (dead) =>
         say(`process ${dead?.pid ?? "?"}, which was upgrading, is gone`),
@@ -105,7 +99,7 @@ export async function upgrade(
       for (const file of [
         journalFile(place),
         logFile(place),
-        join(place.work, "upgrade.pid"),
+        join(place.releases, "upgrade.pid"),
       ])
         await lchown(file, owner.uid, owner.gid).catch(
           () => undefined, // was not written
@@ -132,42 +126,16 @@ async function upgradeAlone(
   }
   refuseInMaintenance(work.paths);
   const tools = toolsOf(work, null);
-  const folder = folderInPlace(place);
-  await refuseUncommitted(tools, folder);
-  const version = await versionOf(tools, folder);
+  await refuseUncommitted(tools, place.program);
+  const version = await versionOf(tools, place.program);
   const from = nameOf(version);
-  const former = readJournal(place);
-  const journal: UpgradeJournal = {
-    format: 1,
-    id: randomBytes(8).toString("hex"),
-    kind: request.rollback ? "rollback" : "upgrade",
-    phase: "preparing",
-    state: work.paths.root,
-    started_at: now(),
-    from,
-    to: request.to ?? "the newest",
-    old_folder: folderId(folder) ?? "",
-    old_path: folder,
-    new_folder: null,
-    new_path: null,
-    backup: null,
-    before: null,
-    after: null,
-    why: null,
-    former: former === null ? null : lastGood(former),
-  };
-  let restore: string | null = null;
+  let back: Awaited<ReturnType<typeof rollbackOf>> | null = null;
   let target: Target | null = null;
-  if (request.rollback) {
-    const found = await rollbackOf(work, former, request.force);
-    restore = found.restore;
-    journal.to = found.to;
-    journal.new_path = found.folder;
-    journal.new_folder = folderId(found.folder) ?? null;
-  } else {
+  const former = lastGood(readJournal(place));
+  if (request.rollback) back = await rollbackOf(work, former, request.force);
+  else {
     say("looking for the new code");
-    target = await findTarget(tools, folder, request.to, true);
-    journal.to = target.name;
+    target = await findTarget(tools, place.program, request.to, true);
     if (target.kind === "commit" && target.commit === version.commit) {
       say(`${from} is ${target.name} already`);
       return {
@@ -180,9 +148,30 @@ async function upgradeAlone(
       };
     }
   }
+  const started = now();
+  const id = started.replaceAll(/[:.]/g, "-");
+  const journal: UpgradeJournal = {
+    format: 1,
+    id,
+    kind: request.rollback ? "rollback" : "upgrade",
+    phase: "changing",
+    state: work.paths.root,
+    started_at: started,
+    from,
+    to: back?.to ?? target?.name ?? "",
+    old: isPlainFolder(place)
+      ? join(place.releases, `${id}-before`)
+      : realpathSync(place.program),
+    next: back?.folder ?? join(place.releases, id),
+    backup: null,
+    before: null,
+    after: null,
+    why: null,
+    former,
+  };
   return change(work, journal, {
     target,
-    restore,
+    restore: back?.restore ?? null,
     waitMinutes: request.waitMinutes,
   });
 }
@@ -200,6 +189,7 @@ async function change(
   { target, restore, waitMinutes }: Change,
 ): Promise<UpgradeReport> {
   const { place, paths, say } = work;
+  const { next } = journal;
   let stage = "switching maintenance on";
   const begin = (name: string) => {
     work.signal.throwIfAborted();
@@ -212,18 +202,23 @@ async function change(
     await writeJournal(place, journal);
     begin(stage);
     await maintenanceOn(work, journal);
+    if (isPlainFolder(place)) {
+      begin(`moving ${place.program} to ${journal.old}`);
+      await adopt(place, journal.old);
+    }
     if (target !== null) {
       begin(`getting the code of ${target.name}`);
-      const folder = await makeStagingFolder(work, journal);
-      await stageCode(tools, folderInPlace(place), target, folder);
-      journal.to = nameOf(await versionOf(tools, folder));
+      await mkdir(next, { mode: 0o755 });
+      const owner = rootFor(place.owner);
+      if (owner !== null) await chown(next, owner.uid, owner.gid);
+      await stageCode(tools, place.program, target, next);
+      journal.to = nameOf(await versionOf(tools, next));
       begin(`installing the packages of ${journal.to}`);
-      if (await installPackages(tools, folderInPlace(place), folder))
+      if (await installPackages(tools, place.program, next))
         say("the packages are the same as before");
       begin(`building ${journal.to}`);
-      await buildCode(tools, folder);
+      await buildCode(tools, next);
     }
-    const next = journal.new_path ?? "";
     begin("waiting for what runs");
     await waitUntilIdle(paths.run, {
       signal: work.signal,
@@ -247,18 +242,11 @@ async function change(
       restore ?? copy,
     )) as { folder: string };
     await migrate(work, journal, next, trial);
-    const ailing = await failings(
-      work,
-      journal,
-      folderInPlace(place),
-      paths.root,
-    );
+    const ailing = await failings(work, journal, place.program, paths.root);
     await refuseNewFailings(work, journal, next, trial, ailing);
     await state(work, journal, "tidy");
 
     begin("migrating the state");
-    journal.phase = "changing";
-    await writeJournal(place, journal);
     if (restore !== null) await state(work, journal, "put-back", restore);
     await migrate(work, journal, next, paths.root);
     journal.after = await stateVersion(work, journal);
@@ -282,23 +270,7 @@ async function change(
     );
   }
   return reportOf(
-    place,
     journal,
     journal.kind === "upgrade" ? "upgraded" : "rolled back",
   );
-}
-
-async function makeStagingFolder(
-  work: Upgrading,
-  journal: UpgradeJournal,
-): Promise<string> {
-  const { place } = work;
-  const folder = stagingFolder(place, journal);
-  await mkdir(folder, { mode: 0o755 });
-  const owner = ownerOf(folderInPlace(place));
-  if (rootFor(owner) !== null) await chown(folder, owner.uid, owner.gid);
-  journal.new_path = folder;
-  journal.new_folder = folderId(folder) ?? null;
-  await writeJournal(place, journal);
-  return folder;
 }

@@ -1,11 +1,8 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Account } from "../../host/account.ts";
-import { accountOf } from "../../host/account.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Place } from "./place.ts";
-import { folderInPlace } from "./place.ts";
 import type { Tools } from "./run-tool.ts";
 import type { ProgramVersion } from "./target.ts";
 
@@ -43,18 +40,12 @@ export interface UpgradeReport {
 
 /** What the tools of the last upgrade printed. */
 export function logFile(place: Place): string {
-  return join(place.work, "upgrade.log");
+  return join(place.releases, "upgrade.log");
 }
 
 /** A version as people read it: 0.2.0 (1a2b3c4d5). */
 export function nameOf({ version, commit }: ProgramVersion): string {
   return commit === null ? version : `${version} (${commit.slice(0, 9)})`;
-}
-
-/** Whose a folder is. */
-export function ownerOf(folder: string): Account {
-  const { uid, gid } = statSync(folder);
-  return accountOf(uid, gid);
 }
 
 /** That account when this process is root and it is not; else null: nothing to change. */
@@ -65,7 +56,7 @@ export function rootFor(owner: Account): Account | null {
 /** How tools are run on the program's files; with the id of an upgrade they are logged and marked as its. */
 export function toolsOf(work: Upgrading, id: string | null): Tools {
   return {
-    account: rootFor(ownerOf(folderInPlace(work.place))),
+    account: rootFor(work.place.owner),
     log: id === null ? null : logFile(work.place),
     id,
     signal: work.signal,
