@@ -3,6 +3,8 @@ import type { WorkStepCode } from "./step.ts";
 import { commandOf, parseStep, stepCommands } from "./step.ts";
 import type { Outcome, Override, TestResult, Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
+import type { Remedy } from "./remedy.ts";
+import { advice, remedy } from "./remedy.ts";
 
 export type OverrideTarget = Pick<Override, "kind" | "target">;
 
@@ -15,9 +17,26 @@ export function inForce(overrides: readonly Override[]): readonly Override[] {
   return overrides.filter(({ undone }) => undone === null);
 }
 
-/** An override as it is asked for: `--ignore-step run-tests`. */
+/** What an override ignores, in words: `ignore-step run-tests`. */
 export function overrideInWords({ kind, target }: OverrideTarget): string {
   return `ignore-${kind} ${target}`;
+}
+
+/** The command that ignores something of a ticket. */
+export function ignoring(
+  { id }: Ticket,
+  kind: Override["kind"],
+  target: string,
+): Remedy {
+  return remedy("override", [id], {
+    [`ignore-${kind}`]: target,
+    reason: "TEXT",
+  });
+}
+
+/** The command that lets what an override ignores count again. */
+export function undoing({ id }: Ticket, override: Override): Remedy {
+  return remedy("override", [id], { undo: String(override.id) });
 }
 
 /** Why something does not count: `ignored: REASON (by WHO)`. */
@@ -142,7 +161,7 @@ export function checkTarget(
       if (command === undefined)
         throw refused(
           `${JSON.stringify(target)} is not a step`,
-          "--ignore-step takes build-image or run-tests",
+          "build-image and run-tests can be ignored",
         );
       if (command !== "build-image" && command !== "run-tests")
         throw refused(
@@ -172,7 +191,7 @@ export function checkTarget(
       )
         throw refused(
           `${JSON.stringify(target)} does not name a test`,
-          "--ignore-test takes PKG or PKG/TEST",
+          "write PKG, or PKG/TEST",
         );
       return { kind, target };
     }
@@ -199,7 +218,7 @@ export function planOverride(
   if (there !== undefined)
     throw refused(
       `ticket ${ticket.id} has ${overrideInWords(target)} already: override ${there.id}, by ${there.by}: ${there.reason}`,
-      `ubuntu-ci override ${ticket.id} --undo ${there.id}`,
+      undoing(ticket, there),
     );
   return {
     target,
@@ -219,7 +238,7 @@ export function overrideToUndo(
   wanted: number | OverrideTarget | null,
 ): Override {
   const candidates = inForce(ticket.overrides);
-  const listed = `\`ubuntu-ci override ${ticket.id}\` lists them`;
+  const listed = advice`${remedy("override", [ticket.id])} lists them`;
   if (wanted === null) {
     const [only, ...more] = candidates;
     if (only === undefined)
@@ -255,11 +274,11 @@ export function overrideToUndo(
 export function retryAfterOverride(
   ticket: Ticket,
   architecture: string,
-): string | null {
+): Remedy | null {
   const { failure } = ticket;
   if (ticket.step.code !== 999 || failure === null) return null;
   const step = failure.step.code as WorkStepCode;
-  const goOn = `ubuntu-ci retry ${ticket.id} --from ${commandOf(step)}`;
+  const goOn = remedy("retry", [ticket.id], { from: commandOf(step) });
   if (ignoredStep(ticket.overrides, commandOf(step)) !== undefined) return goOn;
   if (failure.kind !== "package" || step < 200 || step > 400) return null;
   if (ignoredArchitecture(ticket.overrides, architecture) !== undefined)

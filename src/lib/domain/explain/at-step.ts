@@ -1,12 +1,12 @@
-import { shellWord } from "../shell-word.ts";
 import { cancelledInWords } from "../cancel.ts";
 import { passedOver } from "../override.ts";
 import type { WorkStepCode } from "../step.ts";
 import { commandOf, nextStep } from "../step.ts";
 import type { Ticket } from "../ticket.ts";
 import type { Cause } from "./explanation.ts";
-import { isoOf, landing } from "./explanation.ts";
+import { isoOf, landing, showing } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
+import { remedy } from "../remedy.ts";
 
 export function running(situation: Situation): Cause {
   const { ticket, worker } = situation;
@@ -27,7 +27,7 @@ export function running(situation: Situation): Cause {
         action: `the next pass of ${command} or land gives its lease up and ${ticket.cancelled === null ? "tries again" : "ends the ticket as cancelled"}`,
         at: isoOf(situation.nowMs),
       },
-      unblock: landing(ticket, "does so now"),
+      unblock: landing(ticket.id, "does so now"),
     };
   }
   const since = run === undefined ? "" : ` since ${run.started_at}`;
@@ -62,11 +62,11 @@ export function running(situation: Situation): Cause {
     unblock: null,
     also: [
       {
-        command: `ubuntu-ci status ${ticket.id}`,
+        command: remedy("status", [ticket.id]),
         effect: "shows how far it is",
       },
       {
-        command: `ubuntu-ci cancel ${ticket.id}`,
+        command: remedy("cancel", [ticket.id]),
         effect: "ends it, if it is not wanted any more",
       },
     ],
@@ -98,7 +98,7 @@ export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
       action: `the next pass of ${command} or land does, and ends the ticket`,
       at: isoOf(nowMs),
     },
-    unblock: landing(ticket, "does so now"),
+    unblock: landing(ticket.id, "does so now"),
   };
 }
 
@@ -115,13 +115,13 @@ export function retryLater({ ticket }: Situation): Cause {
       at: ticket.retry_at,
     },
     unblock: {
-      command: `ubuntu-ci retry ${ticket.id}`,
+      command: remedy("retry", [ticket.id]),
       effect: "makes the next attempt due at once",
     },
     ...(last?.evidence != null && {
       also: [
         {
-          command: `ubuntu-ci get_artifact ${ticket.id} ${shellWord(last.evidence)} -o -`,
+          command: showing(ticket, last.evidence),
           effect: "shows the last attempt's log",
         },
       ],
@@ -151,7 +151,7 @@ export function ready(situation: Situation): Cause {
       blocked: false,
       because: [`it is its turn, at ${ticket.step.name}`],
       next,
-      unblock: landing(ticket, "does so now"),
+      unblock: landing(ticket.id, "does so now"),
     };
   }
   const remedy =
@@ -159,7 +159,7 @@ export function ready(situation: Situation): Cause {
       trouble,
     );
   const install = remedy?.[1] ?? remedy?.[2];
-  const land = landing(ticket, "tries now");
+  const land = landing(ticket.id, "tries now");
   return {
     blocked: install !== undefined,
     because: [
