@@ -12,7 +12,7 @@ import {
   test,
 } from "vitest";
 
-import type { Explanation } from "../src/lib/domain/explain/explanation.ts";
+import type { WrittenExplanation } from "../src/commands/tickets/explanation-text.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
 import type { StepPlan } from "../src/lib/steps/step-definition.ts";
 import { fakeBackends, Installation, program } from "./support/program.ts";
@@ -241,7 +241,7 @@ describe("tickets side by side", () => {
 
 describe("explain", () => {
   const explain = (id: string) =>
-    JSON.parse(ci.ok("explain", id, "--json")) as Explanation;
+    JSON.parse(ci.ok("explain", id, "--json")) as WrittenExplanation;
   const configure = (config: object) =>
     writeFileSync(
       join(ci.root, "config.json"),

@@ -15,6 +15,7 @@ import { makeOwnFolder } from "../../lib/files/own-folder.ts";
 import type { TicketSystem } from "../../lib/tickets/ticket-system.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { bytes } from "../../cli/columns.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 /** Fetches an artifact to a file, into a folder, or to standard output (`-`), with progress on a terminal. */
 export async function fetchTo(
@@ -26,7 +27,7 @@ export async function fetchTo(
   if (artifact.expired_at !== null)
     throw refused(
       `${artifact.name} expired on ${artifact.expired_at.slice(0, 10)} by policy`,
-      "a backup of an earlier day may have it; `ubuntu-ci config` shows expire.*, the policy",
+      advice`a backup of an earlier day may have it; ${remedy("config")} shows expire.*, the policy`,
     );
   if (output === "-") {
     // Nothing may be shown before the digest of all of it was found right.

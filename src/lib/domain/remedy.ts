@@ -27,15 +27,14 @@ export function advice(
   words: TemplateStringsArray,
   ...between: readonly (Advice | number)[]
 ): Advice {
-  return words.flatMap((word, index) => {
+  const parts = words.flatMap((word, index): readonly (string | Remedy)[] => {
     const next = between[index] ?? "";
-    return [
-      word,
-      ...(typeof next === "number"
-        ? [String(next)]
-        : typeof next === "string" || "verb" in next
-          ? [next]
-          : next),
-    ];
+    if (typeof next === "number") return [word, String(next)];
+    return typeof next === "string" || "verb" in next
+      ? [word, next]
+      : [word, ...next];
   });
+  return parts.every((part) => typeof part === "string")
+    ? parts.join("")
+    : parts;
 }

@@ -1,4 +1,5 @@
 import type { Advice, Remedy } from "../domain/remedy.ts";
+import { remedy } from "../domain/remedy.ts";
 import { shellWord } from "../domain/shell-word.ts";
 
 /** Options of every command that a verb has to be given to work on what this command works on. */
@@ -35,4 +36,17 @@ export function adviceText(
       typeof part === "string" ? part : `\`${commandLine(part, callOptions)}\``,
     )
     .join("");
+}
+
+/**
+ * The command in a reason that was stored as text: one of this program's, as {@link adviceText} wrote
+ * it, or one that installs packages. Null when it names none.
+ */
+export function commandIn(reason: string): Remedy | string | null {
+  const [, line, install] =
+    /`ubuntu-ci ([^`]+)`|\b(apt-get install [a-z0-9][a-z0-9 +.-]*[a-z0-9+])/.exec(
+      reason,
+    ) ?? [];
+  const [verb = "", ...args] = line?.split(" ") ?? [];
+  return line === undefined ? (install ?? null) : remedy(verb, args);
 }

@@ -19,6 +19,8 @@ import { heldBack, messageOf, refused } from "../domain/error.ts";
 import { oneLine } from "../domain/shown-text.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
+import type { Advice } from "../domain/remedy.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** The toggle, when it is on: since when, by whom, and what the file says. */
 export interface Maintenance {
@@ -130,7 +132,7 @@ export function startMaintenance(
     if (!found.isFile())
       throw refused(
         `maintenance is on already, but ${file} is no plain file and cannot take a reason`,
-        `\`ubuntu-ci maintenance off\` removes it`,
+        advice`${remedy("maintenance off")} removes it`,
       );
     writeFileSync(file, text);
   }
@@ -179,21 +181,21 @@ export function maintenanceInWords({ since, by, reason }: Maintenance): string {
 export function forgottenMaintenance(
   maintenance: Maintenance | null,
   warnAfterMinutes: number,
-): string | null {
+): Advice | null {
   if (maintenance === null || !isOlderThan(maintenance.since, warnAfterMinutes))
     return null;
   return forgottenInWords(maintenance);
 }
 
 /** That maintenance has been on for too long: since when, by whom, and what ends it. */
-export function forgottenInWords(maintenance: Maintenance): string {
-  return `maintenance is ${maintenanceInWords(maintenance)}; did somebody forget it? \`ubuntu-ci maintenance off\` ends it`;
+export function forgottenInWords(maintenance: Maintenance): Advice {
+  return advice`maintenance is ${maintenanceInWords(maintenance)}; did somebody forget it? ${remedy("maintenance off")} ends it`;
 }
 
 /** The refusal of whatever changes something while maintenance.txt is there (exit 75). */
 export function maintenanceRefusal(maintenance: Maintenance): Error {
   return heldBack(
     `maintenance is ${maintenanceInWords(maintenance)}`,
-    "`ubuntu-ci maintenance off` ends it",
+    advice`${remedy("maintenance off")} ends it`,
   );
 }

@@ -5,6 +5,7 @@ import { uidOf, userName } from "../host/account.ts";
 import { foreignNames } from "../host/state-modes.ts";
 import { mayBeInMaintenance } from "./toggle.ts";
 import type { StatePaths } from "../host/paths.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /**
  * Only who owns a state folder works on it. Anybody else would trip over what is private there, or
@@ -34,7 +35,7 @@ export function requireState(paths: StatePaths): void {
   if (existsSync(paths.database) || mayBeInMaintenance(paths)) return;
   throw misconfigured(
     `there is no state in ${paths.root}`,
-    "name its folder with --state-dir, or make one: ubuntu-ci init",
+    advice`name its folder with --state-dir, or make one: ${remedy("init")}`,
   );
 }
 

@@ -33,6 +33,7 @@ import type {
   Session,
   SessionOptions,
 } from "./session.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -275,6 +276,6 @@ async function startHolder(options: SessionOptions): Promise<Holder> {
   requireTools(["unshare", "newuidmap", "newgidmap", "perl"], path);
   throw notNow(
     `a session could not be opened: ${failure}`,
-    "`ubuntu-ci doctor` says what this machine lacks",
+    advice`${remedy("doctor")} says what this machine lacks`,
   );
 }

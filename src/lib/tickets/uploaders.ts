@@ -26,6 +26,7 @@ import {
   removeStoredKey,
   writeStoredKey,
 } from "./uploader-store.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** Somebody whose signatures admission accepts. */
 export interface Uploader {
@@ -105,9 +106,9 @@ export async function checkUploaders(
       const still =
         old === undefined
           ? ""
-          : `; it is accepted here: ubuntu-ci uploaders remove ${fingerprint}`;
+          : advice`; it is accepted here: ${remedy("uploaders remove", [fingerprint])}`;
       for (const problem of found)
-        problems.push({ where, message: `${problem}${still}` });
+        problems.push({ where, message: advice`${problem}${still}` });
       if (key !== undefined && packets !== undefined)
         added.push({
           fingerprint,
@@ -311,7 +312,7 @@ export function knownFingerprint(
   if (!/^(?:[0-9A-F]{40}|[0-9A-F]{64})$/.test(wanted))
     throw refused(
       `${JSON.stringify(fingerprint)} is not a fingerprint`,
-      "`ubuntu-ci uploaders list` shows them",
+      advice`${remedy("uploaders list")} shows them`,
     );
   if (!filesOf(paths.uploaders, wanted).some((file) => existsSync(file)))
     throw unknownKey(wanted);
@@ -330,6 +331,6 @@ export async function removeUploader(
 function unknownKey(fingerprint: string): Error {
   return refused(
     `no uploader has the key ${fingerprint}`,
-    "`ubuntu-ci uploaders list` shows them",
+    advice`${remedy("uploaders list")} shows them`,
   );
 }

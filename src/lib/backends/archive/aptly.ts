@@ -38,6 +38,7 @@ import {
 } from "./revision-upkeep.ts";
 import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { revisionTree } from "./revisions.ts";
+import { remedy } from "../../domain/remedy.ts";
 
 /** Where the keeper is in `publish`, for tests that kill it there. */
 export type PublishPoint =
@@ -256,7 +257,7 @@ export function aptlyKeeper(
     if (published === undefined)
       throw misconfigured(
         `the archive has no series ${series}`,
-        `ubuntu-ci init --series ${series}`,
+        remedy("init", [], { series }),
       );
     crashPoint("publish.begun");
     onPoint("begun");

@@ -15,6 +15,7 @@ import { hasCode, ifExists, ifExistsSync } from "../../files/optional-file.ts";
 import { childPath } from "../../host/paths.ts";
 import { modeForCaller } from "../../host/umask.ts";
 import type { Store } from "./store.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** The data store as a folder: ROOT/CONTAINER/FILE. */
 export function localStore(root: string): Store {
@@ -43,7 +44,7 @@ export function localStore(root: string): Store {
         if (copied.sha256 !== sha256) {
           throw notNow(
             `${container}/${name} in the data store is damaged: its sha256 is ${copied.sha256}, not ${sha256}`,
-            "`ubuntu-ci fsck` looks for more; restore the file from a backup",
+            advice`${remedy("fsck")} looks for more; restore the file from a backup`,
           );
         }
         await rename(beside, destination);

@@ -131,7 +131,7 @@ export function retryLater({ ticket }: Situation): Cause {
 
 /** Nothing of the toolchain's own is in its way: the next pass takes it. */
 export function ready(situation: Situation): Cause {
-  const { ticket, hasImage, architecture, nowMs } = situation;
+  const { ticket, hasImage, architecture, missing, nowMs } = situation;
   const step = ticket.step.code as WorkStepCode;
   const command = commandOf(step);
   const over = passedOver(ticket.overrides, step, {
@@ -154,22 +154,17 @@ export function ready(situation: Situation): Cause {
       unblock: landing(ticket.id, "does so now"),
     };
   }
-  const remedy =
-    /`(ubuntu-ci [^`]+)`|\b(apt-get install [a-z0-9][a-z0-9 +.-]*[a-z0-9+])/.exec(
-      trouble,
-    );
-  const install = remedy?.[1] ?? remedy?.[2];
   const land = landing(ticket.id, "tries now");
   return {
-    blocked: install !== undefined,
+    blocked: missing !== null,
     because: [
       `the last attempt at ${ticket.step.name} did not get through: ${trouble}`,
     ],
     next,
     unblock:
-      install === undefined
+      missing === null
         ? land
-        : { command: install, effect: "gets what is missing" },
-    ...(install !== undefined && { also: [land] }),
+        : { command: missing, effect: "gets what is missing" },
+    ...(missing !== null && { also: [land] }),
   };
 }

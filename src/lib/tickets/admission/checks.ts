@@ -7,6 +7,7 @@ import { compareVersions, versionProblem } from "../../debian/version.ts";
 import type { Problem } from "../../domain/error.ts";
 import type { Admission, AdmittedFile, AdmittedUpload } from "./policy.ts";
 import { stageListed } from "./staging.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 export function checkSourceOnly(
   { architectures, files }: Changes,
@@ -47,12 +48,12 @@ export function checkSeries(
   if (policy.knownSeries.includes(series)) return series;
   const known =
     policy.knownSeries.length === 0
-      ? "there is none yet: ubuntu-ci init"
+      ? advice`there is none yet: ${remedy("init")}`
       : `known: ${policy.knownSeries.join(", ")}; --series names another`;
   const message =
     series === "UNRELEASED"
       ? "is UNRELEASED: release the changelog first (dch --release)"
-      : `${JSON.stringify(series)} is not a series here; ${known}`;
+      : advice`${JSON.stringify(series)} is not a series here; ${known}`;
   problems.push(
     policy.series === null
       ? { where, field: "Distribution", message }

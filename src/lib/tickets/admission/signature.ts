@@ -18,6 +18,8 @@ import { gpgSeconds, inspectKeys, refuseWeakDigests } from "../gpg-keyring.ts";
 import type { StoredKey, StoredKeys } from "../uploader-store.ts";
 import { readStoredKeys } from "../uploader-store.ts";
 import type { Admission, AdmissionPolicy, AdmittedFile } from "./policy.ts";
+import type { Advice } from "../../domain/remedy.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** An uploader whose signature was found good. */
 export interface Signer {
@@ -34,7 +36,7 @@ export interface VerifiedText {
 /** Why a text is not handed out; the field is `signature` when its signature is the reason. */
 interface Refusal {
   readonly field?: "signature";
-  readonly message: string;
+  readonly message: Advice;
 }
 
 /**
@@ -60,7 +62,7 @@ async function verifiedOrRefused(
   path: string,
   { signatures, uploaders }: AdmissionPolicy,
 ): Promise<VerifiedText | Refusal> {
-  const refusal = (message: string): Refusal => ({
+  const refusal = (message: Advice): Refusal => ({
     field: "signature",
     message,
   });
@@ -114,7 +116,7 @@ export function checkRights(
   problems.push({
     where,
     field: "Source",
-    message: `${uid} (${key.fingerprint}) may upload ${rightsInWords(key.rights)}, not ${source}: ${userInfo().username}, who owns this installation, can allow it (ubuntu-ci uploaders add KEYFILE --packages …)`,
+    message: advice`${uid} (${key.fingerprint}) may upload ${rightsInWords(key.rights)}, not ${source}: ${userInfo().username}, who owns this installation, can allow it (${remedy("uploaders add", ["KEYFILE"], { packages: "GLOB" })})`,
   });
 }
 
@@ -150,7 +152,7 @@ function issuersIn({
 
 type Verified =
   | { readonly kind: "good"; readonly text: string; readonly signer: Signer }
-  | Exclude<Verdict, { kind: "good" }>;
+  | { readonly kind: "unknown key" | "bad"; readonly message: Advice };
 
 /** The verdict of gpgv, and of what is known here about the key. */
 async function verify(
@@ -161,18 +163,18 @@ async function verify(
   const unused =
     broken.length === 0
       ? ""
-      : `; of the keys here ${broken.length} cannot be used: ubuntu-ci uploaders list`;
+      : advice`; of the keys here ${broken.length} cannot be used: ${remedy("uploaders list")}`;
   if (keys.length === 0)
     return {
       kind: "unknown key",
-      message: `cannot be checked: there are no uploaders yet (ubuntu-ci uploaders add KEYFILE)${unused}`,
+      message: advice`cannot be checked: there are no uploaders yet (${remedy("uploaders add", ["KEYFILE"])})${unused}`,
     };
   // gpgv takes no more than 40 keyrings, and stops in one at what it does not understand. So it gets
   // those keys alone that the signature may be of; whether it is, is for gpgv to say.
   const candidates = keys.filter(({ keyIds }) =>
     keyIds.some((id) => issuers.includes(id)),
   );
-  const unknown = `${unknownKey(issuers[0] ?? "none named")}${unused}`;
+  const unknown = advice`${unknownKey(issuers[0] ?? "none named")}${unused}`;
   if (candidates.length === 0) return { kind: "unknown key", message: unknown };
   // Beside the file, which is in a folder of the state's.
   const privateFolder = dirname(file);

@@ -7,7 +7,8 @@ import { startOver, stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { namesIn } from "../abandoned-folders.ts";
 import type { Found } from "./inconsistency.ts";
-import { withMend } from "./inconsistency.ts";
+import { mending } from "./inconsistency.ts";
+import { advice } from "../../domain/remedy.ts";
 
 /** PPAs on disk against those of the pool. */
 export async function ppas({
@@ -33,7 +34,9 @@ export async function ppas({
       check: "ppa",
       what: `${name} is on disk and not in the pool`,
       where: join(paths.ppa, name),
-      remedy: ours ? `${withMend} removes it` : "look what it is, and move it",
+      remedy: ours
+        ? advice`${mending} removes it`
+        : "look what it is, and move it",
       ...(ours && { mend: () => keeper.clearPpa(name) }),
     });
   }
@@ -55,7 +58,7 @@ export async function ppas({
       check: "ppa",
       what: `the PPA of ticket ${ticket} is not there`,
       where,
-      remedy: `${withMend} has it filled again from what is stored`,
+      remedy: advice`${mending} has it filled again from what is stored`,
       mend: () => {
         inOneInstant(db, () => {
           if (isGone()) startOver(db, actor, ticket, "its PPA was gone (fsck)");

@@ -14,6 +14,7 @@ import { heldLocks } from "../../locks/lock.ts";
 import { endMaintenance, readMaintenance } from "../../locks/maintenance.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { BackupKind, BackupManifest } from "../backup/manifest.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Top-level entries that are the state; what else there is (layers, backups, log, run) stays. */
 const stateFiles = [
@@ -88,7 +89,7 @@ export function checkPlace(paths: StatePaths): void {
   if (running.length > 0)
     throw notNow(
       `${running.map(({ name, pid }) => `${name} (process ${pid})`).join(", ")} is running`,
-      "`ubuntu-ci maintenance wait` returns when nothing runs any more",
+      advice`${remedy("maintenance wait")} returns when nothing runs any more`,
     );
   const there = existing(paths, "full");
   if (
@@ -97,7 +98,7 @@ export function checkPlace(paths: StatePaths): void {
   )
     throw refused(
       `${paths.root} holds a state: ${there.join(", ")}`,
-      "`ubuntu-ci maintenance on` first, so that nothing starts; the old state is set aside",
+      advice`${remedy("maintenance on")} first, so that nothing starts; the old state is set aside`,
     );
   const disk = statSync(paths.root, { throwIfNoEntry: false })?.dev;
   const elsewhere = there.find(
