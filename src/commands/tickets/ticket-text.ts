@@ -7,9 +7,10 @@ import {
 } from "../../lib/domain/override.ts";
 import { showing } from "../../lib/domain/explain/explanation.ts";
 import type { Advice } from "../../lib/domain/remedy.ts";
+import { sizeInWords } from "../../lib/domain/size.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type { Run, Ticket } from "../../lib/domain/ticket.ts";
-import { bytes, table } from "../../cli/columns.ts";
+import { table } from "../../cli/columns.ts";
 
 /** One ticket with everything a person asks about it; `text` writes advice for its reader. */
 export function ticketInFull(
@@ -71,7 +72,7 @@ export function ticketInFull(
     const rows = ticket.artifacts.map(({ name, type, size, expired_at }) => [
       name,
       type,
-      bytes(size),
+      sizeInWords(size),
       expired_at === null
         ? ""
         : `expired on ${expired_at.slice(0, 10)} by policy`,

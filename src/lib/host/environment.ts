@@ -2,8 +2,6 @@ import { statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, isAbsolute, relative } from "node:path";
 
-import type { Account } from "./account.ts";
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What holds for the whole machine, whoever runs something on it. */
@@ -96,7 +94,7 @@ function userNames(): Record<string, string> {
  * into root's world (XDG_*, GNUPGHOME, NODE_OPTIONS, a temporary folder of root's own).
  */
 export function environmentOfAccount(
-  { name, home }: Account,
+  { name, home }: { readonly name: string; readonly home: string },
   caller: Environment = process.env,
 ): Record<string, string> {
   const { TMPDIR, PATH, HOME = "" } = caller;

@@ -72,7 +72,7 @@ const tailBytes = 4 * 1024 * 1024;
  *
  * @param bytes how much of its end to read
  */
-export function lastLines(file: string, bytes = tailBytes): string[] {
+export function lastLinesOfFile(file: string, bytes = tailBytes): string[] {
   const fd = ifExistsSync(() => openSync(file, "r"));
   if (fd === undefined) return [];
   try {

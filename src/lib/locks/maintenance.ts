@@ -4,7 +4,6 @@ import {
   existsSync,
   lstatSync,
   openSync,
-  readFileSync,
   readSync,
   renameSync,
   rmdirSync,
@@ -17,6 +16,7 @@ import { basename, dirname, join } from "node:path";
 import { ageInWords, isOlderThan } from "../domain/age.ts";
 import { heldBack, messageOf, refused } from "../domain/error.ts";
 import { oneLine } from "../domain/shown-text.ts";
+import { userName } from "../host/account.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { Advice } from "../domain/remedy.ts";
@@ -100,14 +100,6 @@ function decode(bytes: Uint8Array): string {
 function sinceOf({ birthtimeMs, mtimeMs }: Stats): string {
   const made = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
   return new Date(made).toISOString();
-}
-
-function userName(uid: number): string {
-  const entry = readFileSync("/etc/passwd", "utf8")
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find(([, , id]) => id === String(uid));
-  return entry?.[0] ?? `user ${uid}`;
 }
 
 /**

@@ -131,7 +131,7 @@ function machineAddresses(): readonly string[] {
 }
 
 /** A network that a session has, until it is taken away; it ends with its session, too. */
-export interface Connection {
+export interface SessionNetwork {
   close(): Promise<void>;
 }
 
@@ -146,7 +146,7 @@ export async function connect(
   holder: string,
   policy: NetworkPolicy,
   scratch: string,
-): Promise<Connection> {
+): Promise<SessionNetwork> {
   requireTools(["pasta", "ip", "nsenter"]);
   const servers = policy.reach === "internet" ? await machineNameServers() : [];
   const hosts = (await addressesOf(policy.hosts)).map(({ address }) => address);

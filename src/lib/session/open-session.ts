@@ -22,7 +22,7 @@ import {
   addressesOf,
   connect,
   machineNameServers,
-  type Connection,
+  type SessionNetwork,
 } from "./network.ts";
 import { perl } from "./perl.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -62,7 +62,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     (pid) => `${pid}:${startOf(Number(pid)) ?? "gone"}`,
   );
   const limits = limitWords(await readFile("/proc/self/limits", "utf8"));
-  let connection: Promise<Connection> | undefined;
+  let connection: Promise<SessionNetwork> | undefined;
 
   const enter: Session["enter"] = async ({
     user = "root",

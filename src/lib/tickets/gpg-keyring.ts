@@ -45,7 +45,7 @@ export async function withKeyring<T>(
 }
 
 /** What gpg says of the keys in a file of the keyring's folder, by their fingerprints. */
-export async function inspectFile(
+export async function inspectKeyFile(
   keyring: Keyring,
   name: string,
 ): Promise<{
@@ -84,7 +84,7 @@ export async function inspectKeys(
     const look = async (some: typeof keys, name: string) => {
       const bytes = Buffer.concat(some.map((key) => key.bytes));
       await writeFile(join(keyring.home, name), bytes);
-      return (await inspectFile(keyring, name)).keys;
+      return (await inspectKeyFile(keyring, name)).keys;
     };
     const found = new Map(await look(keys, "keys.gpg"));
     // A key that gpg stumbles over hides those behind it.

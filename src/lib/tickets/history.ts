@@ -1,6 +1,6 @@
 import type { LogRecord } from "../domain/log-record.ts";
 import { followLines } from "../files/follow-file.ts";
-import { lastLines, logFile, parseLogLine } from "../host/log-file.ts";
+import { lastLinesOfFile, logFile, parseLogLine } from "../host/log-file.ts";
 import { listEvents, logRecord } from "../state/events.ts";
 import type { LocalState } from "./local-state.ts";
 import type { HistoryRequest } from "./ticket-system.ts";
@@ -23,7 +23,7 @@ export function readHistory(
     ticket !== undefined
       ? []
       : [`${file}.1`, file]
-          .flatMap((name) => lastLines(name))
+          .flatMap((name) => lastLinesOfFile(name))
           .flatMap((line) => asRecord(line) ?? [])
           .filter(({ id, at }) => id === null && at >= (since ?? ""));
   const all = [...events, ...aside].sort((a, b) =>

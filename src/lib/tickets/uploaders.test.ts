@@ -151,7 +151,7 @@ describe("keys are accepted", () => {
     await add(home.publicKey(key));
     const { uploaders } = await listUploaders(paths);
     expect(uploaders.map(({ uid }) => uid)).toEqual([
-      "Eve \\u{1b}[2J: \\x \\u{9b} \\u{202e} <eve@example.com>",
+      "Eve \\x1b[2J: \\x \\x9b \\u202e <eve@example.com>",
     ]);
   });
 

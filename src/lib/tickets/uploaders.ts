@@ -14,7 +14,7 @@ import type { StatePaths } from "../host/paths.ts";
 import type { Keyring } from "./gpg-keyring.ts";
 import {
   gpgSeconds,
-  inspectFile,
+  inspectKeyFile,
   inspectKeys,
   withKeyring,
 } from "./gpg-keyring.ts";
@@ -187,7 +187,7 @@ async function importKeys(
   const { file, contents } = given;
   // Copied, so that what is shown and what is taken are the same.
   await writeFile(join(keyring.home, "given"), contents);
-  const { keys: shown, shown: result } = await inspectFile(keyring, "given");
+  const { keys: shown, shown: result } = await inspectKeyFile(keyring, "given");
   if (/^s(?:ec|sb):/m.test(result.stdout)) throw secretKey(file);
   if (result.timedOut) throw takesTooLong(file);
   if (result.exitCode !== 0 || shown.size === 0)
@@ -210,7 +210,7 @@ async function importKeys(
   const taken = await readFile(join(keyring.home, "merged"));
   return {
     shown,
-    merged: (await inspectFile(keyring, "merged")).keys,
+    merged: (await inspectKeyFile(keyring, "merged")).keys,
     bytes: new Map(publicKeysOf(taken).map((key) => [key.fingerprint, key])),
   };
 }

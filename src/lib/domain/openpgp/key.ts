@@ -1,3 +1,4 @@
+import { oneLine } from "../shown-text.ts";
 import { allowedClockSkew } from "./verdict.ts";
 
 /** A primary key or a subkey, as gpg lists it with colons (doc/DETAILS of GnuPG). */
@@ -80,17 +81,14 @@ function unescaped(text: string): string {
 
 const longestUid = 200;
 
-/** Control characters, and those that turn a line around or hide in it, as their numbers. */
+/** A user ID as one line of limited length. */
 function shown(text: string): string {
   const characters = Array.from(text);
   const cut =
     characters.length > longestUid
       ? `${characters.slice(0, longestUid).join("")}…`
       : text;
-  return cut.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  return oneLine(cut);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What gpgv found out about a message of one signature. */
-export type Verdict =
+export type SignatureVerdict =
   | {
       readonly kind: "good";
       /** Fingerprint of the key, perhaps a subkey, that signed. */
@@ -44,14 +44,14 @@ const troubles: Readonly<Record<string, (key: string) => string>> = {
  *
  * @param now seconds since 1970
  */
-export function verdictOf(
+export function signatureVerdict(
   status: string,
   exitCode: number | undefined,
   now: number,
-): Verdict {
+): SignatureVerdict {
   const said = statusLines(status);
   const all = (word: string) => said.filter(([first]) => first === word);
-  const bad = (message: string): Verdict => ({ kind: "bad", message });
+  const bad = (message: string): SignatureVerdict => ({ kind: "bad", message });
   for (const [word, trouble] of Object.entries(troubles)) {
     const [found] = all(word);
     if (found !== undefined) return bad(trouble(found[1] ?? ""));

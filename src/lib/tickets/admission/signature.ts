@@ -8,8 +8,8 @@ import { packageName } from "../../debian/control-file.ts";
 import { messageOf, notNow } from "../../domain/error.ts";
 import { problemsOfSigner } from "../../domain/openpgp/key.ts";
 import { issuersOf, unarmoured } from "../../domain/openpgp/packets.ts";
-import type { Verdict } from "../../domain/openpgp/verdict.ts";
-import { unknownKey, verdictOf } from "../../domain/openpgp/verdict.ts";
+import type { SignatureVerdict } from "../../domain/openpgp/verdict.ts";
+import { unknownKey, signatureVerdict } from "../../domain/openpgp/verdict.ts";
 import { mayUpload, rightsInWords } from "../../domain/package-rights.ts";
 import { exec } from "../../host/exec.ts";
 import { withGnupgHome } from "../../host/gnupg-home.ts";
@@ -216,7 +216,10 @@ async function runGpgv(
   file: string,
   keys: readonly StoredKey[],
   privateFolder: string,
-): Promise<{ readonly verdict: Verdict; readonly text: string | undefined }> {
+): Promise<{
+  readonly verdict: SignatureVerdict;
+  readonly text: string | undefined;
+}> {
   const work = async (home: string) => {
     await writeFile(
       join(home, "keyring.gpg"),
@@ -235,7 +238,7 @@ async function runGpgv(
         `gpgv takes longer than ${gpgSeconds} seconds for one signature`,
         "run it again when this machine has less to do",
       );
-    const verdict = verdictOf(stdout, exitCode, Date.now() / 1000);
+    const verdict = signatureVerdict(stdout, exitCode, Date.now() / 1000);
     const bytes = await ifExists(readFile(join(home, "text")));
     return { verdict, text: bytes === undefined ? undefined : textOf(bytes) };
   };

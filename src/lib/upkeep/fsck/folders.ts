@@ -12,7 +12,7 @@ import { wrongModes } from "../../host/state-modes.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { abandonedFolders, namesIn } from "../abandoned-folders.ts";
 import type { RestoreJournal } from "../restore/swap-state.ts";
-import { readJournal, workFolder } from "../restore/swap-state.ts";
+import { readRestoreJournal, workFolder } from "../restore/swap-state.ts";
 import type { Found } from "./inconsistency.ts";
 import { mending } from "./inconsistency.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
@@ -23,7 +23,7 @@ export async function folders({ db, paths }: Engine): Promise<Found[]> {
   const odd = (await namesIn(paths.scratch)).filter(
     (name) => !/^run\.[0-9]+$/.test(name) && isAbandoned(name) === undefined,
   );
-  const journal = await readJournal(paths);
+  const journal = await readRestoreJournal(paths);
   const restores = heldLocks(paths.run).some(
     ({ name, dead }) => name === "restore" && !dead,
   );

@@ -57,14 +57,14 @@ const journalFile = (paths: StatePaths) =>
   join(workFolder(paths), "journal.json");
 
 /** The journal of a restore that was ended, or null. */
-export async function readJournal(
+export async function readRestoreJournal(
   paths: StatePaths,
 ): Promise<RestoreJournal | null> {
   const text = await ifExists(readFile(journalFile(paths), "utf8"));
   return text === undefined ? null : (JSON.parse(text) as RestoreJournal);
 }
 
-export async function writeJournal(
+export async function writeRestoreJournal(
   paths: StatePaths,
   journal: RestoreJournal,
 ): Promise<void> {
@@ -126,7 +126,7 @@ export async function swapState(
   if (journal.phase === "setting-aside") {
     for (const name of entries[manifest.kind])
       await moveAside(join(paths.root, name), setAside, name);
-    await writeJournal(paths, { ...journal, phase: "placing" });
+    await writeRestoreJournal(paths, { ...journal, phase: "placing" });
   }
   // The state file last: without it there is no state.
   for (const name of [...entries[manifest.kind]].reverse()) {
