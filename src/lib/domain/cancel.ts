@@ -38,7 +38,7 @@ export function planCancel(ticket: Ticket): CancelPlan {
   }
   const release =
     ticket.ppa === null ? [] : [`give back ${ticket.ppa}, to be emptied`];
-  // Whether a publication came through is known to the archive alone: its own step has to look.
+  // Only the archive knows whether a publication went through, so the publish step has to look.
   if (ticket.status === "running" || ticket.step.code === 500) {
     return {
       kind: "ask",

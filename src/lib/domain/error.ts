@@ -1,7 +1,7 @@
 import type { Advice } from "./remedy.ts";
 import { advice, remedy } from "./remedy.ts";
 
-/** What a command leaves behind for its caller (sysexits.h where it has a number for it). */
+/** Exit codes of the commands, after sysexits.h where it has a fitting one. */
 export const ExitCode = {
   ok: 0,
   ticketFailed: 1,
@@ -34,7 +34,7 @@ export class UbuntuCiError extends Error {
   readonly exitCode: ExitCode;
   readonly hint: Advice | undefined;
   readonly problems: readonly Problem[];
-  /** It comes and goes by itself, like another copy that is running: cron does not mail it. */
+  /** It goes away by itself, like another copy that is running: cron does not mail it. */
   readonly routine: boolean;
 
   constructor(
@@ -109,7 +109,7 @@ export function misconfigured(
   });
 }
 
-/** What the machine refuses by the code of its error, where that is not a bug of ours. */
+/** System errors that are not a bug of ours, by their code. */
 const machineTrouble: Readonly<
   Record<string, { what: string; exitCode: ExitCode; hint: Advice }>
 > = {
@@ -162,7 +162,7 @@ const sameForSqlite: Readonly<Record<string, string>> = {
 export function troubleOfMachine(thrown: unknown): UbuntuCiError | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
   const code = String(thrown.code);
-  // Extended codes of SQLite go on after the plain one: SQLITE_IOERR_WRITE.
+  // SQLite's extended codes begin with the plain one: SQLITE_IOERR_WRITE.
   const plain = Object.keys(sameForSqlite).find((name) =>
     code.startsWith(name),
   );

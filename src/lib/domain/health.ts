@@ -1,6 +1,6 @@
 import type { Advice } from "./remedy.ts";
 
-/** How a watched thing is, with its number in the Nagios plugin interface. */
+/** Health levels with their exit codes in the Nagios plugin interface. */
 export const healthCodes = {
   ok: 0,
   warning: 1,
@@ -100,7 +100,7 @@ export function unknownLine(why: string): string {
   return headOf("unknown", why);
 }
 
-/** The bar begins the performance data, so no text may hold one; nor a line's end. */
+/** A bar begins the performance data, so the text before it may have neither a bar nor a line break. */
 function headOf(health: Health, words: string): string {
   return `UBUNTU-CI ${health.toUpperCase()} - ${words.replaceAll("|", "/").replaceAll(/\s+/g, " ").trim()}`;
 }

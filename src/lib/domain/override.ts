@@ -12,7 +12,7 @@ export interface OverridePlan extends TicketPlan {
   readonly target: OverrideTarget;
 }
 
-/** The overrides that count. */
+/** The overrides that are in force: not undone. */
 export function inForce(overrides: readonly Override[]): readonly Override[] {
   return overrides.filter(({ undone }) => undone === null);
 }
@@ -45,8 +45,8 @@ export function ignoredBecause({ reason, by }: Override): string {
 }
 
 /**
- * Why a step is passed over without running it, or null when it has to run. Tests need an image: where
- * its making is passed over, and none is there from before, so are they.
+ * Why a step is passed over without running it, or null when it has to run. Tests need an image: when
+ * the image step is passed over and no earlier image exists, the tests are passed over as well.
  */
 export function passedOver(
   overrides: readonly Override[],
@@ -83,7 +83,7 @@ export function ignoredArchitecture(
   );
 }
 
-/** What testing a package came to. */
+/** The outcome of a package's tests. */
 export interface TestVerdict {
   readonly outcome: Outcome;
   readonly reason: string | null;
@@ -91,8 +91,8 @@ export interface TestVerdict {
 }
 
 /**
- * What testing a package comes to when what is ignored does not count. A failed test stays failed,
- * its detail says that it is ignored. Trouble of our own (tmpfail) is no result and stays.
+ * The outcome of a package's tests without the ignored ones. A failed test stays failed, and its detail
+ * says that it is ignored. A tmpfail is our own trouble, not a result, and stays.
  */
 export function withoutIgnored(
   source: string,
@@ -119,7 +119,7 @@ export function withoutIgnored(
     const detail = test.detail === "" ? "" : `; ${test.detail}`;
     return { ...test, detail: `${ignoredBecause(why)}${detail}` };
   });
-  // Without a single failed test the package itself is broken; only ignoring all of it covers that.
+  // If no single test failed, the package itself is broken: only an override of all its tests covers that.
   if (counting > 0 || (failing === 0 && whole === undefined))
     return { ...verdict, tests };
   return {
@@ -184,7 +184,7 @@ export function checkTarget(
           `ticket ${ticket.id} has no source package ${JSON.stringify(source)}`,
           `it has ${names.join(", ")}`,
         );
-      // autopkgtest's own rule is /^[a-z0-9+.-]*$/i and an underscore (README.package-tests).
+      // autopkgtest's own rule is /^[a-z0-9+.-]*$/i with an underscore added (README.package-tests).
       if (
         more.length > 0 ||
         (test !== undefined && !/^[A-Za-z0-9+._-]+$/.test(test))
@@ -268,8 +268,8 @@ export function overrideToUndo(
 }
 
 /**
- * The command that takes a failed ticket on, now that what it failed at is ignored; null when it did
- * not fail at that, or not at that alone.
+ * The command that continues a failed ticket, when everything it failed at is ignored now; otherwise
+ * null.
  */
 export function retryAfterOverride(
   ticket: Ticket,
@@ -287,7 +287,7 @@ export function retryAfterOverride(
   const sources = ticket.subtickets.map(({ source }) => source);
   const stillBad = sources.filter((source) => {
     const tests = ticket.tests.filter(({ package: of }) => of === source);
-    // Of a broken package there is no failed test to see: the reason names it.
+    // A broken package has no failed test: the reason names it.
     const failed =
       tests.some(({ result }) => result === "fail") ||
       failure.reason.startsWith(`${source} `);

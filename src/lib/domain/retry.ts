@@ -90,7 +90,7 @@ export function planRetry(
   const wanted = from?.code ?? reached;
   if (wanted > reached) throw tooFar(ticket, reached, stepOf(wanted));
   const possible = !kept.results ? 200 : !kept.image ? 300 : 500;
-  // Asked for by name, it is refused; else the earliest step that makes what is missing is taken.
+  // A step asked for by name is refused; otherwise the ticket goes back to the step that makes what is missing.
   if (from !== undefined && wanted > possible) {
     throw refused(
       `ticket ${id} cannot go on at ${from.name}: ${possible === 200 ? "its built packages are" : "its image is"} gone from the data store`,

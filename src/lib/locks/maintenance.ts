@@ -29,14 +29,14 @@ export interface Maintenance {
   readonly reason: string | null;
 }
 
-/** More than anybody writes as a reason; the file may be anything. */
+/** Bytes that are read of it, and characters that are kept of the reason: anybody may have put anything there. */
 const maxBytes = 4096;
 const maxReason = 500;
 
 /**
  * Whether maintenance.txt is there. Anybody may make it, with touch or an editor: its first line
  * `by NAME: REASON` is ours, any other text is the reason, and without a name it is its owner who
- * says so. Whatever is there under that name counts, and when that cannot be told it counts as well.
+ * says so. Anything under that name counts, also a folder or a link; if it cannot be checked, it counts.
  */
 export function readMaintenance(file: string): Maintenance | null {
   let found;
@@ -87,7 +87,7 @@ function wordsOf(
   }
 }
 
-/** UTF-8, else Latin-1, in which every byte means something. */
+/** Decodes UTF-8, else Latin-1, in which every byte is a character. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -96,7 +96,7 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** When it was made: an edit of its text later on does not make it younger. */
+/** When it was made; a later edit does not make it younger. */
 function sinceOf({ birthtimeMs, mtimeMs }: Stats): string {
   const made = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
   return new Date(made).toISOString();
@@ -116,7 +116,7 @@ export function startMaintenance(
   const text = `by ${by}: ${oneLine(reason ?? "")}\n`;
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (found === undefined) {
-    // Whole or not at all: a file that is there without its text would be a toggle without a reason.
+    // Written atomically: a process killed in between would leave a toggle without its reason.
     writeFileSync(beside(file), text);
     crashPoint("maintenance.written");
     renameSync(beside(file), file);
@@ -130,7 +130,7 @@ export function startMaintenance(
   }
 }
 
-/** Where the text is until it is whole; a killed process may leave it. */
+/** The temporary file; a killed process may leave it behind. */
 function beside(file: string): string {
   return join(dirname(file), `.${basename(file)}`);
 }

@@ -8,8 +8,8 @@ import type { StatePaths } from "../host/paths.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 /**
- * Only who owns a state folder works on it. Anybody else would trip over what is private there, or
- * leave files in it that the owner cannot write.
+ * Only the owner of a state folder works on it. Anybody else would fail at private files, or leave
+ * files that the owner cannot change.
  *
  * @throws UbuntuCiError (78) when it is another user's
  */
@@ -26,7 +26,7 @@ export function requireOwnState({ root }: StatePaths): void {
 }
 
 /**
- * Only some commands begin a state: any other would make an empty one wherever a name is mistyped.
+ * Only some commands make a state: others would make an empty one for every mistyped name.
  *
  * @throws UbuntuCiError (78) when there is none
  */

@@ -6,8 +6,8 @@ import type { LocalState } from "./local-state.ts";
 import type { HistoryRequest } from "./ticket-system.ts";
 
 /**
- * What happened, oldest first: events from the state, and between them what only the log file has,
- * because nobody might write to the state then.
+ * What happened, oldest first: events from the state, merged with lines that only the log file has,
+ * from times when the state must not be written to.
  */
 export function readHistory(
   { db, paths }: LocalState,
@@ -40,7 +40,7 @@ export async function* followHistory(
 ): AsyncGenerator<LogRecord> {
   let shown: number | undefined;
   for await (const lines of followLines(logFile(state.paths.log), signal)) {
-    // What came between the place in the file and the history is in both, and shown once.
+    // Events recorded after the file was opened and before the history was read are in both: shown once.
     if (shown === undefined) {
       const before = readHistory(state, request);
       shown = Math.max(0, ...before.map(({ id }) => id ?? 0));

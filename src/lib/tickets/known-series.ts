@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { ifExistsSync } from "../files/optional-file.ts";
 import type { StatePaths } from "../host/paths.ts";
 
-/** Series that `init` made a base for; with the fake imager, which needs none, those of the configuration. */
+/** Series that have a base; with the fake imager, which needs none, those of the configuration. */
 export function knownSeries(paths: StatePaths, config: Config): string[] {
   const names = ifExistsSync(() => readdirSync(paths.layers)) ?? [];
   const series = names.flatMap(

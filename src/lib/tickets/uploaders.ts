@@ -38,29 +38,29 @@ export interface Uploader {
 
 /** An uploader as the list has it. */
 export interface ListedUploader extends Uploader {
-  /** Why admission refuses what the key signs, after all; none when it does not. */
+  /** Why admission refuses signatures of the key; empty when it accepts them. */
   readonly problems: readonly string[];
 }
 
 /** A key to be accepted, checked. */
 export interface NewUploader extends Uploader {
-  /** What it was good for before; undefined when it was not accepted. */
+  /** The packages it was accepted for before; undefined when it was not accepted. */
   readonly before: PackageRights | undefined;
   readonly bytes: Buffer;
 }
 
-/** A team's keyring; more is somebody else's keyring by mistake. */
+/** Most keys in one file: a team's keyring. More is a whole distribution's, by mistake. */
 const mostKeys = 200;
 
-/** Keys, user IDs and self-signatures of one key; gpg's time grows with their square, at every upload. */
+/** Most packets of one key: gpg takes quadratic time for them, at every upload. */
 const mostPackets = 1000;
 
 /**
  * The public keys in a file as they would be accepted, each judged together with what is kept of it
  * already, so that an older copy of a key takes no revocation back.
  *
- * A key that is accepted already keeps its rights unless globs are named: a copy with a later date of
- * expiry must not widen them by the way.
+ * A key that is accepted already keeps its rights unless globs are named: adding it again with a later
+ * date of expiry must not widen them.
  *
  * @param globs source packages the keys are good for; undefined: all
  * @throws UbuntuCiError (2) with everything that is wrong with every key, or when there is none
@@ -185,7 +185,7 @@ async function importKeys(
   kept: readonly StoredKey[],
 ) {
   const { file, contents } = given;
-  // Copied, so that what is shown and what is taken are the same.
+  // A copy, so that the key that is checked is the one that is stored.
   await writeFile(join(keyring.home, "given"), contents);
   const { keys: shown, shown: result } = await inspectKeyFile(keyring, "given");
   if (/^s(?:ec|sb):/m.test(result.stdout)) throw secretKey(file);
@@ -215,7 +215,7 @@ async function importKeys(
   };
 }
 
-/** Imports without the signatures of other people, which would be kept and mean nothing here. */
+/** Imports the keys without signatures of other people, which mean nothing here. */
 async function takeKeys(
   keyring: Keyring,
   name: string,
@@ -246,7 +246,7 @@ async function takeOut(keyring: Keyring): Promise<void> {
     );
 }
 
-/** A key or subkey that two uploaders have would leave open who signed. */
+/** Reports subkeys that another uploader has, too: it would be unclear who signed. */
 function sharedKeys(
   keyIds: readonly string[],
   fingerprint: string,

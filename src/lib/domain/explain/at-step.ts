@@ -81,7 +81,7 @@ function nextCommandOf(ticket: Ticket, step: WorkStepCode): string {
   return commandOf(next as WorkStepCode);
 }
 
-/** Whether it was published before that can only be told by looking: see cancel. */
+/** A ticket cancelled while it was being published: only the archive knows which came first. */
 export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
   const command = commandOf(ticket.step.code as WorkStepCode);
   const words =
@@ -129,7 +129,7 @@ export function retryLater({ ticket }: Situation): Cause {
   };
 }
 
-/** Nothing of the toolchain's own is in its way: the next pass takes it. */
+/** Nothing blocks it: the next pass takes it. */
 export function ready(situation: Situation): Cause {
   const { ticket, hasImage, architecture, missing, nowMs } = situation;
   const step = ticket.step.code as WorkStepCode;
@@ -143,7 +143,7 @@ export function ready(situation: Situation): Cause {
     action: `the next pass of ${command} or land ${does}`,
     at: isoOf(nowMs),
   };
-  // That there was no PPA is known better from the pool.
+  // A missing PPA is explained from the pool itself, which is more recent.
   const trouble =
     step === 100 && ticket.ppa === null ? null : ticket.waiting_for;
   if (trouble === null) {

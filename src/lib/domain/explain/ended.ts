@@ -110,7 +110,7 @@ function evidenceOf(ticket: Ticket, { artifact }: Failure): Suggestion[] {
     : [{ command: showing(ticket, artifact), effect: "shows the evidence" }];
 }
 
-/** How the step or the tests that it failed at can be ignored. More failed tests than these are a broken package. */
+/** With more failed tests than this the package is broken: the step is suggested, not each test. */
 const mostTests = 3;
 
 function overridesFor(ticket: Ticket, { step }: Failure): Suggestion[] {

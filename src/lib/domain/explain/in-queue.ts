@@ -103,7 +103,7 @@ function limitInWords(concurrency: number): string {
   return `${concurrency === 1 ? "one ticket is" : `${concurrency} tickets are`} in flight at a time (\`concurrency\`)`;
 }
 
-/** A long queue is told by its length. */
+/** The tickets before it; of a long queue only the first ones and how many there are. */
 function turnInWords(ahead: readonly QueuedTicket[]): string[] {
   if (ahead.length === 0) return [];
   const ids = ahead.slice(0, 5).map(({ id }) => String(id));

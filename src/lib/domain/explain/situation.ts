@@ -2,7 +2,7 @@ import type { StepCode } from "../step.ts";
 import type { Ticket, TicketStatus } from "../ticket.ts";
 import type { Remedy } from "../remedy.ts";
 
-/** Another open ticket, as far as it can be in one's way. */
+/** Another open ticket, with what decides whether it blocks this one. */
 export interface OpenTicket {
   readonly id: number;
   readonly step: StepCode;

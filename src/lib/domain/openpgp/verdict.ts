@@ -17,7 +17,7 @@ export type SignatureVerdict =
  */
 export const allowedClockSkew = 15 * 60;
 
-/** Digests that collisions are known of, or feared (RFC 9580, section 9.5). */
+/** Digests with known or expected collisions (RFC 9580, section 9.5). */
 const weakDigests: Readonly<Record<string, string>> = {
   "1": "MD5",
   "2": "SHA-1",
@@ -39,8 +39,8 @@ const troubles: Readonly<Record<string, (key: string) => string>> = {
 };
 
 /**
- * Reads the status lines of gpgv (doc/DETAILS of GnuPG). It is good only if every line that has to be
- * there is there once and none that speaks against it.
+ * Reads the status lines of gpgv (doc/DETAILS of GnuPG). A signature is good only if every required
+ * line is there exactly once, and no line that reports a problem.
  *
  * @param now seconds since 1970
  */

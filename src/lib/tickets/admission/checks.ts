@@ -35,7 +35,7 @@ export function checkSourceOnly(
   }
 }
 
-/** A pocket may be named behind the series (`bookworm-proposed`); the series is what counts here. */
+/** The series; a pocket behind it (`bookworm-proposed`) is ignored. */
 export function checkSeries(
   { distribution }: Changes,
   where: string,
@@ -92,7 +92,7 @@ export async function checkDsc(
   const inChanges = new Map(changes.files.map((file) => [file.name, file]));
   for (const file of dsc.files) {
     const listed = inChanges.get(file.name);
-    // The tarball of an upstream version that was uploaded before need not be in the .changes.
+    // The .changes may leave out an upstream tarball that was uploaded with an earlier version.
     if (listed === undefined) beside.push(file);
     else if (listed.sha256 !== file.sha256 || listed.size !== file.size) {
       problems.push({
