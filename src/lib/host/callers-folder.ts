@@ -20,7 +20,7 @@ function read(): FromRoot | undefined {
 /** What root passed on; undefined when root did not start this process. */
 export const fromRoot = read();
 
-/** Encodes it for the new process's environment. */
+/** The environment that passes it on. */
 export function tellFromRoot(said: FromRoot): Record<string, string> {
   return { [variable]: JSON.stringify(said) };
 }

@@ -214,7 +214,7 @@ function* ifWrong(
 ): Generator<WrongMode> {
   const mode = permissions(found);
   const foreign = isForeign(found);
-  // Files of root are accepted as long as nobody else may write to them.
+  // Files of root are accepted as long as others have no more rights than they should.
   const wrong =
     found.uid === 0 ? (mode & ~wanted & 0o077) !== 0 : mode !== wanted;
   if (wrong || (foreign && found.uid !== 0))

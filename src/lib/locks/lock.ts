@@ -202,7 +202,7 @@ async function takeOver(
   }
 }
 
-/** Removes a folder dated in the future, which would never become stale: the clock was set back since. */
+/** Dates a folder from the future, left before the clock was set back, to now: it would never become stale. */
 function becomesStale(folder: string): void {
   const made = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (made <= Date.now() + takingOverMs) return;

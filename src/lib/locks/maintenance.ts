@@ -29,7 +29,7 @@ export interface Maintenance {
   readonly reason: string | null;
 }
 
-/** Bytes that are read of it, and characters that are kept of the reason: anybody may have put anything there. */
+/** Bytes that are read, and characters of the reason that are kept: the file may be anything. */
 const maxBytes = 4096;
 const maxReason = 500;
 
