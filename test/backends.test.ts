@@ -15,6 +15,7 @@ import type {
   Builder,
   BuildResult,
 } from "../src/lib/backends/builder/builder.ts";
+import { remedy } from "../src/lib/domain/remedy.ts";
 import { createSbuildBuilder } from "../src/lib/backends/builder/sbuild.ts";
 import { createSessionBuilder } from "../src/lib/backends/builder/session.ts";
 import type { ImageResult } from "../src/lib/backends/imager/imager.ts";
@@ -304,7 +305,7 @@ describe("building", () => {
     await expect(building).rejects.toMatchObject({
       exitCode: 78,
       message: expect.stringContaining("noble") as string,
-      hint: expect.stringContaining("ubuntu-ci") as string,
+      hint: remedy("init", [], { series: "noble" }),
     });
   });
 

@@ -75,7 +75,7 @@ test("a mirror that does not answer, or whose keyring is not here, is told from 
   });
   expect(found.get("bases")).toMatchObject({
     detail: "there is none of bookworm",
-    remedy: "ubuntu-ci init",
+    remedy: ci.line("init"),
   });
   const tree = join(ci.root, "debian");
   mkdirSync(join(tree, "dists/bookworm"), { recursive: true });

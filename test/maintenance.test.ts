@@ -107,7 +107,7 @@ test("maintenance.txt stops every changing command before it starts, and nothing
     expect([line, code, stdout]).toEqual([line, 75, ""]);
     expect(stderr).toMatch(
       new RegExp(
-        `^ubuntu-ci: maintenance is on since \\S+Z \\(\\d+ s\\) by ${userInfo().username}: new disk in rack 7\\n  \`ubuntu-ci maintenance off\` ends it\\n$`,
+        `^ubuntu-ci: maintenance is on since \\S+Z \\(\\d+ s\\) by ${userInfo().username}: new disk in rack 7\\n  \`${ci.line("maintenance off")}\` ends it\\n$`,
       ),
     );
   }

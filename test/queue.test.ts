@@ -12,7 +12,7 @@ import {
   test,
 } from "vitest";
 
-import type { Explanation } from "../src/lib/domain/explain/explanation.ts";
+import type { WrittenExplanation } from "../src/commands/tickets/explanation-text.ts";
 import type { Ticket } from "../src/lib/domain/ticket.ts";
 import type { StepPlan } from "../src/lib/steps/step-definition.ts";
 import { fakeBackends, Installation, program } from "./support/program.ts";
@@ -241,14 +241,12 @@ describe("tickets side by side", () => {
 
 describe("explain", () => {
   const explain = (id: string) =>
-    JSON.parse(ci.ok("explain", id, "--json")) as Explanation;
+    JSON.parse(ci.ok("explain", id, "--json")) as WrittenExplanation;
   const configure = (config: object) =>
     writeFileSync(
       join(ci.root, "config.json"),
       JSON.stringify({ ...fakes, ...config }),
     );
-  const exact = (command: string) =>
-    `ubuntu-ci ${command} --state-dir ${ci.state} --config ${ci.root}/config.json`;
   /** Does what it says would unblock a ticket. */
   const unblock = (id: string) => {
     const [program, ...args] = (explain(id).unblock ?? "").split(" ");
@@ -266,7 +264,7 @@ describe("explain", () => {
       blocked: true,
       step: { code: 100, name: "Queued" },
       because: ["ticket 1 is before it in the queue", expect.anything()],
-      unblock: exact("update_ticket 2 --priority 1"),
+      unblock: ci.line("update_ticket 2 --priority 1"),
     });
     ci.ok("assign-ppa");
     expect(explain("2").because[0]).toBe(
@@ -315,7 +313,7 @@ describe("explain", () => {
     expect(explain("2")).toMatchObject({
       blocked: true,
       because: ["no PPA is free: ci_pool-001 is reserved by ticket 1"],
-      unblock: exact("ppa add ci_pool-002"),
+      unblock: ci.line("ppa add ci_pool-002"),
     });
     const building = ci.start("build-source", "-v", "2");
     await once(building.stderr, "data");
@@ -334,7 +332,7 @@ describe("explain", () => {
     });
     ci.run("build-source");
     const due = explain("1");
-    expect(due).toMatchObject({ blocked: true, unblock: exact("retry 1") });
+    expect(due).toMatchObject({ blocked: true, unblock: ci.line("retry 1") });
     expect(due.next?.at).toBe(ci.ticket("1").retry_at);
     configure({ fake: { builder: "tmpfail" }, retry: { limit: 0 } });
     unblock("1");
@@ -357,7 +355,7 @@ describe("explain", () => {
         "what it failed at is ignored since",
         expect.stringMatching(/^ignore-step run-tests: ignored: known \(by /),
       ],
-      unblock: exact("retry 1 --from run-tests"),
+      unblock: ci.line("retry 1 --from run-tests"),
     });
     unblock("1");
     ci.ok("land", "--ticket", "1");
@@ -365,7 +363,7 @@ describe("explain", () => {
     ci.ok("cancel", "2", "--reason", "a mistake");
     expect(explain("2")).toMatchObject({
       because: [expect.stringMatching(/^cancelled by .*: a mistake, at /)],
-      unblock: exact("retry 2"),
+      unblock: ci.line("retry 2"),
     });
   });
 });

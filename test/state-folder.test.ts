@@ -61,7 +61,7 @@ test.each(commands.filter((command) => command !== "init"))(
     for (const place of ["/proc/nothing", join(folder, "nothing")]) {
       expect(run(place, command)).toEqual({
         code: 78,
-        said: `ubuntu-ci: there is no state in ${place}\n  name its folder with --state-dir, or make one: ubuntu-ci init\n`,
+        said: `ubuntu-ci: there is no state in ${place}\n  name its folder with --state-dir, or make one: \`ubuntu-ci init --state-dir ${place}\`\n`,
       });
       expect(existsSync(place)).toBe(false);
     }

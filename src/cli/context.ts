@@ -6,6 +6,9 @@ import { misconfigured } from "../lib/domain/error.ts";
 import { oneLine } from "../lib/domain/shown-text.ts";
 import type { LocalStore } from "../lib/backends/store/store.ts";
 import type { LocalEngine } from "../lib/engine/engine.ts";
+import type { CallOptions } from "../lib/host/command-line.ts";
+import { adviceText } from "../lib/host/command-line.ts";
+import type { Advice } from "../lib/domain/remedy.ts";
 import { warnPerson } from "../lib/host/cron-mail.ts";
 import type { Config } from "../lib/config/config.ts";
 import { printJson, printLine } from "../lib/host/output.ts";
@@ -41,9 +44,11 @@ export interface CommandContext {
   /** A result: text for people, or with --json the value as one document. On stdout. */
   readonly result: (text: string, value: unknown) => void;
   /** Narration for verbosity 2 and up, on stderr. */
-  readonly say: (line: string) => void;
+  readonly say: (line: Advice) => void;
   /** Loud, whatever the verbosity, on stderr. */
-  readonly warn: (line: string) => void;
+  readonly warn: (line: Advice) => void;
+  /** Advice as text: its commands work on what this command works on. */
+  readonly text: (advice: Advice) => string;
   /** Sets what the process will exit with when the command has returned. */
   readonly exit: (code: number) => void;
 }
@@ -60,11 +65,13 @@ export function createContext(
   paths: StatePaths,
   config: Config,
   signal: AbortSignal,
+  callOptions: CallOptions,
   readable: (path: string) => string = (path) => path,
 ): CommandContext {
   const actor = actorName();
-  const say = (line: string) => {
-    if (options.verbosity >= 2) printLine("stderr", oneLine(line));
+  const text = (advice: Advice) => adviceText(advice, callOptions);
+  const say = (line: Advice) => {
+    if (options.verbosity >= 2) printLine("stderr", oneLine(text(line)));
   };
   let backends: StepBackends | undefined;
   const openBackends = (): StepBackends =>
@@ -92,10 +99,11 @@ export function createContext(
     signal,
     readable,
     say,
-    warn: (line) => warnPerson(`warning: ${oneLine(line)}`),
-    result(text, value) {
+    warn: (line) => warnPerson(`warning: ${oneLine(text(line))}`),
+    text,
+    result(lines, value) {
       if (options.json === true) printJson(value, 2);
-      else if (text !== "") printLine("stdout", text);
+      else if (lines !== "") printLine("stdout", lines);
     },
     exit(code) {
       process.exitCode = code;

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 
 import { Command, CommanderError } from "commander";
 
+import { callOptionsOf } from "./call-options.ts";
 import { addGlobalOptions } from "./global-options.ts";
 import { commandName, commands, otherSpelling } from "../commands/index.ts";
 import { topics } from "./command.ts";
@@ -17,6 +18,8 @@ import {
   UbuntuCiError,
 } from "../lib/domain/error.ts";
 import { oneLine } from "../lib/domain/shown-text.ts";
+import type { CallOptions } from "../lib/host/command-line.ts";
+import { adviceText } from "../lib/host/command-line.ts";
 import { closeInheritedDescriptors } from "../lib/host/descriptors.ts";
 import { warnPerson, printCronMail, underCron } from "../lib/host/cron-mail.ts";
 import { keepFilesPrivate } from "../lib/host/umask.ts";
@@ -73,6 +76,9 @@ let handed: HandedOver | undefined;
 
 /** Which command this is and where it remembers what it complained about, for cron. */
 let complaining: { command: string; run?: string } = { command: "ubuntu-ci" };
+
+/** With what options the commands of a hint work on the same as this one: known once the line was read. */
+let callOptions: CallOptions = () => [];
 
 /** How much to say of an error: as given, once the command line was read. */
 let verbosity: GlobalOptions["verbosity"] = 1;
@@ -147,6 +153,7 @@ async function makeContext(
     // The configuration may be another user's, whom root shall not believe.
     staysCaller ? noConfig() : await loadConfig(options.config, paths.root),
     signal,
+    callOptions,
     handed?.copyOf,
   );
 }
@@ -212,7 +219,14 @@ async function run(argv: readonly string[]): Promise<void> {
   let action = program;
   program.hook("preAction", (_program, chosen) => {
     action = chosen;
-    ({ verbosity } = givenOptions(action));
+    const options = givenOptions(action);
+    ({ verbosity } = options);
+    callOptions = callOptionsOf(
+      options,
+      (verb) =>
+        commands[commandName(verb.split(" ", 1)[0] ?? "") ?? ""]?.speaksTo ===
+        "tickets",
+    );
   });
   for (const [known, entry] of Object.entries(commands)) {
     // The others only matter to help and to a name that is none.
@@ -283,9 +297,10 @@ async function report(caught: unknown): Promise<void> {
     const lines = [named(thrown.message)];
     for (const { where, field, message } of thrown.problems)
       lines.push(
-        `  ${oneLine(`${named(where)}${field === undefined ? "" : `: ${field}`}: ${message}`)}`,
+        `  ${oneLine(`${named(where)}${field === undefined ? "" : `: ${field}`}: ${adviceText(message, callOptions)}`)}`,
       );
-    if (thrown.hint !== undefined) lines.push(`  ${thrown.hint}`);
+    if (thrown.hint !== undefined)
+      lines.push(`  ${adviceText(thrown.hint, callOptions)}`);
     if (verbose && thrown.cause instanceof Error)
       lines.push(thrown.cause.stack ?? "");
     await complainInRed(lines);

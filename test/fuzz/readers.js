@@ -31,7 +31,7 @@ const [
   { lastLines },
   { keysListed },
   { issuersOf, publicKeysOf, unarmoured },
-  { verdictOf },
+  { signatureVerdict },
   { isDownload, packageFolder, possibleNames, publishedNames },
 ] = await Promise.all(
   [
@@ -389,7 +389,7 @@ export const readers = [
     of: "gpg",
     read: (text) => {
       for (const { uid } of keysListed(text)) assert.ok(!controls.test(uid));
-      const { kind } = verdictOf(text, 0, 1_800_000_000);
+      const { kind } = signatureVerdict(text, 0, 1_800_000_000);
       return kind === "good" || text.includes("pub:");
     },
   },

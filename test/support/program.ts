@@ -80,6 +80,11 @@ export class Installation {
     return stdout.trim();
   }
 
+  /** A command of this installation's, as hints name it. */
+  line(command: string): string {
+    return ["ubuntu-ci", command, ...this.#global()].join(" ");
+  }
+
   /** Starts a command in the background. */
   start(...args: string[]) {
     return spawn(this.#bin(), [...this.#global(), ...args], {

@@ -55,7 +55,7 @@ import {
   publicKeysOf,
   unarmoured,
 } from "../../src/lib/domain/openpgp/packets.ts";
-import { verdictOf } from "../../src/lib/domain/openpgp/verdict.ts";
+import { signatureVerdict } from "../../src/lib/domain/openpgp/verdict.ts";
 import { mayUpload } from "../../src/lib/domain/package-rights.ts";
 import {
   possibleNames,
@@ -655,7 +655,7 @@ export const readers: readonly Reader[] = [
   },
   {
     name: "gpg's listing and gpgv's status",
-    read: (text) => [keysListed(text), verdictOf(text, 0, 0)],
+    read: (text) => [keysListed(text), signatureVerdict(text, 0, 0)],
     shapes: {
       keys: run("pub:\nfpr:\nuid:\nsub:\nfpr:\n"),
       subkeys: run("sub:\nfpr:\n", "pub:\n"),

@@ -1,5 +1,6 @@
 import { refused } from "../../lib/domain/error.ts";
 import type { CommandModule } from "../../cli/command.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -29,7 +30,7 @@ Examples:
         if (name !== "archive" && ppa === undefined)
           throw refused(
             `there is no PPA ${JSON.stringify(name)}`,
-            "`ubuntu-ci ppa list` shows the pool",
+            advice`${remedy("ppa list")} shows the pool`,
           );
         const ofTicket =
           ppa?.ticket == null ? undefined : findTicket(db, ppa.ticket)?.series;
@@ -38,7 +39,7 @@ Examples:
           throw refused(
             `series ${series ?? ""} is not known`,
             known.length === 0
-              ? "ubuntu-ci init --series NAME"
+              ? remedy("init", [], { series: "NAME" })
               : `known: ${known.join(", ")}`,
           );
         }

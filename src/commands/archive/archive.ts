@@ -4,6 +4,7 @@ import { refused } from "../../lib/domain/error.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandModule } from "../../cli/command.ts";
 import { showPlan } from "../../cli/plan-text.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -47,7 +48,7 @@ export const command: CommandModule = {
         if (found === undefined)
           throw refused(
             `there is no revision ${revision}`,
-            "`ubuntu-ci archive list` shows them",
+            advice`${remedy("archive list")} shows them`,
           );
         const lines = Object.entries(found.publications).flatMap(
           ([series, publications]) =>

@@ -1,8 +1,8 @@
 import type { Argument as CommanderArgument } from "commander";
 import { Argument, Command } from "commander";
 
-import type { CompletedCommand, Value } from "../../lib/domain/completion.ts";
-import { completionScript, shells } from "../../lib/domain/completion.ts";
+import type { CompletedCommand, Value } from "../../cli/completion.ts";
+import { completionScript, shells } from "../../cli/completion.ts";
 import { defineCommand } from "../../cli/define-command.ts";
 import { addGlobalOptions } from "../../cli/global-options.ts";
 import type { CommandModule } from "../../cli/command.ts";

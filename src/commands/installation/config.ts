@@ -5,6 +5,7 @@ import type { Setting } from "../../lib/domain/setting.ts";
 import type { SettingKey } from "../../lib/config/settings.ts";
 import { settings } from "../../lib/config/settings.ts";
 import type { CommandModule } from "../../cli/command.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -28,7 +29,7 @@ export const command: CommandModule = {
         if (shown.length === 0)
           throw refused(
             `there is no setting ${JSON.stringify(key)}`,
-            "`ubuntu-ci config` lists them",
+            advice`${remedy("config")} lists them`,
           );
         const rows = shown.map((setting) => ({
           key: setting.key,

@@ -12,7 +12,11 @@ export const command: CommandModule = {
       .action(async () => {
         const context = await makeContext();
         const { diagnose } = await import("../../lib/upkeep/doctor/doctor.ts");
-        const findings = await diagnose(context.paths, context.config);
+        const found = await diagnose(context.paths, context.config);
+        const findings = found.map((one) => ({
+          ...one,
+          remedy: one.remedy === null ? null : context.text(one.remedy),
+        }));
         const lines = findings.flatMap(({ name, ok, detail, remedy }) => [
           `${ok ? "ok  " : "FAIL"}  ${name}: ${oneLine(detail)}`,
           ...(ok || remedy === null ? [] : [`      ${remedy}`]),

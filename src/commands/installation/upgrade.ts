@@ -5,6 +5,8 @@ import { InvalidArgumentError } from "commander";
 import { refused } from "../../lib/domain/error.ts";
 import type { UpgradeReport } from "../../lib/upkeep/upgrade/upgrading.ts";
 import type { CommandModule } from "../../cli/command.ts";
+import type { Advice } from "../../lib/domain/remedy.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 interface Options {
   to?: string;
@@ -76,24 +78,24 @@ Examples:
         // Whoever owns the state has to read the program's files.
         process.umask(0o022);
         const report = await upgrade(work, request);
-        context.result(inWords(report), report);
+        context.result(context.text(inWords(report)), report);
       });
   },
 };
 
-function inWords({ action, from, to, schema, backup }: UpgradeReport): string {
+function inWords({ action, from, to, schema, backup }: UpgradeReport): Advice {
   if (action === "nothing to do") return `${from} is the newest: nothing to do`;
   const migrated =
     schema === null || schema.from === schema.to
       ? ""
       : `; the state's schema went from ${schema.from} to ${schema.to}`;
-  return [
+  const lines = [
     action === "finished"
       ? `${to} runs: finished what was interrupted${migrated}`
       : `${action} from ${from} to ${to}${migrated}`,
     ...(backup === null ? [] : [`the state from before is ${backup}`]),
-    "`ubuntu-ci upgrade --rollback` goes back",
-  ].join("\n");
+  ];
+  return advice`${lines.join("\n")}\n${remedy("upgrade", [], { rollback: true })} goes back`;
 }
 
 function minutes(text: string): number {

@@ -31,7 +31,11 @@ Examples:
         const context = await makeContext();
         const { listUploaders } =
           await import("../../lib/tickets/uploaders.ts");
-        const { uploaders, unused } = await listUploaders(context.paths);
+        const { uploaders, ...found } = await listUploaders(context.paths);
+        const unused = found.unused.map((one) => ({
+          ...one,
+          message: context.text(one.message),
+        }));
         const lines = [
           ...uploaders.flatMap(linesOf),
           ...unused.map(({ where, message }) => `unused: ${where} ${message}`),

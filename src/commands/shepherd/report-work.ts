@@ -3,6 +3,7 @@ import type { Ticket } from "../../lib/domain/ticket.ts";
 import { now } from "../../lib/host/clock.ts";
 import { crashPoint } from "../../lib/files/crash-point.ts";
 import { readHeldBack } from "../../lib/locks/held-back.ts";
+import { adviceText } from "../../lib/host/command-line.ts";
 import { heldLocks } from "../../lib/locks/lock.ts";
 import { oldLock } from "../../lib/locks/lock-holder.ts";
 import type { Maintenance } from "../../lib/locks/maintenance.ts";
@@ -67,7 +68,7 @@ export async function writeStateReport(
     maintenance,
     config.get("maintenance.warnAfterMinutes"),
   );
-  const warnings = forgotten === null ? [] : [forgotten];
+  const warnings = forgotten === null ? [] : [adviceText(forgotten)];
   for (const lock of locks) {
     const warning = oldLock(lock, limit);
     if (warning === null) continue;

@@ -2,6 +2,7 @@ import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandModule } from "../../cli/command.ts";
 import { showPlan } from "../../cli/plan-text.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 /** How long to wait for a run to end. It is asked within a second; the rest is its tools' ending. */
 const waitMs = 30_000;
@@ -44,12 +45,12 @@ Examples:
         if (ended.step.code === 1000)
           throw refused(
             `ticket ${id} was published before it could be cancelled: archive revision ${ended.archive_revision ?? ""}`,
-            "`ubuntu-ci archive revert` goes back to an earlier one",
+            advice`${remedy("archive revert")} goes back to an earlier one`,
           );
         if (ended.step.code !== 999)
           throw notNow(
             `ticket ${id} was asked to end and will, but still runs (${ended.step.name})`,
-            `\`ubuntu-ci status ${id}\` shows when it has`,
+            advice`${remedy("status", [id])} shows when it has`,
           );
         context.result(`ticket ${id} was cancelled`, { plan, ticket: ended });
       });

@@ -2,6 +2,7 @@ import { collectPath, wholeNumber } from "../../cli/arguments.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandModule } from "../../cli/command.ts";
 import { showPlan } from "../../cli/plan-text.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 interface Options {
   title: string;
@@ -93,7 +94,7 @@ Examples:
           { patient: true },
         );
         context.say(
-          `ticket ${ticket.id} is ${request.wait ? "held" : "queued"}: ubuntu-ci status ${ticket.id}`,
+          advice`ticket ${ticket.id} is ${request.wait ? "held" : "queued"}: ${remedy("status", [ticket.id])}`,
         );
         context.result(String(ticket.id), { ticket });
       });

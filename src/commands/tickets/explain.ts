@@ -15,14 +15,17 @@ Examples:
       .action(async (id: number) => {
         const context = await makeContext();
         const tickets = await context.tickets();
-        const { withExactCommands } =
-          await import("../../cli/exact-command.ts");
         const { explanationText } = await import("./explanation-text.ts");
-        const explanation = withExactCommands(
-          await tickets.explain(id),
-          context.options,
-        );
-        context.result(explanationText(explanation), explanation);
+        const { unblock, commands, ...explanation } = await tickets.explain(id);
+        const written = {
+          ...explanation,
+          unblock: unblock === null ? null : context.text(unblock),
+          commands: commands.map(({ command, effect }) => ({
+            command: context.text(command),
+            effect: context.text(effect),
+          })),
+        };
+        context.result(explanationText(written), written);
         tickets.close();
       });
   },

@@ -2,6 +2,18 @@ import { expectedInWords } from "../../lib/domain/expected.ts";
 import type { Explanation } from "../../lib/domain/explain/explanation.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 
+/** An explanation whose commands are written for its reader: the shape of `explain N --json`. */
+export interface WrittenExplanation extends Omit<
+  Explanation,
+  "unblock" | "commands"
+> {
+  readonly unblock: string | null;
+  readonly commands: readonly {
+    readonly command: string;
+    readonly effect: string;
+  }[];
+}
+
 /** An explanation for people: why, what comes next, and each command with what it does. */
 export function explanationText({
   ticket,
@@ -11,7 +23,7 @@ export function explanationText({
   next,
   expected,
   commands,
-}: Explanation): string {
+}: WrittenExplanation): string {
   const state =
     step.code === 1000 ? "complete" : blocked ? "blocked" : "on its way";
   const at = next?.at == null ? "" : `, from ${next.at} on`;

@@ -14,7 +14,8 @@ import {
 import { makeOwnFolder } from "../../lib/files/own-folder.ts";
 import type { TicketSystem } from "../../lib/tickets/ticket-system.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { bytes } from "../../cli/columns.ts";
+import { sizeInWords } from "../../lib/domain/size.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 /** Fetches an artifact to a file, into a folder, or to standard output (`-`), with progress on a terminal. */
 export async function fetchTo(
@@ -26,7 +27,7 @@ export async function fetchTo(
   if (artifact.expired_at !== null)
     throw refused(
       `${artifact.name} expired on ${artifact.expired_at.slice(0, 10)} by policy`,
-      "a backup of an earlier day may have it; `ubuntu-ci config` shows expire.*, the policy",
+      advice`a backup of an earlier day may have it; ${remedy("config")} shows expire.*, the policy`,
     );
   if (output === "-") {
     // Nothing may be shown before the digest of all of it was found right.
@@ -43,7 +44,7 @@ export async function fetchTo(
     return;
   }
   if (artifact.size > 20_000_000)
-    context.say(`fetching ${artifact.name}, ${bytes(artifact.size)} …`);
+    context.say(`fetching ${artifact.name}, ${sizeInWords(artifact.size)} …`);
   let target = output;
   try {
     if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true)
@@ -59,7 +60,7 @@ export async function fetchTo(
     throw thrown;
   }
   context.say(
-    `${artifact.name}, ${bytes(artifact.size)}, sha256 ${artifact.sha256}`,
+    `${artifact.name}, ${sizeInWords(artifact.size)}, sha256 ${artifact.sha256}`,
   );
   context.result(target, { path: target, artifact });
 }

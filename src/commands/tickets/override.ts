@@ -6,6 +6,7 @@ import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import type { CommandModule } from "../../cli/command.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 interface Options {
   ignoreStep?: string;
@@ -117,7 +118,8 @@ async function add(
     { patient: true },
   );
   const ticket = await tickets.get(id);
-  const retry = retryAfterOverride(ticket, machineArchitecture());
+  const next = retryAfterOverride(ticket, machineArchitecture());
+  const retry = next === null ? null : context.text(next);
   warnOfUnknownTest(context, ticket.tests, plan.target);
   const goOn =
     retry === null ? [] : [`it failed at that; this takes it on:\n${retry}`];
@@ -156,7 +158,7 @@ async function undoOne(
   if (which !== true && !/^[1-9][0-9]{0,14}$/.test(which))
     throw refused(
       `${JSON.stringify(which)} is not the number of an override`,
-      `\`ubuntu-ci override ${id}\` lists them`,
+      advice`${remedy("override", [id])} lists them`,
     );
   if (which !== true && target !== null)
     throw refused("--undo takes a number or a target, not both");

@@ -58,7 +58,7 @@ Examples:
         } else {
           const ticket = await tickets.get(id);
           const { ticketInFull } = await import("./ticket-text.ts");
-          context.result(ticketInFull(ticket), { ticket });
+          context.result(ticketInFull(ticket, context.text), { ticket });
         }
         tickets.close();
       });

@@ -5,13 +5,18 @@ import {
   inForce,
   overrideInWords,
 } from "../../lib/domain/override.ts";
-import { shellWord } from "../../lib/domain/shell-word.ts";
+import { showing } from "../../lib/domain/explain/explanation.ts";
+import type { Advice } from "../../lib/domain/remedy.ts";
+import { sizeInWords } from "../../lib/domain/size.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type { Run, Ticket } from "../../lib/domain/ticket.ts";
-import { bytes, table } from "../../cli/columns.ts";
+import { table } from "../../cli/columns.ts";
 
-/** One ticket with everything a person asks about it. */
-export function ticketInFull(ticket: Ticket): string {
+/** One ticket with everything a person asks about it; `text` writes advice for its reader. */
+export function ticketInFull(
+  ticket: Ticket,
+  text: (advice: Advice) => string,
+): string {
   const lines = [
     `ticket ${ticket.id}: ${ticket.title}`,
     `  ${ticket.status}, ${ticket.step.name} (${ticket.step.code})${why(ticket)}`,
@@ -32,10 +37,7 @@ export function ticketInFull(ticket: Ticket): string {
       `  failed at ${step.name}, ${kind === "package" ? "the package is at fault" : "infrastructure is to blame"}:`,
     );
     lines.push(`    ${reason}`);
-    if (artifact !== null)
-      lines.push(
-        `    ubuntu-ci get_artifact ${ticket.id} ${shellWord(artifact)} -o -`,
-      );
+    if (artifact !== null) lines.push(`    ${text(showing(ticket, artifact))}`);
   }
   if (ticket.cancelled !== null) {
     const asked = ticket.step.code === 999 ? "" : "to be ";
@@ -70,7 +72,7 @@ export function ticketInFull(ticket: Ticket): string {
     const rows = ticket.artifacts.map(({ name, type, size, expired_at }) => [
       name,
       type,
-      bytes(size),
+      sizeInWords(size),
       expired_at === null
         ? ""
         : `expired on ${expired_at.slice(0, 10)} by policy`,

@@ -1,6 +1,7 @@
 import { pathArgument } from "../../cli/arguments.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandModule } from "../../cli/command.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -55,11 +56,11 @@ Examples:
           );
           for (const name of backup.manifest.missing)
             context.warn(
-              `${name} is not in the data store and not in the backup: \`ubuntu-ci fsck\` says more`,
+              advice`${name} is not in the data store and not in the backup: ${remedy("fsck")} says more`,
             );
           for (const name of backup.damaged)
             context.warn(
-              `${name} is damaged, in the backup too: \`ubuntu-ci fsck --digests\` says more`,
+              advice`${name} is damaged, in the backup too: ${remedy("fsck", [], { digests: true })} says more`,
             );
           context.say(`${backup.file}, ${backup.size} bytes`);
           context.result(backup.file, { backup });

@@ -58,7 +58,7 @@ Examples:
         const line =
           found.report === null
             ? unknownLine(found.why)
-            : nagiosLine(found.report);
+            : nagiosLine(found.report, context.text);
         const health = found.report?.health ?? "unknown";
         context.result(line, {
           health,
@@ -71,7 +71,7 @@ Examples:
               unit,
               warn,
               critical,
-              message: how === "ok" ? null : words,
+              message: how === "ok" ? null : context.text(words),
             }),
           ),
         });

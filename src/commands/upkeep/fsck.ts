@@ -2,6 +2,7 @@ import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { ExitCode } from "../../lib/domain/error.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandModule } from "../../cli/command.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -32,7 +33,7 @@ Examples:
         if (!existsSync(database))
           throw refused(
             `there is no state in ${context.paths.root}`,
-            "`ubuntu-ci init` makes one; `ubuntu-ci restore FILE` goes on with a restore that was ended",
+            advice`${remedy("init")} makes one; ${remedy("restore", ["FILE"])} goes on with a restore that was ended`,
           );
         const mend = options.mend === true && context.options.dryRun !== true;
         const look = async () =>
@@ -42,7 +43,7 @@ Examples:
           });
         // A damaged file cannot be opened as a state at all.
         const damage = inspectFile(database);
-        const findings =
+        const found =
           damage.length > 0
             ? damage.map((what) => damagedState(context, what))
             : mend
@@ -50,6 +51,10 @@ Examples:
                   withCommandLock(context, "expire", look, { patient: true }),
                 )
               : await look();
+        const findings = found.map((one) => ({
+          ...one,
+          remedy: context.text(one.remedy),
+        }));
         const lines = findings.flatMap(
           ({ check, what, where, remedy, mended }) => [
             `${mended ? "mended" : "WRONG "}  ${check}: ${where}: ${what}`,

@@ -13,6 +13,7 @@ import { reasonArgument, seconds } from "../../cli/arguments.ts";
 import type { CommandModule } from "../../cli/command.ts";
 import { showPlan } from "../../cli/plan-text.ts";
 import { recordBegin, recordEnd } from "../../cli/maintenance-guard.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -39,7 +40,7 @@ export const command: CommandModule = {
         context.result(lines.join("\n"), {
           maintenance,
           held_back: held?.commands ?? {},
-          warning,
+          warning: warning === null ? null : context.text(warning),
         });
         if (warning !== null) context.warn(warning);
       });
@@ -68,7 +69,7 @@ export const command: CommandModule = {
         if (!existsSync(paths.root))
           throw refused(
             `there is no state folder ${paths.root}`,
-            "`ubuntu-ci init` makes it",
+            advice`${remedy("init")} makes it`,
           );
         startMaintenance(paths.maintenance, actor, options.reason ?? null);
         const maintenance = readMaintenance(paths.maintenance);

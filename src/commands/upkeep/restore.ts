@@ -1,6 +1,7 @@
 import { pathArgument } from "../../cli/arguments.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandModule } from "../../cli/command.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 export const command: CommandModule = {
   define(command, makeContext) {
@@ -62,7 +63,9 @@ Examples:
           [
             `restored the state of ${restored.manifest.made_at} from ${restored.file}: ${restored.artifacts} files in the data store, ${restored.damaged.length} of them damaged or missing`,
             ...aside,
-            "next: `ubuntu-ci init` makes the bases, `ubuntu-ci fsck` looks at everything, `ubuntu-ci maintenance off` lets work start",
+            context.text(
+              advice`next: ${remedy("init")} makes the bases, ${remedy("fsck")} looks at everything, ${remedy("maintenance off")} lets work start`,
+            ),
           ].join("\n"),
           { restored },
         );

@@ -15,6 +15,7 @@ import { settings } from "./settings.ts";
 import { uidOf } from "../host/account.ts";
 import { callersFolder } from "../host/callers-folder.ts";
 import { readTrusted } from "../host/trusted-file.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** The effective configuration: defaults, and over them one file. */
 export interface Config {
@@ -178,7 +179,7 @@ export function configOf(
   if (problems.length > 0) {
     throw new UbuntuCiError(`the configuration ${file ?? ""} is wrong`, {
       exitCode: ExitCode.misconfigured,
-      hint: "`ubuntu-ci config` lists every setting",
+      hint: advice`${remedy("config")} lists every setting`,
       problems,
     });
   }

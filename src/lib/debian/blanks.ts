@@ -1,4 +1,4 @@
-/** deb822(5) knows these as blanks, and no others: U+00A0 or a form feed are content. */
+/** The only blanks of deb822(5): U+00A0 or a form feed are content. */
 const blanks = " \t";
 
 /** Whether a line has nothing but blanks in it. */
@@ -17,8 +17,8 @@ export function trimValue(value: string): string {
 }
 
 /**
- * A text without these characters at its beginning and at its end: by a loop, since a pattern for
- * the end of a text begins anew at each of its blanks (quadratic in a run of them).
+ * Trims these characters from both ends of a text. It is a loop because a regular expression for the
+ * end of a text takes quadratic time in a long run of blanks.
  */
 export function trimmed(text: string, before: string, after: string): string {
   let from = 0;

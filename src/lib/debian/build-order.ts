@@ -9,8 +9,8 @@ export interface Buildable {
 }
 
 /**
- * Source packages in the order they need each other: waves, of which each can be built side by side
- * once those before are published. Build-Depends on another's Binary decides.
+ * Source packages in build order, as waves: those of a wave can be built side by side once the waves
+ * before are published. One comes after another when it build-depends on a binary package of it.
  *
  * @throws UbuntuCiError (2) naming the packages that need each other in a circle
  */

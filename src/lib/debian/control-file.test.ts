@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Problem } from "../domain/error.ts";
 import { addressOf, readChanges } from "./changes.ts";
 import { mostProblems, readStanza, withoutVersion } from "./control-file.ts";
+import { adviceText } from "../host/command-line.ts";
 
 /** Texts in which what a pattern looks for is not rare. */
 const textsOf = (...characters: string[]) =>
@@ -14,7 +15,10 @@ const textsOf = (...characters: string[]) =>
 const read = (contents: Uint8Array | string) => {
   const problems: Problem[] = [];
   const stanza = readStanza(contents, "x", problems)?.stanza;
-  return stanza?.get("A") ?? problems.map(({ message }) => message).join();
+  return (
+    stanza?.get("A") ??
+    problems.map(({ message }) => adviceText(message)).join()
+  );
 };
 
 describe("contents of a control file", () => {
@@ -89,7 +93,9 @@ describe("lists of files", () => {
       "x",
       problems,
     );
-    return problems.map(({ field, message }) => `${field ?? ""} ${message}`);
+    return problems.map(
+      ({ field, message }) => `${field ?? ""} ${adviceText(message)}`,
+    );
   };
 
   test.each(["Sha1", "Sha512", "Md5"])(

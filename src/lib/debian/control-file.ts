@@ -26,7 +26,7 @@ function textOf(contents: ControlText): string | undefined {
   if (typeof contents === "string")
     return contents.includes("\0") ? undefined : contents;
   try {
-    // A byte order mark is no part of any field's name, so it stays and is refused.
+    // A byte order mark is kept, so that it is refused as part of the first field's name.
     const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     return textOf(decoder.decode(contents));
   } catch {
@@ -35,8 +35,8 @@ function textOf(contents: ControlText): string | undefined {
 }
 
 /**
- * Reads one signed or unsigned control file of a single stanza. Problems go into the list, each with
- * the file it is from; without a stanza there is nothing to go on with.
+ * Reads one signed or unsigned control file of a single stanza. Problems are added to the list, each
+ * with its file; undefined when there is no stanza to read.
  */
 export function readStanza(
   contents: ControlText,
@@ -54,7 +54,7 @@ export function readStanza(
   }
   try {
     const inside = withoutSignature(text);
-    // The generator is read no further than the second stanza.
+    // Nothing after the second stanza is parsed.
     const [stanza, another] = eachStanza(inside.text);
     if (stanza === undefined)
       problems.push({ where: file, message: "has no fields" });
@@ -113,7 +113,7 @@ export function withoutVersion(source: string): string {
     : source.slice(0, bracket);
 }
 
-/** As many problems of one list are told: a hostile one may have millions, and nobody reads them. */
+/** At most this many problems of one list are reported: a hostile one may have millions. */
 export const mostProblems = 100;
 
 /** Further lists of files, which need not be there: dpkg-source takes a file that any of them names. */
@@ -208,7 +208,7 @@ export function readFileList(
   return files;
 }
 
-/** No folder, no `..`, no control characters, nothing that a shell or an option parser would take for more. */
+/** A plain file name: no folder, no `..`, no control characters, nothing special to a shell or an option parser. */
 function isFileName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9+.:~_-]*$/.test(name);
 }

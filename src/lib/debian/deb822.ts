@@ -53,7 +53,7 @@ export function parseDeb822(
 }
 
 /**
- * The same one after the other, for whoever needs no more than the first ones.
+ * The same, one stanza at a time, for callers that need only the first ones.
  *
  * @throws Deb822Error with the number of the line that is wrong
  */
@@ -64,7 +64,7 @@ export function* eachStanza(
   const text = contents.includes("\r") ? withPlainLineEnds(contents) : contents;
   let fields: [name: string, value: string][] = [];
   const names = new Set<string>();
-  // The part of the text that goes on with the last field's value.
+  // Where the last field's value continues in the text.
   let from = 0;
   let to = 0;
   const goOn = () => {
@@ -124,8 +124,9 @@ function withPlainLineEnds(text: string): string {
 }
 
 /**
- * Whether dpkg (perl) or python3-debian take a line for an empty one, because of what they count among
- * the blanks beside space and tab: what comes after it, each of us would read as something else.
+ * Whether dpkg (perl) or python3-debian take a line for an empty one, because they count more
+ * characters as blanks than space and tab. They would end the stanza there, and read another file than
+ * we do.
  */
 function endsForOthers(line: string): boolean {
   const others = " \t\v\f\x1c\x1d\x1e\x1f";

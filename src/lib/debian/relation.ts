@@ -12,9 +12,9 @@ const pattern =
 const plain = /^[a-z0-9][a-z0-9+.-]*$/;
 
 /**
- * The packages a Build-Depends field names, each alternative of each relation, those for other
- * architectures or for build profiles that are not active left out. What it cannot read it leaves
- * out too: this only orders builds, apt decides what is installed.
+ * The packages that a Build-Depends field names: every alternative of every relation, without those
+ * for other architectures or inactive build profiles. What cannot be read is left out, too: this only
+ * orders builds, and apt decides what is installed.
  */
 export function relationsOf(field: string, architecture: string): Relation[] {
   const relations: Relation[] = [];

@@ -59,7 +59,7 @@ export function withoutEpoch(version: string): string {
   return version.slice(version.indexOf(":") + 1);
 }
 
-/** Weight of a character in the non-digit runs: `~` before the end, letters before all others. */
+/** Sort weight of a character in a non-digit run: `~` before the end, letters before all others. */
 function order(code: number): number {
   if (Number.isNaN(code) || isDigit(code)) return 0;
   if (code === 0x7e) return -1;

@@ -1,6 +1,7 @@
 import { refused } from "./error.ts";
 import type { Cancellation, Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
+import { advice, remedy } from "./remedy.ts";
 
 export interface CancelPlan extends TicketPlan {
   /** `end`: nothing works on the ticket, it ends at once; `ask`: its run has to end first. */
@@ -24,7 +25,7 @@ export function planCancel(ticket: Ticket): CancelPlan {
       `ticket ${id} is complete: it cannot be cancelled any more`,
       ticket.archive_revision === null
         ? undefined
-        : `it is archive revision ${ticket.archive_revision}; \`ubuntu-ci archive revert\` goes back to an earlier one`,
+        : advice`it is archive revision ${ticket.archive_revision}; ${remedy("archive revert")} goes back to an earlier one`,
     );
   }
   if (ticket.step.code === 999) {
@@ -32,12 +33,12 @@ export function planCancel(ticket: Ticket): CancelPlan {
       cancelled !== null
         ? `ticket ${id} has ended already: ${cancelledInWords(cancelled)}, at ${cancelled.at}`
         : `ticket ${id} has ended already: it failed${failure === null ? "" : ` at ${failure.step.name}`}`,
-      `\`ubuntu-ci retry ${id}\` would start it again`,
+      advice`${remedy("retry", [id])} would start it again`,
     );
   }
   const release =
     ticket.ppa === null ? [] : [`give back ${ticket.ppa}, to be emptied`];
-  // Whether a publication came through is known to the archive alone: its own step has to look.
+  // Only the archive knows whether a publication went through, so the publish step has to look.
   if (ticket.status === "running" || ticket.step.code === 500) {
     return {
       kind: "ask",

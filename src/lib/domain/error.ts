@@ -1,4 +1,7 @@
-/** What a command leaves behind for its caller (sysexits.h where it has a number for it). */
+import type { Advice } from "./remedy.ts";
+import { advice, remedy } from "./remedy.ts";
+
+/** Exit codes of the commands, after sysexits.h where it has a fitting one. */
 export const ExitCode = {
   ok: 0,
   ticketFailed: 1,
@@ -17,7 +20,7 @@ export interface Problem {
   readonly where: string;
   /** Field inside it, when it has fields. */
   readonly field?: string;
-  readonly message: string;
+  readonly message: Advice;
 }
 
 /**
@@ -29,16 +32,16 @@ export interface Problem {
 export class UbuntuCiError extends Error {
   override readonly name: string = "UbuntuCiError";
   readonly exitCode: ExitCode;
-  readonly hint: string | undefined;
+  readonly hint: Advice | undefined;
   readonly problems: readonly Problem[];
-  /** It comes and goes by itself, like another copy that is running: cron does not mail it. */
+  /** It goes away by itself, like another copy that is running: cron does not mail it. */
   readonly routine: boolean;
 
   constructor(
     message: string,
     options: {
       exitCode: ExitCode;
-      hint?: string;
+      hint?: Advice;
       problems?: readonly Problem[];
       cause?: unknown;
       routine?: boolean;
@@ -56,7 +59,7 @@ export class UbuntuCiError extends Error {
 }
 
 /** What was asked is wrong: usage, bad input, refused by policy (exit 2). */
-export function refused(message: string, hint?: string): UbuntuCiError {
+export function refused(message: string, hint?: Advice): UbuntuCiError {
   return new UbuntuCiError(message, {
     exitCode: ExitCode.refused,
     ...(hint !== undefined && { hint }),
@@ -74,7 +77,7 @@ export function refusedWith(
 /** Not now: maintenance, another copy running, or our infrastructure failed (exit 75). */
 export function notNow(
   message: string,
-  hint?: string,
+  hint?: Advice,
   cause?: unknown,
 ): UbuntuCiError {
   return new UbuntuCiError(message, {
@@ -85,7 +88,7 @@ export function notNow(
 }
 
 /** Held back by maintenance or by another copy that is running (exit 75): under cron that is no news. */
-export function heldBack(message: string, hint: string): UbuntuCiError {
+export function heldBack(message: string, hint: Advice): UbuntuCiError {
   return new UbuntuCiError(message, {
     exitCode: ExitCode.notNow,
     hint,
@@ -96,7 +99,7 @@ export function heldBack(message: string, hint: string): UbuntuCiError {
 /** The configuration is wrong or a needed tool is missing (exit 78); the hint names the remedy. */
 export function misconfigured(
   message: string,
-  hint?: string,
+  hint?: Advice,
   cause?: unknown,
 ): UbuntuCiError {
   return new UbuntuCiError(message, {
@@ -106,9 +109,9 @@ export function misconfigured(
   });
 }
 
-/** What the machine refuses by the code of its error, where that is not a bug of ours. */
+/** System errors that are not a bug of ours, by their code. */
 const machineTrouble: Readonly<
-  Record<string, { what: string; exitCode: ExitCode; hint: string }>
+  Record<string, { what: string; exitCode: ExitCode; hint: Advice }>
 > = {
   ENOSPC: {
     what: "no space is left",
@@ -133,7 +136,7 @@ const machineTrouble: Readonly<
   EBUSY: {
     what: "another process uses it",
     exitCode: ExitCode.notNow,
-    hint: "run it again later; `ubuntu-ci locks` shows what runs",
+    hint: advice`run it again later; ${remedy("locks")} shows what runs`,
   },
   EACCES: {
     what: "permission is denied",
@@ -143,7 +146,7 @@ const machineTrouble: Readonly<
   EROFS: {
     what: "the file system is read-only",
     exitCode: ExitCode.misconfigured,
-    hint: "mount it writable, or name another --state-dir",
+    hint: "mount it writable, or name another state folder",
   },
 };
 
@@ -159,7 +162,7 @@ const sameForSqlite: Readonly<Record<string, string>> = {
 export function troubleOfMachine(thrown: unknown): UbuntuCiError | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
   const code = String(thrown.code);
-  // Extended codes of SQLite go on after the plain one: SQLITE_IOERR_WRITE.
+  // SQLite's extended codes begin with the plain one: SQLITE_IOERR_WRITE.
   const plain = Object.keys(sameForSqlite).find((name) =>
     code.startsWith(name),
   );

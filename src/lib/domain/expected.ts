@@ -1,13 +1,13 @@
 import { ageInWords } from "./age.ts";
 import type { StepCode, WorkStepCode } from "./step.ts";
 
-/** A span of time, ISO 8601: not before the one, hardly after the other. */
+/** An estimated span of time, ISO 8601: rarely earlier than the first, rarely later than the second. */
 export interface Interval {
   readonly earliest: string;
   readonly latest: string;
 }
 
-/** When an open ticket can expect what, by how long the tickets before it took. */
+/** When an open ticket is expected to start and to complete, estimated from tickets that landed. */
 export interface Expected {
   /** When it starts; null when it has, or when that cannot be told. */
   readonly start: Interval | null;
@@ -37,10 +37,10 @@ export interface OnItsWay {
   readonly retryAt: number | null;
 }
 
-/** Fewer landed tickets than these tell nothing. */
+/** Landed tickets needed for an estimate. */
 export const fewestLandings = 5;
 
-/** Of ten tickets one took less than the earliest time, one more than the latest. */
+/** Quantiles: one ticket in ten took less than the earliest time, one in ten more than the latest. */
 const lowest = 0.1;
 const highest = 0.9;
 
@@ -52,8 +52,8 @@ interface Forecast {
 /**
  * When each open ticket can expect to start and to be complete: those in flight by how long landed
  * tickets took from the same step on, those of the queue one after another as places come free, as
- * the queue's rules have it. Tickets with a source package in common tell more than others, when
- * there are enough of them. That every pass comes in time and every ticket lands is assumed.
+ * the queue's rules have it. Tickets with a source package in common are a better sample, when there
+ * are enough of them. It is assumed that every pass comes in time and that every ticket lands.
  *
  * @param inFlight the tickets in flight
  * @param queue the tickets of the queue, the next to start first
@@ -99,7 +99,7 @@ export function expectedTimes(
   );
 }
 
-/** The landed tickets that tell most about a ticket. */
+/** The landed tickets to estimate a ticket from. */
 function sampler(
   landings: readonly Landing[],
 ): (ticket: OnItsWay) => readonly Landing[] {
@@ -117,7 +117,7 @@ function sampler(
   };
 }
 
-/** Milliseconds until a ticket is complete, by that share of the sample. */
+/** Milliseconds until a ticket is complete: that quantile of the sample. */
 function remaining(
   sample: readonly Landing[],
   { step, since }: OnItsWay,
@@ -154,7 +154,7 @@ function forecast(
   };
   const due = ({ retryAt }: OnItsWay) => Math.max(nowMs, retryAt ?? nowMs);
   const ends = inFlight.map((ticket) => land(ticket, due(ticket), true));
-  // With more in flight than may be, the first to end make no room.
+  // When more are in flight than allowed, the first to end free no place.
   const places = [
     ...ends.sort((a, b) => a - b).slice(-concurrency),
     ...Array.from(
@@ -168,7 +168,7 @@ function forecast(
       ...ticket.sources.map((source) => busy.get(source) ?? nowMs),
     );
     const start = Math.max(free, Math.min(...places));
-    // The place that came free last before that: tickets behind it may overtake one that has to wait.
+    // Best fit, the place that came free last before that: later tickets may overtake one that waits.
     const place = places.reduce(
       (best, at, index) =>
         at <= start && at > (places[best] ?? -1) ? index : best,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import type { Measure } from "./health.ts";
 import { judgeAll, nagiosLine, prometheusText, unknownLine } from "./health.ts";
+import { adviceText } from "../host/command-line.ts";
 
 const age: Measure = {
   name: "lock_age",
@@ -36,7 +37,7 @@ const failed: Measure = {
 };
 
 const line = (...measures: Measure[]) =>
-  nagiosLine(judgeAll(measures, "all is well"));
+  nagiosLine(judgeAll(measures, "all is well"), adviceText);
 
 describe("the line of a Nagios plugin", () => {
   test("says in short that all is well, with figures and thresholds", () => {
@@ -83,7 +84,7 @@ ubuntu_ci_ppas_free 2
 # HELP ubuntu_ci_ppas_free_max Free PPAs. All there is.
 # TYPE ubuntu_ci_ppas_free_max gauge
 ubuntu_ci_ppas_free_max 4
-# HELP ubuntu_ci_health What \`ubuntu-ci check\` says: 0 ok, 1 warning, 2 critical.
+# HELP ubuntu_ci_health How the worst figure is: 0 ok, 1 warning, 2 critical.
 # TYPE ubuntu_ci_health gauge
 ubuntu_ci_health{check="lock_age"} 1
 ubuntu_ci_health{check="ppas_free"} 0

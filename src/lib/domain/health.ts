@@ -1,4 +1,6 @@
-/** How a watched thing is, with its number in the Nagios plugin interface. */
+import type { Advice } from "./remedy.ts";
+
+/** Health levels with their exit codes in the Nagios plugin interface. */
 export const healthCodes = {
   ok: 0,
   warning: 1,
@@ -25,7 +27,7 @@ export interface Measure {
   readonly bad: "above" | "below";
   readonly max?: number;
   /** The figure in words, as the line tells it when it is bad. */
-  readonly words: string;
+  readonly words: Advice;
 }
 
 /** What a check comes to. */
@@ -63,17 +65,22 @@ export function judgeAll(
   };
 }
 
-/** The one line of a Nagios plugin: what is bad, the worst first, and the performance data. */
-export function nagiosLine({
-  health,
-  measures,
-  summary,
-}: HealthReport): string {
+/**
+ * The one line of a Nagios plugin: what is bad, the worst first, and the performance data.
+ *
+ * @param write how advice becomes text
+ */
+export function nagiosLine(
+  { health, measures, summary }: HealthReport,
+  write: (words: Advice) => string,
+): string {
   const bad = (["critical", "warning"] as const).flatMap((level) =>
     measures.filter((measure) => measure.health === level),
   );
   const words =
-    bad.length === 0 ? summary : bad.map(({ words: said }) => said).join("; ");
+    bad.length === 0
+      ? summary
+      : bad.map(({ words: said }) => write(said)).join("; ");
   const figures = measures.flatMap((measure) => {
     const { name, value, unit, warn, critical, max } = measure;
     if (value === null) return [];
@@ -93,7 +100,7 @@ export function unknownLine(why: string): string {
   return headOf("unknown", why);
 }
 
-/** The bar begins the performance data, so no text may hold one; nor a line's end. */
+/** A bar begins the performance data, so the text before it may have neither a bar nor a line break. */
 function headOf(health: Health, words: string): string {
   return `UBUNTU-CI ${health.toUpperCase()} - ${words.replaceAll("|", "/").replaceAll(/\s+/g, " ").trim()}`;
 }
@@ -149,7 +156,7 @@ export function prometheusText(
   }
   metric(
     "health",
-    "What `ubuntu-ci check` says: 0 ok, 1 warning, 2 critical.",
+    "How the worst figure is: 0 ok, 1 warning, 2 critical.",
     (report?.measures ?? []).map(({ name, health }) => [
       `{check="${name}"}`,
       healthCodes[health],

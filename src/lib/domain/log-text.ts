@@ -2,7 +2,7 @@ import type { LogRecord } from "./log-record.ts";
 import { oneLine } from "./shown-text.ts";
 import { stepOf, steps } from "./step.ts";
 
-/** How a line looks: what it is about may be coloured where a person reads it. */
+/** Colours for the parts of a line, on a terminal. */
 export type Tone = "good" | "bad" | "warning" | "plain";
 
 /** A line of the log for people, in columns; colour is the caller's, by the tone of its `what`. */

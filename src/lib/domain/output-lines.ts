@@ -1,4 +1,4 @@
-/** Longest line, in UTF-16 units, of what a program printed that is looked at; the rest is cut. */
+/** Longest line of a program's output that is kept, in UTF-16 units; the rest is cut off. */
 export const lineLimit = 64 * 1024;
 
 /** A line, cut when it is too long. */
@@ -17,11 +17,11 @@ export function* outputLines(text: string): Generator<string> {
 }
 
 /**
- * Cuts a stream of text into lines. Of a line that does not end no more than its beginning is kept.
+ * Cuts a stream of text into lines. Only the beginning of an endless line is kept.
  */
 export function splitLines(onLine: (line: string) => void): {
   push(text: string): void;
-  /** The stream has ended: what came behind the last newline is a line, too. */
+  /** The stream has ended: the text after the last newline is a line, too. */
   end(): void;
 } {
   let begun = "";

@@ -3,6 +3,8 @@ import type { WorkStepCode } from "./step.ts";
 import { commandOf, parseStep, stepCommands } from "./step.ts";
 import type { Outcome, Override, TestResult, Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
+import type { Remedy } from "./remedy.ts";
+import { advice, remedy } from "./remedy.ts";
 
 export type OverrideTarget = Pick<Override, "kind" | "target">;
 
@@ -10,14 +12,31 @@ export interface OverridePlan extends TicketPlan {
   readonly target: OverrideTarget;
 }
 
-/** The overrides that count. */
+/** The overrides that are in force: not undone. */
 export function inForce(overrides: readonly Override[]): readonly Override[] {
   return overrides.filter(({ undone }) => undone === null);
 }
 
-/** An override as it is asked for: `--ignore-step run-tests`. */
+/** What an override ignores, in words: `ignore-step run-tests`. */
 export function overrideInWords({ kind, target }: OverrideTarget): string {
   return `ignore-${kind} ${target}`;
+}
+
+/** The command that ignores something of a ticket. */
+export function ignoring(
+  { id }: Ticket,
+  kind: Override["kind"],
+  target: string,
+): Remedy {
+  return remedy("override", [id], {
+    [`ignore-${kind}`]: target,
+    reason: "TEXT",
+  });
+}
+
+/** The command that lets what an override ignores count again. */
+export function undoing({ id }: Ticket, override: Override): Remedy {
+  return remedy("override", [id], { undo: String(override.id) });
 }
 
 /** Why something does not count: `ignored: REASON (by WHO)`. */
@@ -26,8 +45,8 @@ export function ignoredBecause({ reason, by }: Override): string {
 }
 
 /**
- * Why a step is passed over without running it, or null when it has to run. Tests need an image: where
- * its making is passed over, and none is there from before, so are they.
+ * Why a step is passed over without running it, or null when it has to run. Tests need an image: when
+ * the image step is passed over and no earlier image exists, the tests are passed over as well.
  */
 export function passedOver(
   overrides: readonly Override[],
@@ -64,7 +83,7 @@ export function ignoredArchitecture(
   );
 }
 
-/** What testing a package came to. */
+/** The outcome of a package's tests. */
 export interface TestVerdict {
   readonly outcome: Outcome;
   readonly reason: string | null;
@@ -72,8 +91,8 @@ export interface TestVerdict {
 }
 
 /**
- * What testing a package comes to when what is ignored does not count. A failed test stays failed,
- * its detail says that it is ignored. Trouble of our own (tmpfail) is no result and stays.
+ * The outcome of a package's tests without the ignored ones. A failed test stays failed, and its detail
+ * says that it is ignored. A tmpfail is our own trouble, not a result, and stays.
  */
 export function withoutIgnored(
   source: string,
@@ -100,7 +119,7 @@ export function withoutIgnored(
     const detail = test.detail === "" ? "" : `; ${test.detail}`;
     return { ...test, detail: `${ignoredBecause(why)}${detail}` };
   });
-  // Without a single failed test the package itself is broken; only ignoring all of it covers that.
+  // If no single test failed, the package itself is broken: only an override of all its tests covers that.
   if (counting > 0 || (failing === 0 && whole === undefined))
     return { ...verdict, tests };
   return {
@@ -142,7 +161,7 @@ export function checkTarget(
       if (command === undefined)
         throw refused(
           `${JSON.stringify(target)} is not a step`,
-          "--ignore-step takes build-image or run-tests",
+          "build-image and run-tests can be ignored",
         );
       if (command !== "build-image" && command !== "run-tests")
         throw refused(
@@ -165,14 +184,14 @@ export function checkTarget(
           `ticket ${ticket.id} has no source package ${JSON.stringify(source)}`,
           `it has ${names.join(", ")}`,
         );
-      // autopkgtest's own rule is /^[a-z0-9+.-]*$/i and an underscore (README.package-tests).
+      // autopkgtest's own rule is /^[a-z0-9+.-]*$/i with an underscore added (README.package-tests).
       if (
         more.length > 0 ||
         (test !== undefined && !/^[A-Za-z0-9+._-]+$/.test(test))
       )
         throw refused(
           `${JSON.stringify(target)} does not name a test`,
-          "--ignore-test takes PKG or PKG/TEST",
+          "write PKG, or PKG/TEST",
         );
       return { kind, target };
     }
@@ -199,7 +218,7 @@ export function planOverride(
   if (there !== undefined)
     throw refused(
       `ticket ${ticket.id} has ${overrideInWords(target)} already: override ${there.id}, by ${there.by}: ${there.reason}`,
-      `ubuntu-ci override ${ticket.id} --undo ${there.id}`,
+      undoing(ticket, there),
     );
   return {
     target,
@@ -219,7 +238,7 @@ export function overrideToUndo(
   wanted: number | OverrideTarget | null,
 ): Override {
   const candidates = inForce(ticket.overrides);
-  const listed = `\`ubuntu-ci override ${ticket.id}\` lists them`;
+  const listed = advice`${remedy("override", [ticket.id])} lists them`;
   if (wanted === null) {
     const [only, ...more] = candidates;
     if (only === undefined)
@@ -249,17 +268,17 @@ export function overrideToUndo(
 }
 
 /**
- * The command that takes a failed ticket on, now that what it failed at is ignored; null when it did
- * not fail at that, or not at that alone.
+ * The command that continues a failed ticket, when everything it failed at is ignored now; otherwise
+ * null.
  */
 export function retryAfterOverride(
   ticket: Ticket,
   architecture: string,
-): string | null {
+): Remedy | null {
   const { failure } = ticket;
   if (ticket.step.code !== 999 || failure === null) return null;
   const step = failure.step.code as WorkStepCode;
-  const goOn = `ubuntu-ci retry ${ticket.id} --from ${commandOf(step)}`;
+  const goOn = remedy("retry", [ticket.id], { from: commandOf(step) });
   if (ignoredStep(ticket.overrides, commandOf(step)) !== undefined) return goOn;
   if (failure.kind !== "package" || step < 200 || step > 400) return null;
   if (ignoredArchitecture(ticket.overrides, architecture) !== undefined)
@@ -268,7 +287,7 @@ export function retryAfterOverride(
   const sources = ticket.subtickets.map(({ source }) => source);
   const stillBad = sources.filter((source) => {
     const tests = ticket.tests.filter(({ package: of }) => of === source);
-    // Of a broken package there is no failed test to see: the reason names it.
+    // A broken package has no failed test: the reason names it.
     const failed =
       tests.some(({ result }) => result === "fail") ||
       failure.reason.startsWith(`${source} `);

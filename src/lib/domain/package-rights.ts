@@ -1,7 +1,7 @@
 /** Globs of the source packages that an uploader may upload; null: all of them. */
 export type PackageRights = readonly string[] | null;
 
-/** No name of a package comes near this. */
+/** Longest glob, in characters; no package has a name that long. */
 const longestGlob = 128;
 const mostGlobs = 1000;
 
@@ -36,8 +36,8 @@ export function rightsInWords(rights: PackageRights): string {
 }
 
 /**
- * Whether a name is one that a glob means (fnmatch(3), * and ? only). Of a star that has matched too
- * little only the last is tried again, so that the time grows with the name, not with its power.
+ * Whether a glob matches a name (fnmatch(3), * and ? only). Only the last star is ever tried again, so
+ * the time is at most the product of both lengths, never exponential.
  */
 function matches(glob: string, name: string): boolean {
   let at = 0;

@@ -1,4 +1,4 @@
-/** What a command is going to do, as data: `--dry-run` prints it, a real run executes it. */
+/** What a command is going to do, as data: a dry run prints it, a real run executes it. */
 export interface Plan {
   readonly command: string;
   /** One line each, in order; none when there is nothing to do. */

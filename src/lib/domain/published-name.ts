@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 
 /**
- * Under which names a report publishes what is not its own: files of uploads, builds and tests. A web
- * server goes by a file's name, and not every one by its end alone: to Apache `a.html.dsc` is a page,
- * `a.php.dsc` a program (mod_mime, "Files with Multiple Extensions"), and what has no type that it
- * knows a browser takes for a page when it begins like one. So a name ends in one of a few types that
- * every server knows and no browser renders, and no dot before that begins anything that means more.
+ * The names under which a report publishes the files of uploads, builds and tests, whose names others
+ * chose. A web server derives the type from the name, and not always from its last extension: for
+ * Apache `a.html.dsc` is a page and `a.php.dsc` a program (mod_mime, "Files with Multiple Extensions").
+ * A file of unknown type is rendered as a page by browsers when it looks like one. So a published name
+ * ends in one of a few extensions that every server knows and no browser renders, and has no other
+ * extension with a meaning.
  */
 
-/** Whole ends that are served as what they are. */
+/** Extensions that are served with a type of their own. */
 const kept = /\.(?:deb|udeb|json|txt|bin|tar\.(?:gz|xz|bz2|zst|lzma))$/;
 /** Texts for people: not every server has a type for these. */
 const texts = /\.(?:log|dsc|changes|buildinfo|asc)$/;
@@ -40,7 +41,7 @@ export function publishedNames(
   );
 }
 
-/** The names that a file may lie under in a report: which, depends on the others; its own is one of before. */
+/** All names that a file may have in a report, its own included, which earlier versions used. */
 export function possibleNames(name: string): readonly string[] {
   const plain = plainName(name);
   return [...new Set([name, plain, distinct(name, plain)])];

@@ -1,7 +1,7 @@
 /** What stands where a secret was. */
 const blank = "[redacted]";
 
-// Whatever repeats in them is bounded, or begins where no other attempt does: a log may be hostile.
+// Repetitions are bounded, or anchored so that they match in linear time: a log may be hostile.
 const patterns: readonly (readonly [RegExp, string])[] = [
   [
     /-----BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,40}-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,40}-----|$)/g,
@@ -17,11 +17,11 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Environment variables whose value is nobody's business. */
+/** Environment variables whose values are secrets. */
 const secretName =
   /(?:^|_)(?:PASS(?:WORD|WD|PHRASE)?|SECRET|TOKEN|KEY|CREDENTIALS?)(?:_|$)/i;
 
-/** The values of an environment that must never be seen. Short ones would blank out half a text. */
+/** The secret values of an environment. Short ones are left out: they would blank out ordinary words. */
 export function secretsOf(
   env: Readonly<Record<string, string | undefined>>,
 ): string[] {

@@ -5,6 +5,7 @@ import { notYetDue, planRetry, retryDelaySeconds } from "./retry.ts";
 import { stepOf } from "./step.ts";
 import type { WorkStepCode } from "./step.ts";
 import type { Ticket } from "./ticket.ts";
+import { advice, remedy } from "./remedy.ts";
 
 const all = { sources: true, results: true, image: true };
 const failedAt = (code: WorkStepCode, over: Partial<Ticket> = {}) =>
@@ -83,11 +84,11 @@ describe("retry", () => {
         exitCode: 2,
         message:
           "ticket 1 failed at Image Testing (run-tests): it cannot go on at Package Publishing, which comes later",
-        hint: "ubuntu-ci override 1 --ignore-step run-tests --reason TEXT, then ubuntu-ci retry 1",
+        hint: advice`${remedy("override", [1], { "ignore-step": "run-tests", reason: "TEXT" })}, then ${remedy("retry", [1])}`,
       }),
     );
     expect(() => planRetry(failedAt(200), stepOf(300), all, [])).toThrow(
-      expect.objectContaining({ hint: "ubuntu-ci retry 1" }),
+      expect.objectContaining({ hint: remedy("retry", [1]) }),
     );
   });
 

@@ -1,8 +1,10 @@
 import { refused } from "./error.ts";
 import type { Step, WorkStepCode } from "./step.ts";
+import { ignoring } from "./override.ts";
 import { commandOf, stepOf } from "./step.ts";
 import type { Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
+import { advice, remedy } from "./remedy.ts";
 
 /** How a temporary failure is retried: how often, and the first wait in seconds, doubled each time. */
 export interface RetryPolicy {
@@ -88,11 +90,11 @@ export function planRetry(
   const wanted = from?.code ?? reached;
   if (wanted > reached) throw tooFar(ticket, reached, stepOf(wanted));
   const possible = !kept.results ? 200 : !kept.image ? 300 : 500;
-  // Asked for by name, it is refused; else the earliest step that makes what is missing is taken.
+  // A step asked for by name is refused; otherwise the ticket goes back to the step that makes what is missing.
   if (from !== undefined && wanted > possible) {
     throw refused(
       `ticket ${id} cannot go on at ${from.name}: ${possible === 200 ? "its built packages are" : "its image is"} gone from the data store`,
-      `ubuntu-ci retry ${id} --from ${commandOf(possible)}`,
+      remedy("retry", [id], { from: commandOf(possible) }),
     );
   }
   const resume = Math.min(wanted, possible) as WorkStepCode;
@@ -129,17 +131,17 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
   if (status === "held")
     throw refused(
       `ticket ${id} is held`,
-      `ubuntu-ci update_ticket ${id} --queue`,
+      remedy("update_ticket", [id], { queue: true }),
     );
   if (ticket.retry_at === null)
     throw refused(
       `ticket ${id} has not failed: it waits at ${step.name}${ticket.waiting_for === null ? "" : ` (${ticket.waiting_for})`}`,
-      `\`ubuntu-ci explain ${id}\` says for what`,
+      advice`${remedy("explain", [id])} says for what`,
     );
   if (from !== undefined && from.code !== step.code)
     throw refused(
       `ticket ${id} is at ${step.name} and waits for its next attempt`,
-      `ubuntu-ci retry ${id}, or \`ubuntu-ci cancel ${id}\` first, to go back to another step`,
+      advice`${remedy("retry", [id])}, or ${remedy("cancel", [id])} first, to go back to another step`,
     );
   return {
     resume: null,
@@ -153,10 +155,11 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
 
 function tooFar(ticket: Ticket, reached: WorkStepCode, wanted: Step): Error {
   const message = `ticket ${ticket.id} ${ticket.cancelled === null ? "failed" : "was cancelled"} at ${stepOf(reached).name} (${commandOf(reached)}): it cannot go on at ${wanted.name}, which comes later`;
+  const retry = remedy("retry", [ticket.id]);
   return refused(
     message,
     reached === 300 || reached === 400
-      ? `ubuntu-ci override ${ticket.id} --ignore-step ${commandOf(reached)} --reason TEXT, then ubuntu-ci retry ${ticket.id}`
-      : `ubuntu-ci retry ${ticket.id}`,
+      ? advice`${ignoring(ticket, "step", commandOf(reached))}, then ${retry}`
+      : retry,
   );
 }

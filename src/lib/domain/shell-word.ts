@@ -1,4 +1,4 @@
-/** A word as a shell takes it, quoted only where it has to be: of a command that people are told to run. */
+/** A word quoted for a shell, only where it has to be. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word)
     ? word

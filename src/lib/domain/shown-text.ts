@@ -1,7 +1,7 @@
 /**
- * What people see of the texts of others: uploads, build output, names of files, command lines. The
- * only clean-up there is. Where text leaves the program it goes through here, whoever made it; a
- * character that a terminal or browser obeys, or that cannot be seen, is shown as its number.
+ * Makes texts of others safe to show: uploads, build output, file names, command lines. This is the
+ * only such clean-up, and all text that leaves the program goes through it. A character that a terminal
+ * or browser would obey, or that is invisible, is shown as its number.
  */
 
 /**
@@ -13,7 +13,7 @@
 const hidden =
   /(?![\ufe0e\ufe0f])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{DI}\ufff9-\ufffb]/gu;
 
-/** What parts lines and columns, and becomes one blank in a text of one line. */
+/** Line breaks and tabs, which become one blank in a text of one line. */
 const breaks = /(?:\r\n|[\n\t])+/g;
 
 /** How much of a line of a tool's output is shown. */
@@ -31,12 +31,12 @@ export function shownText(text: string): string {
     );
 }
 
-/** The same as one line: line ends and tabs become blanks, so that nothing of it passes for another line. */
+/** The same as one line: line breaks and tabs become blanks, so that it cannot imitate another line. */
 export function oneLine(text: string): string {
   return shownText(text.replaceAll(breaks, " ")).trim();
 }
 
-/** Lines as a text that has exactly as many, whatever is in them; their indent stays. */
+/** Joins lines to a text of exactly as many lines, whatever they contain; indentation stays. */
 export function textOfLines(lines: readonly string[]): string {
   return lines
     .map((line) => shownText(line.replaceAll(breaks, " ")))
@@ -68,7 +68,7 @@ export function shownJson(
 }
 
 /**
- * What a text has that is never meant in one that a person gives; null when it is as it should be.
+ * What is wrong with a text that a person typed, such as an invisible character; null when nothing is.
  *
  * @param lines whether it may have several lines
  */

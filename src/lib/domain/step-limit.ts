@@ -13,9 +13,9 @@ export interface WorkLimits {
 const longestTimer = 2 ** 31 - 1;
 
 /**
- * Milliseconds that one run of a step may take with that many source packages. Backends have their
- * own, shorter limits for a single build, image or test, which blame the package; this one is what
- * makes a run without end impossible, and blames us.
+ * Milliseconds that one run of a step may take with that many source packages. Backends have shorter
+ * limits of their own for a single build, image or test, which count as the package's failure. This one
+ * ends every run at last, and counts as ours.
  */
 export function stepLimitMs(
   step: WorkStepCode,

@@ -66,14 +66,14 @@ export interface Failure {
   readonly artifact: string | null;
 }
 
-/** That somebody cancelled a ticket. While it is still running, that somebody asked for it. */
+/** Who cancelled a ticket, or asked for that while it was running. */
 export interface Cancellation {
   readonly at: string;
   readonly by: string;
   readonly reason: string | null;
 }
 
-/** Where a running step is; current and total count, of tests for instance. */
+/** Progress of a running step; current and total count tests, for instance. */
 export interface Progress {
   readonly state: "WAITING" | "STATUS" | "COMPLETED" | "FAILED";
   readonly message: string;
@@ -110,7 +110,7 @@ export interface Ticket {
   readonly status: TicketStatus;
   readonly ppa: string | null;
   readonly queue_position: number | null;
-  /** The time it can expect; null when it is held or has ended. What only works on tickets does without. */
+  /** When it is expected to complete; null when it is held or has ended, absent where nobody asked. */
   readonly expected?: Expected | null;
   readonly archive_revision: number | null;
   readonly failure: Failure | null;

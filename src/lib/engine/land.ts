@@ -23,6 +23,7 @@ import {
   planStep,
   runStep,
 } from "./run-step.ts";
+import { remedy } from "../domain/remedy.ts";
 
 /** What landing came to. */
 export interface LandReport {
@@ -234,7 +235,7 @@ export function whyNot({ db, config }: Engine, ticket: Ticket): Error {
   if (ticket.status === "held") {
     return refused(
       `ticket ${ticket.id} is held`,
-      `ubuntu-ci update_ticket ${ticket.id} --queue`,
+      remedy("update_ticket", [ticket.id], { queue: true }),
     );
   }
   if (ticket.status === "running")

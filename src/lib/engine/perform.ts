@@ -9,6 +9,7 @@ import {
 import { commandOf } from "../domain/step.ts";
 import type { Outcome, Ticket } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
+import { adviceText } from "../host/command-line.ts";
 import { cancellationOf } from "../state/cancellation.ts";
 import type { Connection } from "../state/database.ts";
 import type { Lease } from "../state/leases.ts";
@@ -22,6 +23,7 @@ import type { StepResult } from "../steps/step-definition.ts";
 import type { Engine, RunListener } from "./engine.ts";
 import { endOf } from "./results.ts";
 import { definitions, passOver, planFor, stepInput } from "./step-input.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** What a run came to, before it is recorded. */
 interface Performed {
@@ -181,7 +183,7 @@ function troubleOf(caught: unknown): Performed {
     const reason =
       thrown.hint === undefined
         ? thrown.message
-        : `${thrown.message} (${thrown.hint})`;
+        : `${thrown.message} (${adviceText(thrown.hint)})`;
     if (thrown.exitCode === ExitCode.misconfigured) {
       return {
         end: { outcome: "tmpfail", reason, waitFor: reason },
@@ -215,7 +217,9 @@ function exitCodeOf(outcome: Outcome): ExitCode {
 function poolInWords(db: Connection): string {
   const ppas = listPpas(db);
   if (ppas.length === 0)
-    return "no PPA is free: the pool is empty (`ubuntu-ci ppa populate` fills it)";
+    return adviceText(
+      advice`no PPA is free: the pool is empty (${remedy("ppa populate")} fills it)`,
+    );
   const states = (["reserved", "dirty", "cleaning"] as const).flatMap(
     (state) => {
       const count = ppas.filter((ppa) => ppa.state === state).length;

@@ -10,7 +10,7 @@ import { makeFolder } from "./make-folder.ts";
 import { privateFile } from "./modes.ts";
 import { ownName } from "./own-folder.ts";
 
-/** What a copied file is: bytes and hex digest. */
+/** Size of a file in bytes and its digest in hex. */
 export interface FileDigest {
   readonly size: number;
   readonly sha256: string;
@@ -18,17 +18,17 @@ export interface FileDigest {
 
 const prefix = ".tmp-";
 
-/** Whether a name is one that a write in progress, or a killed one, has beside its place. */
+/** Whether a name is that of a temporary file, of a write that goes on or was killed. */
 export function isUnfinished(name: string): boolean {
   return name.startsWith(prefix);
 }
 
 /**
- * A new name beside that path, on the same file system; never longer than a name may be. It says
- * whose it is, as {@link ownName} does.
+ * A name for a temporary file beside that path, so on the same file system, and never longer than a
+ * name may be. It names its process, as {@link ownName} does.
  */
 export function besidePath(path: string): string {
-  // Where others may write, none of them can have made it before.
+  // Random, so that nobody else can have made it before in a folder that others may write to.
   const unique = randomInt(36 ** 6)
     .toString(36)
     .padStart(6, "0");

@@ -1,6 +1,6 @@
 /**
- * Where a process may be killed on purpose: between any two writes that belong together, in the
- * order in which a ticket meets them. What follows each is what the next process has to cope with.
+ * Points between two writes that belong together, at which tests kill the process, in the order in
+ * which a ticket reaches them. The next process has to recover from each.
  */
 export const crashPoints = [
   "admission.staged",
@@ -43,7 +43,7 @@ export const crashPoints = [
   "report.pages-written",
 ] as const;
 
-/** Where what looks after the state may be killed, which tickets do not meet. */
+/** Such points in the upkeep of the state, which tickets do not reach. */
 type UpkeepPoint =
   | "backup.packed"
   | "backup.placed"
@@ -64,9 +64,8 @@ const wanted = process.env["UBUNTU_CI_CRASH_AT"]?.split(":");
 let left = Number(wanted?.[1] ?? 1);
 
 /**
- * Fault injection, as the fail points of databases: ends this process with SIGKILL when the
- * environment variable UBUNTU_CI_CRASH_AT names this point. It shows on any installation that
- * nothing is lost here; unset, it is one comparison.
+ * Fault injection, like the fail points of databases: ends this process with SIGKILL when the
+ * environment variable UBUNTU_CI_CRASH_AT names this point. Unset, it costs one comparison.
  */
 export function crashPoint(name: CrashPoint): void {
   if (wanted?.[0] !== name) return;

@@ -11,7 +11,8 @@ const partBytes = 256 * 1024;
 /**
  * The whole lines that are appended to a file from now on, also when it is not there yet, or is
  * rotated: what was written to the old file is read to its end, then the new one from its beginning.
- * The first are none: it has its place then, and what was in the file before can be read meanwhile.
+ * The first item is an empty list: from then on nothing is missed, and the caller can read what was in
+ * the file before.
  */
 export async function* followLines(
   file: string,
@@ -45,7 +46,7 @@ export async function* followLines(
       try {
         await setTimeout(lookEveryMs, undefined, { signal });
       } catch {
-        return; // the signal: whoever follows has seen enough
+        return; // the signal fired
       }
     }
   } finally {
@@ -65,7 +66,7 @@ export async function* growingLines(
   try {
     const lines = linesOfBytes();
     for (let position = 0; ;) {
-      // Asked before it is read: what is written after that is read next time.
+      // Checked before reading: what is written after this check is read in the next round.
       const last = whole.aborted;
       const added = await readFrom(handle, position);
       position += added.length;
@@ -84,7 +85,7 @@ export async function* growingLines(
   }
 }
 
-/** Whether that name still means the file that is open, and it was not cut short. */
+/** Whether the name still refers to the open file, and the file was not truncated. */
 async function isStill(
   handle: FileHandle,
   file: string,

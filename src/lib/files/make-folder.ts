@@ -6,7 +6,7 @@ import { messageOf, misconfigured } from "../domain/error.ts";
 const elsewhere = "name another folder, on a local disk";
 const stateElsewhere = `${elsewhere}: --state-dir`;
 
-/** What a folder cannot be made for that no other user and no later time would change. */
+/** Errors that neither another user nor a later attempt would avoid. */
 const hopeless: Readonly<Record<string, string>> = {
   ENOENT: "there no folders can be made",
   EPERM: "there no folders can be made",
@@ -71,7 +71,7 @@ function isFolder(path: string): boolean {
 }
 
 /**
- * Looks that a state folder is one, or may become one: nothing in its place, and folders above it.
+ * Requires that a state folder is a folder, or can be made: nothing else may be in its place.
  *
  * @throws UbuntuCiError (78) naming what is in the way
  */
@@ -81,7 +81,7 @@ export function requireFolder(root: string): void {
     if (found === undefined || found.isDirectory()) return;
   } catch (thrown) {
     const code = codeOf(thrown);
-    // That it may not be looked at is for whoever needs it to say.
+    // Missing permission is reported by whoever needs the folder.
     if (hopeless[code] === undefined) return;
     const what =
       code === "ENOTDIR" ? `${fileAbove(root)} is no folder` : hopeless[code];

@@ -1,7 +1,7 @@
 /** The state folder itself: others may pass through it to what is public, and list nothing. */
 export const stateFolder = 0o711;
 
-/** Modes of what is its owner's alone. */
+/** Modes of private folders and files. */
 export const privateFolder = 0o700;
 export const privateFile = 0o600;
 

@@ -1,4 +1,4 @@
-/** What an operation on a file or a folder comes to, or undefined where there is none; it fails for any other reason. */
+/** The result of a file operation, or undefined when the file does not exist; other errors are thrown. */
 export async function ifExists<T>(
   operation: Promise<T>,
 ): Promise<T | undefined> {
@@ -10,7 +10,7 @@ export async function ifExists<T>(
   }
 }
 
-/** The same for one that is not waited for. */
+/** The same for a synchronous operation. */
 export function ifExistsSync<T>(operate: () => T): T | undefined {
   try {
     return operate();
@@ -20,7 +20,7 @@ export function ifExistsSync<T>(operate: () => T): T | undefined {
   }
 }
 
-/** Nothing there, nothing there below a file, or a name that nothing can have. */
+/** Error codes for: no such file, a path below a file, an impossible name. */
 function isMissing(thrown: unknown): boolean {
   return ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].some((code) =>
     hasCode(thrown, code),

@@ -40,7 +40,7 @@ export function abandonedIn(
     .filter((name) => isAbandoned(name) === true)
     .map((name) => join(parent, name))
     .filter((path) => {
-      // In a shared folder anybody may make a link or a file of such a name.
+      // In a shared folder anybody could make a link or a file with such a name.
       const found = lstatSync(path, { throwIfNoEntry: false });
       return found?.isDirectory() === true && found.uid === process.geteuid?.();
     });

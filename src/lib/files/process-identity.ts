@@ -33,7 +33,7 @@ function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
-/** When a process started (`process_start` of its identity), or undefined where there is none that runs. */
+/** When a process started (`process_start` of its identity), or undefined when it does not run. */
 export function startOf(pid: number): string | undefined {
   let stat;
   try {

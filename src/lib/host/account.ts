@@ -23,15 +23,15 @@ export interface Account {
   readonly home: string;
 }
 
-/** Whether this process may become anybody. */
+/** Whether this process runs as root. */
 export function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
 /**
- * Whom root becomes before it works on a state folder, or undefined when root keeps it: builds never
- * run as root, and whatever needs a session says what to do. A state folder that is missing or empty
- * is the system user's, when there is one.
+ * The account that root switches to before it works on a state folder: its owner; for a missing or
+ * empty folder the system user, when there is one. Undefined when the folder is root's own; then what
+ * needs a session refuses to run, since builds never run as root.
  *
  * @param make whether it may be made and given to the system user: only some commands begin a state
  * @throws UbuntuCiError (78) when nobody knows the owner, or when others could put something else in
@@ -87,7 +87,7 @@ export function userName(uid: number): string {
 async function knownAccount(uid: number, root: string): Promise<Account> {
   const known = account((candidate) => candidate.uid === uid);
   if (known !== undefined) return known;
-  // Not every user is in that file (nsswitch.conf(5)).
+  // Users may come from elsewhere than /etc/passwd (nsswitch.conf(5)).
   const { exec } = await import("./exec.ts");
   const asked = await exec(["getent", "passwd", String(uid)]);
   const found = accountsIn(asked.stdout).find(
@@ -101,8 +101,8 @@ async function knownAccount(uid: number, root: string): Promise<Account> {
 }
 
 /**
- * Makes the folder and gives it to the system user, by its descriptor. Where somebody else could put
- * a link in its place, root would give away what the link leads to.
+ * Makes the folder and gives it to the system user by its descriptor, not its path: if somebody put a
+ * link in its place, root would give away the link's target.
  */
 function giveNewFolder(root: string, system: Account): void {
   requireRootsOwn(root);
@@ -123,7 +123,7 @@ function giveNewFolder(root: string, system: Account): void {
   }
 }
 
-/** Where the path leads, when nobody but root can have it lead elsewhere. */
+/** The real path, when nobody but root can change where it leads. */
 function requireRootsOwn(root: string): string {
   const { end, weakness } = followPath(root, new Set([0]));
   if (weakness === undefined) return end;

@@ -51,7 +51,7 @@ export async function continueAs(
       },
     );
   } finally {
-    // They are the owner's by now: root removes nothing in a folder that another user can change.
+    // The copies belong to the owner now: root removes nothing in a folder that another user can change.
     if (handed !== null)
       await can(owner, ["rm", "--recursive", "--force", "--", handed]);
   }
@@ -62,7 +62,7 @@ export function asAccount(
   { uid, gid }: Account,
   argv: readonly string[],
 ): string[] {
-  // Not by root's PATH: a folder in it may be another user's.
+  // Not looked up in root's PATH, which may have a folder of another user.
   const setpriv = findTool("setpriv", systemPath);
   if (setpriv === undefined) throw missingTool("setpriv");
   return [

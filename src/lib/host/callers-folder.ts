@@ -1,6 +1,6 @@
 const variable = "UBUNTU_CI_FROM_ROOT";
 
-/** What root tells the program that it starts as the state's owner. */
+/** What the program that root starts as the state's owner is told. */
 export interface FromRoot {
   /** The folder root called it in, which paths on the command line are relative to. */
   readonly folder: string;
@@ -12,15 +12,15 @@ export interface FromRoot {
 
 function read(): FromRoot | undefined {
   const text = process.env[variable];
-  // It is for this process, not for what it starts.
+  // Only for this process, not for its children.
   Reflect.deleteProperty(process.env, variable);
   return text === undefined ? undefined : (JSON.parse(text) as FromRoot);
 }
 
-/** What root said; undefined where root did not start this. */
+/** What root passed on; undefined when root did not start this process. */
 export const fromRoot = read();
 
-/** How root says it. */
+/** The environment that passes it on. */
 export function tellFromRoot(said: FromRoot): Record<string, string> {
   return { [variable]: JSON.stringify(said) };
 }
@@ -35,12 +35,12 @@ function workingFolder(): string {
   }
 }
 
-/** The folder that relative paths on the command line are meant in. */
+/** The folder that relative paths on the command line refer to. */
 export function callersFolder(): string {
   return folder;
 }
 
-/** Stays in that folder where this user may enter it by its path; else tools would trip over it. */
+/** Changes to that folder if this user may enter it: tools fail in a working folder that they cannot enter. */
 export function enterCallersFolder(): void {
   try {
     process.chdir(folder);

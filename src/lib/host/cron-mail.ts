@@ -22,9 +22,8 @@ export function warnPerson(line: Shown): void {
 }
 
 /**
- * Under cron: prints the complaints of this process that the one before it did not have, and
- * remembers them all. What was said a day ago and still holds is said again; what does not hold any
- * more is forgotten.
+ * Under cron: prints the complaints that the previous run did not have, and remembers all of this run.
+ * A complaint that lasts is printed again after a day; one that is over is forgotten.
  *
  * @param runFolder where they are remembered, one file a command; undefined when the state folder
  *   is not known
@@ -58,12 +57,12 @@ function remembered(file: string): Record<string, string> {
   try {
     text = readFileSync(file, "utf8");
   } catch {
-    return {}; // mostly: there was nothing to complain about
+    return {}; // no file: the run before had no complaint
   }
   try {
     return JSON.parse(text) as Record<string, string>;
   } catch {
-    return {}; // half written: then it is said once more
+    return {}; // half written: every complaint is printed again
   }
 }
 
@@ -78,6 +77,6 @@ function remember(
       writeFileSync(file, JSON.stringify(said));
     } else if (Object.keys(before).length > 0) rmSync(file, { force: true });
   } catch {
-    // Without a place to remember it is said each time: that needs a person all the more.
+    // If they cannot be remembered they are printed each time, which is the safe side.
   }
 }

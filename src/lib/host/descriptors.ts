@@ -1,6 +1,6 @@
 import { closeSync, readdirSync, readFileSync } from "node:fs";
 
-/** Node marks the first of those that it is started with itself, up to here (uv_disable_stdio_inheritance). */
+/** Node marks the descriptors below this number as close-on-exec itself (uv_disable_stdio_inheritance). */
 const markedByNode = 16;
 const closeOnExec = 0o2000000;
 
@@ -14,10 +14,10 @@ export function closeInheritedDescriptors(): void {
     try {
       const info = readFileSync(`/proc/self/fdinfo/${number}`, "latin1");
       const flags = parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? "", 8);
-      // Node's own all have the flag.
+      // Node's own descriptors are all marked close-on-exec.
       if ((flags & closeOnExec) === 0) closeSync(Number(number));
     } catch (thrown) {
-      // Reading the folder has a descriptor itself, which is closed by now.
+      // The descriptor that the folder was read with is in the list, and closed by now.
       const { code } = thrown as NodeJS.ErrnoException;
       if (code !== "ENOENT" && code !== "EBADF") throw thrown;
     }

@@ -2,11 +2,9 @@ import { statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, isAbsolute, relative } from "node:path";
 
-import type { Account } from "./account.ts";
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What holds for the whole machine, whoever runs something on it. */
+/** Variables that describe the machine, whoever runs something on it. */
 const ofMachine = [
   "PATH",
   "TZ",
@@ -25,7 +23,7 @@ const ofMachine = [
 /** Where the system's own tools are. */
 export const systemPath = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** What the caller's terminal is like, and how the caller wants to be spoken to. */
+/** Variables about the caller's terminal and language. */
 const ofTerminal = [
   "TERM",
   "COLORTERM",
@@ -38,7 +36,7 @@ const ofTerminal = [
   "LANGUAGE",
 ];
 
-/** Ours: who is behind sudo, what cron/ sets, and what an upgrade finds by what it left running. */
+/** Variables of our own, and sudo's: the person behind sudo, what cron/ sets, and an upgrade's mark on its processes. */
 const ofCall = ["SUDO_USER", "UBUNTU_CI_CRON", "UBUNTU_CI_UPGRADE"];
 
 function chosen(
@@ -69,7 +67,7 @@ export function environmentOfTools(
     ...chosen(caller, (name) =>
       [
         ...["HOME", "TMPDIR"],
-        // An upgrade finds by it what it left running.
+        // An upgrade finds the processes it left running by this mark.
         "UBUNTU_CI_UPGRADE",
       ].includes(name),
     ),
@@ -96,7 +94,7 @@ function userNames(): Record<string, string> {
  * into root's world (XDG_*, GNUPGHOME, NODE_OPTIONS, a temporary folder of root's own).
  */
 export function environmentOfAccount(
-  { name, home }: Account,
+  { name, home }: { readonly name: string; readonly home: string },
   caller: Environment = process.env,
 ): Record<string, string> {
   const { TMPDIR, PATH, HOME = "" } = caller;
@@ -129,7 +127,7 @@ export function sharedTemporaryFolder(
   return TMPDIR !== undefined && isShared(TMPDIR) ? TMPDIR : "/tmp";
 }
 
-/** Of PATH, what does not depend on the working folder: whoever can write there would choose the tools. */
+/** PATH without relative folders: whoever can write to the working folder would choose the tools. */
 function absoluteFolders(path = ""): string[] {
   return path.split(delimiter).filter((folder) => isAbsolute(folder));
 }

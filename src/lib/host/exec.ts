@@ -47,7 +47,7 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-/** Loaded when it is first needed, and kept: an upgrade swaps the files it is loaded from. */
+/** Loaded when it is first needed, and kept, because an upgrade replaces the files it is loaded from. */
 let loaded: typeof import("execa") | undefined;
 
 /** Debian package that has a tool, where the two are not called the same. */
@@ -104,7 +104,7 @@ export async function exec(
       ...options.env,
     },
     maxBuffer: options.maxBuffer ?? 10 * 1024 * 1024,
-    // A log can be longer than memory should hold: with a log file the output lives there alone.
+    // With a log file the output is not kept in memory, for which it may be too long.
     buffer: log === undefined,
     forceKillAfterDelay: 5000,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
@@ -157,7 +157,7 @@ function withUmask(
   argv: readonly string[],
   { env }: ExecOptions,
 ): readonly string[] {
-  // The shell would say it in words of its own.
+  // Else the shell reports a missing tool, in its own words.
   const [tool = ""] = argv;
   if (!tool.includes("/")) requireTools([tool], env?.["PATH"]);
   return ["sh", "-c", `umask ${umask} && exec "$@"`, "sh", ...argv];
@@ -320,7 +320,7 @@ export function start(
   };
 }
 
-/** Whether a command succeeds that says nothing else, without what {@link exec} has to load. */
+/** Whether a command succeeds, without the modules that {@link exec} has to load. */
 export function succeeds(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -337,7 +337,7 @@ export function succeeds(
 export type EndInPlace =
   { readonly exitCode: number } | { readonly signal: NodeJS.Signals };
 
-/** What ends a program, and what a terminal says of its size. */
+/** The signals that are passed on: those that end a program, and a terminal's change of size. */
 const passedOn = [
   "SIGINT",
   "SIGTERM",
@@ -369,7 +369,7 @@ export function runInPlace(
   const handlers = new Map<NodeJS.Signals, () => void>(
     passedOn.map((signal) => [signal, () => child.kill(signal)]),
   );
-  // Ctrl-Z: in its own session nobody would let it go on, so that it ignores SIGTSTP.
+  // Ctrl-Z is ignored: in a session of its own nobody could resume the program.
   handlers.set("SIGTSTP", () => {
     process.kill(whole(), "SIGSTOP");
     process.kill(process.pid, "SIGSTOP");

@@ -44,8 +44,8 @@ function parentOfHomes(privateFolder: string | undefined): string {
 }
 
 /**
- * Removes the homes of runs that were killed; there is nothing in them but links and sockets. In a
- * shared folder anybody may have made something of such a name: only a folder of this user is one.
+ * Removes the homes of killed runs, which hold only links and sockets. In a shared folder anybody may
+ * have made something with such a name, so only folders of this user are removed.
  */
 async function sweepHomes(parent: string): Promise<void> {
   const { host, boot_id } = thisProcess();
@@ -56,7 +56,7 @@ async function sweepHomes(parent: string): Promise<void> {
     if (isGone({ host, boot_id, pid: Number(pid), process_start }) !== true)
       continue;
     const home = join(parent, name);
-    // Another process may be faster.
+    // Another process may have removed it already.
     const found = await ifExists(lstat(home));
     if (found?.isDirectory() === true && found.uid === process.geteuid?.())
       await rm(home, { recursive: true, force: true });

@@ -9,7 +9,7 @@ import type { Account } from "./account.ts";
 import { sharedTemporaryFolder } from "./environment.ts";
 import { abandonedIn, makeOwnFolder } from "../files/own-folder.ts";
 
-/** Copies of the files that a command was given, as the user sees them that root started it as. */
+/** The copies that root made of a command's files, for the user it started the command as. */
 export interface HandedOver {
   /** Where a file that was handed over can be read; any other path stays what it is. */
   readonly copyOf: (path: string) => string;
@@ -26,8 +26,8 @@ const controlFileLimit = 4 * 1024 * 1024;
 /**
  * Copies files that perhaps root alone may read into a folder that only `to` may enter: the files
  * themselves and, of a .changes, those that it names beside it. No link is followed for that: it
- * could lead to a file that nobody meant to hand over. The folder is root's alone until all of it is
- * there; then it is `to`'s, and root touches it no more.
+ * could lead to a file that nobody meant to hand over. The folder belongs to root until it is complete,
+ * then to `to`, and root does not touch it any more.
  *
  * @param readable whether `to` may read a file itself: then there is no need for a copy
  * @returns the folder, or null when there is nothing to copy
@@ -39,8 +39,8 @@ export async function handOver(
   readable: (file: string) => Promise<boolean>,
 ): Promise<string | null> {
   const parent = sharedTemporaryFolder();
-  // Root removes what it left in the middle of this, which nobody else could change; what is its
-  // owner's already, their `expire` removes.
+  // Root removes incomplete folders of killed runs, which only root could change. Complete ones belong
+  // to their owner, whose `expire` removes them.
   for (const path of abandonedIn(parent, [kind]))
     await rm(path, { recursive: true, force: true });
   const wanted = new Map<number, string>();
@@ -57,7 +57,7 @@ export async function handOver(
       const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
       source = await open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (thrown) {
-      // Whoever reads the copies tells that it is missing, or that it is a link.
+      // The command itself reports a file that is missing or a link.
       if ((thrown as NodeJS.ErrnoException).code === "ELOOP")
         await symlink("a-link", target);
       return;
@@ -103,7 +103,7 @@ export async function handOver(
         continue; // there is no such folder, so no file either
       }
       try {
-        // All of an upload comes from one folder, whatever its path leads to meanwhile.
+        // By the descriptor: all files of an upload come from one folder, even if its path changes meanwhile.
         const original = (name: string) => `/proc/self/fd/${beside.fd}/${name}`;
         await copy(original(basename(file)), target);
         for (const name of await namesIn(target))

@@ -9,7 +9,7 @@ function fileOf(runFolder: string, what: string): string {
   return join(runFolder, `${what}.done`);
 }
 
-/** Remembers that something was done just now whose outcome may look the same as before. */
+/** Remembers that something was done just now, even if its result is the same as before. */
 export async function markDone(runFolder: string, what: string): Promise<void> {
   await writeFileAtomic(fileOf(runFolder, what), `${now()}\n`);
 }

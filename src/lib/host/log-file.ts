@@ -18,7 +18,7 @@ export function logFile(logFolder: string): string {
   return join(logFolder, "ubuntu-ci.log");
 }
 
-/** One line of the log; the one place where it is decided what must not be in it. */
+/** One line of the log, with secrets redacted and hidden characters escaped. */
 export function logLine(record: object): string {
   const secrets = secretsOf(process.env);
   return `${shownJson(record, 0, (_key, value) =>
@@ -36,7 +36,7 @@ export function appendLog(file: string, lines: readonly string[]): void {
   const fd = openForAppending(file);
   try {
     const { size } = fstatSync(fd);
-    // Behind a line that was torn when the disk was full or the process killed begins a new one.
+    // Begin a new line after one that is incomplete because the disk was full or the process killed.
     const torn = size > 0 && lastByte(fd, size) !== 0x0a;
     const bytes = Buffer.from(`${torn ? "\n" : ""}${lines.join("")}`);
     const written = writeSync(fd, bytes);
@@ -64,7 +64,7 @@ function lastByte(fd: number, size: number): number | undefined {
   return byte[0];
 }
 
-/** Largest part of a log's end that is looked through for what it was written up to. */
+/** Bytes at the end of a log that are searched for its last event. */
 const tailBytes = 4 * 1024 * 1024;
 
 /**
@@ -72,7 +72,7 @@ const tailBytes = 4 * 1024 * 1024;
  *
  * @param bytes how much of its end to read
  */
-export function lastLines(file: string, bytes = tailBytes): string[] {
+export function lastLinesOfFile(file: string, bytes = tailBytes): string[] {
   const fd = ifExistsSync(() => openSync(file, "r"));
   if (fd === undefined) return [];
   try {
@@ -81,7 +81,7 @@ export function lastLines(file: string, bytes = tailBytes): string[] {
     const buffer = Buffer.alloc(size - start);
     const read = readSync(fd, buffer, 0, buffer.length, start);
     const lines = buffer.toString("utf8", 0, read).split("\n");
-    lines.pop(); // what comes behind the last newline is no line yet
+    lines.pop(); // after the last newline: not a whole line yet
     if (start > 0) lines.shift();
     return lines;
   } finally {
@@ -89,7 +89,7 @@ export function lastLines(file: string, bytes = tailBytes): string[] {
   }
 }
 
-/** A line of the log as data, or undefined when it is none (torn by a full disk). */
+/** A line of the log as data, or undefined when it is incomplete (the disk was full). */
 export function parseLogLine(line: string): unknown {
   try {
     return JSON.parse(line) as unknown;

@@ -19,12 +19,12 @@ export interface Coloured {
 /** Text for people: as it is, or in pieces of which some have a colour. */
 export type Shown = string | readonly (string | Coloured)[];
 
-/** Writes text and a line's end. */
+/** Writes cleaned text and a newline. */
 export function printLine(stream: Stream, shown: Shown): void {
   process[stream].write(`${cleaned(shown)}\n`);
 }
 
-/** Writes text as it is but for what is cleaned, without a line's end. */
+/** Writes cleaned text, without a newline at its end. */
 export function printText(stream: Stream, text: string): void {
   process[stream].write(shownText(text));
 }
@@ -34,7 +34,7 @@ export function printJson(value: unknown, indent = 0): void {
   process.stdout.write(`${shownJson(value, indent)}\n`);
 }
 
-/** Writes bytes to standard output, the very ones: what is piped or redirected is a file's contents. */
+/** Writes bytes to standard output unchanged: a file's contents, piped or redirected. */
 export async function printBytes(bytes: Readable): Promise<void> {
   const { pipeline } = await import("node:stream/promises");
   await pipeline(bytes, process.stdout, { end: false });
@@ -53,7 +53,7 @@ export async function printStreamedText(bytes: Readable): Promise<void> {
 
 /** Whether a person sits behind that stream. */
 export function isTerminal(stream: Stream): boolean {
-  // Undefined where it is none.
+  // isTTY is undefined when the stream is no terminal.
   return (process[stream].isTTY as boolean | undefined) === true;
 }
 
@@ -62,7 +62,7 @@ export function hasColour(stream: Stream): boolean {
   return isTerminal(stream) && (process.env["NO_COLOR"] ?? "") === "";
 }
 
-/** `ubuntu-ci status | head` closes the pipe, a lost terminal both: no reason to stop half-way. */
+/** A closed pipe (`… | head`) or a lost terminal is no reason to stop half-way. */
 export function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {
@@ -71,7 +71,7 @@ export function ignoreClosedOutput(): void {
     });
 }
 
-/** The result is made and nobody can have it: not the state's disk is full, but where it was to go. */
+/** The work is done, but its result cannot be written: the disk it is redirected to is full, for example. */
 function notWritten(error: Error): UbuntuCiError {
   return new UbuntuCiError(
     `standard output cannot be written: ${error.message}`,

@@ -21,7 +21,7 @@ export interface StatePaths {
   readonly maintenance: string;
   /** PID files. */
   readonly run: string;
-  /** Files that those wait at who may only work one at a time; empty, and never removed. */
+  /** Lock files of what may only run one at a time; empty, and never removed. */
   readonly locks: string;
   readonly log: string;
   /** The data store: store/CONTAINER/FILE. */
@@ -71,7 +71,7 @@ export function statePaths(root: string): StatePaths {
 
 /**
  * The state folder: the option, else UBUNTU_CI_STATE_DIR, else /var/lib/ubuntu-ci when it is there,
- * else $XDG_STATE_HOME/ubuntu-ci. One that is there and another user's is theirs: a state of one's own
+ * else $XDG_STATE_HOME/ubuntu-ci. A /var/lib/ubuntu-ci of another user counts, too: a second state
  * beside it would only be made by accident.
  */
 export function stateDir(

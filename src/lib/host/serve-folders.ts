@@ -15,8 +15,8 @@ export interface ServedFolders {
 }
 
 /**
- * Serves folders on loopback, for a tool whose own users may not enter them. The address has a
- * secret in it: other users of this machine find nothing.
+ * Serves folders on loopback, for a tool that runs as a user who may not enter them. The address has a
+ * secret in it, so that other users of this machine cannot read them.
  */
 export async function serveFolders(
   folders: ReadonlyMap<string, string>,
@@ -33,7 +33,7 @@ export async function serveFolders(
     }
     response.writeHead(200, { "Content-Length": file.size });
     if (request.method === "HEAD") response.end();
-    // A reader that goes away is no error of ours.
+    // A client that disconnects is not our error.
     else pipeline(createReadStream(file.path), response, () => undefined);
   };
   const server = createServer((request, response) => {

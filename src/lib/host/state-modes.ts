@@ -18,15 +18,15 @@ import {
 } from "../files/modes.ts";
 
 /**
- * How far the modes of a room's contents are ours to say:
+ * Which modes the contents of a folder in the state must have:
  *
  * - public: everything in it is for everybody
  * - private: everything in it is for its owner alone
- * - shared: the same, but a file may be published under another name, and then has that one's mode
- * - layers: what is directly in a layer; the modes of its files are the packages' own
+ * - shared: the same, but a published file has a second name elsewhere, and with it a public mode
+ * - layers: private entries of a layer; the modes of files below them come from packages
  *
- * Of any other entry of the state folder (scratch, what a restore set aside, a program) it is only the
- * entry itself, which shuts what is in it.
+ * Of any other entry of the state folder (scratch, what a restore set aside, a program) only the entry
+ * itself is checked: it closes everything below it.
  */
 type Room = "public" | "private" | "shared" | "layers";
 
@@ -45,7 +45,7 @@ const rooms = new Map<string, Room>([
   ["layers", "layers"],
 ]);
 
-/** Names in a state folder that are no rooms, and may be there before the state is. */
+/** Further names in a state folder, which may be there before the state is. */
 const beside =
   /^(?:config\.(?:json|ya?ml)|maintenance\.txt|program|quickstart|scratch|set-aside)$/;
 
@@ -69,13 +69,13 @@ export interface WrongMode {
   /** Permission bits. */
   readonly found: number;
   readonly wanted: number;
-  /** Whether it is another user's, who alone could mend it. */
+  /** Whether it belongs to another user: only they could set its mode. */
   readonly foreign: boolean;
 }
 
 /**
- * Looks at the modes of everything in a state folder, from the top down: whoever mends each as it comes
- * has a folder closed before what is in it is looked at.
+ * Finds the wrong modes in a state folder, from the top down: whoever fixes each one as it comes has
+ * closed a folder before its contents are read.
  */
 export function* wrongModes(root: string): Generator<WrongMode> {
   const found = ifExistsSync(() => statSync(root));
@@ -84,7 +84,7 @@ export function* wrongModes(root: string): Generator<WrongMode> {
   for (const name of namesIn(root)) {
     const entry = entryOf(root, name);
     if (entry === undefined) continue;
-    // Whoever may write here may make the toggle, as they like.
+    // Anybody who may write to this folder may make the toggle, with any mode.
     if (name === "maintenance.txt" && isForeign(entry.found)) continue;
     yield* ifWrong(entry.path, entry.found, entry.wanted);
     yield* wrongInside(entry, 1);
@@ -92,8 +92,8 @@ export function* wrongModes(root: string): Generator<WrongMode> {
 }
 
 /**
- * Whether a folder holds a state of this user's: a mistyped name must not change the modes of a home,
- * or of the machine. Nobody else can have put a file of this user's there.
+ * Whether a folder holds a state of this user: with a mistyped name we must not change the modes of a
+ * home or of the system. The owner of the state file tells, because nobody else can make a file of theirs.
  */
 function isState(root: string): boolean {
   const sticky = 0o1000;
@@ -109,9 +109,9 @@ function isState(root: string): boolean {
 }
 
 /**
- * Puts the modes in a state folder right, if it is this user's. A folder whose own mode and whose
- * rooms' are right is taken for right as a whole, which costs a look at each of them. Its own mode
- * comes last: after a process that was killed in the middle, the next one goes on.
+ * Corrects the modes in a state folder, if it is this user's. When the mode of the folder and those of
+ * its direct entries are right, the rest is not checked, which keeps this cheap. The folder's own mode
+ * is set last, so that the next process continues after one that was killed.
  */
 export function putModesRight(root: string): void {
   if (!isState(root)) return;
@@ -129,7 +129,7 @@ export function putModesRight(root: string): void {
   if (!known) change(root, stateFolder);
 }
 
-/** Gives it that mode, where the file system and this user's rights let us; `fsck` tells of the rest. */
+/** Sets the mode if the file system and this user's rights allow it; `fsck` reports the rest. */
 function change(path: string, mode: number): void {
   try {
     ifExistsSync(() => chmodSync(path, mode));
@@ -146,7 +146,7 @@ interface Entry {
   readonly room: Room | undefined;
 }
 
-/** An entry of the state folder; undefined when it is neither file nor folder, or a link to what is nobody's room. */
+/** An entry of the state folder; undefined when it is neither file nor folder, or an unrelated link. */
 function entryOf(root: string, name: string): Entry | undefined {
   const room = rooms.get(name);
   const named = join(root, name);
@@ -154,7 +154,7 @@ function entryOf(root: string, name: string): Entry | undefined {
   if (itself === undefined) return undefined;
   let [path, found] = [named, itself];
   if (itself.isSymbolicLink()) {
-    // An administrator may have moved a room to another disk. Others' links are none of ours.
+    // An administrator may have moved a folder to another disk and linked it. Links of others are ignored.
     if (itself.uid !== 0 && isForeign(itself)) return undefined;
     const target = ifExistsSync(() => realpathSync(named));
     if (target === undefined || !rooms.has(name)) return undefined;
@@ -214,7 +214,7 @@ function* ifWrong(
 ): Generator<WrongMode> {
   const mode = permissions(found);
   const foreign = isForeign(found);
-  // What is root's is none of ours, as long as it does not let others in.
+  // Files of root are accepted as long as others have no more rights than they should.
   const wrong =
     found.uid === 0 ? (mode & ~wanted & 0o077) !== 0 : mode !== wanted;
   if (wrong || (foreign && found.uid !== 0))

@@ -12,7 +12,7 @@ import { dirname, join, resolve } from "node:path";
 
 import { misconfigured } from "../domain/error.ts";
 
-/** How somebody else could change what is read, and what helps. */
+/** How somebody else could change a file, and how to prevent that. */
 interface Weakness {
   readonly why: string;
   readonly remedy: string;
@@ -29,9 +29,9 @@ const mostBytes = 1024 * 1024;
 const mostLinks = 40;
 
 /**
- * Reads a file that nobody but these users can have written, nor put in its place: opened once, looked
- * at and read by its descriptor. Every folder on the way counts, those that links lead through too; in
- * a sticky folder (/tmp) nobody can replace what is another's.
+ * Reads a file that only these users can have written or replaced. It is opened once, then checked and
+ * read by its descriptor. Every folder of its path is checked, also of the links in it; in a sticky
+ * folder (/tmp) nobody can replace the files of others.
  *
  * @param what the file is, for the message
  * @throws UbuntuCiError (78) with the path, the reason and the remedy; what the system says, when it
@@ -70,8 +70,8 @@ export function readTrusted(
 }
 
 /**
- * Where a path ends, every link followed, and whether somebody else than these users could have it end
- * elsewhere. What is at its end is not looked at, and need not be there.
+ * Where a path ends when every link is followed, and whether anybody but these users could change that.
+ * What is at its end is not checked, and need not exist.
  */
 export function followPath(
   path: string,
@@ -96,7 +96,7 @@ export function followPath(
       at = next;
       continue;
     }
-    // In a sticky folder anybody may have made it.
+    // In a sticky folder anybody may have made the link.
     if (!isOneOf(found.uid, users))
       return { end: next, weakness: ownedBy(next, found.uid) };
     links += 1;
@@ -160,8 +160,8 @@ function isOneOf(uid: number, users: ReadonlySet<number>): boolean {
 }
 
 /**
- * In a user namespace the machine's root may be nobody who is known there, as in containers without
- * privileges: the folders above the container's own are not its to doubt.
+ * In a user namespace, such as a container without privileges, the machine's root may have no user id.
+ * Folders that belong to it are trusted, as root is.
  */
 function isNamespaced(): boolean {
   const map = readFileSync("/proc/self/uid_map", "utf8").trim();

@@ -1,18 +1,17 @@
 import { fromRoot } from "./callers-folder.ts";
 
-/** What a caller's umask is when nothing is known of it. */
+/** The umask that is assumed when the caller's is unknown. */
 const usual = 0o022;
 
 let callers = usual;
 
 /**
- * From here on, what this process and its children make is its user's alone, whatever the caller's
- * umask: a state folder is private, and what is for others in it is opened on purpose
- * (public-files.ts).
+ * Makes all new files of this process and its children private, whatever the caller's umask: a state
+ * folder is private, and public-files.ts opens what others may read.
  */
 export function keepFilesPrivate(): void {
   const own = process.umask(0o077);
-  // Where root started this, the caller's is the one that root was called with.
+  // When root started this process, the umask that root was called with counts.
   callers = fromRoot?.umask ?? own;
 }
 

@@ -7,7 +7,7 @@ import { notNow } from "../domain/error.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import type { StatePaths } from "../host/paths.ts";
 
-/** Where the lock of that name is: where only the state's owner can reach it. */
+/** The lock file of that name, in a folder that only the state's owner can enter. */
 export function lockFile(
   { locks }: Pick<StatePaths, "locks">,
   name: string,
@@ -15,7 +15,7 @@ export function lockFile(
   return join(locks, name);
 }
 
-/** How often whoever waits looks again, in milliseconds: at first soon, as most locks are held shortly. */
+/** Waits between attempts in milliseconds: short at first, since most locks are held briefly. */
 const shortestWaitMs = 1;
 const longestWaitMs = 50;
 
@@ -56,7 +56,7 @@ function open(file: string): Database.Database {
   }
 }
 
-/** Whether it is our turn now. */
+/** Tries to take the lock. */
 function begins(lock: Database.Database, file: string): boolean {
   try {
     lock.exec("BEGIN EXCLUSIVE");
@@ -75,7 +75,7 @@ async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   try {
     await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
   } catch (thrown) {
-    // With the reason that the signal itself gives.
+    // Throws the signal's own reason.
     signal?.throwIfAborted();
     throw thrown;
   }

@@ -7,10 +7,10 @@ import type { Maintenance } from "./maintenance.ts";
 import type { StatePaths } from "../host/paths.ts";
 import { heldBackFile } from "./toggle.ts";
 
-/** Which commands maintenance held back, kept beside the state because that may not be written then. */
+/** Which commands maintenance held back. It is kept beside the state, which must not be written to then. */
 export interface HeldBack {
   readonly maintenance: Maintenance;
-  /** Whether the history has it that maintenance was switched on. */
+  /** Whether the history says already that maintenance was switched on. */
   readonly recorded: boolean;
   readonly commands: Readonly<
     Record<
@@ -22,7 +22,7 @@ export interface HeldBack {
 
 type HeldBackPaths = Pick<StatePaths, "run" | "locks">;
 
-/** What is known of this maintenance, or of one whose end nobody has noticed yet; null when nothing. */
+/** The commands held back by this maintenance, or by one whose end is not recorded yet; null when there is none. */
 export function readHeldBack(runFolder: string): HeldBack | null {
   try {
     return JSON.parse(
@@ -82,7 +82,7 @@ export async function noteHeldBack(
   return { first, noticed };
 }
 
-/** Hands over what was remembered of a maintenance that has ended, and forgets it when that was taken care of. */
+/** Passes on what was remembered of a maintenance that has ended, and forgets it once that succeeded. */
 export async function endHeldBack(
   paths: HeldBackPaths,
   record: (ended: HeldBack) => void,

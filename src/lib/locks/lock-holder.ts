@@ -14,8 +14,8 @@ export function holderInWords({ pid, host, since }: LockHolder): string {
 }
 
 /**
- * What to warn of when a lock is older than `lock.warnAfterMinutes`; null when all is well. A dead
- * holder's is no reason: the next run takes it over.
+ * What to warn of when a lock is older than `lock.warnAfterMinutes`; null when all is well. The
+ * lock of a dead process is no reason: the next run takes it over.
  */
 export function oldLock(
   holder: LockHolder & { readonly dead?: boolean },
@@ -26,7 +26,7 @@ export function oldLock(
   return `${holder.name} has been running for ${ageInWords(holder.since)} (${holderInWords(holder)}: ${holder.command}); if it hangs, nothing of it goes on: look at it, and end it with kill ${holder.pid}`;
 }
 
-/** Whose lock was taken over: the dead process, or nobody knows when the PID file does not say. */
+/** Whose lock was taken over: the dead process, or unknown when the PID file does not say. */
 export function deadInWords(dead: LockHolder | null): string {
   return dead === null
     ? "the PID file says nothing"

@@ -3,7 +3,7 @@ import { deadLocks, LockHeld, withLock } from "./lock.ts";
 
 /**
  * Runs `work` while holding one of the locks NAME, NAME.2 … NAME.slots: the first that is free. The
- * others whose process is dead are taken over and given back: when copies are few, nobody else would.
+ * other locks of dead processes are removed as well: with few copies running, nobody else would.
  *
  * @throws LockHeld (75) saying who holds the first, when all are held
  */
@@ -40,7 +40,7 @@ function deadSlots(runFolder: string, name: string): string[] {
   );
 }
 
-/** Takes over a lock whose process is dead, and gives it back; leaves it to another that is quicker. */
+/** Removes the lock of a dead process, unless another process takes it first. */
 export async function freeDeadLock(
   runFolder: string,
   name: string,

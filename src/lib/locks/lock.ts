@@ -42,11 +42,11 @@ export class LockHeld extends UbuntuCiError {
   }
 }
 
-/** Another machine's process can't be seen from here: ten missed updates and it is dead. */
+/** Processes of other machines cannot be checked from here: after ten missed updates one counts as dead. */
 const updateMs = 60_000;
 const missedMs = 10 * updateMs;
 
-/** Taking over takes milliseconds: what is older was left by a process killed in the middle of it. */
+/** Taking over takes milliseconds: anything older was left by a process that was killed meanwhile. */
 const takingOverMs = 5_000;
 
 /**
@@ -87,14 +87,14 @@ export async function withLock<T>(
   } finally {
     clearInterval(alive);
     closeSync(open);
-    // It is another's when a person removed it, or another machine gave us up.
+    // The lock is another's if a person removed ours, or another machine took us for dead.
     const found = lookAt(file);
     if (found !== "gone" && isSame(found.holder, holder)) rmSync(file);
     crashPoint("lock.released");
   }
 }
 
-/** What was there before a lock was taken: nothing, a dead process's, or a file that says nothing. */
+/** What was there before a lock was taken: nothing, a dead process's lock, or an unreadable file. */
 type Before = "free" | LockHolder | null;
 
 /** Takes the lock, waiting for it half a minute when patient. */
@@ -131,7 +131,7 @@ async function take(
         removeUnused(file);
         return { before: "free" };
       } catch (thrown) {
-        // Half written it looks unused to others, who may remove it.
+        // While it is being written others may take it for abandoned, and remove it.
         if (hasCode(thrown, "ENOENT")) continue;
         if (!hasCode(thrown, "EEXIST")) throw thrown;
       }
@@ -158,8 +158,8 @@ async function take(
 
 /**
  * Puts `mine` in the place of a dead process's lock. Several may have found it dead, on this machine
- * or another: proper-lockfile lets in one after another, and each looks again. What one leaves that is
- * killed inside is stale after five seconds, and in the way of nobody who finds the lock held.
+ * or another: proper-lockfile lets one in at a time, and each looks again. A process that
+ * is killed inside leaves a folder that is stale after five seconds, and only blocks taking over.
  */
 async function takeOver(
   file: string,
@@ -173,7 +173,7 @@ async function takeOver(
       lockfilePath: folder,
       realpath: false,
       stale: takingOverMs,
-      // Nothing is awaited inside. Whoever was stopped for so long finds the lock changed below.
+      // Nothing is awaited inside. A process that was suspended for long finds the lock changed below.
       onCompromised: () => undefined,
     });
   } catch (thrown) {
@@ -191,18 +191,18 @@ async function takeOver(
     crashPoint("lock.taken-over");
     return { before: again.holder };
   } catch (thrown) {
-    // Half written, `mine` looks unused to others, who may have removed it.
+    // While `mine` was being written, others may have taken it for abandoned and removed it.
     if (hasCode(thrown, "ENOENT")) return "changed";
     throw thrown;
   } finally {
     await release().catch((thrown: unknown) => {
-      // Found stale and removed meanwhile: there is nothing to give back.
+      // Another process found it stale and removed it: nothing to release.
       if (!hasCode(thrown, "ERELEASED")) throw thrown;
     });
   }
 }
 
-/** A folder from the future, left by a clock that was set back since, would never become stale. */
+/** Dates a folder from the future, left before the clock was set back, to now: it would never become stale. */
 function becomesStale(folder: string): void {
   const made = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (made <= Date.now() + takingOverMs) return;
@@ -210,7 +210,7 @@ function becomesStale(folder: string): void {
   ifExistsSync(() => utimesSync(folder, time, time));
 }
 
-/** Who holds the lock, and whether that process is dead. A file that says nothing is nobody's. */
+/** Who holds the lock, and whether that process is dead. An unreadable file has no holder. */
 function lookAt(
   file: string,
 ):
@@ -278,7 +278,7 @@ function readHolder(file: string): LockHolder | undefined {
       ? (holder as LockHolder)
       : undefined;
   } catch {
-    return undefined; // the power failed before it was on disk, or a person made it
+    return undefined; // a power failure truncated it, or a person made it
   }
 }
 

@@ -4,7 +4,6 @@ import {
   existsSync,
   lstatSync,
   openSync,
-  readFileSync,
   readSync,
   renameSync,
   rmdirSync,
@@ -17,8 +16,11 @@ import { basename, dirname, join } from "node:path";
 import { ageInWords, isOlderThan } from "../domain/age.ts";
 import { heldBack, messageOf, refused } from "../domain/error.ts";
 import { oneLine } from "../domain/shown-text.ts";
+import { userName } from "../host/account.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
+import type { Advice } from "../domain/remedy.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** The toggle, when it is on: since when, by whom, and what the file says. */
 export interface Maintenance {
@@ -27,14 +29,14 @@ export interface Maintenance {
   readonly reason: string | null;
 }
 
-/** More than anybody writes as a reason; the file may be anything. */
+/** Bytes that are read, and characters of the reason that are kept: the file may be anything. */
 const maxBytes = 4096;
 const maxReason = 500;
 
 /**
  * Whether maintenance.txt is there. Anybody may make it, with touch or an editor: its first line
  * `by NAME: REASON` is ours, any other text is the reason, and without a name it is its owner who
- * says so. Whatever is there under that name counts, and when that cannot be told it counts as well.
+ * says so. Anything under that name counts, also a folder or a link; if it cannot be checked, it counts.
  */
 export function readMaintenance(file: string): Maintenance | null {
   let found;
@@ -85,7 +87,7 @@ function wordsOf(
   }
 }
 
-/** UTF-8, else Latin-1, in which every byte means something. */
+/** Decodes UTF-8, else Latin-1, in which every byte is a character. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -94,18 +96,10 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** When it was made: an edit of its text later on does not make it younger. */
+/** When it was made; a later edit does not make it younger. */
 function sinceOf({ birthtimeMs, mtimeMs }: Stats): string {
   const made = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
   return new Date(made).toISOString();
-}
-
-function userName(uid: number): string {
-  const entry = readFileSync("/etc/passwd", "utf8")
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find(([, , id]) => id === String(uid));
-  return entry?.[0] ?? `user ${uid}`;
 }
 
 /**
@@ -122,7 +116,7 @@ export function startMaintenance(
   const text = `by ${by}: ${oneLine(reason ?? "")}\n`;
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (found === undefined) {
-    // Whole or not at all: a file that is there without its text would be a toggle without a reason.
+    // Written atomically: a process killed in between would leave a toggle without its reason.
     writeFileSync(beside(file), text);
     crashPoint("maintenance.written");
     renameSync(beside(file), file);
@@ -130,13 +124,13 @@ export function startMaintenance(
     if (!found.isFile())
       throw refused(
         `maintenance is on already, but ${file} is no plain file and cannot take a reason`,
-        `\`ubuntu-ci maintenance off\` removes it`,
+        advice`${remedy("maintenance off")} removes it`,
       );
     writeFileSync(file, text);
   }
 }
 
-/** Where the text is until it is whole; a killed process may leave it. */
+/** The temporary file; a killed process may leave it behind. */
 function beside(file: string): string {
   return join(dirname(file), `.${basename(file)}`);
 }
@@ -179,21 +173,21 @@ export function maintenanceInWords({ since, by, reason }: Maintenance): string {
 export function forgottenMaintenance(
   maintenance: Maintenance | null,
   warnAfterMinutes: number,
-): string | null {
+): Advice | null {
   if (maintenance === null || !isOlderThan(maintenance.since, warnAfterMinutes))
     return null;
   return forgottenInWords(maintenance);
 }
 
 /** That maintenance has been on for too long: since when, by whom, and what ends it. */
-export function forgottenInWords(maintenance: Maintenance): string {
-  return `maintenance is ${maintenanceInWords(maintenance)}; did somebody forget it? \`ubuntu-ci maintenance off\` ends it`;
+export function forgottenInWords(maintenance: Maintenance): Advice {
+  return advice`maintenance is ${maintenanceInWords(maintenance)}; did somebody forget it? ${remedy("maintenance off")} ends it`;
 }
 
 /** The refusal of whatever changes something while maintenance.txt is there (exit 75). */
 export function maintenanceRefusal(maintenance: Maintenance): Error {
   return heldBack(
     `maintenance is ${maintenanceInWords(maintenance)}`,
-    "`ubuntu-ci maintenance off` ends it",
+    advice`${remedy("maintenance off")} ends it`,
   );
 }

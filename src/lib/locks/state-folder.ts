@@ -5,10 +5,11 @@ import { uidOf, userName } from "../host/account.ts";
 import { foreignNames } from "../host/state-modes.ts";
 import { mayBeInMaintenance } from "./toggle.ts";
 import type { StatePaths } from "../host/paths.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /**
- * Only who owns a state folder works on it. Anybody else would trip over what is private there, or
- * leave files in it that the owner cannot write.
+ * Only the owner of a state folder works on it. Anybody else would fail at private files, or leave
+ * files that the owner cannot change.
  *
  * @throws UbuntuCiError (78) when it is another user's
  */
@@ -25,7 +26,7 @@ export function requireOwnState({ root }: StatePaths): void {
 }
 
 /**
- * Only some commands begin a state: any other would make an empty one wherever a name is mistyped.
+ * Only some commands make a state: others would make an empty one for every mistyped name.
  *
  * @throws UbuntuCiError (78) when there is none
  */
@@ -34,7 +35,7 @@ export function requireState(paths: StatePaths): void {
   if (existsSync(paths.database) || mayBeInMaintenance(paths)) return;
   throw misconfigured(
     `there is no state in ${paths.root}`,
-    "name its folder with --state-dir, or make one: ubuntu-ci init",
+    advice`name its folder with --state-dir, or make one: ${remedy("init")}`,
   );
 }
 

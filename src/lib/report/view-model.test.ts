@@ -7,7 +7,7 @@ import {
   bugLink,
   duration,
   expectations,
-  fileSize,
+  sizeInWords,
   overrideRows,
   timeline,
   whereabouts,
@@ -164,8 +164,8 @@ describe("what the report shows", () => {
     expect(duration(119_700)).toBe("2 min 0 s");
     expect(duration(3_599_800)).toBe("1 h 0 min");
     expect(duration(3_720_000)).toBe("1 h 2 min");
-    expect(fileSize(999)).toBe("999 B");
-    expect(fileSize(50_200_000)).toBe("50.2 MB");
+    expect(sizeInWords(999)).toBe("999 B");
+    expect(sizeInWords(50_200_000)).toBe("50.2 MB");
   });
 });
 

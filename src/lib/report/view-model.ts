@@ -3,6 +3,7 @@ import { cancelledInWords } from "../domain/cancel.ts";
 import type { Interval } from "../domain/expected.ts";
 import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
+export { sizeInWords } from "../domain/size.ts";
 import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
 
 /** A point in time: what a page shows, and the exact moment behind it. */
@@ -87,18 +88,6 @@ export function duration(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** A size in bytes, in the powers of 1000. */
-export function fileSize(bytes: number): string {
-  for (const [unit, size] of [
-    ["GB", 1e9],
-    ["MB", 1e6],
-    ["kB", 1e3],
-  ] as const) {
-    if (bytes >= size) return `${(bytes / size).toFixed(1)} ${unit}`;
-  }
-  return `${bytes} B`;
 }
 
 /** The steps of a ticket in their order, and how far it came. */

@@ -21,7 +21,7 @@ export function hasTests(testsuite: readonly string[]): boolean {
   );
 }
 
-/** Whether autodep8 makes tests up for it: what they need is known only to autodep8. */
+/** Whether autodep8 generates its tests: only autodep8 knows what they depend on. */
 export function hasGeneratedTests(testsuite: readonly string[]): boolean {
   return testsuite.some((suite) => suite.startsWith("autopkgtest-pkg-"));
 }
@@ -76,8 +76,8 @@ export interface InstalledPackage {
 }
 
 /**
- * Whether running the tests can need a package that is not on the testbed. Only a clear no is a no:
- * package lists are hidden from autopkgtest on the strength of it.
+ * Whether the tests may need a package that is not on the testbed. When in doubt it is a yes: after a
+ * no, package lists are hidden from autopkgtest.
  *
  * control: the source's debian/control, whose binary packages `@` stands for.
  */
@@ -192,7 +192,7 @@ function concerns(
   return negative ? !verdicts.includes(true) : verdicts.includes(true);
 }
 
-/** Where autopkgtest is with a test, read from a line of its output. */
+/** The progress of a test, read from a line of autopkgtest's output. */
 export interface TestEvent {
   readonly test: string;
   readonly phase: "preparing" | "begins" | "ends";

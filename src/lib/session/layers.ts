@@ -17,6 +17,7 @@ import { makeOwnFolder } from "../files/own-folder.ts";
 import { childPath } from "../host/paths.ts";
 import type { Base, Layer, LayerKind } from "./layer.ts";
 import { removeTree } from "./remove-tree.ts";
+import { remedy } from "../domain/remedy.ts";
 
 /** What is written to layer.json; the paths follow from where it lies. */
 export type LayerRecord = Omit<Layer, "root"> &
@@ -89,7 +90,7 @@ export async function requireBase(
       name === null
         ? `there is no base of ${series}`
         : `there is no base ${name}`,
-      `ubuntu-ci init --series ${series}`,
+      remedy("init", [], { series }),
     );
   }
   await makeUsable(folder, layer);

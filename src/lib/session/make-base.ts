@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 
 import { misconfigured, notNow } from "../domain/error.ts";
 import { digestFile } from "../files/atomic-file.ts";
+import { machineArchitecture } from "../host/architecture.ts";
 import { now } from "../host/clock.ts";
 import type { Config } from "../config/config.ts";
 import {
@@ -115,7 +116,7 @@ export async function makeBase(
         digest: `sha256:${sha256}`,
         below: [],
         series,
-        architecture: (await execOk(["dpkg", "--print-architecture"])).trim(),
+        architecture: machineArchitecture(),
         created_at: now(),
         sources: mirror.sources,
         acquire: mirror.acquire,

@@ -14,6 +14,7 @@ import {
 } from "../host/exec.ts";
 import { ifExists } from "../files/optional-file.ts";
 import type { NetworkPolicy } from "./session.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** The address of a session, and of what it takes for its gateway: pasta answers there. */
 const own = "10.0.2.100";
@@ -130,7 +131,7 @@ function machineAddresses(): readonly string[] {
 }
 
 /** A network that a session has, until it is taken away; it ends with its session, too. */
-export interface Connection {
+export interface SessionNetwork {
   close(): Promise<void>;
 }
 
@@ -145,7 +146,7 @@ export async function connect(
   holder: string,
   policy: NetworkPolicy,
   scratch: string,
-): Promise<Connection> {
+): Promise<SessionNetwork> {
   requireTools(["pasta", "ip", "nsenter"]);
   const servers = policy.reach === "internet" ? await machineNameServers() : [];
   const hosts = (await addressesOf(policy.hosts)).map(({ address }) => address);
@@ -183,7 +184,7 @@ export async function connect(
             )
           : notNow(
               `a session's network could not be made: pasta ${ended.how ?? "made no device"}`,
-              "`ubuntu-ci doctor` says what this machine lacks",
+              advice`${remedy("doctor")} says what this machine lacks`,
             );
       await setTimeout(10);
     }

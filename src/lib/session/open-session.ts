@@ -22,7 +22,7 @@ import {
   addressesOf,
   connect,
   machineNameServers,
-  type Connection,
+  type SessionNetwork,
 } from "./network.ts";
 import { perl } from "./perl.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -33,6 +33,7 @@ import type {
   Session,
   SessionOptions,
 } from "./session.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -61,7 +62,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     (pid) => `${pid}:${startOf(Number(pid)) ?? "gone"}`,
   );
   const limits = limitWords(await readFile("/proc/self/limits", "utf8"));
-  let connection: Promise<Connection> | undefined;
+  let connection: Promise<SessionNetwork> | undefined;
 
   const enter: Session["enter"] = async ({
     user = "root",
@@ -275,6 +276,6 @@ async function startHolder(options: SessionOptions): Promise<Holder> {
   requireTools(["unshare", "newuidmap", "newgidmap", "perl"], path);
   throw notNow(
     `a session could not be opened: ${failure}`,
-    "`ubuntu-ci doctor` says what this machine lacks",
+    advice`${remedy("doctor")} says what this machine lacks`,
   );
 }

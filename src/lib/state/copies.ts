@@ -14,6 +14,7 @@ import { syncPath } from "../files/atomic-file.ts";
 import type { NewEvent } from "./events.ts";
 import { recordEvent } from "./events.ts";
 import { integrityProblems, takeSnapshot } from "./snapshot.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** What a state file is, whichever version wrote it. */
 export interface StateVersion {
@@ -81,7 +82,7 @@ export async function copyState(
       if (problem !== undefined)
         throw notNow(
           `the copy of ${file} is not sound: ${problem}`,
-          "check the disk, and `ubuntu-ci fsck`",
+          advice`check the disk, and ${remedy("fsck")}`,
         );
       version = versionOf(copy);
     } finally {

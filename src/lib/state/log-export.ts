@@ -6,7 +6,7 @@ import { messageOf } from "../domain/error.ts";
 import { warnPerson } from "../host/cron-mail.ts";
 import {
   appendLog,
-  lastLines,
+  lastLinesOfFile,
   logFile,
   logLine,
   parseLogLine,
@@ -109,7 +109,7 @@ function exportedUpTo(db: Connection, file: string): number {
 
 function lastEventIn(file: string): number | undefined {
   for (const bytes of [16 * 1024, 4 * 1024 * 1024]) {
-    for (const line of lastLines(file, bytes).reverse()) {
+    for (const line of lastLinesOfFile(file, bytes).reverse()) {
       const id = (parseLogLine(line) as { id?: unknown } | undefined)?.id;
       if (typeof id === "number") return id;
     }

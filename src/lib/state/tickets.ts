@@ -18,6 +18,7 @@ import type { Connection } from "./database.ts";
 import { prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { queuePosition, queuePositions } from "./queue.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 interface TicketRow {
   id: number;
@@ -63,7 +64,10 @@ export interface TicketFilter {
 export function getTicket(db: Connection, id: number): Ticket {
   const ticket = findTicket(db, id);
   if (ticket === undefined)
-    throw refused(`there is no ticket ${id}`, "`ubuntu-ci status` lists them");
+    throw refused(
+      `there is no ticket ${id}`,
+      advice`${remedy("status")} lists them`,
+    );
   return ticket;
 }
 

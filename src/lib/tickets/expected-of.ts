@@ -25,7 +25,7 @@ export function expectedOf({
     recentLandings(db, sources),
   );
   if (readMaintenance(paths.maintenance) === null) return found;
-  // Nothing starts before somebody ends it.
+  // During maintenance nothing starts, and its end is unknown.
   return new Map(
     [...found].map(([id, { landings }]) => [
       id,

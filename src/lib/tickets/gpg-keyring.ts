@@ -7,7 +7,7 @@ import type { ExecResult } from "../host/exec.ts";
 import { exec } from "../host/exec.ts";
 import { withGnupgHome } from "../host/gnupg-home.ts";
 
-/** Digests that gpg and gpgv are told to refuse, in signatures and self-signatures; MD5 they always do. */
+/** Options by which gpg and gpgv refuse signatures and self-signatures with weak digests; MD5 is always refused. */
 export const refuseWeakDigests = [
   ...["--weak-digest", "SHA1"],
   ...["--weak-digest", "RIPEMD160"],
@@ -45,7 +45,7 @@ export async function withKeyring<T>(
 }
 
 /** What gpg says of the keys in a file of the keyring's folder, by their fingerprints. */
-export async function inspectFile(
+export async function inspectKeyFile(
   keyring: Keyring,
   name: string,
 ): Promise<{
@@ -53,8 +53,8 @@ export async function inspectFile(
   /** How it ended where weak digests are allowed. */
   readonly shown: ExecResult;
 }> {
-  // A trust database each: two gpgs that make one at once now and then find it half made ("The
-  // trustdb is corrupted"), and say nothing of the key.
+  // Each gpg has a trust database of its own: two that create the same one at once sometimes find it
+  // half written ("The trustdb is corrupted"), and list no key.
   const show = (trust: string, ...options: readonly string[]) =>
     keyring.run(
       ...["--trustdb-name", trust, ...options],
@@ -74,7 +74,7 @@ export async function inspectFile(
   return { keys, shown: lenient };
 }
 
-/** What gpg says of these keys; one that it can make nothing of is not among them. */
+/** What gpg says of these keys; keys that it cannot read are left out. */
 export async function inspectKeys(
   privateFolder: string,
   keys: readonly { readonly fingerprint: string; readonly bytes: Buffer }[],
@@ -84,10 +84,10 @@ export async function inspectKeys(
     const look = async (some: typeof keys, name: string) => {
       const bytes = Buffer.concat(some.map((key) => key.bytes));
       await writeFile(join(keyring.home, name), bytes);
-      return (await inspectFile(keyring, name)).keys;
+      return (await inspectKeyFile(keyring, name)).keys;
     };
     const found = new Map(await look(keys, "keys.gpg"));
-    // A key that gpg stumbles over hides those behind it.
+    // A key that gpg cannot read hides those after it, so these are read one by one.
     const rest = keys.filter(({ fingerprint }) => !found.has(fingerprint));
     for (const [index, key] of (keys.length > 1 ? rest : []).entries())
       for (const [fingerprint, one] of await look([key], `key-${index}.gpg`))

@@ -1,13 +1,13 @@
 import type { LogRecord } from "../domain/log-record.ts";
 import { followLines } from "../files/follow-file.ts";
-import { lastLines, logFile, parseLogLine } from "../host/log-file.ts";
+import { lastLinesOfFile, logFile, parseLogLine } from "../host/log-file.ts";
 import { listEvents, logRecord } from "../state/events.ts";
 import type { LocalState } from "./local-state.ts";
 import type { HistoryRequest } from "./ticket-system.ts";
 
 /**
- * What happened, oldest first: events from the state, and between them what only the log file has,
- * because nobody might write to the state then.
+ * What happened, oldest first: events from the state, merged with lines that only the log file has,
+ * from times when the state must not be written to.
  */
 export function readHistory(
   { db, paths }: LocalState,
@@ -23,7 +23,7 @@ export function readHistory(
     ticket !== undefined
       ? []
       : [`${file}.1`, file]
-          .flatMap((name) => lastLines(name))
+          .flatMap((name) => lastLinesOfFile(name))
           .flatMap((line) => asRecord(line) ?? [])
           .filter(({ id, at }) => id === null && at >= (since ?? ""));
   const all = [...events, ...aside].sort((a, b) =>
@@ -40,7 +40,7 @@ export async function* followHistory(
 ): AsyncGenerator<LogRecord> {
   let shown: number | undefined;
   for await (const lines of followLines(logFile(state.paths.log), signal)) {
-    // What came between the place in the file and the history is in both, and shown once.
+    // Events recorded after the file was opened and before the history was read are in both: shown once.
     if (shown === undefined) {
       const before = readHistory(state, request);
       shown = Math.max(0, ...before.map(({ id }) => id ?? 0));

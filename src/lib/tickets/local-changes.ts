@@ -220,7 +220,7 @@ function checkNames(
   }
 }
 
-/** A name that is both added and removed, or removed though it is what the ticket builds, is a mistake worth naming. */
+/** Reports names that are both added and removed, or removed although the ticket builds them. */
 function checkBinaries(
   request: CreateRequest,
   uploads: readonly AdmittedUpload[],
@@ -242,7 +242,7 @@ function checkBinaries(
     );
 }
 
-/** What people wrote about a ticket: it is refused where it was given, though it is cleaned wherever it is shown. */
+/** Checks texts that a person typed. They are cleaned where they are shown; a mistake is refused at once. */
 function checkWords(
   words: {
     readonly title?: string;
@@ -330,7 +330,7 @@ function changeOf(request: UpdateRequest): TicketChange {
   };
 }
 
-/** Words about a ticket may change at any time; what it does only before it has started. */
+/** Descriptive fields may change at any time; what affects the work only before it has started. */
 function checkChangeable(ticket: Ticket, request: UpdateRequest): void {
   const late = (["add", "remove", "priority", "hold"] as const).filter(
     (key) => request[key] !== undefined,

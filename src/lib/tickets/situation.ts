@@ -1,5 +1,6 @@
 import type { Situation } from "../domain/explain/situation.ts";
 import type { Ticket } from "../domain/ticket.ts";
+import { commandIn } from "../host/command-line.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
 import { holdOf } from "../state/events.ts";
@@ -27,5 +28,6 @@ export function situationOf(
     held: ticket.status === "held" ? holdOf(db, ticket.id) : null,
     hasImage: imageOf(db, ticket.id) !== null,
     architecture: machineArchitecture(),
+    missing: commandIn(ticket.waiting_for ?? ""),
   };
 }

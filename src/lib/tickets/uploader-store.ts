@@ -15,7 +15,7 @@ export interface StoredKey extends KeyPackets {
   readonly rights: PackageRights;
 }
 
-/** What lies among the uploaders' keys and is none: nothing that it says is believed. */
+/** A file among the uploaders' keys that is no valid key file; it is ignored. */
 export interface BrokenKey {
   /** Name of the file. */
   readonly name: string;
@@ -28,16 +28,16 @@ export interface StoredKeys {
 }
 
 /**
- * A key that is good for all packages is FINGERPRINT.gpg. One with limits is FINGERPRINT.json, key
- * and limits in one file: neither half of it can be lost alone, and a program from before there were
- * limits does not take it for a key that has none.
+ * A key for all packages is stored as FINGERPRINT.gpg. A key with limits is FINGERPRINT.json, with key
+ * and limits in one file, so that neither can be lost alone, and older versions of this program do not
+ * read it as a key without limits.
  */
 const fileName = /^(?<fingerprint>[0-9A-F]{40}|[0-9A-F]{64})\.(?:gpg|json)$/;
 
 /** The limit of a file of keys, in bytes; signatures of others, the bulk of most, are not kept. */
 export const keyFileLimit = 4 * 1024 * 1024;
 
-/** What a key file with limits says; base64 is what text can hold. */
+/** A key file with limits; the key is in base64. */
 interface LimitedKey {
   readonly format: 1;
   readonly packages: readonly string[];
@@ -47,9 +47,9 @@ interface LimitedKey {
 /** The uploaders' keys, in the order of their fingerprints. */
 export async function readStoredKeys(folder: string): Promise<StoredKeys> {
   const names = ((await ifExists(readdir(folder))) ?? []).sort();
-  // Read without waiting: a thousand files that are opened at once are too many for a process.
+  // Read synchronously: a thousand files open at once are too many for a process.
   const found = names
-    // What begins with a dot is a file being written.
+    // Names that begin with a dot are temporary files.
     .filter((name) => !name.startsWith("."))
     .map((name) => readStored(folder, name))
     .filter((one) => one !== undefined);
@@ -57,7 +57,7 @@ export async function readStoredKeys(folder: string): Promise<StoredKeys> {
   const limited = new Set(
     names.filter((name) => name.endsWith(".json")).map(withoutSuffix),
   );
-  // Where there are both, a change from one to the other was cut off: the limits are what holds.
+  // If both files exist, a change from one to the other was interrupted: the limits count.
   const keys = found
     .filter((one) => "key" in one)
     .filter(
@@ -116,7 +116,7 @@ function contentsOf(
   return { bytes: Buffer.from(key, "base64"), rights: packages };
 }
 
-/** Keeps a key, in place of what was kept of it. Ended in the middle of it, the key has the lesser rights. */
+/** Stores a key in place of the stored one. If the process is killed meanwhile, the lesser rights count. */
 export async function writeStoredKey(
   folder: string,
   {

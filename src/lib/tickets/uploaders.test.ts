@@ -32,6 +32,7 @@ import {
   listUploaders,
   removeUploader,
 } from "./uploaders.ts";
+import { adviceText } from "../host/command-line.ts";
 
 let root: string;
 let home: GpgHome;
@@ -80,7 +81,9 @@ async function problemsOf(
   const { message, problems } = thrown as UbuntuCiError;
   return problems.length === 0
     ? [message]
-    : problems.map(({ where, message: what }) => `${where}: ${what}`);
+    : problems.map(
+        ({ where, message: what }) => `${where}: ${adviceText(what)}`,
+      );
 }
 
 const files = () =>
@@ -148,7 +151,7 @@ describe("keys are accepted", () => {
     await add(home.publicKey(key));
     const { uploaders } = await listUploaders(paths);
     expect(uploaders.map(({ uid }) => uid)).toEqual([
-      "Eve \\u{1b}[2J: \\x \\u{9b} \\u{202e} <eve@example.com>",
+      "Eve \\x1b[2J: \\x \\x9b \\u202e <eve@example.com>",
     ]);
   });
 
@@ -226,7 +229,7 @@ describe("keys are refused", () => {
     await add(old);
     home.revoke(key);
     expect((await problemsOf(home.publicKey(key))).join("\n")).toContain(
-      `is revoked; it is accepted here: ubuntu-ci uploaders remove ${key}`,
+      `is revoked; it is accepted here: \`ubuntu-ci uploaders remove ${key}\``,
     );
   });
 

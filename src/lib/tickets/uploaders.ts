@@ -14,7 +14,7 @@ import type { StatePaths } from "../host/paths.ts";
 import type { Keyring } from "./gpg-keyring.ts";
 import {
   gpgSeconds,
-  inspectFile,
+  inspectKeyFile,
   inspectKeys,
   withKeyring,
 } from "./gpg-keyring.ts";
@@ -26,6 +26,7 @@ import {
   removeStoredKey,
   writeStoredKey,
 } from "./uploader-store.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** Somebody whose signatures admission accepts. */
 export interface Uploader {
@@ -37,29 +38,29 @@ export interface Uploader {
 
 /** An uploader as the list has it. */
 export interface ListedUploader extends Uploader {
-  /** Why admission refuses what the key signs, after all; none when it does not. */
+  /** Why admission refuses signatures of the key; empty when it accepts them. */
   readonly problems: readonly string[];
 }
 
 /** A key to be accepted, checked. */
 export interface NewUploader extends Uploader {
-  /** What it was good for before; undefined when it was not accepted. */
+  /** The packages it was accepted for before; undefined when it was not accepted. */
   readonly before: PackageRights | undefined;
   readonly bytes: Buffer;
 }
 
-/** A team's keyring; more is somebody else's keyring by mistake. */
+/** Most keys in one file: a team's keyring. More is a whole distribution's, by mistake. */
 const mostKeys = 200;
 
-/** Keys, user IDs and self-signatures of one key; gpg's time grows with their square, at every upload. */
+/** Most packets of one key: gpg takes quadratic time for them, at every upload. */
 const mostPackets = 1000;
 
 /**
  * The public keys in a file as they would be accepted, each judged together with what is kept of it
  * already, so that an older copy of a key takes no revocation back.
  *
- * A key that is accepted already keeps its rights unless globs are named: a copy with a later date of
- * expiry must not widen them by the way.
+ * A key that is accepted already keeps its rights unless globs are named: adding it again with a later
+ * date of expiry must not widen them.
  *
  * @param globs source packages the keys are good for; undefined: all
  * @throws UbuntuCiError (2) with everything that is wrong with every key, or when there is none
@@ -105,9 +106,9 @@ export async function checkUploaders(
       const still =
         old === undefined
           ? ""
-          : `; it is accepted here: ubuntu-ci uploaders remove ${fingerprint}`;
+          : advice`; it is accepted here: ${remedy("uploaders remove", [fingerprint])}`;
       for (const problem of found)
-        problems.push({ where, message: `${problem}${still}` });
+        problems.push({ where, message: advice`${problem}${still}` });
       if (key !== undefined && packets !== undefined)
         added.push({
           fingerprint,
@@ -184,9 +185,9 @@ async function importKeys(
   kept: readonly StoredKey[],
 ) {
   const { file, contents } = given;
-  // Copied, so that what is shown and what is taken are the same.
+  // A copy, so that the key that is checked is the one that is stored.
   await writeFile(join(keyring.home, "given"), contents);
-  const { keys: shown, shown: result } = await inspectFile(keyring, "given");
+  const { keys: shown, shown: result } = await inspectKeyFile(keyring, "given");
   if (/^s(?:ec|sb):/m.test(result.stdout)) throw secretKey(file);
   if (result.timedOut) throw takesTooLong(file);
   if (result.exitCode !== 0 || shown.size === 0)
@@ -209,12 +210,12 @@ async function importKeys(
   const taken = await readFile(join(keyring.home, "merged"));
   return {
     shown,
-    merged: (await inspectFile(keyring, "merged")).keys,
+    merged: (await inspectKeyFile(keyring, "merged")).keys,
     bytes: new Map(publicKeysOf(taken).map((key) => [key.fingerprint, key])),
   };
 }
 
-/** Imports without the signatures of other people, which would be kept and mean nothing here. */
+/** Imports the keys without signatures of other people, which mean nothing here. */
 async function takeKeys(
   keyring: Keyring,
   name: string,
@@ -245,7 +246,7 @@ async function takeOut(keyring: Keyring): Promise<void> {
     );
 }
 
-/** A key or subkey that two uploaders have would leave open who signed. */
+/** Reports subkeys that another uploader has, too: it would be unclear who signed. */
 function sharedKeys(
   keyIds: readonly string[],
   fingerprint: string,
@@ -311,7 +312,7 @@ export function knownFingerprint(
   if (!/^(?:[0-9A-F]{40}|[0-9A-F]{64})$/.test(wanted))
     throw refused(
       `${JSON.stringify(fingerprint)} is not a fingerprint`,
-      "`ubuntu-ci uploaders list` shows them",
+      advice`${remedy("uploaders list")} shows them`,
     );
   if (!filesOf(paths.uploaders, wanted).some((file) => existsSync(file)))
     throw unknownKey(wanted);
@@ -330,6 +331,6 @@ export async function removeUploader(
 function unknownKey(fingerprint: string): Error {
   return refused(
     `no uploader has the key ${fingerprint}`,
-    "`ubuntu-ci uploaders list` shows them",
+    advice`${remedy("uploaders list")} shows them`,
   );
 }

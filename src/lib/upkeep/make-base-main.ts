@@ -6,6 +6,7 @@
  */
 import { loadConfig } from "../config/config.ts";
 import { ExitCode, messageOf, UbuntuCiError } from "../domain/error.ts";
+import { adviceText } from "../host/command-line.ts";
 import { printLine } from "../host/output.ts";
 import { statePaths } from "../host/paths.ts";
 import { keepFilesPrivate } from "../host/umask.ts";
@@ -21,6 +22,7 @@ try {
 } catch (thrown) {
   printLine("stderr", messageOf(thrown));
   const known = thrown instanceof UbuntuCiError;
-  if (known && thrown.hint !== undefined) printLine("stderr", thrown.hint);
+  if (known && thrown.hint !== undefined)
+    printLine("stderr", adviceText(thrown.hint));
   process.exitCode = known ? thrown.exitCode : ExitCode.notNow;
 }

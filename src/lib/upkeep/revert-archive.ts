@@ -4,6 +4,7 @@ import type { Plan } from "../domain/plan.ts";
 import { recordEvent } from "../state/events.ts";
 import { recordPublication } from "../state/publications.ts";
 import type { Engine } from "../engine/engine.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 /** The plan of going back to a revision. */
 interface RevertPlan extends Plan {
@@ -26,7 +27,7 @@ export async function planRevert(
   if (!known)
     throw refused(
       `there is no revision ${revision}`,
-      "`ubuntu-ci archive list` shows them",
+      advice`${remedy("archive list")} shows them`,
     );
   return {
     command: "archive",

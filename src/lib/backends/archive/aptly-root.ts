@@ -3,14 +3,9 @@ import { join, relative } from "node:path";
 
 import { messageOf, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
+import { machineArchitecture } from "../../host/architecture.ts";
 import type { ExecOptions } from "../../host/exec.ts";
-import {
-  describeEnd,
-  exec,
-  execOk,
-  lastLines,
-  requireTools,
-} from "../../host/exec.ts";
+import { describeEnd, exec, lastLines, requireTools } from "../../host/exec.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
 import type { KeyPaths } from "./signing-key.ts";
@@ -148,7 +143,7 @@ async function publish(
     throw failed(update, updated);
   const first = [
     ...["publish", "repo", ...signing, ...overwrite, "-acquire-by-hash"],
-    `-architectures=${await machineArchitecture()},source`,
+    `-architectures=${machineArchitecture()},source`,
     ...[`-origin=${options.origin}`, `-label=${options.origin}`],
     ...[series, "filesystem:public:."],
   ];
@@ -174,7 +169,7 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
   const config = join(root, "aptly.conf");
   const text = JSON.stringify({
     rootDir: root,
-    architectures: [await machineArchitecture(), "source"],
+    architectures: [machineArchitecture(), "source"],
     gpgProvider: "gpg",
     skipContentsPublishing: true,
     skipBz2Publishing: true,
@@ -223,14 +218,4 @@ function failed(
 
 function keyOf(one: PublishedPackage): string {
   return `${one.name}_${one.version}_${one.architecture}`;
-}
-
-let architecture: Promise<string> | undefined;
-
-/** This machine's Debian architecture. */
-async function machineArchitecture(): Promise<string> {
-  architecture ??= execOk(["dpkg", "--print-architecture"]).then((text) =>
-    text.trim(),
-  );
-  return architecture;
 }

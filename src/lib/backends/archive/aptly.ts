@@ -37,6 +37,7 @@ import { revisionArchive } from "./revision-archive.ts";
 import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { checkedSeries, signedRepository } from "./signed-repository.ts";
 import { ensureSigningKey } from "./signing-key.ts";
+import { remedy } from "../../domain/remedy.ts";
 
 /**
  * Keeps the archive with aptly; it takes packages from PPAs that aptly keeps.
@@ -113,7 +114,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     if (published === undefined)
       throw misconfigured(
         `the archive has no series ${series}`,
-        `ubuntu-ci init --series ${series}`,
+        remedy("init", [], { series }),
       );
     crashPoint("publish.begun");
     const { root, packages } = await contentsOfPpa(paths, from);

@@ -26,6 +26,7 @@ import {
 import type { Revision } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { indexFilesOf } from "./index-files.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** A revision with the files of its publications. */
 export interface StoredRevision extends Revision {
@@ -87,7 +88,7 @@ export function revisionTree(root: string): RevisionTree {
       if (number === null)
         throw misconfigured(
           `${root} is no archive yet`,
-          "run `ubuntu-ci init`",
+          advice`run ${remedy("init")}`,
         );
       return tree.read(number);
     },
@@ -101,14 +102,14 @@ export function revisionTree(root: string): RevisionTree {
         if (thrown instanceof SyntaxError)
           throw notNow(
             `${file} is damaged: ${thrown.message}`,
-            "`ubuntu-ci fsck` says what can be done",
+            advice`${remedy("fsck")} says what can be done`,
             thrown,
           );
         if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
       }
       throw refused(
         `there is no revision ${revision}`,
-        "`ubuntu-ci archive list` shows them",
+        advice`${remedy("archive list")} shows them`,
       );
     },
     async numbers() {

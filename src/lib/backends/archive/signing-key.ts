@@ -9,6 +9,7 @@ import { exec, execOk } from "../../host/exec.ts";
 import { withGnupgHome } from "../../host/gnupg-home.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import type { StatePaths } from "../../host/paths.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Where the signing key is, and where a GnuPG home of one run is made. */
 export type KeyPaths = Pick<StatePaths, "gnupg" | "run" | "locks">;
@@ -88,7 +89,7 @@ async function makeKey(
     if (code !== "ENOTEMPTY" && code !== "EEXIST") throw thrown;
     throw misconfigured(
       `${gnupg} holds something else than the signing key`,
-      "move it away, and run `ubuntu-ci init` again",
+      advice`move it away, and run ${remedy("init")} again`,
       thrown,
     );
   }
@@ -104,7 +105,10 @@ async function makeKey(
 export async function readSigningKey(gnupg: string): Promise<SigningKey> {
   const key = await readKey(gnupg);
   if (key !== undefined) return key;
-  throw misconfigured(`${gnupg} holds no signing key`, "run `ubuntu-ci init`");
+  throw misconfigured(
+    `${gnupg} holds no signing key`,
+    advice`run ${remedy("init")}`,
+  );
 }
 
 /**

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readChanges } from "../../debian/changes.ts";
 import type { Problem } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
+import { adviceText } from "../../host/command-line.ts";
 import { exec } from "../../host/exec.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import { packageFault } from "../verdict.ts";
@@ -44,7 +45,7 @@ export async function collectBuild(
   const [problem] = problems;
   if (changes === undefined || problem !== undefined)
     throw packageFault(
-      `${list}: ${problem?.field ?? ""} ${problem?.message ?? "cannot be read"}`,
+      `${list}: ${problem?.field ?? ""} ${adviceText(problem?.message ?? "cannot be read")}`,
     );
   if (
     changes.source !== request.source ||

@@ -1,3 +1,4 @@
+import { advice, remedy } from "../../domain/remedy.ts";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 
@@ -139,7 +140,7 @@ export async function contentsOfPpa(
   }
   throw notNow(
     `${ppa} is not ready for ${series}`,
-    "`ubuntu-ci fsck` says what is wrong with it",
+    advice`${remedy("fsck")} says what is wrong with it`,
   );
 }
 

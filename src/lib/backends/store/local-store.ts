@@ -30,6 +30,7 @@ import { isAbandoned } from "../../files/own-folder.ts";
 import { childPath } from "../../host/paths.ts";
 import { modeForCaller } from "../../host/umask.ts";
 import type { LocalStore, Visibility } from "./store.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /**
  * The data store as a folder: ROOT/CONTAINER/FILE. The modes of a container's folder and of its files
@@ -63,7 +64,7 @@ export function localStore(root: string, url: string | null): LocalStore {
         if (copied.sha256 !== sha256) {
           throw notNow(
             `${at.container}/${at.name} in the data store is damaged: its sha256 is ${copied.sha256}, not ${sha256}`,
-            "`ubuntu-ci fsck` looks for more; restore the file from a backup",
+            advice`${remedy("fsck")} looks for more; restore the file from a backup`,
           );
         }
         await rename(beside, to);

@@ -1,12 +1,12 @@
-import { shellWord } from "../shell-word.ts";
 import { cancelledInWords } from "../cancel.ts";
 import { passedOver } from "../override.ts";
 import type { WorkStepCode } from "../step.ts";
 import { commandOf, nextStep } from "../step.ts";
 import type { Ticket } from "../ticket.ts";
 import type { Cause } from "./explanation.ts";
-import { isoOf, landing } from "./explanation.ts";
+import { isoOf, landing, showing } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
+import { remedy } from "../remedy.ts";
 
 export function running(situation: Situation): Cause {
   const { ticket, worker } = situation;
@@ -27,7 +27,7 @@ export function running(situation: Situation): Cause {
         action: `the next pass of ${command} or land gives its lease up and ${ticket.cancelled === null ? "tries again" : "ends the ticket as cancelled"}`,
         at: isoOf(situation.nowMs),
       },
-      unblock: landing(ticket, "does so now"),
+      unblock: landing(ticket.id, "does so now"),
     };
   }
   const since = run === undefined ? "" : ` since ${run.started_at}`;
@@ -62,11 +62,11 @@ export function running(situation: Situation): Cause {
     unblock: null,
     also: [
       {
-        command: `ubuntu-ci status ${ticket.id}`,
+        command: remedy("status", [ticket.id]),
         effect: "shows how far it is",
       },
       {
-        command: `ubuntu-ci cancel ${ticket.id}`,
+        command: remedy("cancel", [ticket.id]),
         effect: "ends it, if it is not wanted any more",
       },
     ],
@@ -81,7 +81,7 @@ function nextCommandOf(ticket: Ticket, step: WorkStepCode): string {
   return commandOf(next as WorkStepCode);
 }
 
-/** Whether it was published before that can only be told by looking: see cancel. */
+/** A ticket cancelled while it was being published: only the archive knows which came first. */
 export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
   const command = commandOf(ticket.step.code as WorkStepCode);
   const words =
@@ -98,7 +98,7 @@ export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
       action: `the next pass of ${command} or land does, and ends the ticket`,
       at: isoOf(nowMs),
     },
-    unblock: landing(ticket, "does so now"),
+    unblock: landing(ticket.id, "does so now"),
   };
 }
 
@@ -115,13 +115,13 @@ export function retryLater({ ticket }: Situation): Cause {
       at: ticket.retry_at,
     },
     unblock: {
-      command: `ubuntu-ci retry ${ticket.id}`,
+      command: remedy("retry", [ticket.id]),
       effect: "makes the next attempt due at once",
     },
     ...(last?.evidence != null && {
       also: [
         {
-          command: `ubuntu-ci get_artifact ${ticket.id} ${shellWord(last.evidence)} -o -`,
+          command: showing(ticket, last.evidence),
           effect: "shows the last attempt's log",
         },
       ],
@@ -129,9 +129,9 @@ export function retryLater({ ticket }: Situation): Cause {
   };
 }
 
-/** Nothing of the toolchain's own is in its way: the next pass takes it. */
+/** Nothing blocks it: the next pass takes it. */
 export function ready(situation: Situation): Cause {
-  const { ticket, hasImage, architecture, nowMs } = situation;
+  const { ticket, hasImage, architecture, missing, nowMs } = situation;
   const step = ticket.step.code as WorkStepCode;
   const command = commandOf(step);
   const over = passedOver(ticket.overrides, step, {
@@ -143,7 +143,7 @@ export function ready(situation: Situation): Cause {
     action: `the next pass of ${command} or land ${does}`,
     at: isoOf(nowMs),
   };
-  // That there was no PPA is known better from the pool.
+  // A missing PPA is explained from the pool itself, which is more recent.
   const trouble =
     step === 100 && ticket.ppa === null ? null : ticket.waiting_for;
   if (trouble === null) {
@@ -151,25 +151,20 @@ export function ready(situation: Situation): Cause {
       blocked: false,
       because: [`it is its turn, at ${ticket.step.name}`],
       next,
-      unblock: landing(ticket, "does so now"),
+      unblock: landing(ticket.id, "does so now"),
     };
   }
-  const remedy =
-    /`(ubuntu-ci [^`]+)`|\b(apt-get install [a-z0-9][a-z0-9 +.-]*[a-z0-9+])/.exec(
-      trouble,
-    );
-  const install = remedy?.[1] ?? remedy?.[2];
-  const land = landing(ticket, "tries now");
+  const land = landing(ticket.id, "tries now");
   return {
-    blocked: install !== undefined,
+    blocked: missing !== null,
     because: [
       `the last attempt at ${ticket.step.name} did not get through: ${trouble}`,
     ],
     next,
     unblock:
-      install === undefined
+      missing === null
         ? land
-        : { command: install, effect: "gets what is missing" },
-    ...(install !== undefined && { also: [land] }),
+        : { command: missing, effect: "gets what is missing" },
+    ...(missing !== null && { also: [land] }),
   };
 }

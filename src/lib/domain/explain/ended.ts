@@ -1,10 +1,11 @@
-import { shellWord } from "../shell-word.ts";
 import { cancelledInWords } from "../cancel.ts";
-import { retryAfterOverride } from "../override.ts";
+import { ignoring, retryAfterOverride } from "../override.ts";
 import { commandOf, stepOf } from "../step.ts";
-import type { Failure, Ticket } from "../ticket.ts";
-import type { Cause, Remedy } from "./explanation.ts";
+import type { Failure, Override, Ticket } from "../ticket.ts";
+import type { Cause, Suggestion } from "./explanation.ts";
+import { showing } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
+import { advice, remedy } from "../remedy.ts";
 
 export function published(ticket: Ticket): Cause {
   const revision = ticket.archive_revision;
@@ -19,7 +20,7 @@ export function published(ticket: Ticket): Cause {
     ...(revision !== null && {
       also: [
         {
-          command: `ubuntu-ci archive show ${revision}`,
+          command: remedy("archive show", [revision]),
           effect: "lists what that revision has",
         },
       ],
@@ -30,7 +31,7 @@ export function published(ticket: Ticket): Cause {
 export function failed(situation: Situation): Cause {
   const { ticket, architecture } = situation;
   const { failure, cancelled } = ticket;
-  const retry = `ubuntu-ci retry ${ticket.id}`;
+  const retry = remedy("retry", [ticket.id]);
   const base = { blocked: true, next: null };
   if (failure === null) {
     const words = cancelled === null ? "it ended" : cancelledInWords(cancelled);
@@ -76,7 +77,7 @@ export function failed(situation: Situation): Cause {
       also: [
         ...evidence,
         {
-          command: "ubuntu-ci doctor",
+          command: remedy("doctor"),
           effect: "says whether this machine can do each step",
         },
       ],
@@ -93,31 +94,33 @@ export function failed(situation: Situation): Cause {
       ...evidence,
       ...overridesFor(ticket, failure),
       {
-        command: `ubuntu-ci create_ticket -t TITLE -s FILE_source.changes`,
+        command: remedy("create_ticket", [], {
+          t: "TITLE",
+          s: "FILE_source.changes",
+        }),
         effect: "lands a corrected version, which is a ticket of its own",
       },
     ],
   };
 }
 
-function evidenceOf(ticket: Ticket, { artifact }: Failure): Remedy[] {
+function evidenceOf(ticket: Ticket, { artifact }: Failure): Suggestion[] {
   return artifact === null
     ? []
-    : [
-        {
-          command: `ubuntu-ci get_artifact ${ticket.id} ${shellWord(artifact)} -o -`,
-          effect: "shows the evidence",
-        },
-      ];
+    : [{ command: showing(ticket, artifact), effect: "shows the evidence" }];
 }
 
-/** How the step or the tests that it failed at can be ignored. More failed tests than these are a broken package. */
+/** With more failed tests than this the package is broken: the step is suggested, not each test. */
 const mostTests = 3;
 
-function overridesFor(ticket: Ticket, { step }: Failure): Remedy[] {
-  const override = (what: string, effect: string): Remedy => ({
-    command: `ubuntu-ci override ${ticket.id} ${what} --reason TEXT`,
-    effect: `${effect}; ubuntu-ci retry ${ticket.id} takes it on then`,
+function overridesFor(ticket: Ticket, { step }: Failure): Suggestion[] {
+  const override = (
+    kind: Override["kind"],
+    target: string,
+    effect: string,
+  ): Suggestion => ({
+    command: ignoring(ticket, kind, target),
+    effect: advice`${effect}; ${remedy("retry", [ticket.id])} takes it on then`,
   });
   const bad =
     step.code === 400
@@ -128,9 +131,9 @@ function overridesFor(ticket: Ticket, { step }: Failure): Remedy[] {
       : [];
   if (bad.length > 0 && bad.length <= mostTests)
     return bad.map(({ package: of, name }) =>
-      override(`--ignore-test ${of}/${name}`, "lets that test not count"),
+      override("test", `${of}/${name}`, "lets that test not count"),
     );
   if (step.code !== 300 && step.code !== 400) return [];
   const command = commandOf(step.code);
-  return [override(`--ignore-step ${command}`, `passes over ${command}`)];
+  return [override("step", command, `passes over ${command}`)];
 }

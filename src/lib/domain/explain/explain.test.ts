@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 
 import { sampleTicket } from "../../../../test/support/ticket.ts";
 import type { OpenTicket, QueuedTicket, Situation } from "./situation.ts";
+import { adviceText } from "../../host/command-line.ts";
+import { remedy } from "../remedy.ts";
 import { explain } from "./explain.ts";
 import { stepOf } from "../step.ts";
 import type { Run, Ticket } from "../ticket.ts";
@@ -13,7 +15,7 @@ const explained = (
   over: Partial<Ticket> = {},
   around: Partial<Situation> = {},
 ) =>
-  explain({
+  written({
     nowMs,
     ticket: sampleTicket({ id: 2, ...over }),
     maintenance: null,
@@ -26,8 +28,22 @@ const explained = (
     held: null,
     hasImage: false,
     architecture: "amd64",
+    missing: null,
     ...around,
   });
+
+/** An explanation with its commands as text. */
+function written(situation: Situation) {
+  const { unblock, commands, ...explanation } = explain(situation);
+  return {
+    ...explanation,
+    unblock: unblock === null ? null : adviceText(unblock),
+    commands: commands.map(({ command, effect }) => ({
+      command: adviceText(command),
+      effect: adviceText(effect),
+    })),
+  };
+}
 
 const other = (over: Partial<OpenTicket> = {}): OpenTicket => ({
   id: 1,
@@ -369,15 +385,16 @@ describe("at work", () => {
   });
 
   test("something is missing: the command that gets it", () => {
-    const waiting = (waiting_for: string) =>
-      explained({ step: stepOf(200), waiting_for });
-    expect(
-      waiting("the archive has no series (run `ubuntu-ci init`)"),
-    ).toMatchObject({ blocked: true, unblock: "ubuntu-ci init" });
-    expect(
-      waiting("sbuild is not installed (apt-get install sbuild)").unblock,
-    ).toBe("apt-get install sbuild");
-    expect(waiting("the run was interrupted")).toMatchObject({
+    const waiting = (missing: Situation["missing"]) =>
+      explained({ step: stepOf(200), waiting_for: "trouble" }, { missing });
+    expect(waiting(remedy("init"))).toMatchObject({
+      blocked: true,
+      unblock: "ubuntu-ci init",
+    });
+    expect(waiting("apt-get install sbuild").unblock).toBe(
+      "apt-get install sbuild",
+    );
+    expect(waiting(null)).toMatchObject({
       blocked: false,
       unblock: "ubuntu-ci land --ticket 2",
     });

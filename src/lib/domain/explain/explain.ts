@@ -1,11 +1,16 @@
-import { ignoredBecause, inForce, overrideInWords } from "../override.ts";
+import {
+  ignoredBecause,
+  inForce,
+  overrideInWords,
+  undoing,
+} from "../override.ts";
 import { isDue } from "../retry.ts";
-import type { Override, Ticket } from "../ticket.ts";
 import { ready, retryLater, running, toBeCancelled } from "./at-step.ts";
 import { failed, published } from "./ended.ts";
-import type { Explanation, Cause, Remedy } from "./explanation.ts";
+import type { Explanation, Cause } from "./explanation.ts";
 import { behindOthers, held, withoutPpa } from "./in-queue.ts";
 import type { Situation } from "./situation.ts";
+import { remedy } from "../remedy.ts";
 
 /** Why a ticket is where it is, what happens next on its own, and what a person may do about it. */
 export function explain(situation: Situation): Explanation {
@@ -15,7 +20,10 @@ export function explain(situation: Situation): Explanation {
   const commands = [
     ...(found.unblock === null ? [] : [found.unblock]),
     ...(found.also ?? []),
-    ...overrides.map((override) => undoing(ticket, override)),
+    ...overrides.map((override) => ({
+      command: undoing(ticket, override),
+      effect: `lets ${override.target} count again`,
+    })),
   ];
   return {
     ticket: ticket.id,
@@ -58,7 +66,7 @@ function withMaintenance(
   const why = maintenance.reason === null ? "" : `: ${maintenance.reason}`;
   const because = `maintenance is on since ${maintenance.since}${by}${why}`;
   const off = {
-    command: "ubuntu-ci maintenance off",
+    command: remedy("maintenance off"),
     effect: "ends maintenance",
   };
   if (ticket.step.code === 999)
@@ -98,12 +106,5 @@ function withMaintenance(
       ...(found.unblock === null ? [] : [found.unblock]),
       ...(found.also ?? []),
     ],
-  };
-}
-
-function undoing(ticket: Ticket, override: Override): Remedy {
-  return {
-    command: `ubuntu-ci override ${ticket.id} --undo ${override.id}`,
-    effect: `lets ${override.target} count again`,
   };
 }

@@ -1,14 +1,17 @@
 import type { Step } from "../step.ts";
-import type { Expected } from "../expected.ts";
 import type { Ticket } from "../ticket.ts";
+import type { Expected } from "../expected.ts";
+import type { Advice, Remedy } from "../remedy.ts";
+import { remedy } from "../remedy.ts";
 
-/** A command that a person may run, whole, and what comes of it. */
-export interface Remedy {
-  readonly command: string;
-  readonly effect: string;
+/** Something that a person may run, and what comes of it. */
+export interface Suggestion {
+  /** A remedy, or a command of the system's as text. */
+  readonly command: Remedy | string;
+  readonly effect: Advice;
 }
 
-/** Why a ticket is where it is: the shape of `explain N --json`. */
+/** Why a ticket is where it is. */
 export interface Explanation {
   readonly ticket: number;
   /** Something keeps it from going on by itself, now. */
@@ -17,11 +20,11 @@ export interface Explanation {
   readonly because: readonly string[];
   /** What happens on its own; `at` is null where the time depends on something else. */
   readonly next: { readonly action: string; readonly at: string | null } | null;
-  readonly unblock: string | null;
-  /** The time it can expect, as `status` shows it. */
+  readonly unblock: Suggestion["command"] | null;
+  /** The time it can expect. */
   readonly expected: Expected | null;
   /** Every command that helps, the one of `unblock` first. */
-  readonly commands: readonly Remedy[];
+  readonly commands: readonly Suggestion[];
 }
 
 export type Cause = Omit<
@@ -29,12 +32,17 @@ export type Cause = Omit<
   "ticket" | "step" | "unblock" | "commands" | "because" | "expected"
 > & {
   readonly because: readonly string[];
-  readonly unblock: Remedy | null;
-  readonly also?: readonly Remedy[];
+  readonly unblock: Suggestion | null;
+  readonly also?: readonly Suggestion[];
 };
 
-export function landing({ id }: Ticket, effect: string): Remedy {
-  return { command: `ubuntu-ci land --ticket ${id}`, effect };
+export function landing(id: number, effect: string): Suggestion {
+  return { command: remedy("land", [], { ticket: String(id) }), effect };
+}
+
+/** The command that prints a stored log. */
+export function showing({ id }: Ticket, artifact: string): Remedy {
+  return remedy("get_artifact", [id, artifact], { o: "-" });
 }
 
 export function inWords(words: readonly string[], and: string): string {

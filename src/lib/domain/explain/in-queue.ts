@@ -1,8 +1,9 @@
 import { stepOf } from "../step.ts";
 import type { Ticket } from "../ticket.ts";
-import type { Cause, Remedy } from "./explanation.ts";
+import type { Cause, Suggestion } from "./explanation.ts";
 import { inWords, isoOf, landing } from "./explanation.ts";
 import type { OpenTicket, QueuedTicket, Situation } from "./situation.ts";
+import { remedy } from "../remedy.ts";
 
 export function held({ ticket, held: by }: Situation): Cause {
   return {
@@ -12,7 +13,7 @@ export function held({ ticket, held: by }: Situation): Cause {
     ],
     next: null,
     unblock: {
-      command: `ubuntu-ci update_ticket ${ticket.id} --queue`,
+      command: remedy("update_ticket", [ticket.id], { queue: true }),
       effect: "queues it",
     },
   };
@@ -102,7 +103,7 @@ function limitInWords(concurrency: number): string {
   return `${concurrency === 1 ? "one ticket is" : `${concurrency} tickets are`} in flight at a time (\`concurrency\`)`;
 }
 
-/** A long queue is told by its length. */
+/** The tickets before it; of a long queue only the first ones and how many there are. */
 function turnInWords(ahead: readonly QueuedTicket[]): string[] {
   if (ahead.length === 0) return [];
   const ids = ahead.slice(0, 5).map(({ id }) => String(id));
@@ -113,25 +114,24 @@ function turnInWords(ahead: readonly QueuedTicket[]): string[] {
   ];
 }
 
-function firstOf(ticket: Ticket, ahead: readonly QueuedTicket[]): Remedy {
+function firstOf(ticket: Ticket, ahead: readonly QueuedTicket[]): Suggestion {
   const highest = Math.max(...ahead.map(({ priority }) => priority));
   return {
-    command: `ubuntu-ci update_ticket ${ticket.id} --priority ${highest + 1}`,
+    command: remedy("update_ticket", [ticket.id], {
+      priority: String(highest + 1),
+    }),
     effect: "makes it the first of the queue",
   };
 }
 
 /** What gets another ticket out of the way. */
-function hurrying({ id, status }: OpenTicket): Remedy {
+function hurrying({ id, status }: OpenTicket): Suggestion {
   return status === "running"
     ? {
-        command: `ubuntu-ci cancel ${id}`,
+        command: remedy("cancel", [id]),
         effect: `ends ticket ${id}, which is being worked on: only if it is not wanted any more`,
       }
-    : {
-        command: `ubuntu-ci land --ticket ${id}`,
-        effect: `takes ticket ${id} on now`,
-      };
+    : landing(id, `takes ticket ${id} on now`);
 }
 
 export function withoutPpa({
@@ -148,7 +148,7 @@ export function withoutPpa({
       because: ["no PPA is free: the pool is empty"],
       next: null,
       unblock: {
-        command: "ubuntu-ci ppa populate",
+        command: remedy("ppa populate"),
         effect: `fills the pool; ${start}`,
       },
     };
@@ -164,7 +164,7 @@ export function withoutPpa({
         at: isoOf(nowMs),
       },
       unblock: {
-        command: "ubuntu-ci clean-ppas",
+        command: remedy("clean-ppas"),
         effect: `empties what was given back; ${start}`,
       },
     };
@@ -176,10 +176,10 @@ export function withoutPpa({
       at: null,
     },
     unblock: {
-      command: `ubuntu-ci ppa add ${newName(pool, poolPrefix)}`,
+      command: remedy("ppa add", [newName(pool, poolPrefix)]),
       effect: `adds one more to the pool; ${start}`,
     },
-    also: [landing(ticket, "takes it on when there is one")],
+    also: [landing(ticket.id, "takes it on when there is one")],
   };
 }
 

@@ -1,7 +1,8 @@
 import type { StepCode } from "../step.ts";
 import type { Ticket, TicketStatus } from "../ticket.ts";
+import type { Remedy } from "../remedy.ts";
 
-/** Another open ticket, as far as it can be in one's way. */
+/** Another open ticket, with what decides whether it blocks this one. */
 export interface OpenTicket {
   readonly id: number;
   readonly step: StepCode;
@@ -46,4 +47,6 @@ export interface Situation {
   readonly held: { readonly by: string; readonly at: string } | null;
   readonly hasImage: boolean;
   readonly architecture: string;
+  /** The command that gets what the last attempt found missing. */
+  readonly missing: Remedy | string | null;
 }

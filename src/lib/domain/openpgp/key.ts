@@ -1,9 +1,10 @@
+import { oneLine } from "../shown-text.ts";
 import { allowedClockSkew } from "./verdict.ts";
 
 /** A primary key or a subkey, as gpg lists it with colons (doc/DETAILS of GnuPG). */
 interface KeyPart {
   readonly fingerprint: string;
-  /** `i` invalid, `r` revoked, `e` expired, `d` disabled; else something that says nothing here. */
+  /** `i` invalid, `r` revoked, `e` expired, `d` disabled; other values do not matter here. */
   readonly validity: string;
   readonly bits: number;
   readonly algorithm: number;
@@ -21,7 +22,7 @@ export interface ListedKey extends KeyPart {
   readonly subkeys: readonly KeyPart[];
 }
 
-/** A key looked at twice: with weak digests refused, and with them allowed, which tells why. */
+/** A key as gpg lists it with weak digests refused, and with them allowed: the difference tells why. */
 export interface InspectedKey {
   readonly strict: ListedKey;
   readonly lenient: ListedKey;
@@ -65,7 +66,7 @@ function partOf(fields: readonly string[]): KeyPart {
     algorithm: Number(fields[3] ?? ""),
     created: Number(fields[5] ?? ""),
     expires: Number(fields[6] ?? ""),
-    // Capitals are of the whole key.
+    // Capital letters are about the whole key, small ones about this part.
     maySign: (fields[11] ?? "").includes("s"),
     curve: fields[16] ?? "",
   };
@@ -80,17 +81,14 @@ function unescaped(text: string): string {
 
 const longestUid = 200;
 
-/** Control characters, and those that turn a line around or hide in it, as their numbers. */
+/** A user ID as one line of limited length. */
 function shown(text: string): string {
   const characters = Array.from(text);
   const cut =
     characters.length > longestUid
       ? `${characters.slice(0, longestUid).join("")}…`
       : text;
-  return cut.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  return oneLine(cut);
 }
 
 /**
@@ -107,7 +105,7 @@ export function problemsOfKey(key: InspectedKey, now: number): string[] {
     problemsOfPart(part, partNamed(lenient, part.fingerprint), now),
   );
   if (reasons.some((of) => of.length === 0)) return [];
-  // Of a subkey that is not valid gpg does not say what it may do.
+  // gpg does not list what an invalid subkey may do.
   const subkeys = lenient.subkeys
     .filter(({ maySign }) => maySign)
     .flatMap((part) =>
@@ -143,7 +141,7 @@ function partNamed(key: ListedKey, fingerprint: string): KeyPart | undefined {
   return [key, ...key.subkeys].find((part) => part.fingerprint === fingerprint);
 }
 
-/** How it stands with one key, whatever it may do. */
+/** What is wrong with one key or subkey, whatever it may be used for. */
 function problemsOfPart(
   strict: KeyPart | undefined,
   lenient: KeyPart | undefined,

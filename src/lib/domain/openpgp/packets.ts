@@ -13,7 +13,7 @@ export interface Packet {
 const tags = { signature: 2, publicKey: 6, publicSubkey: 14 } as const;
 
 /**
- * The packets that bytes are made of, by their headers alone; what is in them is for gpg to judge.
+ * Splits bytes into packets by their headers alone; gpg judges their contents.
  *
  * @throws RangeError when they are not whole packets of a length that is known
  */
@@ -40,7 +40,7 @@ interface Header {
   readonly length: number;
 }
 
-/** Both forms of a header; lengths that only the end of the data tells are refused: no key has them. */
+/** Reads a header of either form. Partial and indeterminate lengths are refused: keys never have them. */
 function headerAt(bytes: Buffer, at: number): Header {
   const first = bytes.readUInt8(at);
   if (first < 0x80) throw new RangeError("no packet begins here");
@@ -133,7 +133,7 @@ function digest(algorithm: string, parts: readonly Buffer[]): string {
   return hash.digest("hex").toUpperCase();
 }
 
-/** The 64 bits of a fingerprint that signatures find their key by: the last of version 4, the first of 5. */
+/** The key id: the last 64 bits of a version 4 fingerprint, the first 64 of version 5. */
 function keyIdOf(fingerprint: string): string {
   return fingerprint.length === 40
     ? fingerprint.slice(-16)
@@ -141,7 +141,7 @@ function keyIdOf(fingerprint: string): string {
 }
 
 /**
- * The key ids that a signature says it is of. That decides nothing but which keys it is tried with.
+ * The key ids that a signature claims to be made by. They only decide which keys it is checked with.
  *
  * @throws RangeError when it is not one signature and nothing else
  */
@@ -202,7 +202,7 @@ function subpacketLengthAt(
   return { size: 5, length: area.readUInt32BE(at + 1) };
 }
 
-/** No signature that people make comes near this; gpg verifies as many as there are. */
+/** Far above any real signature, in bytes: gpg would verify every packet of a huge one. */
 const longestSignature = 32 * 1024;
 
 /**

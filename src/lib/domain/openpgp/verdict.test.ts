@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { verdictOf } from "./verdict.ts";
+import { signatureVerdict } from "./verdict.ts";
 
 const key = "807C2F5912910470DD5EAAFF726E2416075D1095";
 const primary = "E28A032E6BB34F18C6BC53114AA35AE2CBCA6424";
@@ -14,7 +14,11 @@ const good = [
   `VALIDSIG ${key} 2026-11-26 ${now} 0 4 0 22 10 01 ${primary}`,
 ];
 const verdict = (lines: readonly string[], exitCode: number | undefined = 0) =>
-  verdictOf(lines.map((line) => `[GNUPG:] ${line}\n`).join(""), exitCode, now);
+  signatureVerdict(
+    lines.map((line) => `[GNUPG:] ${line}\n`).join(""),
+    exitCode,
+    now,
+  );
 const with_ = (before: string, after: string) =>
   good.map((line) => line.replace(before, after));
 
@@ -42,11 +46,11 @@ test.each([
 test("gpgv that failed, or was ended, is not good, whatever it said", () => {
   for (const exitCode of [1, 2])
     expect(verdict(good, exitCode).kind).toBe("bad");
-  expect(verdictOf(good.join("\n"), undefined, now).kind).toBe("bad");
+  expect(signatureVerdict(good.join("\n"), undefined, now).kind).toBe("bad");
 });
 
 test("a line that only looks like one of the status is none", () => {
-  expect(verdictOf(good.join("\n"), 0, now).kind).toBe("bad");
+  expect(signatureVerdict(good.join("\n"), 0, now).kind).toBe("bad");
 });
 
 test.each([

@@ -1,5 +1,5 @@
 /** What gpgv found out about a message of one signature. */
-export type Verdict =
+export type SignatureVerdict =
   | {
       readonly kind: "good";
       /** Fingerprint of the key, perhaps a subkey, that signed. */
@@ -17,7 +17,7 @@ export type Verdict =
  */
 export const allowedClockSkew = 15 * 60;
 
-/** Digests that collisions are known of, or feared (RFC 9580, section 9.5). */
+/** Digests with known or expected collisions (RFC 9580, section 9.5). */
 const weakDigests: Readonly<Record<string, string>> = {
   "1": "MD5",
   "2": "SHA-1",
@@ -39,19 +39,19 @@ const troubles: Readonly<Record<string, (key: string) => string>> = {
 };
 
 /**
- * Reads the status lines of gpgv (doc/DETAILS of GnuPG). It is good only if every line that has to be
- * there is there once and none that speaks against it.
+ * Reads the status lines of gpgv (doc/DETAILS of GnuPG). A signature is good only if every required
+ * line is there exactly once, and no line that reports a problem.
  *
  * @param now seconds since 1970
  */
-export function verdictOf(
+export function signatureVerdict(
   status: string,
   exitCode: number | undefined,
   now: number,
-): Verdict {
+): SignatureVerdict {
   const said = statusLines(status);
   const all = (word: string) => said.filter(([first]) => first === word);
-  const bad = (message: string): Verdict => ({ kind: "bad", message });
+  const bad = (message: string): SignatureVerdict => ({ kind: "bad", message });
   for (const [word, trouble] of Object.entries(troubles)) {
     const [found] = all(word);
     if (found !== undefined) return bad(trouble(found[1] ?? ""));

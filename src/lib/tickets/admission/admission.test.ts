@@ -26,6 +26,7 @@ import { GpgHome } from "../../../../test/support/gpg-home.ts";
 import type { UbuntuCiError } from "../../domain/error.ts";
 import { admit } from "./admission.ts";
 import type { AdmissionPolicy } from "./policy.ts";
+import { adviceText } from "../../host/command-line.ts";
 
 let root: string;
 let folder: string;
@@ -135,7 +136,7 @@ async function problemsOf(...paths: string[]): Promise<string[]> {
   expect(existsSync(staging)).toBe(false);
   return (thrown as UbuntuCiError).problems.map(
     ({ where, field, message }) =>
-      `${where}${field === undefined ? "" : `: ${field}`}: ${message}`,
+      `${where}${field === undefined ? "" : `: ${field}`}: ${adviceText(message)}`,
   );
 }
 

@@ -17,7 +17,7 @@ import type { Admission, AdmissionPolicy, AdmittedUpload } from "./policy.ts";
 import { checkRights, verifiedText } from "./signature.ts";
 import { stage, stageListed } from "./staging.ts";
 
-/** Control files are read whole; none that people make comes near this. */
+/** Largest control file in bytes, far above any real one: they are read whole. */
 const controlFileLimit = 4 * 1024 * 1024;
 
 /**
@@ -109,8 +109,8 @@ async function admitOne(
         message: `is larger than ${controlFileLimit} bytes`,
       });
     } else {
-      // Its own signature, perhaps of somebody whose work is sponsored, counts for nothing: whoever
-      // signed the .changes stands behind the .dsc with its checksum, as for dak and Launchpad.
+      // The .dsc's own signature, perhaps of a sponsored maintainer, is ignored: who signed the .changes
+      // vouches for the .dsc by its checksum, as in dak and Launchpad.
       dsc = readDsc(await readFile(stagedDsc.path), dscFile.name, problems);
       if (dsc !== undefined)
         await checkDsc(

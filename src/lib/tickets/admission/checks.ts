@@ -7,6 +7,7 @@ import { compareVersions, versionProblem } from "../../debian/version.ts";
 import type { Problem } from "../../domain/error.ts";
 import type { Admission, AdmittedFile, AdmittedUpload } from "./policy.ts";
 import { stageListed } from "./staging.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 export function checkSourceOnly(
   { architectures, files }: Changes,
@@ -34,7 +35,7 @@ export function checkSourceOnly(
   }
 }
 
-/** A pocket may be named behind the series (`bookworm-proposed`); the series is what counts here. */
+/** The series; a pocket behind it (`bookworm-proposed`) is ignored. */
 export function checkSeries(
   { distribution }: Changes,
   where: string,
@@ -47,12 +48,12 @@ export function checkSeries(
   if (policy.knownSeries.includes(series)) return series;
   const known =
     policy.knownSeries.length === 0
-      ? "there is none yet: ubuntu-ci init"
+      ? advice`there is none yet: ${remedy("init")}`
       : `known: ${policy.knownSeries.join(", ")}; --series names another`;
   const message =
     series === "UNRELEASED"
       ? "is UNRELEASED: release the changelog first (dch --release)"
-      : `${JSON.stringify(series)} is not a series here; ${known}`;
+      : advice`${JSON.stringify(series)} is not a series here; ${known}`;
   problems.push(
     policy.series === null
       ? { where, field: "Distribution", message }
@@ -91,7 +92,7 @@ export async function checkDsc(
   const inChanges = new Map(changes.files.map((file) => [file.name, file]));
   for (const file of dsc.files) {
     const listed = inChanges.get(file.name);
-    // The tarball of an upstream version that was uploaded before need not be in the .changes.
+    // The .changes may leave out an upstream tarball that was uploaded with an earlier version.
     if (listed === undefined) beside.push(file);
     else if (listed.sha256 !== file.sha256 || listed.size !== file.size) {
       problems.push({

@@ -1,6 +1,6 @@
 import type { Problem } from "../../domain/error.ts";
 
-/** What admission goes by. */
+/** The rules and lookups that admission decides by. */
 export interface AdmissionPolicy {
   readonly knownSeries: readonly string[];
   /** Series asked for on the command line, instead of the .changes' Distribution. */
@@ -38,10 +38,10 @@ export interface AdmittedUpload {
   readonly files: readonly AdmittedFile[];
 }
 
-/** The admission of one ticket while it goes on. */
+/** The state of one ticket's admission. */
 export interface Admission {
   readonly policy: AdmissionPolicy;
-  /** What its files may still take. */
+  /** How many more files and bytes it may have. */
   readonly budget: { bytes: number; files: number };
   /** Everything found wrong so far; a check adds to it and goes on. */
   readonly problems: Problem[];

@@ -24,6 +24,7 @@ import type { Problem } from "../../domain/error.ts";
 import { issuersOf, unarmoured } from "../../domain/openpgp/packets.ts";
 import type { Admission, AdmissionPolicy } from "./policy.ts";
 import { checkRights, verifiedText } from "./signature.ts";
+import { adviceText } from "../../host/command-line.ts";
 
 const text =
   "Source: hello\nChanges:\n hello (1.0) bookworm\n -----BEGIN PGP is how it begins\nTrail: a\n";
@@ -85,7 +86,7 @@ async function verified(
     text: found?.text,
     signer: found?.signer?.key.fingerprint,
     problem: problems
-      .map(({ field, message }) => `${field ?? ""}: ${message}`)
+      .map(({ field, message }) => `${field ?? ""}: ${adviceText(message)}`)
       .join("\n"),
   };
 }
@@ -429,7 +430,7 @@ describe("the uploaders' keys", () => {
     expect(await verified(signed())).toMatchObject({ signer: dev });
     rmSync(join(uploaders, `${dev}.gpg`));
     expect((await verified(signed())).problem).toMatch(
-      /no uploaders yet .*; of the keys here 1 cannot be used: ubuntu-ci uploaders list/,
+      /no uploaders yet .*; of the keys here 1 cannot be used: `ubuntu-ci uploaders list`/,
     );
   });
 
@@ -469,7 +470,12 @@ describe("the uploaders' keys", () => {
       checkRights(source, signer, "x", admission);
     expect(problems).toEqual([]);
     checkRights("dpkg", signer, "x", admission);
-    expect(problems).toEqual([
+    expect(
+      problems.map(({ message, ...place }) => ({
+        ...place,
+        message: adviceText(message),
+      })),
+    ).toEqual([
       {
         where: "x",
         field: "Source",

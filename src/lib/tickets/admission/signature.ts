@@ -8,8 +8,8 @@ import { packageName } from "../../debian/control-file.ts";
 import { messageOf, notNow } from "../../domain/error.ts";
 import { problemsOfSigner } from "../../domain/openpgp/key.ts";
 import { issuersOf, unarmoured } from "../../domain/openpgp/packets.ts";
-import type { Verdict } from "../../domain/openpgp/verdict.ts";
-import { unknownKey, verdictOf } from "../../domain/openpgp/verdict.ts";
+import type { SignatureVerdict } from "../../domain/openpgp/verdict.ts";
+import { unknownKey, signatureVerdict } from "../../domain/openpgp/verdict.ts";
 import { mayUpload, rightsInWords } from "../../domain/package-rights.ts";
 import { exec } from "../../host/exec.ts";
 import { withGnupgHome } from "../../host/gnupg-home.ts";
@@ -18,6 +18,8 @@ import { gpgSeconds, inspectKeys, refuseWeakDigests } from "../gpg-keyring.ts";
 import type { StoredKey, StoredKeys } from "../uploader-store.ts";
 import { readStoredKeys } from "../uploader-store.ts";
 import type { Admission, AdmissionPolicy, AdmittedFile } from "./policy.ts";
+import type { Advice } from "../../domain/remedy.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** An uploader whose signature was found good. */
 export interface Signer {
@@ -25,25 +27,24 @@ export interface Signer {
   readonly uid: string;
 }
 
-/** What may be parsed of a file, and who stands behind it; null: nobody, and nobody has to. */
+/** The part of a file that may be parsed, and who signed it; null when no signature is required. */
 export interface VerifiedText {
   readonly text: string;
   readonly signer: Signer | null;
 }
 
-/** Why a text is not handed out; the field is `signature` when its signature is the reason. */
+/** Why a file is refused; the field is `signature` when its signature is the reason. */
 interface Refusal {
   readonly field?: "signature";
-  readonly message: string;
+  readonly message: Advice;
 }
 
 /**
- * Verifies the signature of a staged control file, and only then hands out its text: what gpgv says
- * that was signed. Of a text without a good signature nothing is parsed where signatures are
- * required. White space at the ends of lines is not signed, so it is not handed out; of lines beyond
- * 20,000 characters gpgv leaves the end out, so that others would read more than was signed. Where
- * signatures are optional, one that is missing or of an unknown key counts as none; one
- * that is wrong in another way is refused all the same.
+ * Verifies the signature of a staged control file and returns the signed text as gpgv prints it. Where
+ * signatures are required, nothing of a file without a good signature is parsed. White space at the
+ * ends of lines is not signed, so it is removed. gpgv cuts lines after 20,000 characters, and other
+ * programs would read more than was signed. Where signatures are optional, a missing one and one of an
+ * unknown key count as none; any other bad signature is refused all the same.
  */
 export async function verifiedText(
   file: AdmittedFile,
@@ -60,7 +61,7 @@ async function verifiedOrRefused(
   path: string,
   { signatures, uploaders }: AdmissionPolicy,
 ): Promise<VerifiedText | Refusal> {
-  const refusal = (message: string): Refusal => ({
+  const refusal = (message: Advice): Refusal => ({
     field: "signature",
     message,
   });
@@ -99,8 +100,8 @@ function takenApart(text: string): ClearSigned | Refusal | undefined {
 }
 
 /**
- * Whether who signed it may upload that source; without a signature there is nobody to ask. What is no
- * name at all is refused for that.
+ * Checks that the signer may upload that source; nothing is checked without a signer. An invalid name
+ * is reported elsewhere.
  */
 export function checkRights(
   source: string,
@@ -114,7 +115,7 @@ export function checkRights(
   problems.push({
     where,
     field: "Source",
-    message: `${uid} (${key.fingerprint}) may upload ${rightsInWords(key.rights)}, not ${source}: ${userInfo().username}, who owns this installation, can allow it (ubuntu-ci uploaders add KEYFILE --packages …)`,
+    message: advice`${uid} (${key.fingerprint}) may upload ${rightsInWords(key.rights)}, not ${source}: ${userInfo().username}, who owns this installation, can allow it (${remedy("uploaders add", ["KEYFILE"], { packages: "GLOB" })})`,
   });
 }
 
@@ -130,7 +131,7 @@ function textOf(bytes: Buffer): string | undefined {
   }
 }
 
-/** Whom a message says it is signed by, unless there is more than one signature in it, or something else. */
+/** The key ids that a message names as its signers; refused unless it has exactly one signature. */
 function issuersIn({
   headers,
   signature,
@@ -150,7 +151,7 @@ function issuersIn({
 
 type Verified =
   | { readonly kind: "good"; readonly text: string; readonly signer: Signer }
-  | Exclude<Verdict, { kind: "good" }>;
+  | { readonly kind: "unknown key" | "bad"; readonly message: Advice };
 
 /** The verdict of gpgv, and of what is known here about the key. */
 async function verify(
@@ -161,20 +162,20 @@ async function verify(
   const unused =
     broken.length === 0
       ? ""
-      : `; of the keys here ${broken.length} cannot be used: ubuntu-ci uploaders list`;
+      : advice`; of the keys here ${broken.length} cannot be used: ${remedy("uploaders list")}`;
   if (keys.length === 0)
     return {
       kind: "unknown key",
-      message: `cannot be checked: there are no uploaders yet (ubuntu-ci uploaders add KEYFILE)${unused}`,
+      message: advice`cannot be checked: there are no uploaders yet (${remedy("uploaders add", ["KEYFILE"])})${unused}`,
     };
-  // gpgv takes no more than 40 keyrings, and stops in one at what it does not understand. So it gets
-  // those keys alone that the signature may be of; whether it is, is for gpgv to say.
+  // gpgv takes no more than 40 keyrings, and stops reading one at a packet it does not understand. So
+  // it is given only the keys that the signature may be made by.
   const candidates = keys.filter(({ keyIds }) =>
     keyIds.some((id) => issuers.includes(id)),
   );
-  const unknown = `${unknownKey(issuers[0] ?? "none named")}${unused}`;
+  const unknown = advice`${unknownKey(issuers[0] ?? "none named")}${unused}`;
   if (candidates.length === 0) return { kind: "unknown key", message: unknown };
-  // Beside the file, which is in a folder of the state's.
+  // The folder of the staged file, which is private.
   const privateFolder = dirname(file);
   const { verdict, text } = await runGpgv(file, candidates, privateFolder);
   if (verdict.kind !== "good") return verdict;
@@ -214,7 +215,10 @@ async function runGpgv(
   file: string,
   keys: readonly StoredKey[],
   privateFolder: string,
-): Promise<{ readonly verdict: Verdict; readonly text: string | undefined }> {
+): Promise<{
+  readonly verdict: SignatureVerdict;
+  readonly text: string | undefined;
+}> {
   const work = async (home: string) => {
     await writeFile(
       join(home, "keyring.gpg"),
@@ -233,7 +237,7 @@ async function runGpgv(
         `gpgv takes longer than ${gpgSeconds} seconds for one signature`,
         "run it again when this machine has less to do",
       );
-    const verdict = verdictOf(stdout, exitCode, Date.now() / 1000);
+    const verdict = signatureVerdict(stdout, exitCode, Date.now() / 1000);
     const bytes = await ifExists(readFile(join(home, "text")));
     return { verdict, text: bytes === undefined ? undefined : textOf(bytes) };
   };

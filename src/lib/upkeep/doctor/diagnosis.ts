@@ -1,11 +1,12 @@
 import { messageOf, UbuntuCiError } from "../../domain/error.ts";
+import type { Advice } from "../../domain/remedy.ts";
 
 /** One thing that was looked at; remedy says what to do when it is not right. */
 export interface Diagnosis {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
-  readonly remedy: string | null;
+  readonly remedy: Advice | null;
 }
 
 /** It is as it should be. */
@@ -14,7 +15,7 @@ export function ok(name: string, detail: string): Diagnosis {
 }
 
 /** It is not, and this is what to do. */
-export function bad(name: string, detail: string, remedy: string): Diagnosis {
+export function bad(name: string, detail: string, remedy: Advice): Diagnosis {
   return { name, ok: false, detail, remedy };
 }
 
@@ -22,7 +23,7 @@ export function bad(name: string, detail: string, remedy: string): Diagnosis {
 export function badBecause(
   name: string,
   thrown: unknown,
-  remedy: string,
+  remedy: Advice,
 ): Diagnosis {
   return bad(
     name,

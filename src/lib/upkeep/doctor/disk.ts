@@ -6,6 +6,7 @@ import { makeNamedFolder } from "../../files/make-folder.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { bad, badBecause, ok } from "./diagnosis.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Space and inodes that a base, a build and an image take together. */
 const neededBytes = 4_000_000_000;
@@ -73,7 +74,7 @@ export function spaceFindings(
       : bad(
           "disk",
           space,
-          `make room on the disk of ${root}: at least ${neededBytes / 1e9} GB; \`ubuntu-ci expire\` removes what the settings give up`,
+          advice`make room on the disk of ${root}: at least ${neededBytes / 1e9} GB; ${remedy("expire")} removes what the settings give up`,
         ),
     // btrfs makes them as it needs them, and says that there are none.
     files === 0 || ffree >= neededInodes

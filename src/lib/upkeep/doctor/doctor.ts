@@ -14,6 +14,7 @@ import { toolFindings } from "./tools.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { listLayers } from "../../session/layers.ts";
+import { remedy } from "../../domain/remedy.ts";
 
 /** Looks whether this machine can do each step. */
 export async function diagnose(
@@ -60,9 +61,9 @@ async function bases(paths: StatePaths, config: Config): Promise<Diagnosis> {
       (name) => !layers.some(({ series }) => series === name),
     );
     return missing.length > 0
-      ? bad("bases", `there is none of ${missing.join(", ")}`, "ubuntu-ci init")
+      ? bad("bases", `there is none of ${missing.join(", ")}`, remedy("init"))
       : ok("bases", layers.map(({ name }) => name).join(", "));
   } catch (thrown) {
-    return badBecause("bases", thrown, "ubuntu-ci init");
+    return badBecause("bases", thrown, remedy("init"));
   }
 }

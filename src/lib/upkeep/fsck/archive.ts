@@ -10,7 +10,8 @@ import { recordPublication } from "../../state/publications.ts";
 import { stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
-import { fromBackup, withMend } from "./inconsistency.ts";
+import { fromBackup, mending } from "./inconsistency.ts";
+import { advice } from "../../domain/remedy.ts";
 
 /** What the archive shows, against its own record and the state. */
 export async function archive(
@@ -26,14 +27,14 @@ export async function archive(
       case "unreferenced":
         found.push({
           ...common,
-          remedy: `${withMend} removes it; a killed publication left it`,
+          remedy: advice`${mending} removes it; a killed publication left it`,
           mend: () => keeper.removeRevisions([]),
         });
         break;
       case "broken-old":
         found.push({
           ...common,
-          remedy: `${withMend} removes it: clients see another revision`,
+          remedy: advice`${mending} removes it: clients see another revision`,
           ...(revision !== undefined && {
             mend: () => keeper.removeRevisions([revision]),
           }),
@@ -43,7 +44,7 @@ export async function archive(
       case "wrong-file":
         found.push({
           ...common,
-          remedy: `${fromBackup}, or publish a higher version`,
+          remedy: advice`${fromBackup}, or publish a higher version`,
         });
         break;
     }
@@ -58,7 +59,7 @@ export async function archive(
       check: "archive",
       what: `the state knows revision ${newest}, the archive shows ${current.revision}`,
       where: join(paths.archive, "dists"),
-      remedy: `the archive is older than the state: ${fromBackup}`,
+      remedy: advice`the archive is older than the state: ${fromBackup}`,
     });
   // A ticket at its last step has published and will find that out itself.
   const maker =
@@ -73,7 +74,7 @@ export async function archive(
           check: "archive",
           what: `revision ${current.revision} has ${name} ${version} for ${series}, the state does not say so`,
           where: `revision ${current.revision}`,
-          remedy: `${withMend} records it`,
+          remedy: advice`${mending} records it`,
           mend: () =>
             inOneInstant(db, () => {
               recordPublication(db, {

@@ -13,9 +13,10 @@ import type { Engine } from "../../engine/engine.ts";
 import { namesIn } from "../../files/names-in.ts";
 import { abandonedFolders } from "../abandoned-folders.ts";
 import type { RestoreJournal } from "../restore/swap-state.ts";
-import { readJournal, workFolder } from "../restore/swap-state.ts";
+import { readRestoreJournal, workFolder } from "../restore/swap-state.ts";
 import type { Found } from "./inconsistency.ts";
-import { withMend } from "./inconsistency.ts";
+import { mending } from "./inconsistency.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Scratch that no process needs, and a restore that was ended in the middle. */
 export async function folders({ db, paths }: Engine): Promise<Found[]> {
@@ -23,7 +24,7 @@ export async function folders({ db, paths }: Engine): Promise<Found[]> {
   const odd = (await namesIn(paths.scratch)).filter(
     (name) => !/^run\.[0-9]+$/.test(name) && isAbandoned(name) === undefined,
   );
-  const journal = await readJournal(paths);
+  const journal = await readRestoreJournal(paths);
   const restores = heldLocks(paths.run).some(
     ({ name, dead }) => name === "restore" && !dead,
   );
@@ -33,7 +34,7 @@ export async function folders({ db, paths }: Engine): Promise<Found[]> {
       check: "scratch",
       what: "no process needs it any more",
       where,
-      remedy: "`ubuntu-ci expire` removes it",
+      remedy: advice`${remedy("expire")} removes it`,
       mend: () => removeTree(where),
     })),
     ...odd.map((name) => ({
@@ -58,10 +59,10 @@ function endedRestore(
   if (phase === "unpacking")
     return {
       ...common,
-      remedy: `\`ubuntu-ci restore ${file}\` begins again; ${withMend} removes what it left`,
+      remedy: advice`${remedy("restore", [file])} begins again; ${mending} removes what it left`,
       mend: () => rm(workFolder(paths), { recursive: true, force: true }),
     };
-  return { ...common, remedy: `\`ubuntu-ci restore ${file}\` goes on` };
+  return { ...common, remedy: advice`${remedy("restore", [file])} goes on` };
 }
 
 /** Whether the modes are those of a private state, with what is public in it. */
@@ -76,7 +77,7 @@ export function modes({ paths }: Engine): Found[] {
       where: path,
       remedy: foreign
         ? "look what it is, and have its owner or root move it away"
-        : `${withMend} sets it`,
+        : advice`${mending} sets it`,
       ...(!foreign && {
         mend: () => ifExists(chmod(path, wanted)),
       }),
@@ -105,7 +106,7 @@ export async function keys({ paths }: Engine): Promise<Found[]> {
         check: "key",
         what: `others may read it (mode ${(file.mode & 0o777).toString(8)})`,
         where: path,
-        remedy: `${withMend} closes it; think about whether it was read`,
+        remedy: advice`${mending} closes it; think about whether it was read`,
         mend: () => chmod(path, file.isDirectory() ? 0o700 : 0o600),
       });
     if (file.isDirectory())

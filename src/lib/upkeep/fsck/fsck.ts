@@ -13,6 +13,7 @@ import { layers } from "./layers.ts";
 import { ppas } from "./ppas.ts";
 import { rows, runs } from "./rows.ts";
 import { artifacts, strayFiles } from "./store.ts";
+import { advice } from "../../domain/remedy.ts";
 
 export type { Inconsistency } from "./inconsistency.ts";
 
@@ -109,7 +110,7 @@ export function damagedState(
     check: "state",
     what,
     where: paths.database,
-    remedy: `the file is damaged: ${fromBackup}`,
+    remedy: advice`the file is damaged: ${fromBackup}`,
     mendable: false,
     mended: false,
   };

@@ -1,4 +1,6 @@
 import type { LocalEngine } from "../../engine/engine.ts";
+import type { Advice } from "../../domain/remedy.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Something that is not as it should be. */
 export interface Inconsistency {
@@ -8,7 +10,7 @@ export interface Inconsistency {
   /** A path, or the ticket or row it is about. */
   readonly where: string;
   /** What to do, or what was done. */
-  readonly remedy: string;
+  readonly remedy: Advice;
   /** Whether `--mend` puts it right. */
   readonly mendable: boolean;
   readonly mended: boolean;
@@ -32,5 +34,5 @@ export type Look = (
   options: LookOptions,
 ) => readonly Found[] | Promise<readonly Found[]>;
 
-export const withMend = "`ubuntu-ci fsck --mend`";
-export const fromBackup = "take it from a backup (`ubuntu-ci restore`)";
+export const mending = remedy("fsck", [], { mend: true });
+export const fromBackup = advice`take it from a backup (${remedy("restore")})`;

@@ -18,7 +18,8 @@ import { startOver } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { ticketOfImage } from "../expire.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
-import { withMend } from "./inconsistency.ts";
+import { mending } from "./inconsistency.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Layers that are half made, or that stand on one which is not there, or that no ticket has. */
 export async function layers(
@@ -32,7 +33,7 @@ export async function layers(
       check: "layer",
       what: "it is half made",
       where: join(paths.layers, name),
-      remedy: `${withMend} removes it; it is made again when it is needed`,
+      remedy: advice`${mending} removes it; it is made again when it is needed`,
       mend: () => removeLayer(paths.layers, name),
     }),
   );
@@ -52,7 +53,7 @@ export async function layers(
           ? "no ticket's image has it"
           : `a layer below it is not there: ${layer.below.filter((name) => !usable.has(name)).join(", ")}`,
         where,
-        remedy: `${withMend} removes it`,
+        remedy: advice`${mending} removes it`,
         mend: async () => {
           if (!stray || isStray(layer))
             await removeLayer(paths.layers, layer.name);
@@ -66,7 +67,7 @@ export async function layers(
         check: "layer",
         what: `its tarball has the sha256 ${sha256}, not that of ${layer.digest}`,
         where: tarball,
-        remedy: "`ubuntu-ci refresh-bases` makes a new one",
+        remedy: advice`${remedy("refresh-bases")} makes a new one`,
       });
   }
   return [...found, ...imagesGone(engine, usable)];
@@ -99,7 +100,7 @@ function imagesGone(
       check: "layer",
       what: `ticket ${id} is to be tested on ${gone.join(", ")}, which is not there`,
       where: `ticket ${id}`,
-      remedy: `${withMend} has its image made again`,
+      remedy: advice`${mending} has its image made again`,
       mend: () => {
         inOneInstant(db, () => {
           if (!stillRunning(db, id))

@@ -5,7 +5,8 @@ import { listPpas, ppaOfTicket } from "../../state/ppas.ts";
 import { startOver, stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Found } from "./inconsistency.ts";
-import { withMend } from "./inconsistency.ts";
+import { mending } from "./inconsistency.ts";
+import { advice } from "../../domain/remedy.ts";
 
 /** PPAs on disk against those of the pool. */
 export async function ppas({
@@ -25,7 +26,9 @@ export async function ppas({
       check: "ppa",
       what: `${name} is on disk and not in the pool`,
       where: join(paths.ppa, name),
-      remedy: ours ? `${withMend} removes it` : "look what it is, and move it",
+      remedy: ours
+        ? advice`${mending} removes it`
+        : "look what it is, and move it",
       ...(ours && { mend: () => pool.clear(name) }),
     });
   }
@@ -45,7 +48,7 @@ export async function ppas({
       check: "ppa",
       what: `the PPA of ticket ${ticket} is not there`,
       where,
-      remedy: `${withMend} has it filled again from what is stored`,
+      remedy: advice`${mending} has it filled again from what is stored`,
       mend: async () => {
         if (await pool.has(name)) return;
         inOneInstant(db, () => {

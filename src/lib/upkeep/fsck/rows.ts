@@ -4,7 +4,8 @@ import { danglingRows } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { giveUpDeadRuns } from "../../engine/run-step.ts";
 import type { Found } from "./inconsistency.ts";
-import { fromBackup, withMend } from "./inconsistency.ts";
+import { fromBackup, mending } from "./inconsistency.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Rows that refer to rows which are not there. */
 export function rows({ db, paths }: Engine): Found[] {
@@ -12,7 +13,7 @@ export function rows({ db, paths }: Engine): Found[] {
     check: "state",
     what,
     where: paths.database,
-    remedy: `rows are missing: ${fromBackup}`,
+    remedy: advice`rows are missing: ${fromBackup}`,
   }));
 }
 
@@ -33,14 +34,14 @@ export function runs(engine: Engine): Found[] {
       check: "run",
       what: "it is running, and there is no run",
       where: `ticket ${ticket}`,
-      remedy: `${withMend} makes it wait for its turn again`,
+      remedy: advice`${mending} makes it wait for its turn again`,
       mend: () => waitAgain(db, actor, ticket, why),
     })),
     ...releasable(db).map((name) => ({
       check: "ppa",
       what: `${name} is reserved by a ticket that has ended`,
       where: name,
-      remedy: "`ubuntu-ci release-ppa` gives it back",
+      remedy: advice`${remedy("release-ppa")} gives it back`,
       mend: () => releaseEnded(db, undefined, actor),
     })),
   ];

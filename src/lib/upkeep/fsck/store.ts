@@ -15,7 +15,8 @@ import { creationLock } from "../../tickets/creation-lock.ts";
 import { removeStored } from "../expire.ts";
 import { namesIn } from "../../files/names-in.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
-import { fromBackup, withMend } from "./inconsistency.ts";
+import { fromBackup, mending } from "./inconsistency.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** What the data store does not have as the rows say. */
 export async function artifacts(
@@ -47,7 +48,7 @@ export async function artifacts(
       check: "store",
       what,
       where,
-      remedy: `${fromBackup}, or have it made again: \`ubuntu-ci retry ${ticket}\``,
+      remedy: advice`${fromBackup}, or have it made again: ${remedy("retry", [ticket])}`,
     });
   }
   for (const artifact of expiredArtifacts(db)) {
@@ -57,7 +58,7 @@ export async function artifacts(
       check: "store",
       what: "it expired, and is still there",
       where,
-      remedy: `${withMend} removes it`,
+      remedy: advice`${mending} removes it`,
       mend: () =>
         inOneInstant(db, () => {
           if (!stillRunning(db, artifact.ticket))
@@ -109,8 +110,8 @@ export async function strayFiles(
           : "there is a file and no row",
         where,
         remedy: unfinished
-          ? `${withMend} removes it`
-          : `${withMend} moves it to ${aside}`,
+          ? advice`${mending} removes it`
+          : advice`${mending} moves it to ${aside}`,
         mend: () =>
           atRest(() => {
             if (!isStray()) return;

@@ -15,7 +15,9 @@ import { migrations } from "../../state/migrations.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 
 /** The first member of a backup. @throws UbuntuCiError (2) when it is none, (78) of a newer version */
-export async function readManifest(file: string): Promise<BackupManifest> {
+export async function readBackupManifest(
+  file: string,
+): Promise<BackupManifest> {
   try {
     await access(file);
   } catch (thrown) {

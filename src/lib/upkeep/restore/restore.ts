@@ -29,16 +29,16 @@ import {
   wakeRestored,
 } from "../../state/snapshot.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
-import { checkMembers, readManifest, unpack } from "./backup-file.ts";
+import { checkMembers, readBackupManifest, unpack } from "./backup-file.ts";
 import type { RestoreJournal } from "./swap-state.ts";
 import {
   checkPlace,
   existing,
-  readJournal,
+  readRestoreJournal,
   swapState,
   unpackedFolder,
   workFolder,
-  writeJournal,
+  writeRestoreJournal,
 } from "./swap-state.ts";
 
 /** What a restore works with; the state itself may not be there. */
@@ -89,7 +89,7 @@ export async function planRestore({
   file,
   source,
 }: Pick<RestoreRequest, "paths" | "file" | "source">): Promise<RestorePlan> {
-  const journal = await readJournal(paths);
+  const journal = await readRestoreJournal(paths);
   if (journal !== null && journal.phase !== "unpacking")
     return {
       file: journal.file,
@@ -102,7 +102,7 @@ export async function planRestore({
       goesOn: journal,
     };
   checkPlace(paths);
-  const manifest = await readManifest(source);
+  const manifest = await readBackupManifest(source);
   const replaces = existing(paths, manifest.kind);
   const setAside = join(
     paths.setAside,
@@ -157,7 +157,7 @@ async function prepare(
 ): Promise<RestoreJournal> {
   const { paths, actor } = request;
   const ownMaintenance =
-    (await readJournal(paths))?.ownMaintenance ??
+    (await readRestoreJournal(paths))?.ownMaintenance ??
     readMaintenance(paths.maintenance) === null;
   await mkdir(workFolder(paths), { recursive: true, mode: 0o700 });
   const begun: RestoreJournal = {
@@ -169,7 +169,7 @@ async function prepare(
     artifacts: 0,
     damaged: [],
   };
-  await writeJournal(paths, begun);
+  await writeRestoreJournal(paths, begun);
   // In an empty folder, too: cron must not find half a state.
   if (ownMaintenance)
     startMaintenance(paths.maintenance, actor, `restore of ${file}`);
@@ -180,7 +180,7 @@ async function prepare(
       phase: "setting-aside",
       ...(await unpackAndCheck(request, manifest)),
     };
-    await writeJournal(paths, checked);
+    await writeRestoreJournal(paths, checked);
     crashPoint("restore.checked");
     return checked;
   } catch (thrown) {
@@ -228,7 +228,7 @@ async function unpackAndCheck(
     );
     const known = new Set(manifest.missing);
     let artifacts = 0;
-    const damaged: Problem[] = [];
+    const damaged: { where: string; message: string }[] = [];
     for (const artifact of storedArtifacts(db)) {
       artifacts += 1;
       const where = `${artifact.container}/${artifact.name}`;

@@ -14,6 +14,7 @@ import { heldLocks } from "../../locks/lock.ts";
 import { endMaintenance, readMaintenance } from "../../locks/maintenance.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { BackupKind, BackupManifest } from "../backup/manifest.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Top-level entries that are the state; what else there is (layers, backups, log, run) stays. */
 const stateFiles = [
@@ -56,14 +57,14 @@ const journalFile = (paths: StatePaths) =>
   join(workFolder(paths), "journal.json");
 
 /** The journal of a restore that was ended, or null. */
-export async function readJournal(
+export async function readRestoreJournal(
   paths: StatePaths,
 ): Promise<RestoreJournal | null> {
   const text = await ifExists(readFile(journalFile(paths), "utf8"));
   return text === undefined ? null : (JSON.parse(text) as RestoreJournal);
 }
 
-export async function writeJournal(
+export async function writeRestoreJournal(
   paths: StatePaths,
   journal: RestoreJournal,
 ): Promise<void> {
@@ -88,7 +89,7 @@ export function checkPlace(paths: StatePaths): void {
   if (running.length > 0)
     throw notNow(
       `${running.map(({ name, pid }) => `${name} (process ${pid})`).join(", ")} is running`,
-      "`ubuntu-ci maintenance wait` returns when nothing runs any more",
+      advice`${remedy("maintenance wait")} returns when nothing runs any more`,
     );
   const there = existing(paths, "full");
   if (
@@ -97,7 +98,7 @@ export function checkPlace(paths: StatePaths): void {
   )
     throw refused(
       `${paths.root} holds a state: ${there.join(", ")}`,
-      "`ubuntu-ci maintenance on` first, so that nothing starts; the old state is set aside",
+      advice`${remedy("maintenance on")} first, so that nothing starts; the old state is set aside`,
     );
   const disk = statSync(paths.root, { throwIfNoEntry: false })?.dev;
   const elsewhere = there.find(
@@ -125,7 +126,7 @@ export async function swapState(
   if (journal.phase === "setting-aside") {
     for (const name of entries[manifest.kind])
       await moveAside(join(paths.root, name), setAside, name);
-    await writeJournal(paths, { ...journal, phase: "placing" });
+    await writeRestoreJournal(paths, { ...journal, phase: "placing" });
   }
   // The state file last: without it there is no state.
   for (const name of [...entries[manifest.kind]].reverse()) {

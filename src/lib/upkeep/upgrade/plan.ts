@@ -8,6 +8,7 @@ import { isOpen, lastGood, readJournal } from "./journal.ts";
 import { state } from "./programs.ts";
 import type { UpgradeRequest, Upgrading } from "./upgrading.ts";
 import { nameOf, toolsOf } from "./upgrading.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** What would be done, a line each. */
 export async function planUpgrade(
@@ -99,7 +100,7 @@ export async function rollbackOf(
   if (lost > 0 && !force)
     throw refused(
       `going back to ${from} takes the state of then: ${lost} events since ${journal.started_at} would be lost`,
-      "--force does it nevertheless; `ubuntu-ci fsck` then tells what no longer fits together",
+      advice`--force does it nevertheless; ${remedy("fsck")} then tells what no longer fits together`,
     );
   return { folder: journal.old, to: from, restore: backup, lost };
 }

@@ -19,6 +19,7 @@ import { writeJournal } from "./journal.ts";
 import { maintenanceOff, record, state, stateVersion } from "./programs.ts";
 import type { Upgrading, UpgradeReport } from "./upgrading.ts";
 import { logFile } from "./upgrading.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Undoes a change that failed, and tells what came of that. */
 export async function undoAfter(
@@ -38,7 +39,7 @@ export async function undoAfter(
       `${what}; going back failed too: ${messageOf(second)}`,
       {
         exitCode: exitCodes.notNow,
-        hint: `maintenance stays on; run \`ubuntu-ci upgrade\` again to go on going back${journal.before === null || journal.backup === null ? "" : `; the state as it was is ${journal.backup}`}; the log is ${logFile(work.place)}`,
+        hint: advice`maintenance stays on; run ${remedy("upgrade")} again to go on going back${journal.before === null || journal.backup === null ? "" : `; the state as it was is ${journal.backup}`}; the log is ${logFile(work.place)}`,
         cause: thrown,
       },
     );
@@ -50,9 +51,7 @@ export async function undoAfter(
     `${what}; ${journal.from} runs on, with the state as it was`,
     {
       exitCode,
-      hint: [hint, `the log is ${logFile(work.place)}`]
-        .filter((text) => text !== undefined)
-        .join("; "),
+      hint: advice`${hint === undefined ? "" : advice`${hint}; `}the log is ${logFile(work.place)}`,
       cause: thrown,
     },
   );

@@ -50,6 +50,7 @@ import {
 import { finish, recover, reportOf, undoAfter } from "./settle.ts";
 import type { UpgradeReport, UpgradeRequest, Upgrading } from "./upgrading.ts";
 import { logFile, nameOf, rootFor, toolsOf } from "./upgrading.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /**
  * Changes the program for a newer one, or with `rollback` for the previous one. Whatever fails
@@ -265,7 +266,7 @@ async function change(
   } catch (thrown) {
     throw notNow(
       `${journal.to} runs now, but tidying up after the ${journal.kind} failed: ${messageOf(thrown)}`,
-      "maintenance may be on still; run `ubuntu-ci upgrade` again to finish",
+      advice`maintenance may be on still; run ${remedy("upgrade")} again to finish`,
       thrown,
     );
   }

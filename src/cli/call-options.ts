@@ -1,0 +1,27 @@
+import type { CallOptions } from "../lib/host/command-line.ts";
+import { pathArgument } from "./arguments.ts";
+import type { GlobalOptions } from "./context.ts";
+
+/**
+ * The options with which a remedy works on what this command works on, from any folder: the same
+ * ticket system, or the same state folder and configuration.
+ *
+ * @param speaksToTickets whether a verb works on tickets, wherever they are kept
+ */
+export function callOptionsOf(
+  {
+    url,
+    staging,
+    stateDir,
+    config,
+  }: Pick<GlobalOptions, "url" | "staging" | "stateDir" | "config">,
+  speaksToTickets: (verb: string) => boolean,
+): CallOptions {
+  const elsewhere =
+    url !== undefined ? ["--url", url] : staging === true ? ["--staging"] : [];
+  const here = [
+    ...(stateDir === undefined ? [] : ["--state-dir", pathArgument(stateDir)]),
+    ...(config === undefined ? [] : ["--config", pathArgument(config)]),
+  ];
+  return (verb) => [...(speaksToTickets(verb) ? elsewhere : []), ...here];
+}

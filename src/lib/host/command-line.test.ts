@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+
+import { advice, remedy } from "../domain/remedy.ts";
+import { adviceText, commandIn } from "./command-line.ts";
+
+const retry = remedy("retry", [7], { from: "build-source" });
+
+test("a remedy is a line that a shell takes as it is", () => {
+  expect(adviceText(retry)).toBe("ubuntu-ci retry 7 --from build-source");
+  expect(
+    adviceText(remedy("get_artifact", [7, "it's a log"], { o: "-" })),
+  ).toBe("ubuntu-ci get_artifact 7 'it'\\''s a log' -o -");
+  expect(adviceText(remedy("fsck", [], { mend: true }))).toBe(
+    "ubuntu-ci fsck --mend",
+  );
+  expect(
+    adviceText(remedy("archive list"), (verb) => ["--of", verb.toUpperCase()]),
+  ).toBe("ubuntu-ci archive list --of 'ARCHIVE LIST'");
+});
+
+test("in a sentence it stands in backquotes, with the options of the caller", () => {
+  const first = advice`first ${remedy("cancel", [7])}`;
+  expect(
+    adviceText(advice`${first}, then ${retry} (${2} times)`, () => ["-S"]),
+  ).toBe(
+    "first `ubuntu-ci cancel 7 -S`, then `ubuntu-ci retry 7 --from build-source -S` (2 times)",
+  );
+  expect(adviceText("free some space")).toBe("free some space");
+});
+
+test("the command of a stored reason is found again", () => {
+  const init = remedy("init", [], { series: "bookworm" });
+  const found = commandIn(`no series (${adviceText(advice`run ${init}`)})`);
+  expect(adviceText(found ?? "")).toBe("ubuntu-ci init --series bookworm");
+  expect(commandIn("sbuild is not installed (apt-get install sbuild)")).toBe(
+    "apt-get install sbuild",
+  );
+  expect(commandIn("the run was interrupted")).toBeNull();
+});
