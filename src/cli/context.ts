@@ -7,6 +7,7 @@ import type { Engine } from "../lib/engine/engine.ts";
 import { warnPerson } from "../lib/host/cron-mail.ts";
 import type { Config } from "../lib/config/config.ts";
 import { printJson, printLine } from "../lib/host/output.ts";
+import type { Connection } from "../lib/state/database.ts";
 import type { StatePaths } from "../lib/host/paths.ts";
 import type { TicketSystem } from "../lib/tickets/ticket-system.ts";
 
@@ -21,7 +22,7 @@ export interface GlobalOptions {
   readonly dryRun?: boolean;
 }
 
-/** What a command works with. Everything costly is made when it is asked for. */
+/** What a command works with. Everything costly is made when it is asked for, once. */
 export interface CommandContext {
   readonly options: GlobalOptions;
   readonly paths: StatePaths;
@@ -32,6 +33,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Where a file that the command was given can be read: itself, or the copy that root handed over. */
   readonly readable: (path: string) => string;
+  readonly db: () => Promise<Connection>;
   readonly tickets: () => Promise<TicketSystem>;
   readonly engine: () => Promise<Engine>;
   readonly backends: () => StepBackends;
@@ -66,18 +68,21 @@ export function createContext(
   let backends: StepBackends | undefined;
   const openBackends = (): StepBackends =>
     (backends ??= lazyBackends(paths, config));
-  const engine = async (): Promise<Engine> => {
+  const db = once(async () => {
     const { openDatabase } = await import("../lib/state/database.ts");
+    return openDatabase(paths.database);
+  });
+  const engine = once(async (): Promise<Engine> => {
     const { localStore } = await import("../lib/backends/store/local-store.ts");
     return {
-      db: openDatabase(paths.database),
+      db: await db(),
       paths,
       config,
       actor,
       store: localStore(paths.store),
       backends: openBackends(),
     };
-  };
+  });
   return {
     options,
     paths,
@@ -95,8 +100,9 @@ export function createContext(
       process.exitCode = code;
     },
     backends: openBackends,
+    db,
     engine,
-    async tickets() {
+    tickets: once(async () => {
       const url =
         options.url ??
         (options.staging === true ? stagingUrl(config) : undefined);
@@ -104,17 +110,21 @@ export function createContext(
         return (await import("../lib/tickets/remote.ts")).remoteTicketSystem(
           url,
         );
-      const { openDatabase } = await import("../lib/state/database.ts");
       const { localTicketSystem } = await import("../lib/tickets/local.ts");
       return localTicketSystem({
-        db: openDatabase(paths.database),
+        db: await db(),
         paths,
         config,
         actor,
         engine,
       });
-    },
+    }),
   };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
 }
 
 function stagingUrl(config: Config): string {
@@ -128,10 +138,6 @@ function stagingUrl(config: Config): string {
 }
 
 function lazyBackends(paths: StatePaths, config: Config): StepBackends {
-  const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
-    let made: Promise<T> | undefined;
-    return () => (made ??= make());
-  };
   const load = () => import("../lib/backends/backends.ts");
   return {
     builder: once(async () => (await load()).createBuilder(paths, config)),

@@ -149,7 +149,5 @@ export function localTicketSystem(
         artifact.sha256,
       );
     },
-
-    close: () => db.close(),
   };
 }
