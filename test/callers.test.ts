@@ -1,12 +1,11 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { commands } from "../src/commands/index.ts";
 import { asUser } from "./support/as-user.ts";
 import { fakeBackends, Installation, program } from "./support/program.ts";
+import { everyVerb, shortestLine } from "./support/verbs.ts";
 
 // Every command there is, as it defines itself, by everybody who may call it: root, the owner of the
 // state folder, and a stranger. A new command is tried without a word here.
@@ -61,36 +60,11 @@ function valueOf(name: string): string {
   }
 }
 
-/** The shortest command lines there are: each command, or each of its verbs, with what it requires. */
-async function commandLines(): Promise<string[][]> {
-  const lines: string[][] = [];
-  for (const [name, entry] of Object.entries(commands)) {
-    const defined = new Command(name);
-    (await entry.load()).command.define(defined, () => {
-      throw new Error("it is only looked at");
-    });
-    const verbs = defined.commands.length === 0 ? [defined] : defined.commands;
-    for (const verb of verbs)
-      lines.push([
-        name,
-        ...(verb === defined ? [] : [verb.name()]),
-        ...verb.registeredArguments
-          .filter(({ required }) => required)
-          .map((argument) => valueOf(argument.name())),
-        ...verb.options
-          .filter(({ mandatory }) => mandatory)
-          .flatMap((option) => [
-            option.long ?? "",
-            valueOf(option.attributeName()),
-          ]),
-        // It would change this very checkout.
-        ...(name === "upgrade" ? ["--dry-run"] : []),
-      ]);
-  }
-  return lines;
-}
-
-const lines = await commandLines();
+/** The shortest line of each command, or each of its verbs; `upgrade` would change this very checkout. */
+const lines = (await everyVerb()).map((known) => [
+  ...shortestLine(known, valueOf),
+  ...(known.words[0] === "upgrade" ? ["--dry-run"] : []),
+]);
 
 function calls(uid: number, state: string, args: readonly string[]) {
   const mine = uid === stranger ? join(ci.root, "stranger") : ci.root;

@@ -10,12 +10,12 @@ import {
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 
-import { Command } from "commander";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
-import { commands } from "../src/commands/index.ts";
+import { stopsInMaintenance } from "../src/cli/run-verb.ts";
 import type { LogRecord } from "../src/lib/domain/log-record.ts";
 import { fakeBackends, Installation, program } from "./support/program.ts";
+import { everyVerb, shortestLine } from "./support/verbs.ts";
 
 /** The toggle, switched by the command and by hand. */
 let ci: Installation;
@@ -66,29 +66,9 @@ function contents(): string[] {
 
 /** A command line for each command that changes something, made from how its options look. */
 async function changingCommandLines(): Promise<string[][]> {
-  const lines: string[][] = [];
-  for (const [name, { changes, load }] of Object.entries(commands)) {
-    if (changes === false) continue;
-    const { command } = await load();
-    const root = new Command(name);
-    command.define(root, () => expect.unreachable("nothing is run here"));
-    const verbs =
-      changes === true
-        ? [root]
-        : root.commands.filter((verb) => changes.includes(verb.name()));
-    for (const verb of verbs)
-      lines.push([
-        name,
-        ...(verb === root ? [] : [verb.name()]),
-        ...verb.registeredArguments.flatMap((argument) =>
-          argument.required ? ["11"] : [],
-        ),
-        ...verb.options.flatMap((option) =>
-          option.mandatory ? [option.long ?? "", "11"] : [],
-        ),
-      ]);
-  }
-  return lines;
+  return (await everyVerb())
+    .filter(({ verb }) => stopsInMaintenance(verb, {}))
+    .map((known) => shortestLine(known, () => "11"));
 }
 
 test("maintenance.txt stops every changing command before it starts, and nothing changes", async () => {

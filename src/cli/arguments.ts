@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 
 import { oneLine, textProblem } from "../lib/domain/shown-text.ts";
 import type { Step } from "../lib/domain/step.ts";
-import { parseStep, steps } from "../lib/domain/step.ts";
+import { parseStep, stepCommands, stepOf, steps } from "../lib/domain/step.ts";
 import { callersFolder } from "../lib/host/callers-folder.ts";
 
 /** A ticket's number. */
@@ -53,16 +53,24 @@ export function momentArgument(text: string): string {
   return moment.toISOString();
 }
 
-/** A step, by code or name. */
-export function stepArgument(text: string): Step {
-  const step = parseStep(text);
-  if (step === undefined) {
+const stepAmong =
+  (allowed: readonly Step[]) =>
+  (text: string): Step => {
+    const wanted = parseStep(text);
+    const step = allowed.find(({ code }) => code === wanted?.code);
+    if (step !== undefined) return step;
     throw new InvalidArgumentError(
-      `It must be one of ${steps.map(({ code, name }) => `${code} (${name})`).join(", ")}.`,
+      `It must be one of ${allowed.map(({ code, name }) => `${code} (${name})`).join(", ")}.`,
     );
-  }
-  return step;
-}
+  };
+
+/** A step that a ticket can be at, by code or name. */
+export const stepArgument = stepAmong(steps);
+
+/** A step that a command works at, by code, name or command. */
+export const workStepArgument = stepAmong(
+  stepCommands.map(({ code }) => stepOf(code)),
+);
 
 /** A reason, for all to read: it becomes one line; what cannot be seen is never meant. */
 export function reasonArgument(text: string): string {

@@ -12,6 +12,7 @@ import type { Advice } from "../lib/domain/remedy.ts";
 import { warnPerson } from "../lib/host/cron-mail.ts";
 import type { Config } from "../lib/config/config.ts";
 import { printJson, printLine } from "../lib/host/output.ts";
+import type { Connection } from "../lib/state/database.ts";
 import type { StatePaths } from "../lib/host/paths.ts";
 import type { TicketSystem } from "../lib/tickets/ticket-system.ts";
 
@@ -26,7 +27,7 @@ export interface GlobalOptions {
   readonly dryRun?: boolean;
 }
 
-/** What a command works with. Everything costly is made when it is asked for. */
+/** What a command works with. Everything costly is made when it is asked for, once. */
 export interface CommandContext {
   readonly options: GlobalOptions;
   readonly paths: StatePaths;
@@ -37,6 +38,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Where a file that the command was given can be read: itself, or the copy that root handed over. */
   readonly readable: (path: string) => string;
+  readonly db: () => Promise<Connection>;
   readonly tickets: () => Promise<TicketSystem>;
   readonly engine: () => Promise<LocalEngine>;
   readonly store: () => Promise<LocalStore>;
@@ -76,21 +78,22 @@ export function createContext(
   let backends: StepBackends | undefined;
   const openBackends = (): StepBackends =>
     (backends ??= lazyBackends(paths, config));
-  const store = async (): Promise<LocalStore> => {
+  const db = once(async () => {
+    const { openDatabase } = await import("../lib/state/database.ts");
+    return openDatabase(paths.database);
+  });
+  const store = once(async (): Promise<LocalStore> => {
     const { localStore } = await import("../lib/backends/store/local-store.ts");
     return localStore(paths.store, config.get("store.url"));
-  };
-  const engine = async (): Promise<LocalEngine> => {
-    const { openDatabase } = await import("../lib/state/database.ts");
-    return {
-      db: openDatabase(paths.database),
-      paths,
-      config,
-      actor,
-      store: await store(),
-      backends: openBackends(),
-    };
-  };
+  });
+  const engine = once(async (): Promise<LocalEngine> => ({
+    db: await db(),
+    paths,
+    config,
+    actor,
+    store: await store(),
+    backends: openBackends(),
+  }));
   return {
     options,
     paths,
@@ -109,9 +112,10 @@ export function createContext(
       process.exitCode = code;
     },
     backends: openBackends,
+    db,
     store,
     engine,
-    async tickets() {
+    tickets: once(async () => {
       const url =
         options.url ??
         (options.staging === true ? stagingUrl(config) : undefined);
@@ -119,18 +123,22 @@ export function createContext(
         return (await import("../lib/tickets/remote.ts")).remoteTicketSystem(
           url,
         );
-      const { openDatabase } = await import("../lib/state/database.ts");
       const { localTicketSystem } = await import("../lib/tickets/local.ts");
       return localTicketSystem({
-        db: openDatabase(paths.database),
+        db: await db(),
         paths,
         config,
         actor,
         store,
         engine,
       });
-    },
+    }),
   };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
 }
 
 function stagingUrl(config: Config): string {
@@ -146,11 +154,8 @@ function stagingUrl(config: Config): string {
 function lazyBackends(paths: StatePaths, config: Config): StepBackends {
   const load = () => import("../lib/backends/kinds.ts");
   type AllKinds = Awaited<ReturnType<typeof load>>;
-  const open = <B>(chosen: (kinds: AllKinds) => BackendKind<B>) => {
-    let opened: Promise<B> | undefined;
-    const make = async () => chosen(await load()).open(paths, config);
-    return () => (opened ??= make());
-  };
+  const open = <B>(chosen: (kinds: AllKinds) => BackendKind<B>) =>
+    once(async () => chosen(await load()).open(paths, config));
   return {
     builder: open((kinds) => kinds.builderOf(config)),
     imager: open((kinds) => kinds.imagerOf(config)),

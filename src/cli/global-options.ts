@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 
 import { isTerminal } from "../lib/host/output.ts";
+import type { GlobalOptions } from "./context.ts";
 
 /** Adds the options that every command has; help shows them after the command's own. */
 export function addGlobalOptions(command: Command): Command {
@@ -37,6 +38,11 @@ export function addGlobalOptions(command: Command): Command {
       "--dry-run",
       "say what would be done and change nothing (default: no)",
     );
+}
+
+/** Whether a ticket system elsewhere is meant. */
+export function isRemote(options: GlobalOptions): boolean {
+  return options.url !== undefined || options.staging === true;
 }
 
 function parseVerbosity(text: string): number {

@@ -3,11 +3,13 @@ import { basename } from "node:path";
 import { Command, CommanderError } from "commander";
 
 import { callOptionsOf } from "./call-options.ts";
-import { addGlobalOptions } from "./global-options.ts";
+import { addGlobalOptions, isRemote } from "./global-options.ts";
 import { commandName, commands, otherSpelling } from "../commands/index.ts";
+import type { CommandTraits } from "./command.ts";
 import { topics } from "./command.ts";
 import type { CommandContext, GlobalOptions } from "./context.ts";
 import { defineCommand } from "./define-command.ts";
+import { runVerb, stopsInMaintenance } from "./run-verb.ts";
 import type { EndInPlace } from "../lib/host/exec.ts";
 import type { HandedOver } from "../lib/host/hand-over.ts";
 import {
@@ -74,8 +76,8 @@ function givenOptions(action: Command): GlobalOptions {
 /** What root handed over, when it started this as the state folder's owner. */
 let handed: HandedOver | undefined;
 
-/** Which command this is and where it remembers what it complained about, for cron. */
-let complaining: { command: string; run?: string } = { command: "ubuntu-ci" };
+/** Which command this is and where it remembers what it warned of, for cron. */
+let warnings: { command: string; run?: string } = { command: "ubuntu-ci" };
 
 /** With what options the commands of a hint work on the same as this one: known once the line was read. */
 let callOptions: CallOptions = () => [];
@@ -83,35 +85,40 @@ let callOptions: CallOptions = () => [];
 /** How much to say of an error: as given, once the command line was read. */
 let verbosity: GlobalOptions["verbosity"] = 1;
 
+function speaksToTickets(verb: string): boolean {
+  const entry = commands[commandName(verb.split(" ", 1)[0] ?? "") ?? ""];
+  return entry !== undefined && topics[entry.topic].speaksTo === "tickets";
+}
+
 async function makeContext(
   name: string,
-  action: Command,
-  signal: AbortSignal,
+  { state, staysCaller = false, tellsModes = false }: CommandTraits,
+  options: GlobalOptions,
   reads: readonly string[],
+  stops: boolean,
+  signal: AbortSignal,
 ): Promise<CommandContext> {
-  const options = givenOptions(action);
   const { stateDir, statePaths } = await import("../lib/host/paths.ts");
   const { isRoot } = await import("../lib/host/account.ts");
   const { requireFolder } = await import("../lib/files/make-folder.ts");
   const { enterCallersFolder, fromRoot } =
     await import("../lib/host/callers-folder.ts");
-  const entry = commands[name];
   const paths = statePaths(stateDir(options.stateDir));
-  const remote = options.url !== undefined || options.staging === true;
-  if (remote && entry?.speaksTo === "installation")
+  const remote = isRemote(options);
+  if (remote && !speaksToTickets(name))
     throw refused(
       `${name} works on the installation on this machine, not on a ticket system elsewhere`,
       `leave out ${options.url === undefined ? "--staging" : "--url"}; --state-dir names another installation`,
     );
-  // Doctor has more to say than that.
-  if (!remote && entry?.state !== "none" && name !== "doctor")
+  if (!remote && state !== "none" && state !== "diagnosed")
     requireFolder(paths.root);
-  const staysCaller = entry?.staysCaller === true;
   if (isRoot() && !staysCaller) {
     const { stateOwner } = await import("../lib/host/account.ts");
     const owner = await stateOwner(
       paths.root,
-      entry?.state === "begins" && options.dryRun !== true && !remote,
+      (state === "begun" || state === "restored") &&
+        options.dryRun !== true &&
+        !remote,
     );
     if (owner !== undefined) {
       const { continueAs } = await import("../lib/host/become.ts");
@@ -122,25 +129,25 @@ async function makeContext(
   const { actorName, createContext } = await import("./context.ts");
   const { loadConfig, noConfig } = await import("../lib/config/config.ts");
   enterCallersFolder();
-  if (!remote && entry?.state !== "none") {
+  if (!remote && state !== "none") {
     const { requireNothingElse, requireOwnState, requireState } =
       await import("../lib/locks/state-folder.ts");
     if (!(staysCaller && isRoot())) requireOwnState(paths);
-    if (entry?.state === undefined) requireState(paths);
-    if (name === "init") requireNothingElse(paths);
+    if (state === undefined) requireState(paths);
+    if (state === "begun") requireNothingElse(paths);
   }
   if (typeof fromRoot?.copies === "string") {
     const { handedOver } = await import("../lib/host/hand-over.ts");
     handed = handedOver(fromRoot.copies, reads);
   }
-  complaining = { command: name, run: paths.run };
-  if (!remote && options.dryRun !== true && !looksAtModes.has(name)) {
+  warnings = { command: name, run: paths.run };
+  if (!remote && options.dryRun !== true && !tellsModes) {
     const { putModesRight } = await import("../lib/host/state-modes.ts");
     putModesRight(paths.root);
     // A state that this command is the first to make something in gets its own mode at the end.
     finish = () => putModesRight(paths.root);
   }
-  if (doesChange(name, action) && options.dryRun !== true && !remote) {
+  if (stops && options.dryRun !== true && !remote) {
     const { mayBeInMaintenance } = await import("../lib/locks/toggle.ts");
     if (mayBeInMaintenance(paths)) {
       const { stopInMaintenance } = await import("./maintenance-guard.ts");
@@ -158,9 +165,6 @@ async function makeContext(
   );
 }
 
-/** Commands that tell of a state as it is. */
-const looksAtModes: ReadonlySet<string> = new Set(["doctor", "fsck"]);
-
 let finish = () => {};
 
 /** Ends as the program did that ran in this one's place. */
@@ -169,13 +173,6 @@ function endAs(ended: EndInPlace): void {
   // Whoever waits for this process is told what it was; a stopping signal could not be told from it.
   process.removeAllListeners(ended.signal);
   process.kill(process.pid, ended.signal);
-}
-
-function doesChange(name: string, action: Command): boolean {
-  const changes = commands[name]?.changes ?? false;
-  return typeof changes === "boolean"
-    ? changes
-    : changes.includes(action.name());
 }
 
 async function run(argv: readonly string[]): Promise<void> {
@@ -216,33 +213,34 @@ async function run(argv: readonly string[]): Promise<void> {
       stop.abort();
     });
   }
-  let action = program;
-  program.hook("preAction", (_program, chosen) => {
-    action = chosen;
-    const options = givenOptions(action);
-    ({ verbosity } = options);
-    callOptions = callOptionsOf(
-      options,
-      (verb) =>
-        commands[commandName(verb.split(" ", 1)[0] ?? "") ?? ""]?.speaksTo ===
-        "tickets",
-    );
-  });
   for (const [known, entry] of Object.entries(commands)) {
     // The others only matter to help and to a name that is none.
     if (name !== undefined && known !== name) continue;
     const command = program
       .command(known)
       .description(entry.summary)
-      .helpGroup(topics[entry.topic])
+      .helpGroup(topics[entry.topic].heading)
       .exitOverride();
     const alias = otherSpelling(known);
     if (alias !== known) command.alias(alias);
     command.showHelpAfterError("(--help shows what there is)");
     if (name === undefined) continue;
-    await defineCommand(command, entry, (reads = []) =>
-      makeContext(known, action, stop.signal, reads),
-    );
+    const { command: loaded } = await entry.load();
+    defineCommand(command, loaded, (verb, action, own) => {
+      const options = givenOptions(action);
+      ({ verbosity } = options);
+      callOptions = callOptionsOf(options, speaksToTickets);
+      return runVerb(verb, own, () =>
+        makeContext(
+          known,
+          loaded,
+          options,
+          verb.reads?.(own) ?? [],
+          stopsInMaintenance(verb, own),
+          stop.signal,
+        ),
+      );
+    });
   }
   if (
     typed === undefined &&
@@ -278,7 +276,7 @@ function asOneError(text: string): string {
   return text.replaceAll(/\r?\n(?! {2}|$)/g, "\n  ");
 }
 
-async function complainInRed(lines: readonly string[]): Promise<void> {
+async function printError(lines: readonly string[]): Promise<void> {
   warnPerson([await nameInRed(), `: ${asOneError(lines.join("\n"))}`]);
 }
 
@@ -303,7 +301,7 @@ async function report(caught: unknown): Promise<void> {
       lines.push(`  ${adviceText(thrown.hint, callOptions)}`);
     if (verbose && thrown.cause instanceof Error)
       lines.push(thrown.cause.stack ?? "");
-    await complainInRed(lines);
+    await printError(lines);
     return;
   }
   const lines = [
@@ -311,7 +309,7 @@ async function report(caught: unknown): Promise<void> {
     "  run it again with --verbosity 3 and report what it prints, with the version (ubuntu-ci --version)",
   ];
   if (verbose && thrown instanceof Error) lines.push(thrown.stack ?? "");
-  await complainInRed(lines);
+  await printError(lines);
   process.exitCode = ExitCode.bug;
 }
 
@@ -319,7 +317,7 @@ ignoreClosedOutput();
 // Node would print it as it is.
 process.on("uncaughtException", (thrown) => {
   void report(thrown).finally(() => {
-    printCronMail(complaining.run, complaining.command);
+    printCronMail(warnings.run, warnings.command);
     process.exit();
   });
 });
@@ -332,9 +330,9 @@ async function main(): Promise<void> {
   } finally {
     finish();
   }
-  // The log of what was recorded last is written in a microtask; it may complain as well.
+  // The log of what was recorded last is written in a microtask; it may warn as well.
   await Promise.resolve();
-  printCronMail(complaining.run, complaining.command);
+  printCronMail(warnings.run, warnings.command);
 }
 
 void main();

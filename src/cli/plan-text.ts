@@ -1,8 +1,8 @@
 import type { Plan, TicketPlan } from "../lib/domain/plan.ts";
 import { textOfLines } from "../lib/domain/shown-text.ts";
-import type { CommandContext } from "./context.ts";
+import type { Result } from "./command.ts";
 
-/** A plan as `--dry-run` prints it. */
+/** A plan for people. */
 export function planText(plan: Plan | TicketPlan): string {
   if (!("ticket" in plan))
     return plan.actions.length === 0
@@ -14,10 +14,7 @@ export function planText(plan: Plan | TicketPlan): string {
   ]);
 }
 
-/** What `--dry-run` prints: the plan, as text or as a document. */
-export function showPlan(
-  context: Pick<CommandContext, "result">,
-  plan: Plan | TicketPlan,
-): void {
-  context.result(planText(plan), { plan });
+/** A plan as `--dry-run` shows it: as text, or as a document. */
+export function describePlan(plan: Plan | TicketPlan): Result {
+  return { text: planText(plan), value: { plan } };
 }

@@ -1,61 +1,54 @@
 import { refused } from "../../lib/domain/error.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import type { Command } from "../../cli/command.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<{ name: string; series?: string }> = {
+  changes: false,
+  define: (command) =>
     command
       .argument("[name]", "archive, or the name of a PPA", "archive")
       .option(
         "--series <series>",
         "series (default: the PPA's ticket's, else the only or first one of `init`)",
-      )
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci apt-source > /etc/apt/sources.list.d/ubuntu-ci.sources
-  ubuntu-ci apt-source ci_pool-001 --series bookworm`,
-      )
-      .action(async (name: string, options: { series?: string }) => {
-        const context = await makeContext();
-        const { knownSeries } =
-          await import("../../lib/tickets/known-series.ts");
-        const known = knownSeries(context.paths, context.config);
-        const { openDatabase } = await import("../../lib/state/database.ts");
-        const { listPpas } = await import("../../lib/state/ppas.ts");
-        const { findTicket } = await import("../../lib/state/tickets.ts");
-        const db = openDatabase(context.paths.database);
-        const ppa = listPpas(db).find((candidate) => candidate.name === name);
-        if (name !== "archive" && ppa === undefined)
-          throw refused(
-            `there is no PPA ${JSON.stringify(name)}`,
-            advice`${remedy("ppa list")} shows the pool`,
-          );
-        const ofTicket =
-          ppa?.ticket == null ? undefined : findTicket(db, ppa.ticket)?.series;
-        const series = options.series ?? ofTicket ?? known[0];
-        if (series === undefined || !known.includes(series)) {
-          throw refused(
-            `series ${series ?? ""} is not known`,
-            known.length === 0
-              ? remedy("init", [], { series: "NAME" })
-              : `known: ${known.join(", ")}`,
-          );
-        }
-        if (ppa !== undefined && ofTicket === undefined)
-          throw refused(`${name} is ${ppa.state}: it publishes nothing`);
-        const { archive, pool } = context.backends();
-        const repository =
-          ppa === undefined
-            ? await (await archive()).repository(series)
-            : await (await pool()).repository(name, series);
-        const { aptSource } =
-          await import("../../lib/backends/archive/apt-source.ts");
-        const url =
-          ppa === undefined ? context.config.get("archive.url") : null;
-        const text = aptSource(repository, url ?? undefined);
-        context.result(text.trimEnd(), { name, series, source: text });
-      });
+      ),
+  examples: [
+    "apt-source > /etc/apt/sources.list.d/ubuntu-ci.sources",
+    "apt-source ci_pool-001 --series bookworm",
+  ],
+  async run(context, { name, series: wanted }) {
+    const { knownSeries } = await import("../../lib/tickets/known-series.ts");
+    const known = knownSeries(context.paths, context.config);
+    const { listPpas } = await import("../../lib/state/ppas.ts");
+    const { findTicket } = await import("../../lib/state/tickets.ts");
+    const db = await context.db();
+    const ppa = listPpas(db).find((candidate) => candidate.name === name);
+    if (name !== "archive" && ppa === undefined)
+      throw refused(
+        `there is no PPA ${JSON.stringify(name)}`,
+        advice`${remedy("ppa list")} shows the pool`,
+      );
+    const ofTicket =
+      ppa?.ticket == null ? undefined : findTicket(db, ppa.ticket)?.series;
+    const series = wanted ?? ofTicket ?? known[0];
+    if (series === undefined || !known.includes(series)) {
+      throw refused(
+        `series ${series ?? ""} is not known`,
+        known.length === 0
+          ? remedy("init", [], { series: "NAME" })
+          : `known: ${known.join(", ")}`,
+      );
+    }
+    if (ppa !== undefined && ofTicket === undefined)
+      throw refused(`${name} is ${ppa.state}: it publishes nothing`);
+    const { archive, pool } = context.backends();
+    const repository =
+      ppa === undefined
+        ? await (await archive()).repository(series)
+        : await (await pool()).repository(name, series);
+    const { aptSource } =
+      await import("../../lib/backends/archive/apt-source.ts");
+    const url = ppa === undefined ? context.config.get("archive.url") : null;
+    const text = aptSource(repository, url ?? undefined);
+    return { text: text.trimEnd(), value: { name, series, source: text } };
   },
 };

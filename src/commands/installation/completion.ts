@@ -1,42 +1,39 @@
 import type { Argument as CommanderArgument } from "commander";
-import { Argument, Command } from "commander";
+import { Argument, Command as Commander } from "commander";
 
 import type { CompletedCommand, Value } from "../../cli/completion.ts";
 import { completionScript, shells } from "../../cli/completion.ts";
+import type { Command } from "../../cli/command.ts";
 import { defineCommand } from "../../cli/define-command.ts";
 import { addGlobalOptions } from "../../cli/global-options.ts";
-import type { CommandModule } from "../../cli/command.ts";
 import { commands, otherSpelling } from "../index.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command
-      .addArgument(new Argument("<shell>", "whose script").choices(shells))
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci completion bash > /etc/bash_completion.d/ubuntu-ci
-  ubuntu-ci completion fish > ~/.config/fish/completions/ubuntu-ci.fish
-  ubuntu-ci completion zsh > /usr/local/share/zsh/site-functions/_ubuntu-ci`,
-      )
-      .action(async (shell: (typeof shells)[number]) => {
-        const { result } = await makeContext();
-        const script = completionScript(shell, await wholeProgram());
-        result(script.trimEnd(), { shell, script });
-      });
+export const command: Command<{ shell: (typeof shells)[number] }> = {
+  state: "none",
+  staysCaller: true,
+  changes: false,
+  define: (command) =>
+    command.addArgument(
+      new Argument("<shell>", "whose script").choices(shells),
+    ),
+  examples: [
+    "completion bash > /etc/bash_completion.d/ubuntu-ci",
+    "completion fish > ~/.config/fish/completions/ubuntu-ci.fish",
+    "completion zsh > /usr/local/share/zsh/site-functions/_ubuntu-ci",
+  ],
+  async run(_context, { shell }) {
+    const script = completionScript(shell, await wholeProgram());
+    return { text: script.trimEnd(), value: { shell, script } };
   },
 };
 
 /** Every command as it defines itself. */
 async function wholeProgram(): Promise<CompletedCommand> {
-  const program = addGlobalOptions(new Command("ubuntu-ci"));
+  const program = addGlobalOptions(new Commander("ubuntu-ci"));
   const verbs = await Promise.all(
     Object.entries(commands).map(async ([name, entry]) => {
-      const command = new Command(name).description(entry.summary);
-      await defineCommand(command, entry, () => {
-        throw new Error("a command that is only looked at does nothing");
-      });
+      const command = new Commander(name).description(entry.summary);
+      defineCommand(command, (await entry.load()).command);
       const other = otherSpelling(name);
       return completed(command, other === name ? [] : [other]);
     }),
@@ -45,7 +42,7 @@ async function wholeProgram(): Promise<CompletedCommand> {
 }
 
 function completed(
-  command: Command,
+  command: Commander,
   others: readonly string[],
 ): CompletedCommand {
   return {

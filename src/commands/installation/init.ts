@@ -1,32 +1,26 @@
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
+import type { Command } from "../../cli/command.ts";
+import { describePlan } from "../../cli/plan-text.ts";
+import type { InitPlan } from "../../lib/upkeep/init.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command
-      .option(
-        "--series <series...>",
-        "series to make bases for (default: `series` of the configuration, else the machine's own)",
-      )
-      .addHelpText(
-        "after",
-        "\nExamples:\n  ubuntu-ci init\n  ubuntu-ci init --series bookworm trixie",
-      )
-      .action(async (options: { series?: string[] }) => {
-        const context = await makeContext();
-        const { initialise, planInit, seriesToInit } =
-          await import("../../lib/upkeep/init.ts");
-        const series = seriesToInit(context.config, options.series);
-        const plan = planInit(context.paths, context.config, series);
-        if (context.options.dryRun === true) {
-          showPlan(context, plan);
-          return;
-        }
-        const done = await withCommandLock(context, "init", async () =>
-          initialise(await context.engine(), plan, context.say),
-        );
-        context.result(done.join("\n"), { plan, done });
-      });
+export const command: Command<{ series?: readonly string[] }, InitPlan> = {
+  state: "begun",
+  changes: true,
+  locks: [{ name: "init" }],
+  define: (command) =>
+    command.option(
+      "--series <series...>",
+      "series to make bases for (default: `series` of the configuration, else the machine's own)",
+    ),
+  examples: ["init", "init --series bookworm trixie"],
+  async plan({ paths, config }, options) {
+    const { planInit, seriesToInit } = await import("../../lib/upkeep/init.ts");
+    return planInit(paths, config, seriesToInit(config, options.series));
+  },
+  describe: describePlan,
+  async run(context, _options, makePlan) {
+    const { initialise } = await import("../../lib/upkeep/init.ts");
+    const plan = await makePlan();
+    const done = await initialise(await context.engine(), plan, context.say);
+    return { text: done.join("\n"), value: { plan, done } };
   },
 };

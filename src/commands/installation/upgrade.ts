@@ -4,7 +4,12 @@ import { InvalidArgumentError } from "commander";
 
 import { refused } from "../../lib/domain/error.ts";
 import type { UpgradeReport } from "../../lib/upkeep/upgrade/upgrading.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import type { Command } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import type {
+  Upgrading,
+  UpgradeRequest,
+} from "../../lib/upkeep/upgrade/upgrading.ts";
 import type { Advice } from "../../lib/domain/remedy.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
@@ -15,73 +20,65 @@ interface Options {
   force?: boolean;
 }
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<Options, readonly string[]> = {
+  state: "optional",
+  staysCaller: true,
+  changes: true,
+  // It switches maintenance on itself; one that was interrupted left it on.
+  inMaintenance: true,
+  define: (command) =>
     command
       .option(
         "--to <what>",
         "tag, branch, commit or tarball of the sources (default: what the checkout's branch follows, else the newest tag)",
       )
-      .option(
-        "--wait <minutes>",
-        "how long to wait for what runs (default: 60)",
-        minutes,
-        60,
-      )
+      .option("--wait <minutes>", "how long to wait for what runs", minutes, 60)
       .option("--rollback", "go back to the program before (default: no)")
       .option(
         "--force",
         "with --rollback, also when that loses what happened since (default: no)",
-      )
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci upgrade
-  ubuntu-ci upgrade --to v1.2 --wait 240
-  ubuntu-ci upgrade --rollback`,
-      )
-      .action(async (options: Options) => {
-        const context = await makeContext();
-        const rollback = options.rollback === true;
-        if (rollback && options.to !== undefined)
-          throw refused("--to and --rollback exclude each other");
-        if (options.force === true && !rollback)
-          throw refused("--force is for --rollback");
-        const { planUpgrade } =
-          await import("../../lib/upkeep/upgrade/plan.ts");
-        const { upgrade } = await import("../../lib/upkeep/upgrade/upgrade.ts");
-        const { locateProgram } =
-          await import("../../lib/upkeep/upgrade/place.ts");
-        const { programRoot } = await import("../../lib/host/paths.ts");
-        const { config, dryRun } = context.options;
-        const work = {
-          place: locateProgram(process.argv[1] ?? "", programRoot),
-          paths: context.paths,
-          configFile: config === undefined ? null : resolve(config),
-          actor: context.actor,
-          signal: context.signal,
-          say: context.say,
-          warn: context.warn,
-        };
-        const request = {
-          rollback,
-          force: options.force === true,
-          waitMinutes: options.wait,
-          ...(options.to !== undefined && { to: options.to }),
-        };
-        if (dryRun === true) {
-          const plan = await planUpgrade(work, request);
-          context.result(plan.join("\n"), { plan });
-          return;
-        }
-        // Whoever owns the state has to read the program's files.
-        process.umask(0o022);
-        const report = await upgrade(work, request);
-        context.result(context.text(inWords(report)), report);
-      });
+      ),
+  examples: ["upgrade", "upgrade --to v1.2 --wait 240", "upgrade --rollback"],
+  check({ to, rollback, force }) {
+    if (rollback === true && to !== undefined)
+      throw refused("--to and --rollback exclude each other");
+    if (force === true && rollback !== true)
+      throw refused("--force is for --rollback");
+  },
+  async plan(context, options) {
+    const { planUpgrade } = await import("../../lib/upkeep/upgrade/plan.ts");
+    return planUpgrade(await upgradingOf(context), requestOf(options));
+  },
+  describe: (plan) => ({ text: plan.join("\n"), value: { plan } }),
+  async run(context, options) {
+    const { upgrade } = await import("../../lib/upkeep/upgrade/upgrade.ts");
+    const upgrading = await upgradingOf(context);
+    // Whoever owns the state has to read the program's files.
+    process.umask(0o022);
+    const report = await upgrade(upgrading, requestOf(options));
+    return { text: inWords(report), value: report };
   },
 };
+
+async function upgradingOf(context: CommandContext): Promise<Upgrading> {
+  const { locateProgram } = await import("../../lib/upkeep/upgrade/place.ts");
+  const { programRoot } = await import("../../lib/host/paths.ts");
+  const { config } = context.options;
+  return {
+    ...context,
+    place: locateProgram(process.argv[1] ?? "", programRoot),
+    configFile: config === undefined ? null : resolve(config),
+  };
+}
+
+function requestOf({
+  wait,
+  rollback = false,
+  force = false,
+  ...to
+}: Options): UpgradeRequest {
+  return { ...to, rollback, force, waitMinutes: wait };
+}
 
 function inWords({ action, from, to, schema, backup }: UpgradeReport): Advice {
   if (action === "nothing to do") return `${from} is the newest: nothing to do`;

@@ -1,3 +1,7 @@
+import { pathArgument } from "../../cli/arguments.ts";
+import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { describePlan } from "../../cli/plan-text.ts";
 import { rightsInWords } from "../../lib/domain/package-rights.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type {
@@ -5,134 +9,110 @@ import type {
   NewUploader,
   Uploader,
 } from "../../lib/tickets/uploaders.ts";
-import { pathArgument } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command.addHelpText(
-      "after",
-      `
-Examples:
-  ubuntu-ci uploaders add alice.asc
-  ubuntu-ci uploaders add bob.asc --packages hello 'python3-*'
-  ubuntu-ci uploaders remove 0123456789ABCDEF0123456789ABCDEF01234567`,
-    );
+const list: NamedVerb = {
+  name: "list",
+  summary: "the keys that admission accepts, and for which packages",
+  examples: ["uploaders list", "uploaders list --json"],
+  changes: false,
+  async run({ paths, text }) {
+    const { listUploaders } = await import("../../lib/tickets/uploaders.ts");
+    const { uploaders, ...found } = await listUploaders(paths);
+    const unused = found.unused.map((one) => ({
+      ...one,
+      message: text(one.message),
+    }));
+    const lines = [
+      ...uploaders.flatMap(linesOf),
+      ...unused.map(({ where, message }) => `unused: ${where} ${message}`),
+    ];
+    return {
+      text: textOfLines(lines) || "no uploaders",
+      value: { uploaders, unused },
+    };
+  },
+};
+
+interface AddOptions {
+  readonly keyfile: string;
+  readonly packages?: readonly string[];
+}
+
+const add: NamedVerb<AddOptions, readonly NewUploader[]> = {
+  name: "add",
+  summary: "accept the signatures of the keys in a file",
+  define: (command) =>
     command
-      .command("list", { isDefault: true })
-      .description("the keys that admission accepts, and for which packages")
-      .addHelpText(
-        "after",
-        "\nExamples:\n  ubuntu-ci uploaders list\n  ubuntu-ci uploaders list --json",
-      )
-      .action(async () => {
-        const context = await makeContext();
-        const { listUploaders } =
-          await import("../../lib/tickets/uploaders.ts");
-        const { uploaders, ...found } = await listUploaders(context.paths);
-        const unused = found.unused.map((one) => ({
-          ...one,
-          message: context.text(one.message),
-        }));
-        const lines = [
-          ...uploaders.flatMap(linesOf),
-          ...unused.map(({ where, message }) => `unused: ${where} ${message}`),
-        ];
-        context.result(textOfLines(lines) || "no uploaders", {
-          uploaders,
-          unused,
-        });
-      });
-    command
-      .command("add")
-      .description("accept the signatures of the keys in a file")
       .argument("<keyfile>", "public keys, armoured or not", pathArgument)
       .option(
         "--packages <glob...>",
         "source packages that the keys are good for, with * and ? (default: all; of a key that is there already: as before)",
-      )
-      .addHelpText(
-        "after",
-        `
-A key that cannot vouch for an upload is refused: expired, revoked, DSA, RSA below 2048 bits, without
+      ),
+  examples: [
+    "uploaders add alice.asc",
+    "uploaders add bob.asc --packages hello 'python3-*'",
+  ],
+  notes: `A key that cannot vouch for an upload is refused: expired, revoked, DSA, RSA below 2048 bits, without
 a key that may sign, or with self-signatures by SHA-1, RIPEMD-160 or MD5 alone. If one key of a file
 is refused, none is added. Adding a key again takes its newer copy; --packages then replaces what it
-was good for, and --packages '*' makes it good for all.
-
-Examples:
-  ubuntu-ci uploaders add alice.asc
-  ubuntu-ci uploaders add bob.asc --packages hello 'python3-*'`,
-      )
-      .action(async (file: string, { packages }: { packages?: string[] }) => {
-        const context = await makeContext([file]);
-        const { addUploaders, checkUploaders } =
-          await import("../../lib/tickets/uploaders.ts");
-        const check = () =>
-          checkUploaders(context.paths, context.readable(file), packages);
-        if (context.options.dryRun === true) {
-          showPlan(context, planOf(await check()));
-          return;
-        }
-        const added = await withCommandLock(context, "uploaders", async () => {
-          const keys = await check();
-          await addUploaders(context.paths, keys);
-          await record(context, keys.map(eventOfAdding));
-          return keys;
-        });
-        context.result(textOfLines(added.map(lineOf)), {
-          plan: planOf(added),
-          uploaders: added.map(({ fingerprint, uid, packages }) => ({
-            fingerprint,
-            uid,
-            packages,
-          })),
-        });
-      });
-    command
-      .command("remove")
-      .description("accept a key's signatures no longer")
-      .argument("<fingerprint>", "fingerprint, as list shows it")
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci uploaders remove 0123456789ABCDEF0123456789ABCDEF01234567
-  ubuntu-ci uploaders remove 0123456789ABCDEF0123456789ABCDEF01234567 --dry-run`,
-      )
-      .action(async (fingerprint: string) => {
-        const context = await makeContext();
-        const { knownFingerprint, removeUploader } =
-          await import("../../lib/tickets/uploaders.ts");
-        const known = knownFingerprint(context.paths, fingerprint);
-        const plan = { command: "uploaders", actions: [`remove ${known}`] };
-        if (context.options.dryRun === true) {
-          showPlan(context, plan);
-          return;
-        }
-        await withCommandLock(context, "uploaders", async () => {
-          await removeUploader(context.paths, known);
-          await record(context, [{ subject_id: known, what: "removed" }]);
-        });
-        context.result("", { plan, removed: known });
-      });
-    const record = async (
-      context: Awaited<ReturnType<typeof makeContext>>,
-      events: readonly UploaderEvent[],
-    ) => {
-      const { openDatabase } = await import("../../lib/state/database.ts");
-      const { recordEvent } = await import("../../lib/state/events.ts");
-      const db = openDatabase(context.paths.database);
-      for (const event of events)
-        recordEvent(db, {
-          actor: context.actor,
-          subject: "uploader",
-          ...event,
-        });
-      db.close();
+was good for, and --packages '*' makes it good for all.`,
+  changes: true,
+  locks: [{ name: "uploaders" }],
+  reads: ({ keyfile }) => [keyfile],
+  async plan({ paths, readable }, { keyfile, packages }) {
+    const { checkUploaders } = await import("../../lib/tickets/uploaders.ts");
+    return checkUploaders(paths, readable(keyfile), packages);
+  },
+  describe: (keys) => describePlan(planOf(keys)),
+  async run(context, _options, plan) {
+    const { addUploaders } = await import("../../lib/tickets/uploaders.ts");
+    const keys = await plan();
+    await addUploaders(context.paths, keys);
+    await record(context, keys.map(eventOfAdding));
+    const uploaders = keys.map(({ fingerprint, uid, packages }) => ({
+      fingerprint,
+      uid,
+      packages,
+    }));
+    return {
+      text: textOfLines(keys.map(lineOf)),
+      value: { plan: planOf(keys), uploaders },
     };
   },
+};
+
+const remove: NamedVerb<{ fingerprint: string }, string> = {
+  name: "remove",
+  summary: "accept a key's signatures no longer",
+  define: (command) =>
+    command.argument("<fingerprint>", "fingerprint, as list shows it"),
+  examples: [
+    "uploaders remove 0123456789ABCDEF0123456789ABCDEF01234567",
+    "uploaders remove 0123456789ABCDEF0123456789ABCDEF01234567 --dry-run",
+  ],
+  changes: true,
+  locks: [{ name: "uploaders" }],
+  async plan({ paths }, { fingerprint }) {
+    const { knownFingerprint } = await import("../../lib/tickets/uploaders.ts");
+    return knownFingerprint(paths, fingerprint);
+  },
+  describe: (known) => describePlan(planOfRemoving(known)),
+  async run(context, _options, plan) {
+    const { removeUploader } = await import("../../lib/tickets/uploaders.ts");
+    const known = await plan();
+    await removeUploader(context.paths, known);
+    await record(context, [{ subject_id: known, what: "removed" }]);
+    return { value: { plan: planOfRemoving(known), removed: known } };
+  },
+};
+
+export const command: CommandWithVerbs = {
+  examples: [
+    "uploaders add alice.asc",
+    "uploaders add bob.asc --packages hello 'python3-*'",
+    "uploaders remove 0123456789ABCDEF0123456789ABCDEF01234567",
+  ],
+  verbs: [list, add, remove],
 };
 
 interface UploaderEvent {
@@ -140,6 +120,17 @@ interface UploaderEvent {
   readonly what: string;
   readonly from_state?: string;
   readonly to_state?: string;
+}
+
+/** Writes into the history what was done to uploaders. */
+async function record(
+  { db, actor }: CommandContext,
+  events: readonly UploaderEvent[],
+): Promise<void> {
+  const { recordEvent } = await import("../../lib/state/events.ts");
+  const state = await db();
+  for (const event of events)
+    recordEvent(state, { actor, subject: "uploader", ...event });
 }
 
 /** What a key is good for is the state it is in. */
@@ -163,6 +154,10 @@ function planOf(keys: readonly NewUploader[]) {
       (key) => `accept ${key.fingerprint}  ${key.uid}${rightsPlanned(key)}`,
     ),
   };
+}
+
+function planOfRemoving(fingerprint: string) {
+  return { command: "uploaders", actions: [`remove ${fingerprint}`] };
 }
 
 function rightsPlanned({ packages, before }: NewUploader): string {

@@ -1,86 +1,95 @@
-import { textOfLines } from "../../lib/domain/shown-text.ts";
+import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { describePlan } from "../../cli/plan-text.ts";
 import { refused } from "../../lib/domain/error.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
+import { textOfLines } from "../../lib/domain/shown-text.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command.addHelpText(
-      "afterAll",
-      "\nExamples:\n  ubuntu-ci ppa list\n  ubuntu-ci ppa add ci_pool-005\n  ubuntu-ci ppa populate",
+const list: NamedVerb = {
+  name: "list",
+  summary: "the PPAs of the pool and their states",
+  changes: false,
+  async run(context) {
+    const { listPpas } = await import("../../lib/state/ppas.ts");
+    const ppas = listPpas(await context.db());
+    const lines = ppas.map(
+      ({ name, state, ticket, since }) =>
+        `${name}  ${state}${ticket === null ? "" : `  ticket ${ticket}`}  since ${since}`,
     );
-    const open = async () => {
-      const context = await makeContext();
-      const { openDatabase } = await import("../../lib/state/database.ts");
-      return {
-        context,
-        db: openDatabase(context.paths.database),
-        pool: await import("../../lib/state/ppas.ts"),
-      };
-    };
-    command
-      .command("list", { isDefault: true })
-      .description("the PPAs of the pool and their states")
-      .action(async () => {
-        const { context, db, pool } = await open();
-        const ppas = pool.listPpas(db);
-        const lines = ppas.map(
-          ({ name, state, ticket, since }) =>
-            `${name}  ${state}${ticket === null ? "" : `  ticket ${ticket}`}  since ${since}`,
-        );
-        context.result(textOfLines(lines) || "the pool is empty", { ppas });
-      });
-    command
-      .command("add")
-      .description("add a PPA to the pool")
-      .argument("<name>", "name of the PPA")
-      .action(async (name: string) => {
-        if (!/^[a-z0-9][a-z0-9+._-]{1,62}$/.test(name))
-          throw refused(
-            `${JSON.stringify(name)} is not the name of a PPA`,
-            "lower-case letters, digits, + . _ -",
-          );
-        const { context, db, pool } = await open();
-        await addAll(context, db, pool, [name]);
-      });
-    command
-      .command("populate")
-      .description("fill the pool up to `ppa.pool` PPAs")
-      .action(async () => {
-        const { context, db, pool } = await open();
-        const { poolNames } = await import("../../lib/upkeep/init.ts");
-        await addAll(context, db, pool, poolNames(context.config));
-      });
-    type Opened = Awaited<ReturnType<typeof open>>;
-    const addAll = async (
-      context: Opened["context"],
-      db: Opened["db"],
-      pool: Opened["pool"],
-      names: readonly string[],
-    ) => {
-      const missing = names.filter(
-        (name) => !pool.listPpas(db).some((ppa) => ppa.name === name),
-      );
-      const plan = {
-        command: "ppa",
-        actions: missing.map((name) => `add ${name}`),
-      };
-      if (context.options.dryRun === true) {
-        showPlan(context, plan);
-        return;
-      }
-      await withCommandLock(context, "ppa", async () => {
-        for (const name of missing) pool.addPpa(db, name, context.actor);
-        const { cleanPpas } = await import("../../lib/engine/clean-ppas.ts");
-        await cleanPpas({
-          db,
-          actor: context.actor,
-          paths: context.paths,
-          backends: context.backends(),
-        });
-      });
-      context.result(missing.join("\n"), { plan, added: missing });
+    return {
+      text: textOfLines(lines) || "the pool is empty",
+      value: { ppas },
     };
   },
 };
+
+/** What puts PPAs into the pool. */
+interface AddPlan extends Plan {
+  /** Names of those that are not there yet. */
+  readonly add: readonly string[];
+}
+
+const adding = {
+  changes: true,
+  locks: [{ name: "ppa" }],
+  describe: describePlan,
+  async run(
+    context: CommandContext,
+    _options: object,
+    makePlan: () => Promise<AddPlan>,
+  ) {
+    const plan = await makePlan();
+    const { addPpa } = await import("../../lib/state/ppas.ts");
+    const { cleanPpas } = await import("../../lib/engine/clean-ppas.ts");
+    const engine = await context.engine();
+    for (const name of plan.add) addPpa(engine.db, name, context.actor);
+    await cleanPpas(engine);
+    return { text: plan.add.join("\n"), value: { plan, added: plan.add } };
+  },
+} as const;
+
+const add: NamedVerb<{ name: string }, AddPlan> = {
+  name: "add",
+  summary: "add a PPA to the pool",
+  define: (command) => command.argument("<name>", "name of the PPA"),
+  check({ name }) {
+    if (!/^[a-z0-9][a-z0-9+._-]{1,62}$/.test(name))
+      throw refused(
+        `${JSON.stringify(name)} is not the name of a PPA`,
+        "lower-case letters, digits, + . _ -",
+      );
+  },
+  plan: (context, { name }) => planOf(context, [name]),
+  ...adding,
+};
+
+const populate: NamedVerb<object, AddPlan> = {
+  name: "populate",
+  summary: "fill the pool up to `ppa.pool` PPAs",
+  async plan(context) {
+    const { poolNames } = await import("../../lib/upkeep/init.ts");
+    return planOf(context, poolNames(context.config));
+  },
+  ...adding,
+};
+
+export const command: CommandWithVerbs = {
+  examples: ["ppa list", "ppa add ci_pool-005", "ppa populate"],
+  verbs: [list, add, populate],
+};
+
+async function planOf(
+  context: CommandContext,
+  names: readonly string[],
+): Promise<AddPlan> {
+  const { listPpas } = await import("../../lib/state/ppas.ts");
+  const pool = listPpas(await context.db());
+  const missing = names.filter(
+    (name) => !pool.some((ppa) => ppa.name === name),
+  );
+  return {
+    command: "ppa",
+    actions: missing.map((name) => `add ${name}`),
+    add: missing,
+  };
+}

@@ -1,41 +1,35 @@
 import type { Plan } from "../../lib/domain/plan.ts";
 import { ticketNumber } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
+import type { Command } from "../../cli/command.ts";
+import { describePlan } from "../../cli/plan-text.ts";
+import type { CommandContext } from "../../cli/context.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command
-      .option(
-        "--ticket <number>",
-        "release this ticket's PPA alone (default: those of all ended tickets)",
-        ticketNumber,
-      )
-      .addHelpText(
-        "after",
-        "\nExamples:\n  ubuntu-ci release-ppa\n  ubuntu-ci release-ppa --ticket 7",
-      )
-      .action(async (options: { ticket?: number }) => {
-        const context = await makeContext();
-        const { releasable, releaseEnded } =
-          await import("../../lib/state/ppas.ts");
-        const { openDatabase } = await import("../../lib/state/database.ts");
-        const { getTicket } = await import("../../lib/state/tickets.ts");
-        const db = openDatabase(context.paths.database);
-        if (options.ticket !== undefined) getTicket(db, options.ticket);
-        if (context.options.dryRun === true) {
-          showPlan(context, planOf(releasable(db, options.ticket)));
-          return;
-        }
-        const released = await withCommandLock(context, "release-ppa", () =>
-          Promise.resolve(releaseEnded(db, options.ticket, context.actor)),
-        );
-        context.result(released.join("\n"), {
-          plan: planOf(released),
-          released,
-        });
-      });
+export const command: Command<{ ticket?: number }, Plan> = {
+  changes: true,
+  locks: [{ name: "release-ppa" }],
+  define: (command) =>
+    command.option(
+      "--ticket <number>",
+      "release this ticket's PPA alone (default: those of all ended tickets)",
+      ticketNumber,
+    ),
+  examples: ["release-ppa", "release-ppa --ticket 7"],
+  async plan(context, { ticket }) {
+    const { releasable } = await import("../../lib/state/ppas.ts");
+    const db = await context.db();
+    await requireTicket(context, ticket);
+    return planOf(releasable(db, ticket));
+  },
+  describe: describePlan,
+  async run(context, { ticket }) {
+    const { releaseEnded } = await import("../../lib/state/ppas.ts");
+    const db = await context.db();
+    await requireTicket(context, ticket);
+    const released = releaseEnded(db, ticket, context.actor);
+    return {
+      text: released.join("\n"),
+      value: { plan: planOf(released), released },
+    };
   },
 };
 
@@ -44,4 +38,13 @@ function planOf(names: readonly string[]): Plan {
     command: "release-ppa",
     actions: names.map((name) => `release ${name}`),
   };
+}
+
+/** @throws UbuntuCiError (2) when a ticket was named and there is none such */
+async function requireTicket(
+  { db }: CommandContext,
+  ticket: number | undefined,
+): Promise<void> {
+  const { getTicket } = await import("../../lib/state/tickets.ts");
+  if (ticket !== undefined) getTicket(await db(), ticket);
 }

@@ -1,19 +1,28 @@
 import { join } from "node:path";
 
 import { pathArgument } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
 import { misconfigured } from "../../lib/domain/error.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
+import type { Command } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { describePlan } from "../../cli/plan-text.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
 
-interface ReportOptions {
-  readonly output?: string;
-  readonly rsync?: boolean;
-  readonly all?: boolean;
+interface ReportPlan extends Plan {
+  /** The folder to write, absolute. */
+  readonly output: string;
+  /** Where to send it, or null. */
+  readonly target: string | null;
 }
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<
+  { output?: string; rsync?: boolean; all?: boolean },
+  ReportPlan
+> = {
+  changes: true,
+  // It tells everybody that maintenance is on.
+  inMaintenance: true,
+  locks: [{ name: "shepherd-report" }],
+  define: (command) =>
     command
       .option(
         "--output <dir>",
@@ -27,62 +36,48 @@ export const command: CommandModule = {
       .option(
         "--all",
         "go through every page (default: those of what has changed)",
-      )
-      .addHelpText(
-        "after",
-        "\nExamples:\n  ubuntu-ci shepherd-report\n  ubuntu-ci shepherd-report --output /srv/www/ci --rsync",
-      )
-      .action(async (options: ReportOptions) => {
-        const context = await makeContext();
-        const output = options.output ?? context.paths.report;
-        const target = context.config.get("report.rsyncTarget");
-        if (options.rsync === true && target === null)
-          throw misconfigured(
-            "no rsync target is configured",
-            "set `report.rsyncTarget`",
-          );
-        if (context.options.dryRun === true) {
-          showPlan(context, {
-            command: "shepherd-report",
-            actions: [
-              `write the report to ${output}`,
-              ...(options.rsync === true
-                ? [`rsync it to ${target ?? ""}`]
-                : []),
-            ],
-          });
-          return;
-        }
-        const { markDone } = await import("../../lib/host/last-done.ts");
-        if (options.rsync !== true && options.all !== true) {
-          const { isUpToDate } = await import("./report-basis.ts");
-          if (isUpToDate(context, output)) {
-            await markDone(context.paths.run, "shepherd-report");
-            const index = join(output, "index.html");
-            context.result(index, { index, written: 0, unchanged: 0 });
-            return;
-          }
-        }
-        const { writeStateReport, sendReport } =
-          await import("./report-work.ts");
-        const written = await withCommandLock(
-          context,
-          "shepherd-report",
-          async () => {
-            const report = await writeStateReport(
-              context,
-              output,
-              options.all === true,
-            );
-            if (options.rsync === true && target !== null)
-              await sendReport(output, target);
-            // Pages that did not change are not written: they do not tell when this was.
-            await markDone(context.paths.run, "shepherd-report");
-            return report;
-          },
-          { inMaintenance: true },
-        );
-        context.result(written.index, written);
-      });
+      ),
+  examples: ["shepherd-report", "shepherd-report --output /srv/www/ci --rsync"],
+  async nothingToDo(context, options) {
+    const { output = context.paths.report, rsync, all } = options;
+    if (rsync === true || all === true) return undefined;
+    const { isUpToDate } = await import("./report-basis.ts");
+    if (!isUpToDate(context, output)) return undefined;
+    await markReported(context);
+    const index = join(output, "index.html");
+    return { text: index, value: { index, written: 0, unchanged: 0 } };
+  },
+  plan(context, { output = context.paths.report, rsync }) {
+    const target =
+      rsync === true ? context.config.get("report.rsyncTarget") : null;
+    if (rsync === true && target === null)
+      throw misconfigured(
+        "no rsync target is configured",
+        "set `report.rsyncTarget`",
+      );
+    return {
+      command: "shepherd-report",
+      actions: [
+        `write the report to ${output}`,
+        ...(target === null ? [] : [`rsync it to ${target}`]),
+      ],
+      output,
+      target,
+    };
+  },
+  describe: describePlan,
+  async run(context, { all }, plan) {
+    const { output, target } = await plan();
+    const { writeStateReport, sendReport } = await import("./report-work.ts");
+    const written = await writeStateReport(context, output, all === true);
+    if (target !== null) await sendReport(output, target);
+    await markReported(context);
+    return { text: written.index, value: written };
   },
 };
+
+/** Pages that did not change are not written: they do not tell when this was. */
+async function markReported({ paths }: CommandContext): Promise<void> {
+  const { markDone } = await import("../../lib/host/last-done.ts");
+  await markDone(paths.run, "shepherd-report");
+}

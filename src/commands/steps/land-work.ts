@@ -12,12 +12,13 @@ import { oneLine, outputLine } from "../../lib/domain/shown-text.ts";
 import { isTerminal } from "../../lib/host/output.ts";
 import { findTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
+import type { Outcome } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { stopInMaintenance } from "../../cli/maintenance-guard.ts";
-import { planText } from "../../cli/plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./run-text.ts";
 
-interface LandingOptions {
+/** What to land. */
+export interface LandingOptions {
   readonly ticket?: number;
   readonly until?: Step;
 }
@@ -26,7 +27,7 @@ interface LandingOptions {
 export async function landTickets(
   context: CommandContext,
   options: LandingOptions,
-): Promise<void> {
+): Promise<Outcome> {
   const engine = await context.engine();
   const plans: StepPlan[] = [];
   const run = (listener: RunListener) =>
@@ -56,13 +57,17 @@ export async function landTickets(
   }
   if (report.steps.length === 0 && !report.heldBack)
     context.say("land: nothing to do");
-  context.result("", {
-    plans,
-    runs: report.steps.map((step) => ({ ...step, step: stepOf(step.step) })),
-  });
-  context.exit(report.exitCode);
-  if (report.heldBack)
-    await stopInMaintenance(context.paths, context.actor, "land");
+  const runs = report.steps.map((step) => ({
+    ...step,
+    step: stepOf(step.step),
+  }));
+  const result = { value: { plans, runs }, exitCode: report.exitCode };
+  if (!report.heldBack) return result;
+  // Maintenance is an error, and what was landed is told all the same.
+  context.result("", result.value);
+  context.exit(result.exitCode);
+  await stopInMaintenance(context.paths, context.actor, "land");
+  return undefined;
 }
 
 const landOptions = ({ ticket, until }: LandingOptions) => ({
@@ -76,17 +81,12 @@ function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
   else tellFailure(step, findTicket(db, step.ticket), line);
 }
 
-/** Prints the plan of the next step of each open ticket. */
+/** The plan of the next step of each open ticket. */
 export async function planLanding(
   context: CommandContext,
   options: LandingOptions,
-): Promise<void> {
-  const engine = await context.engine();
-  const plans = await planLand(engine, landOptions(options));
-  const lines = plans.map(planText);
-  context.result(lines.length === 0 ? "nothing to do" : lines.join("\n"), {
-    plans,
-  });
+): Promise<StepPlan[]> {
+  return planLand(await context.engine(), landOptions(options));
 }
 
 /** A listr2 list a step, one after another: which steps there are is only known while landing. */

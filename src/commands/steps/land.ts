@@ -1,10 +1,14 @@
-import type { Step } from "../../lib/domain/step.ts";
 import { stepCommands } from "../../lib/domain/step.ts";
-import { stepArgument, ticketNumber } from "../../cli/arguments.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
+import type { Command } from "../../cli/command.ts";
+import { planText } from "../../cli/plan-text.ts";
+import type { StepPlan } from "../../lib/steps/step-definition.ts";
+import type { LandingOptions } from "./land-work.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<LandingOptions, readonly StepPlan[]> = {
+  changes: true,
+  locks: [{ name: "land", slots: "concurrency" }],
+  define: (command) =>
     command
       .option(
         "--ticket <number>",
@@ -14,39 +18,26 @@ export const command: CommandModule = {
       .option(
         "--until <step>",
         "the last step to run, by code, name or command (default: publish)",
-        stepArgument,
-      )
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci land
-  ubuntu-ci land --ticket 7 --until run-tests`,
-      )
-      .action(async (options: { ticket?: number; until?: Step }) => {
-        const context = await makeContext();
-        const { mayHaveWork } = await import("./may-have-work.ts");
-        const steps = stepCommands.map(({ code }) => code);
-        if (!(await mayHaveWork(context, steps, options.ticket))) {
-          context.say("land: nothing to do");
-          context.result("", { plans: [], runs: [] });
-          return;
-        }
-        const { landTickets, planLanding } = await import("./land-work.ts");
-        if (context.options.dryRun === true)
-          await planLanding(context, options);
-        else {
-          const { withCommandLock } =
-            await import("../../cli/with-command-lock.ts");
-          await withCommandLock(
-            context,
-            "land",
-            () => landTickets(context, options),
-            {
-              slots: context.config.get("concurrency"),
-            },
-          );
-        }
-      });
+        workStepArgument,
+      ),
+  examples: ["land", "land --ticket 7 --until run-tests"],
+  async nothingToDo(context, { ticket }) {
+    const { mayHaveWork } = await import("./may-have-work.ts");
+    const steps = stepCommands.map(({ code }) => code);
+    if (await mayHaveWork(context, steps, ticket)) return undefined;
+    context.say("land: nothing to do");
+    return { value: { plans: [], runs: [] } };
+  },
+  async plan(context, options) {
+    const { planLanding } = await import("./land-work.ts");
+    return planLanding(context, options);
+  },
+  describe: (plans) => ({
+    text: plans.map(planText).join("\n") || "nothing to do",
+    value: { plans },
+  }),
+  async run(context, options) {
+    const { landTickets } = await import("./land-work.ts");
+    return landTickets(context, options);
   },
 };

@@ -11,12 +11,6 @@ export async function mayHaveWork(
   ticket: number | undefined,
 ): Promise<boolean> {
   if (ticket !== undefined) return true;
-  const { openDatabase } = await import("../../lib/state/database.ts");
   const { hasWork } = await import("../../lib/state/has-work.ts");
-  const db = openDatabase(context.paths.database);
-  try {
-    return hasWork(db, steps, context.config.get("concurrency"));
-  } finally {
-    db.close();
-  }
+  return hasWork(await context.db(), steps, context.config.get("concurrency"));
 }

@@ -1,44 +1,49 @@
+import type { Result } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
 import { notNow } from "../../lib/domain/error.ts";
 import type { WorkStepCode } from "../../lib/domain/step.ts";
 import { commandOf, stepOf } from "../../lib/domain/step.ts";
+import type { Ticket } from "../../lib/domain/ticket.ts";
+import type { Engine } from "../../lib/engine/engine.ts";
+import { whyNot } from "../../lib/engine/land.ts";
+import { nextToWorkOn, planStep, runStep } from "../../lib/engine/run-step.ts";
+import { findTicket, getTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
-import type { CommandContext } from "../../cli/context.ts";
-import { planText } from "../../cli/plan-text.ts";
 import { plainListener, reportLine, tellFailure } from "./run-text.ts";
 
-/** Runs one step of one ticket, or with --dry-run prints its plan; sets the exit code. */
+/**
+ * What one step would do to the ticket that was named, or to the next; null when there is nothing to do.
+ *
+ * @throws UbuntuCiError (2) when there is no such ticket, (75) when that ticket is not ready
+ */
+export async function planWork(
+  context: CommandContext,
+  step: WorkStepCode,
+  id: number | undefined,
+): Promise<StepPlan | null> {
+  const engine = await context.engine();
+  const ticket = ticketAt(context, engine, step, id);
+  if (ticket === "beyond") return null;
+  const next = nextToWorkOn(engine, step, id);
+  if (next === undefined && ticket !== undefined) throw whyNot(engine, ticket);
+  return next === undefined ? null : planStep(engine, step, next);
+}
+
+/**
+ * Runs one step of the ticket that was named, or of the next.
+ *
+ * @throws UbuntuCiError (2) when there is no such ticket, (75) when that ticket is not ready
+ */
 export async function workOnStep(
   context: CommandContext,
   step: WorkStepCode,
   id: number | undefined,
-): Promise<void> {
-  const { nextToWorkOn, planStep, runStep } =
-    await import("../../lib/engine/run-step.ts");
-  const { whyNot } = await import("../../lib/engine/land.ts");
-  const { findTicket, getTicket } = await import("../../lib/state/tickets.ts");
+): Promise<Result> {
   const engine = await context.engine();
-  const name = commandOf(step);
-  const ticket = id === undefined ? undefined : getTicket(engine.db, id);
-  if (ticket !== undefined && ticket.step.code !== step) {
-    const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
-    if (ticket.step.code < step)
-      throw notNow(message, "the steps before have to pass first");
-    context.say(`${message}: nothing to do`);
-    context.result("", { plan: null, runs: [] });
-    return;
-  }
-  if (context.options.dryRun === true) {
-    const next = nextToWorkOn(engine, step, id);
-    if (next === undefined && ticket !== undefined)
-      throw whyNot(engine, ticket);
-    const plan =
-      next === undefined ? undefined : await planStep(engine, step, next);
-    context.result(plan === undefined ? "nothing to do" : planText(plan), {
-      plan: plan ?? null,
-    });
-    return;
-  }
-  let plan: StepPlan | undefined;
+  const nothing = { value: { plan: null, runs: [] } };
+  const ticket = ticketAt(context, engine, step, id);
+  if (ticket === "beyond") return nothing;
+  let plan: StepPlan | null = null;
   const report = await runStep(engine, step, {
     signal: context.signal,
     listener: {
@@ -47,18 +52,34 @@ export async function workOnStep(
     },
     ...(id !== undefined && { ticket: id }),
   });
+  const name = commandOf(step);
   if (report === undefined) {
     if (ticket !== undefined) throw whyNot(engine, ticket);
     context.say(`${name}: nothing to do`);
-    context.result("", { plan: null, runs: [] });
-    return;
+    return nothing;
   }
   const line = reportLine(report, name);
   if (report.outcome === "passed") context.say(line);
   else tellFailure(report, findTicket(engine.db, report.ticket), line);
-  context.result("", {
-    plan: plan ?? null,
-    runs: [{ ...report, step: stepOf(report.step) }],
-  });
-  context.exit(report.exitCode);
+  return {
+    value: { plan, runs: [{ ...report, step: stepOf(report.step) }] },
+    exitCode: report.exitCode,
+  };
+}
+
+/** The ticket that was named, if one was; says so when it has passed the step already. */
+function ticketAt(
+  { say }: CommandContext,
+  { db }: Engine,
+  step: WorkStepCode,
+  id: number | undefined,
+): Ticket | "beyond" | undefined {
+  if (id === undefined) return undefined;
+  const ticket = getTicket(db, id);
+  if (ticket.step.code === step) return ticket;
+  const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
+  if (ticket.step.code < step)
+    throw notNow(message, "the steps before have to pass first");
+  say(`${message}: nothing to do`);
+  return "beyond";
 }

@@ -1,47 +1,35 @@
 import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
+import type { Command } from "../../cli/command.ts";
+import { describePlan } from "../../cli/plan-text.ts";
+import type { CancelPlan } from "../../lib/domain/cancel.ts";
+import { notNow, refused } from "../../lib/domain/error.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 /** How long to wait for a run to end. It is asked within a second; the rest is its tools' ending. */
 const waitMs = 30_000;
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command
-      .argument("<ticket>", "number of the ticket", ticketNumber)
-      .option(
-        "--reason <text>",
-        "why, for all to read (default: none)",
-        reasonArgument,
-      )
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci cancel 7
-  ubuntu-ci cancel 7 --reason "uploaded by mistake"`,
-      )
-      .action(async (id: number, { reason }: { reason?: string }) => {
-        const said = reason ?? "";
-        const context = await makeContext();
-        const tickets = await context.tickets();
-        await tickets.get(id);
-        if (context.options.dryRun === true) {
-          showPlan(context, await tickets.planCancel(id));
-          return;
-        }
-        const plan = await withCommandLock(
-          context,
-          "cancel",
-          () => tickets.cancel(id, said === "" ? null : said),
-          { patient: true },
-        );
-        for (const line of plan.actions) context.say(`ticket ${id}: ${line}`);
-        const { signal } = context;
-        const ended = await tickets.awaitCancelled(id, waitMs, signal);
-        const { notNow, refused } = await import("../../lib/domain/error.ts");
+export const command: Command<{ ticket: number; reason?: string }, CancelPlan> =
+  {
+    changes: true,
+    locks: [{ name: "cancel", patient: true }],
+    define: (command) =>
+      command
+        .argument("<ticket>", "number of the ticket", ticketNumber)
+        .option(
+          "--reason <text>",
+          "why, for all to read (default: none)",
+          reasonArgument,
+        ),
+    examples: ["cancel 7", 'cancel 7 --reason "uploaded by mistake"'],
+    plan: async (context, { ticket }) =>
+      (await context.tickets()).planCancel(ticket),
+    describe: describePlan,
+    async run(context, { ticket: id, reason = "" }) {
+      const tickets = await context.tickets();
+      const plan = await tickets.cancel(id, reason === "" ? null : reason);
+      for (const line of plan.actions) context.say(`ticket ${id}: ${line}`);
+      return async () => {
+        const ended = await tickets.awaitCancelled(id, waitMs, context.signal);
         if (ended.step.code === 1000)
           throw refused(
             `ticket ${id} was published before it could be cancelled: archive revision ${ended.archive_revision ?? ""}`,
@@ -52,7 +40,10 @@ Examples:
             `ticket ${id} was asked to end and will, but still runs (${ended.step.name})`,
             advice`${remedy("status", [id])} shows when it has`,
           );
-        context.result(`ticket ${id} was cancelled`, { plan, ticket: ended });
-      });
-  },
-};
+        return {
+          text: `ticket ${id} was cancelled`,
+          value: { plan, ticket: ended },
+        };
+      };
+    },
+  };

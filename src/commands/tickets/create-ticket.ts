@@ -1,7 +1,9 @@
 import { collectPath, wholeNumber } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
+import type { Command } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { describePlan } from "../../cli/plan-text.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
+import type { CreateRequest } from "../../lib/tickets/ticket-system.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 interface Options {
@@ -11,15 +13,17 @@ interface Options {
   owner?: string;
   sources: string[];
   wait?: boolean;
-  add: string[];
-  remove: string[];
+  add?: string[];
+  remove?: string[];
   series?: string;
   baseImage?: string;
   priority: number;
 }
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<Options, Plan> = {
+  changes: true,
+  locks: [{ name: "create-ticket", patient: true }],
+  define: (command) =>
     command
       .requiredOption("-t, --title <title>", "ticket title")
       .option("-d, --description <text>", "ticket description", "")
@@ -40,12 +44,10 @@ export const command: CommandModule = {
       .option(
         "--add <package...>",
         "binary packages to add to the image (default: all that the sources build)",
-        [],
       )
       .option(
         "--remove <package...>",
-        "binary packages to remove from the image",
-        [],
+        "binary packages to remove from the image (default: none)",
       )
       .option(
         "--series <series>",
@@ -55,48 +57,41 @@ export const command: CommandModule = {
         "--base-image <ref>",
         "base to start the image from (default: the series' own)",
       )
-      .option("--priority <number>", "higher goes first", wholeNumber, 0)
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci create_ticket -t "hello: new upstream" -s ../hello_2.10-4_source.changes
-  ubuntu-ci create_ticket -t "libfoo transition" -b 12345 -o dev@example.com \\
+      .option("--priority <number>", "higher goes first", wholeNumber, 0),
+  examples: [
+    'create_ticket -t "hello: new upstream" -s ../hello_2.10-4_source.changes',
+    `create_ticket -t "libfoo transition" -b 12345 -o dev@example.com \\
       -s libfoo_2.0-1_source.changes -s foo-tools_1.1-1_source.changes --priority 5`,
-      )
-      .action(async (options: Options) => {
-        const context = await makeContext(options.sources);
-        const request = {
-          title: options.title,
-          description: options.description,
-          bug: options.bug ?? null,
-          owner: options.owner ?? null,
-          sources: options.sources.map(context.readable),
-          wait: options.wait === true,
-          add: options.add,
-          remove: options.remove,
-          series: options.series ?? null,
-          baseImage: options.baseImage ?? null,
-          priority: options.priority,
-        };
-        const tickets = await context.tickets();
-        if (context.options.dryRun === true) {
-          showPlan(context, {
-            command: "create_ticket",
-            actions: await tickets.planCreate(request),
-          });
-          return;
-        }
-        const ticket = await withCommandLock(
-          context,
-          "create-ticket",
-          () => tickets.create(request),
-          { patient: true },
-        );
-        context.say(
-          advice`ticket ${ticket.id} is ${request.wait ? "held" : "queued"}: ${remedy("status", [ticket.id])}`,
-        );
-        context.result(String(ticket.id), { ticket });
-      });
+  ],
+  reads: ({ sources }) => sources,
+  async plan(context, options) {
+    const tickets = await context.tickets();
+    const actions = await tickets.planCreate(requestOf(context, options));
+    return { command: "create_ticket", actions };
+  },
+  describe: describePlan,
+  async run(context, options) {
+    const tickets = await context.tickets();
+    const ticket = await tickets.create(requestOf(context, options));
+    context.say(
+      advice`ticket ${ticket.id} is ${options.wait === true ? "held" : "queued"}: ${remedy("status", [ticket.id])}`,
+    );
+    return { text: String(ticket.id), value: { ticket } };
   },
 };
+
+function requestOf(context: CommandContext, options: Options): CreateRequest {
+  return {
+    title: options.title,
+    description: options.description,
+    bug: options.bug ?? null,
+    owner: options.owner ?? null,
+    sources: options.sources.map(context.readable),
+    wait: options.wait === true,
+    add: options.add ?? [],
+    remove: options.remove ?? [],
+    series: options.series ?? null,
+    baseImage: options.baseImage ?? null,
+    priority: options.priority,
+  };
+}

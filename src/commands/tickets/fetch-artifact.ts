@@ -14,7 +14,9 @@ import {
 import { makeOwnFolder } from "../../lib/files/own-folder.ts";
 import type { TicketSystem } from "../../lib/tickets/ticket-system.ts";
 import type { CommandContext } from "../../cli/context.ts";
+import { pathArgument } from "../../cli/arguments.ts";
 import { sizeInWords } from "../../lib/domain/size.ts";
+import type { Outcome } from "../../cli/command.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 /** Fetches an artifact to a file, into a folder, or to standard output (`-`), with progress on a terminal. */
@@ -23,7 +25,7 @@ export async function fetchTo(
   tickets: TicketSystem,
   artifact: Artifact,
   output: string,
-): Promise<void> {
+): Promise<Outcome> {
   if (artifact.expired_at !== null)
     throw refused(
       `${artifact.name} expired on ${artifact.expired_at.slice(0, 10)} by policy`,
@@ -41,14 +43,14 @@ export async function fetchTo(
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-    return;
+    return undefined;
   }
   if (artifact.size > 20_000_000)
     context.say(`fetching ${artifact.name}, ${sizeInWords(artifact.size)} …`);
-  let target = output;
+  let target = pathArgument(output);
   try {
-    if (statSync(output, { throwIfNoEntry: false })?.isDirectory() === true)
-      target = join(output, artifact.name);
+    if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === true)
+      target = join(target, artifact.name);
     await tickets.fetchArtifact(artifact, target);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
@@ -62,7 +64,7 @@ export async function fetchTo(
   context.say(
     `${artifact.name}, ${sizeInWords(artifact.size)}, sha256 ${artifact.sha256}`,
   );
-  context.result(target, { path: target, artifact });
+  return { text: target, value: { path: target, artifact } };
 }
 
 /** A pipe or a file gets the very bytes; on a terminal a log is shown like any other text of others. */

@@ -1,12 +1,17 @@
 import { Option } from "commander";
 
 import { refused } from "../../lib/domain/error.ts";
-import { pathArgument, ticketNumber } from "../../cli/arguments.ts";
+import { ticketNumber } from "../../cli/arguments.ts";
 import { fetchTo } from "./fetch-artifact.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import type { Command } from "../../cli/command.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<{
+  ticket: number;
+  output?: string;
+  type: "rootfs" | "qcow2";
+}> = {
+  changes: false,
+  define: (command) =>
     command
       .argument("<ticket>", "number of the ticket", ticketNumber)
       .option(
@@ -17,40 +22,20 @@ export const command: CommandModule = {
         new Option("--type <type>", "kind of image")
           .choices(["rootfs", "qcow2"])
           .default("rootfs"),
-      )
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci get_image 7
-  ubuntu-ci get_image 7 -o /srv/images/hello.rootfs.tar.zst`,
-      )
-      .action(
-        async (
-          id: number,
-          options: { output?: string; type: "rootfs" | "qcow2" },
-        ) => {
-          const context = await makeContext();
-          const tickets = await context.tickets();
-          const ticket = await tickets.get(id);
-          const ending =
-            options.type === "rootfs" ? ".rootfs.tar.zst" : ".qcow2";
-          const image = ticket.artifacts.find(
-            ({ type, name }) => type === "IMAGE" && name.endsWith(ending),
-          );
-          if (image === undefined) {
-            const where = `it is at ${ticket.step.name}, ${ticket.status}`;
-            throw refused(`ticket ${id} has no ${options.type} image`, where);
-          }
-          await fetchTo(
-            context,
-            tickets,
-            image,
-            options.output === "-"
-              ? "-"
-              : pathArgument(options.output ?? image.name),
-          );
-        },
+      ),
+  examples: ["get_image 7", "get_image 7 -o /srv/images/hello.rootfs.tar.zst"],
+  async run(context, { ticket: id, type, output }) {
+    const tickets = await context.tickets();
+    const ticket = await tickets.get(id);
+    const ending = type === "rootfs" ? ".rootfs.tar.zst" : ".qcow2";
+    const image = ticket.artifacts.find(
+      (artifact) => artifact.type === "IMAGE" && artifact.name.endsWith(ending),
+    );
+    if (image === undefined)
+      throw refused(
+        `ticket ${id} has no ${type} image`,
+        `it is at ${ticket.step.name}, ${ticket.status}`,
       );
+    return fetchTo(context, tickets, image, output ?? image.name);
   },
 };

@@ -1,14 +1,21 @@
 import type { Override } from "../../lib/domain/ticket.ts";
 import type { OverrideTarget } from "../../lib/domain/override.ts";
+import {
+  overrideInWords,
+  retryAfterOverride,
+} from "../../lib/domain/override.ts";
+import type { TicketPlan } from "../../lib/domain/plan.ts";
 import { refused } from "../../lib/domain/error.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import type { Command, Result } from "../../cli/command.ts";
+import { describePlan, planText } from "../../cli/plan-text.ts";
+import type { OverrideWanted } from "../../lib/tickets/ticket-system.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 interface Options {
+  ticket: number;
   ignoreStep?: string;
   ignoreArch?: string;
   ignoreTest?: string;
@@ -16,8 +23,23 @@ interface Options {
   undo?: string | true;
 }
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+/** What was asked for. */
+type Wanted =
+  | { readonly kind: "list" }
+  | { readonly kind: "undo"; readonly which: OverrideWanted }
+  | {
+      readonly kind: "ignore";
+      readonly target: OverrideTarget;
+      readonly reason: string;
+    };
+
+type OverridingPlan =
+  TicketPlan | { readonly ticket: number; readonly undo: Override };
+
+export const command: Command<Options, OverridingPlan> = {
+  changes: true,
+  locks: [{ name: "override", patient: true }],
+  define: (command) =>
     command
       .argument("<ticket>", "number of the ticket", ticketNumber)
       .option(
@@ -40,94 +62,113 @@ export const command: CommandModule = {
       .option(
         "--undo [number]",
         "take an override back: the one of that number, of the same target, or the only one (default: no)",
-      )
-      .addHelpText(
-        "after",
-        `
-Without options it lists the ticket's overrides.
-
-Examples:
-  ubuntu-ci override 7
-  ubuntu-ci override 7 --ignore-test hello/smoke --reason "needs a network"
-  ubuntu-ci override 7 --ignore-test hello/smoke --undo`,
-      )
-      .action(async (id: number, options: Options) => {
-        const target = targetOf(options);
-        const context = await makeContext();
-        const ticket = await (await context.tickets()).get(id);
-        if (options.undo !== undefined) {
-          await undoOne(context, id, options.undo, target);
-        } else if (target !== null) {
-          const reason = options.reason ?? "";
-          if (reason === "")
-            throw refused("an override needs a reason", "--reason TEXT");
-          await add(context, id, target, reason);
-        } else if (options.reason !== undefined) {
-          throw refused(
-            "nothing to ignore was named",
-            "--ignore-step, --ignore-arch or --ignore-test",
-          );
-        } else {
-          const lines = ticket.overrides.map(overrideLine);
-          context.result(textOfLines(lines) || "no overrides", {
-            overrides: ticket.overrides,
-          });
+      ),
+  examples: [
+    "override 7",
+    'override 7 --ignore-test hello/smoke --reason "needs a network"',
+    "override 7 --ignore-test hello/smoke --undo",
+  ],
+  notes: `Without options it lists the ticket's overrides.`,
+  check: wantedBy,
+  onlyReads: (options) => wantedBy(options).kind === "list",
+  async plan(context, options) {
+    const { ticket } = options;
+    const wanted = wantedBy(options);
+    const tickets = await context.tickets();
+    switch (wanted.kind) {
+      case "list":
+        return { ticket, command: "override", actions: [] };
+      case "ignore":
+        return tickets.planOverride(ticket, wanted.target);
+      case "undo":
+        return { ticket, undo: await tickets.planUndo(ticket, wanted.which) };
+    }
+  },
+  describe: (plan) =>
+    "undo" in plan
+      ? {
+          text: `ticket ${plan.ticket}: undo ${overrideInWords(plan.undo)}`,
+          value: { undo: plan.undo },
         }
-      });
+      : describePlan(plan),
+  async run(context, options) {
+    const { ticket: id } = options;
+    const wanted = wantedBy(options);
+    const tickets = await context.tickets();
+    if (wanted.kind === "ignore")
+      return ignore(context, id, wanted.target, wanted.reason);
+    const undone =
+      wanted.kind === "undo" ? await tickets.undo(id, wanted.which) : null;
+    const { overrides } = await tickets.get(id);
+    return {
+      text:
+        undone === null
+          ? textOfLines(overrides.map(overrideLine)) || "no overrides"
+          : `ticket ${id}: ${overrideInWords(undone)} is undone`,
+      value: { overrides },
+    };
   },
 };
 
 function targetOf(options: Options): OverrideTarget | null {
   const { ignoreStep, ignoreArch, ignoreTest } = options;
-  const targets: OverrideTarget[] = [
-    ...(ignoreStep === undefined
-      ? []
-      : [{ kind: "step" as const, target: ignoreStep }]),
-    ...(ignoreArch === undefined
-      ? []
-      : [{ kind: "arch" as const, target: ignoreArch }]),
-    ...(ignoreTest === undefined
-      ? []
-      : [{ kind: "test" as const, target: ignoreTest }]),
-  ];
+  const given = { step: ignoreStep, arch: ignoreArch, test: ignoreTest };
+  const targets = (["step", "arch", "test"] as const).flatMap((kind) => {
+    const target = given[kind];
+    return target === undefined ? [] : [{ kind, target }];
+  });
   if (targets.length > 1)
     throw refused("name one thing at a time to ignore, each has its reason");
   return targets[0] ?? null;
 }
 
-async function add(
+/** @throws UbuntuCiError (2) when the options don't go together */
+function wantedBy(options: Options): Wanted {
+  const { ticket, undo, reason = "" } = options;
+  const target = targetOf(options);
+  if (undo !== undefined) {
+    if (undo !== true && !/^[1-9][0-9]{0,14}$/.test(undo))
+      throw refused(
+        `${JSON.stringify(undo)} is not the number of an override`,
+        advice`${remedy("override", [ticket])} lists them`,
+      );
+    if (undo !== true && target !== null)
+      throw refused("--undo takes a number or a target, not both");
+    return { kind: "undo", which: undo === true ? target : Number(undo) };
+  }
+  if (target !== null) {
+    if (reason === "")
+      throw refused("an override needs a reason", "--reason TEXT");
+    return { kind: "ignore", target, reason };
+  }
+  if (options.reason !== undefined)
+    throw refused(
+      "nothing to ignore was named",
+      "--ignore-step, --ignore-arch or --ignore-test",
+    );
+  return { kind: "list" };
+}
+
+async function ignore(
   context: CommandContext,
   id: number,
   target: OverrideTarget,
   reason: string,
-): Promise<void> {
-  const { retryAfterOverride } = await import("../../lib/domain/override.ts");
+): Promise<Result> {
   const { machineArchitecture } =
     await import("../../lib/host/architecture.ts");
-  const { planText } = await import("../../cli/plan-text.ts");
   const tickets = await context.tickets();
-  if (context.options.dryRun === true) {
-    const plan = await tickets.planOverride(id, target);
-    context.result(planText(plan), { plan });
-    return;
-  }
-  const plan = await withCommandLock(
-    context,
-    "override",
-    () => tickets.override(id, target, reason),
-    { patient: true },
-  );
+  const plan = await tickets.override(id, target, reason);
   const ticket = await tickets.get(id);
   const next = retryAfterOverride(ticket, machineArchitecture());
   const retry = next === null ? null : context.text(next);
   warnOfUnknownTest(context, ticket.tests, plan.target);
   const goOn =
     retry === null ? [] : [`it failed at that; this takes it on:\n${retry}`];
-  context.result([planText(plan), ...goOn].join("\n"), {
-    plan,
-    overrides: ticket.overrides,
-    retry,
-  });
+  return {
+    text: [planText(plan), ...goOn].join("\n"),
+    value: { plan, overrides: ticket.overrides, retry },
+  };
 }
 
 /** Which tests there are is only known once they ran, so that a name which never came up is no mistake yet. */
@@ -147,40 +188,6 @@ function warnOfUnknownTest(
     context.warn(
       `no test ${name} of ${source ?? ""} has run so far; there were ${known.map((test) => test.name).join(", ")}`,
     );
-}
-
-async function undoOne(
-  context: CommandContext,
-  id: number,
-  which: string | true,
-  target: OverrideTarget | null,
-): Promise<void> {
-  if (which !== true && !/^[1-9][0-9]{0,14}$/.test(which))
-    throw refused(
-      `${JSON.stringify(which)} is not the number of an override`,
-      advice`${remedy("override", [id])} lists them`,
-    );
-  if (which !== true && target !== null)
-    throw refused("--undo takes a number or a target, not both");
-  const wanted = which === true ? target : Number(which);
-  const { overrideInWords } = await import("../../lib/domain/override.ts");
-  const tickets = await context.tickets();
-  if (context.options.dryRun === true) {
-    const found = await tickets.planUndo(id, wanted);
-    context.result(`ticket ${id}: undo ${overrideInWords(found)}`, {
-      undo: found,
-    });
-    return;
-  }
-  const undone = await withCommandLock(
-    context,
-    "override",
-    () => tickets.undo(id, wanted),
-    { patient: true },
-  );
-  context.result(`ticket ${id}: ${overrideInWords(undone)} is undone`, {
-    overrides: (await tickets.get(id)).overrides,
-  });
 }
 
 function overrideLine(override: Override): string {

@@ -1,44 +1,30 @@
 import type { Step } from "../../lib/domain/step.ts";
-import { stepArgument, ticketNumber } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
+import type { Command } from "../../cli/command.ts";
+import { describePlan, planText } from "../../cli/plan-text.ts";
+import type { RetryPlan } from "../../lib/domain/retry.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<{ ticket: number; from?: Step }, RetryPlan> = {
+  changes: true,
+  locks: [{ name: "retry", patient: true }],
+  define: (command) =>
     command
       .argument("<ticket>", "number of the ticket", ticketNumber)
       .option(
         "--from <step>",
         "the step to go on at, by code, name or command (default: the one it failed at)",
-        stepArgument,
-      )
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci retry 7
-  ubuntu-ci retry 7 --from build-source`,
-      )
-      .action(async (id: number, { from }: { from?: Step }) => {
-        const context = await makeContext();
-        const tickets = await context.tickets();
-        await tickets.get(id);
-        const { planText } = await import("../../cli/plan-text.ts");
-        if (context.options.dryRun === true) {
-          const plan = await tickets.planRetry(id, from);
-          context.result(planText(plan), { plan });
-          return;
-        }
-        const plan = await withCommandLock(
-          context,
-          "retry",
-          () => tickets.retry(id, from),
-          { patient: true },
-        );
-        context.result(planText(plan), {
-          plan,
-          ticket: await tickets.get(id),
-        });
-      });
+        workStepArgument,
+      ),
+  examples: ["retry 7", "retry 7 --from build-source"],
+  plan: async (context, { ticket, from }) =>
+    (await context.tickets()).planRetry(ticket, from),
+  describe: describePlan,
+  async run(context, { ticket, from }) {
+    const tickets = await context.tickets();
+    const plan = await tickets.retry(ticket, from);
+    return {
+      text: planText(plan),
+      value: { plan, ticket: await tickets.get(ticket) },
+    };
   },
 };

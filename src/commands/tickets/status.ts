@@ -1,16 +1,15 @@
-import type { Step } from "../../lib/domain/step.ts";
 import { refused } from "../../lib/domain/error.ts";
 import { stepArgument, ticketNumber } from "../../cli/arguments.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import type { Command } from "../../cli/command.ts";
+import type { ListRequest } from "../../lib/tickets/ticket-system.ts";
 
-interface Options {
-  step?: Step;
-  owner?: string;
-  open?: boolean;
+interface Options extends ListRequest {
+  readonly ticket?: number;
 }
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<Options> = {
+  changes: false,
+  define: (command) =>
     command
       .argument(
         "[ticket]",
@@ -29,38 +28,21 @@ export const command: CommandModule = {
       .option(
         "--open",
         "only tickets that are not complete and have not failed (default: no)",
-      )
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci status --open
-  ubuntu-ci status 7 --json`,
-      )
-      .action(async (id: number | undefined, options: Options) => {
-        const context = await makeContext();
-        if (
-          id !== undefined &&
-          (options.step ?? options.owner ?? options.open) !== undefined
-        ) {
-          throw refused("a ticket's number and filters exclude each other");
-        }
-        const tickets = await context.tickets();
-        if (id === undefined) {
-          const { step, owner, open } = options;
-          const list = await tickets.list({
-            ...(step !== undefined && { step }),
-            ...(owner !== undefined && { owner }),
-            ...(open !== undefined && { open }),
-          });
-          const { ticketTable } = await import("./ticket-table.ts");
-          context.result(ticketTable(list), { tickets: list });
-        } else {
-          const ticket = await tickets.get(id);
-          const { ticketInFull } = await import("./ticket-text.ts");
-          context.result(ticketInFull(ticket, context.text), { ticket });
-        }
-        tickets.close();
-      });
+      ),
+  examples: ["status --open", "status 7 --json"],
+  check({ ticket, ...filters }) {
+    if (ticket !== undefined && Object.keys(filters).length > 0)
+      throw refused("a ticket's number and filters exclude each other");
+  },
+  async run(context, { ticket: id, ...filters }) {
+    const system = await context.tickets();
+    if (id === undefined) {
+      const tickets = await system.list(filters);
+      const { ticketTable } = await import("./ticket-table.ts");
+      return { text: ticketTable(tickets), value: { tickets } };
+    }
+    const ticket = await system.get(id);
+    const { ticketInFull } = await import("./ticket-text.ts");
+    return { text: ticketInFull(ticket, context.text), value: { ticket } };
   },
 };

@@ -1,22 +1,20 @@
 import { ticketNumber, wholeNumber } from "../../cli/arguments.ts";
-import { withCommandLock } from "../../cli/with-command-lock.ts";
-import type { CommandModule } from "../../cli/command.ts";
 import { refused } from "../../lib/domain/error.ts";
+import type { Command } from "../../cli/command.ts";
+import { describePlan } from "../../cli/plan-text.ts";
+import type { TicketPlan } from "../../lib/domain/plan.ts";
+import type { UpdateRequest } from "../../lib/tickets/ticket-system.ts";
 
-interface Options {
-  title?: string;
-  description?: string;
-  bug?: string;
-  owner?: string;
-  add?: string[];
-  remove?: string[];
-  priority?: number;
-  queue?: boolean;
-  hold?: boolean;
+interface Options extends Omit<UpdateRequest, "hold"> {
+  readonly ticket: number;
+  readonly queue?: true;
+  readonly hold?: true;
 }
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<Options, TicketPlan> = {
+  changes: true,
+  locks: [{ name: "update-ticket", patient: true }],
+  define: (command) =>
     command
       .argument("<ticket>", "number of the ticket", ticketNumber)
       .option("-t, --title <title>", "new title (default: as it is)")
@@ -43,61 +41,39 @@ export const command: CommandModule = {
         wholeNumber,
       )
       .option("--queue", "queue a ticket that is held (default: no)")
-      .option("--hold", "hold a ticket that has not started (default: no)")
-      .addHelpText(
-        "after",
-        `
-Examples:
-  ubuntu-ci update_ticket 7 --queue
-  ubuntu-ci update_ticket 7 -t "hello: fix the greeting" -b https://bugs.example.org/123`,
-      )
-      .action(async (id: number, options: Options) => {
-        const { queue, hold, ...rest } = options;
-        if (queue === true && hold === true)
-          throw refused("--queue and --hold exclude each other");
-        const context = await makeContext();
-        const change = {
-          ...rest,
-          ...(queue === true && { hold: false }),
-          ...(hold === true && { hold: true }),
-        };
-        const fields = pick(change);
-        if (Object.keys(fields).length === 0)
-          throw refused(
-            "nothing to change was named",
-            "update_ticket --help lists what can be",
-          );
-        const tickets = await context.tickets();
-        if (context.options.dryRun === true) {
-          const { planText } = await import("../../cli/plan-text.ts");
-          const plan = await tickets.planUpdate(id, fields);
-          context.result(planText(plan), { plan });
-          return;
-        }
-        const ticket = await withCommandLock(
-          context,
-          "update-ticket",
-          () => tickets.update(id, fields),
-          { patient: true },
-        );
-        context.say(`ticket ${ticket.id} was changed`);
-        context.result("", { ticket });
-      });
+      .option("--hold", "hold a ticket that has not started (default: no)"),
+  examples: [
+    "update_ticket 7 --queue",
+    'update_ticket 7 -t "hello: fix the greeting" -b https://bugs.example.org/123',
+  ],
+  check(options) {
+    if (options.queue === true && options.hold === true)
+      throw refused("--queue and --hold exclude each other");
+  },
+  plan: async (context, options) =>
+    (await context.tickets()).planUpdate(...asked(options)),
+  describe: describePlan,
+  async run(context, options) {
+    const tickets = await context.tickets();
+    const ticket = await tickets.update(...asked(options));
+    context.say(`ticket ${ticket.id} was changed`);
+    return { value: { ticket } };
   },
 };
 
-/** Only what `update_ticket` itself knows: the global options are in the same object. */
-function pick(options: Options & { hold?: boolean }) {
-  const { title, description, bug, owner, add, remove, priority, hold } =
-    options;
-  return {
-    ...(title !== undefined && { title }),
-    ...(description !== undefined && { description }),
-    ...(bug !== undefined && { bug }),
-    ...(owner !== undefined && { owner }),
-    ...(add !== undefined && { add }),
-    ...(remove !== undefined && { remove }),
-    ...(priority !== undefined && { priority }),
-    ...(hold !== undefined && { hold }),
-  };
+/** The ticket, and what to change of it. @throws UbuntuCiError (2) when that is nothing */
+function asked({
+  ticket,
+  queue,
+  hold,
+  ...rest
+}: Options): readonly [number, UpdateRequest] {
+  const request =
+    queue === true || hold === true ? { ...rest, hold: hold === true } : rest;
+  if (Object.keys(request).length === 0)
+    throw refused(
+      "nothing to change was named",
+      "update_ticket --help lists what can be",
+    );
+  return [ticket, request];
 }

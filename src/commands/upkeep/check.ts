@@ -7,76 +7,80 @@ import {
   unknownLine,
 } from "../../lib/domain/health.ts";
 import type { TicketCounts } from "../../lib/upkeep/check.ts";
-import { printLine, printText } from "../../lib/host/output.ts";
+import { printText } from "../../lib/host/output.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { pathArgument } from "../../cli/arguments.ts";
-import type { CommandModule } from "../../cli/command.ts";
+import type { Command } from "../../cli/command.ts";
+import { planText } from "../../cli/plan-text.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
 
 type Found =
   | { readonly report: HealthReport; readonly tickets: TicketCounts }
   | { readonly report: null; readonly why: string };
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command
-      .option(
-        "--prometheus [file]",
-        "write the figures for node_exporter's textfile collector, whole or not at all (default: the line; without a file: standard output)",
-      )
-      .addHelpText(
-        "after",
-        `
-The line, its exit code (0 ok, 1 warning, 2 critical, 3 unknown) and the figures behind it are those
-of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two more.
+interface MetricsPlan extends Plan {
+  readonly file: string;
+}
 
-Examples:
-  ubuntu-ci check
-  ubuntu-ci check --prometheus /var/lib/prometheus/node-exporter/ubuntu-ci.prom`,
-      )
-      .action(async (options: { prometheus?: string | true }) => {
-        let context: CommandContext;
-        try {
-          context = await makeContext();
-        } catch (thrown) {
-          // Monitoring knows no other code for "could not be found out".
-          printLine("stdout", unknownLine(messageOf(thrown)));
-          process.exitCode = healthCodes.unknown;
-          return;
-        }
-        const { prometheus } = options;
-        if (typeof prometheus === "string" && context.options.dryRun === true) {
-          context.result(`write ${pathArgument(prometheus)}`, {
-            file: prometheus,
-          });
-          return;
-        }
-        const found = await look(context);
-        if (prometheus !== undefined) {
-          await writeMetrics(found, prometheus);
-          return;
-        }
-        const line =
-          found.report === null
-            ? unknownLine(found.why)
-            : nagiosLine(found.report, context.text);
-        const health = found.report?.health ?? "unknown";
-        context.result(line, {
-          health,
-          line,
-          checks: (found.report?.measures ?? []).map(
-            ({ name, health: how, value, unit, warn, critical, words }) => ({
-              name,
-              health: how,
-              value,
-              unit,
-              warn,
-              critical,
-              message: how === "ok" ? null : context.text(words),
-            }),
-          ),
-        });
-        context.exit(healthCodes[health]);
-      });
+export const command: Command<{ prometheus?: string | true }, MetricsPlan> = {
+  state: "optional",
+  changes: true,
+  // What is watched has to be watched then, too.
+  inMaintenance: true,
+  onlyReads: ({ prometheus }) => typeof prometheus !== "string",
+  define: (command) =>
+    command.option(
+      "--prometheus [file]",
+      "write the figures for node_exporter's textfile collector, whole or not at all (default: the line; without a file: standard output)",
+    ),
+  examples: [
+    "check",
+    "check --prometheus /var/lib/prometheus/node-exporter/ubuntu-ci.prom",
+  ],
+  notes: `The line, its exit code (0 ok, 1 warning, 2 critical, 3 unknown) and the figures behind it are those
+of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two more.`,
+  // Monitoring knows no other code for "could not be found out".
+  withoutContext: (thrown) => ({
+    text: unknownLine(messageOf(thrown)),
+    value: null,
+    exitCode: healthCodes.unknown,
+  }),
+  plan: (_context, { prometheus }) => {
+    const file = String(prometheus);
+    const actions = [`write ${pathArgument(file)}`];
+    return { command: "check", actions, file };
+  },
+  describe: (plan) => ({
+    text: planText(plan),
+    value: { plan, file: plan.file },
+  }),
+  async run(context, { prometheus }) {
+    const found = await look(context);
+    if (prometheus !== undefined) {
+      await writeMetrics(found, prometheus);
+      return undefined;
+    }
+    const line =
+      found.report === null
+        ? unknownLine(found.why)
+        : nagiosLine(found.report, context.text);
+    const health = found.report?.health ?? "unknown";
+    const checks = (found.report?.measures ?? []).map(
+      ({ name, health: how, value, unit, warn, critical, words }) => ({
+        name,
+        health: how,
+        value,
+        unit,
+        warn,
+        critical,
+        message: how === "ok" ? null : context.text(words),
+      }),
+    );
+    return {
+      text: line,
+      value: { health, line, checks },
+      exitCode: healthCodes[health],
+    };
   },
 };
 

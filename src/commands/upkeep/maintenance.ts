@@ -1,6 +1,12 @@
 import { existsSync } from "node:fs";
 
+import { reasonArgument, seconds } from "../../cli/arguments.ts";
+import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { recordBegin, recordEnd } from "../../cli/maintenance-guard.ts";
+import { describePlan } from "../../cli/plan-text.ts";
 import { messageOf, refused } from "../../lib/domain/error.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
 import { heldBackInWords, readHeldBack } from "../../lib/locks/held-back.ts";
 import {
   endMaintenance,
@@ -9,124 +15,124 @@ import {
   readMaintenance,
   startMaintenance,
 } from "../../lib/locks/maintenance.ts";
-import { reasonArgument, seconds } from "../../cli/arguments.ts";
-import type { CommandModule } from "../../cli/command.ts";
-import { showPlan } from "../../cli/plan-text.ts";
-import { recordBegin, recordEnd } from "../../cli/maintenance-guard.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
-    command.addHelpText(
-      "afterAll",
-      '\nExamples:\n  ubuntu-ci maintenance on --reason "new disk"\n  ubuntu-ci maintenance wait --timeout 3600\n  ubuntu-ci maintenance off',
+const status: NamedVerb = {
+  name: "status",
+  summary: "whether it is on, since when, by whom, why",
+  changes: false,
+  run({ paths, config, warn, text }) {
+    const maintenance = readMaintenance(paths.maintenance);
+    const held = maintenance === null ? null : readHeldBack(paths.run);
+    const lines =
+      maintenance === null ? ["off"] : [maintenanceInWords(maintenance)];
+    if (held !== null && Object.keys(held.commands).length > 0)
+      lines.push(`held back: ${heldBackInWords(held)}`);
+    const warning = forgottenMaintenance(
+      maintenance,
+      config.get("maintenance.warnAfterMinutes"),
     );
-    command
-      .command("status", { isDefault: true })
-      .description("whether it is on, since when, by whom, why")
-      .action(async () => {
-        const context = await makeContext();
-        const maintenance = readMaintenance(context.paths.maintenance);
-        const held =
-          maintenance === null ? null : readHeldBack(context.paths.run);
-        const lines =
-          maintenance === null ? ["off"] : [maintenanceInWords(maintenance)];
-        if (held !== null && Object.keys(held.commands).length > 0)
-          lines.push(`held back: ${heldBackInWords(held)}`);
-        const warning = forgottenMaintenance(
-          maintenance,
-          context.config.get("maintenance.warnAfterMinutes"),
-        );
-        context.result(lines.join("\n"), {
-          maintenance,
-          held_back: held?.commands ?? {},
-          warning: warning === null ? null : context.text(warning),
-        });
-        if (warning !== null) context.warn(warning);
-      });
-    command
-      .command("on")
-      .description("hold every changing command back; what runs goes on")
-      .option(
-        "--reason <text>",
-        "why, for all to read (default: none)",
-        reasonArgument,
-      )
-      .action(async (options: { reason?: string }) => {
-        const {
-          options: given,
-          paths,
-          actor,
-          ...context
-        } = await makeContext();
-        if (given.dryRun === true) {
-          showPlan(context, {
-            command: "maintenance",
-            actions: [`write ${paths.maintenance}`],
-          });
-          return;
-        }
-        if (!existsSync(paths.root))
-          throw refused(
-            `there is no state folder ${paths.root}`,
-            advice`${remedy("init")} makes it`,
-          );
-        startMaintenance(paths.maintenance, actor, options.reason ?? null);
-        const maintenance = readMaintenance(paths.maintenance);
-        // It is on, whatever comes of telling so: perhaps the state is what needs the maintenance.
-        try {
-          if (maintenance !== null)
-            await recordBegin(paths, actor, maintenance);
-        } catch (thrown) {
-          context.warn(`this was not recorded: ${messageOf(thrown)}`);
-        }
-        context.result("", { maintenance });
-      });
-    command
-      .command("off")
-      .description("let changing commands start again")
-      .action(async () => {
-        const {
-          options: given,
-          paths,
-          actor,
-          ...context
-        } = await makeContext();
-        if (given.dryRun === true) {
-          showPlan(context, {
-            command: "maintenance",
-            actions: [`remove ${paths.maintenance}`],
-          });
-          return;
-        }
-        endMaintenance(paths.maintenance);
-        try {
-          await recordEnd(paths, actor);
-        } catch (thrown) {
-          context.warn(`this was not recorded: ${messageOf(thrown)}`);
-        }
-        context.result("", { maintenance: null });
-      });
-    command
-      .command("wait")
-      .description("return when nothing is running any more")
-      .option(
-        "--timeout <seconds>",
-        "give up after that long, with exit code 75 (default: wait as long as it takes)",
-        seconds,
-      )
-      .action(async (options: { timeout?: number }) => {
-        const context = await makeContext();
-        const { waitUntilIdle } =
-          await import("../../lib/locks/wait-until-idle.ts");
-        await waitUntilIdle(context.paths.run, {
-          signal: context.signal,
-          waiting: (who) => context.say(`waiting for ${who}`),
-          ...(options.timeout !== undefined && {
-            limitMs: options.timeout * 1000,
-          }),
-        });
-        context.result("", { running: [] });
-      });
+    if (warning !== null) warn(warning);
+    return {
+      text: lines.join("\n"),
+      value: {
+        maintenance,
+        held_back: held?.commands ?? {},
+        warning: warning === null ? null : text(warning),
+      },
+    };
   },
 };
+
+const on: NamedVerb<{ reason?: string }, Plan> = {
+  name: "on",
+  summary: "hold every changing command back; what runs goes on",
+  define: (command) =>
+    command.option(
+      "--reason <text>",
+      "why, for all to read (default: none)",
+      reasonArgument,
+    ),
+  changes: true,
+  // It is the toggle itself.
+  inMaintenance: true,
+  plan: ({ paths }) => ({
+    command: "maintenance",
+    actions: [`write ${paths.maintenance}`],
+  }),
+  describe: describePlan,
+  async run(context, { reason = null }) {
+    const { paths, actor } = context;
+    if (!existsSync(paths.root))
+      throw refused(
+        `there is no state folder ${paths.root}`,
+        advice`${remedy("init")} makes it`,
+      );
+    startMaintenance(paths.maintenance, actor, reason);
+    const maintenance = readMaintenance(paths.maintenance);
+    if (maintenance !== null)
+      await orWarn(context, recordBegin(paths, actor, maintenance));
+    return { value: { maintenance } };
+  },
+};
+
+const off: NamedVerb<object, Plan> = {
+  name: "off",
+  summary: "let changing commands start again",
+  changes: true,
+  inMaintenance: true,
+  plan: ({ paths }) => ({
+    command: "maintenance",
+    actions: [`remove ${paths.maintenance}`],
+  }),
+  describe: describePlan,
+  async run(context) {
+    const { paths, actor } = context;
+    endMaintenance(paths.maintenance);
+    await orWarn(context, recordEnd(paths, actor));
+    return { value: { maintenance: null } };
+  },
+};
+
+const wait: NamedVerb<{ timeout?: number }> = {
+  name: "wait",
+  summary: "return when nothing is running any more",
+  define: (command) =>
+    command.option(
+      "--timeout <seconds>",
+      "give up after that long, with exit code 75 (default: wait as long as it takes)",
+      seconds,
+    ),
+  changes: false,
+  async run(context, { timeout }) {
+    const { waitUntilIdle } =
+      await import("../../lib/locks/wait-until-idle.ts");
+    await waitUntilIdle(context.paths.run, {
+      signal: context.signal,
+      waiting: (who) => context.say(`waiting for ${who}`),
+      ...(timeout !== undefined && { limitMs: timeout * 1000 }),
+    });
+    return { value: { running: [] } };
+  },
+};
+
+export const command: CommandWithVerbs = {
+  examples: [
+    'maintenance on --reason "new disk"',
+    "maintenance wait --timeout 3600",
+    "maintenance off",
+  ],
+  verbs: [status, on, off, wait],
+};
+
+/** It is on or off, whatever comes of recording so: perhaps the state is what needs the maintenance. */
+async function orWarn(
+  { warn }: CommandContext,
+  recorded: Promise<void>,
+): Promise<void> {
+  try {
+    await recorded;
+  } catch (thrown) {
+    warn(`this was not recorded: ${messageOf(thrown)}`);
+  }
+}

@@ -149,7 +149,5 @@ export function localTicketSystem(
       const store = await state.store();
       await store.fetch(artifact, destination, artifact.sha256);
     },
-
-    close: () => db.close(),
   };
 }

@@ -30,6 +30,5 @@ export function remoteTicketSystem(url: string): TicketSystem {
     history: refuse,
     follow: () => ({ [Symbol.asyncIterator]: () => ({ next: refuse }) }),
     fetchArtifact: refuse,
-    close: () => undefined,
   };
 }

@@ -106,5 +106,4 @@ export interface TicketSystem {
   ): AsyncIterable<LogRecord>;
   /** Copies an artifact to a file, checked against its digest; the file is there whole or not at all. */
   fetchArtifact(artifact: Artifact, destination: string): Promise<void>;
-  close(): void;
 }

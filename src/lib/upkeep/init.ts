@@ -48,7 +48,7 @@ export function seriesToInit(
 }
 
 /** What `init` is going to make, unless it is there. */
-interface InitPlan extends Plan {
+export interface InitPlan extends Plan {
   /** Series of the archive. */
   readonly archive: readonly string[];
   readonly pool: readonly string[];

@@ -9,28 +9,38 @@ import {
   oldLock,
 } from "../lib/locks/lock-holder.ts";
 import { readMaintenance } from "../lib/locks/maintenance.ts";
+import type { CommandLock } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
 
 /**
- * Runs what a changing command does: not in maintenance, and holding the lock of its name. Many
- * people create tickets at once: a patient command waits for the other copy a while. Of a command with
- * slots that many copies may run. What only looks after the state is done in maintenance, too.
+ * Runs what a changing command does: not in maintenance unless it may, and holding its locks. Many
+ * people create tickets at once: a patient lock waits for the other copy a while. Of one with slots
+ * that many copies may run.
  *
  * @throws UbuntuCiError (75) in maintenance, or when another copy runs
  */
-export async function withCommandLock<T>(
+export async function withLocks<T>(
   context: CommandContext,
-  name: string,
+  [first, ...others]: readonly CommandLock[],
+  inMaintenance: boolean,
   work: () => Promise<T>,
-  options: {
-    readonly patient?: boolean;
-    readonly slots?: number;
-    /** It changes nothing that maintenance protects: the report tells that maintenance is on. */
-    readonly inMaintenance?: boolean;
-  } = {},
+): Promise<T> {
+  if (first === undefined) return work();
+  return withCommandLock(context, first, inMaintenance, () =>
+    withLocks(context, others, inMaintenance, work),
+  );
+}
+
+async function withCommandLock<T>(
+  context: CommandContext,
+  lock: CommandLock,
+  inMaintenance: boolean,
+  work: () => Promise<T>,
 ): Promise<T> {
   const { LockHeld, withLock } = await import("../lib/locks/lock.ts");
+  const { name } = lock;
+  const { run } = context.paths;
   let takenOver: string | undefined;
   const tookOver = (dead: LockHolder | null) => {
     takenOver = deadInWords(dead);
@@ -39,24 +49,18 @@ export async function withCommandLock<T>(
   const guarded = async () => {
     // Looked at again under the lock: whoever switches it on and then waits until nothing is
     // locked can be sure that nothing starts any more.
-    if (options.inMaintenance !== true)
+    if (!inMaintenance)
       await stopInMaintenance(context.paths, context.actor, name);
     if (takenOver !== undefined) await recordTakeOver(context, name, takenOver);
     return work();
   };
-  const { slots = 1 } = options;
+  const slots = lock.slots === undefined ? 1 : context.config.get(lock.slots);
   try {
     if (slots > 1) {
       const { withOneOfLocks } = await import("../lib/locks/lock-slots.ts");
-      return await withOneOfLocks(
-        context.paths.run,
-        name,
-        slots,
-        tookOver,
-        guarded,
-      );
+      return await withOneOfLocks(run, name, slots, tookOver, guarded);
     }
-    return await withLock(context.paths.run, name, tookOver, guarded, options);
+    return await withLock(run, name, tookOver, guarded, lock);
   } catch (thrown) {
     if (thrown instanceof LockHeld)
       await tellHeld(context, name, thrown.holder);

@@ -3,11 +3,12 @@ import {
   ticketNumber,
   wholeNumber,
 } from "../../cli/arguments.ts";
-import type { CommandModule } from "../../cli/command.ts";
 import type { LogOptions } from "./log-work.ts";
+import type { Command } from "../../cli/command.ts";
 
-export const command: CommandModule = {
-  define(command, makeContext) {
+export const command: Command<LogOptions> = {
+  changes: false,
+  define: (command) =>
     command
       .argument(
         "[ticket]",
@@ -24,15 +25,10 @@ export const command: CommandModule = {
         "-n, --lines <number>",
         "at most so many, the newest (default: 50, with a ticket or --since all)",
         wholeNumber,
-      )
-      .addHelpText(
-        "after",
-        "\nExamples:\n  ubuntu-ci log 7\n  ubuntu-ci log --follow\n  ubuntu-ci log --since 2h --json",
-      )
-      .action(async (ticket: number | undefined, options: LogOptions) => {
-        const context = await makeContext();
-        const { showLog } = await import("./log-work.ts");
-        await showLog(context, ticket, options);
-      });
+      ),
+  examples: ["log 7", "log --follow", "log --since 2h --json"],
+  async run(context, options) {
+    const { showLog } = await import("./log-work.ts");
+    return showLog(context, options);
   },
 };

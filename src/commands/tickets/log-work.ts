@@ -3,10 +3,12 @@ import type { LogRecord } from "../../lib/domain/log-record.ts";
 import type { Tone } from "../../lib/domain/log-text.ts";
 import { logText } from "../../lib/domain/log-text.ts";
 import { hasColour, printJson, printLine } from "../../lib/host/output.ts";
+import type { Outcome } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 
 /** What of the log to show. */
 export interface LogOptions {
+  readonly ticket?: number;
   readonly follow?: boolean;
   readonly since?: string;
   readonly lines?: number;
@@ -15,10 +17,8 @@ export interface LogOptions {
 /** Prints the history, and with --follow what is added to it. */
 export async function showLog(
   context: CommandContext,
-  ticket: number | undefined,
-  options: LogOptions,
-): Promise<void> {
-  const { since, lines, follow } = options;
+  { ticket, since, lines, follow }: LogOptions,
+): Promise<Outcome> {
   if (lines !== undefined && lines < 0)
     throw refused("--lines must not be negative");
   const last =
@@ -33,11 +33,12 @@ export async function showLog(
   if (follow === true) {
     for await (const record of tickets.follow(request, context.signal))
       print(record);
-    return;
+    return undefined;
   }
   const events = await tickets.history(request);
-  if (context.options.json === true) context.result("", { events });
-  else for (const record of events) print(record);
+  if (context.options.json === true) return { value: { events } };
+  for (const record of events) print(record);
+  return undefined;
 }
 
 /** Prints one record: a line for people, with --json one of JSON. */

@@ -1,0 +1,65 @@
+import { adviceText } from "../lib/host/command-line.ts";
+import { printLine } from "../lib/host/output.ts";
+import type { Outcome, Verb } from "./command.ts";
+import type { CommandContext } from "./context.ts";
+import { isRemote } from "./global-options.ts";
+
+/** Whether maintenance holds a command line back. */
+export function stopsInMaintenance(verb: Verb, options: object): boolean {
+  return (
+    verb.changes &&
+    verb.inMaintenance !== true &&
+    verb.onlyReads?.(options) !== true
+  );
+}
+
+/**
+ * Does what a command line asks for: the one place for --dry-run, the locks, --json and the exit code.
+ *
+ * @throws UbuntuCiError as the verb does; (75) in maintenance, or when another copy runs
+ */
+export async function runVerb(
+  verb: Verb,
+  options: object,
+  makeContext: () => Promise<CommandContext>,
+): Promise<void> {
+  verb.check?.(options);
+  let context: CommandContext;
+  try {
+    context = await makeContext();
+  } catch (thrown) {
+    const result = verb.withoutContext?.(thrown);
+    if (result === undefined) throw thrown;
+    printLine("stdout", adviceText(result.text ?? ""));
+    process.exitCode = result.exitCode;
+    return;
+  }
+  const outcome = await outcomeOf(verb, options, context);
+  if (outcome === undefined) return;
+  context.result(context.text(outcome.text ?? ""), outcome.value);
+  if (outcome.exitCode !== undefined) context.exit(outcome.exitCode);
+}
+
+async function outcomeOf(
+  verb: Verb,
+  options: object,
+  context: CommandContext,
+): Promise<Outcome> {
+  if (!verb.changes) return verb.run(context, options);
+  const plan = async () => await verb.plan(context, options);
+  const changes = verb.onlyReads?.(options) !== true;
+  if (changes && context.options.dryRun === true)
+    return verb.describe(await plan(), context);
+  const nothing = await verb.nothingToDo?.(context, options);
+  if (nothing !== undefined) return nothing;
+  const run = () => verb.run(context, options, plan);
+  const { locks = [], inMaintenance } = verb;
+  // A ticket system elsewhere has locks of its own.
+  const done =
+    changes && locks.length > 0 && !isRemote(context.options)
+      ? await (
+          await import("./with-locks.ts")
+        ).withLocks(context, locks, inMaintenance === true, run)
+      : await run();
+  return typeof done === "function" ? done() : done;
+}
