@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // Makes dist/ubuntu-ci.cjs, the program in one file, and beside it what V8 compiles of that file for
 // short commands (src/cli/start.cts uses both).
 import { spawnSync } from "node:child_process";

@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { adviceText } from "../lib/host/command-line.ts";
+
 import { refused } from "../lib/domain/error.ts";
 import { statePaths } from "../lib/host/paths.ts";
 import type { Verb } from "./command.ts";
@@ -35,11 +37,12 @@ function run(
     result: (text: string, value: unknown) => void printed.push([text, value]),
     exit: (code: number) => (exitCode = code),
     say: () => undefined,
+    text: adviceText,
   } as Partial<CommandContext> as CommandContext;
   return runVerb(verb, given, () => Promise.resolve(context));
 }
 
-/** What was painted. */
+/** What was done, and whether under its lock. */
 let done: { plan: object; locked: boolean }[];
 beforeEach(() => (done = []));
 
