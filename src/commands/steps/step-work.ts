@@ -1,10 +1,15 @@
 import { notNow } from "../../lib/domain/error.ts";
 import type { WorkStepCode } from "../../lib/domain/step.ts";
-import { commandOf, stepOf } from "../../lib/domain/step.ts";
+import {
+  comesAfter,
+  commandOf,
+  stepOf,
+  workStep,
+} from "../../lib/domain/step.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { planText } from "../../cli/plan-text.ts";
-import { plainListener, reportLine, tellFailure } from "./run-text.ts";
+import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
 
 /** Runs one step of one ticket, or with --dry-run prints its plan; sets the exit code. */
 export async function workOnStep(
@@ -24,7 +29,8 @@ export async function workOnStep(
       : getTicket(engine.db, id, context.paths.store);
   if (ticket !== undefined && ticket.step.code !== step) {
     const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
-    if (ticket.step.code < step)
+    const at = workStep(ticket.step.code);
+    if (at !== undefined && comesAfter(step, at.code))
       throw notNow(message, "the steps before have to pass first");
     context.say(`${message}: nothing to do`);
     context.result("", { plan: null, runs: [] });
@@ -57,7 +63,7 @@ export async function workOnStep(
     return;
   }
   const line = reportLine(report, name);
-  if (report.outcome === "passed") context.say(line);
+  if (isGood(report)) context.say(line);
   else
     tellFailure(
       report,

@@ -2,6 +2,7 @@ import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
 import { withCommandLock } from "../../cli/with-command-lock.ts";
 import type { CommandModule } from "../../cli/command.ts";
 import { showPlan } from "../../cli/plan-text.ts";
+import { completeStep, failedStep } from "../../lib/domain/step.ts";
 
 /** How long to wait for a run to end. It is asked within a second; the rest is its tools' ending. */
 const waitMs = 30_000;
@@ -41,12 +42,12 @@ Examples:
         const { signal } = context;
         const ended = await tickets.awaitCancelled(id, waitMs, signal);
         const { notNow, refused } = await import("../../lib/domain/error.ts");
-        if (ended.step.code === 1000)
+        if (ended.step.code === completeStep)
           throw refused(
             `ticket ${id} was published before it could be cancelled: archive revision ${ended.archive_revision ?? ""}`,
             "`ubuntu-ci archive revert` goes back to an earlier one",
           );
-        if (ended.step.code !== 999)
+        if (ended.step.code !== failedStep)
           throw notNow(
             `ticket ${id} was asked to end and will, but still runs (${ended.step.name})`,
             `\`ubuntu-ci status ${id}\` shows when it has`,

@@ -1,6 +1,7 @@
 import { expectedInWords } from "../../lib/domain/expected.ts";
 import type { Explanation } from "../../lib/domain/explain/explanation.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
+import { completeStep } from "../../lib/domain/step.ts";
 
 /** An explanation for people: why, what comes next, and each command with what it does. */
 export function explanationText({
@@ -13,7 +14,11 @@ export function explanationText({
   commands,
 }: Explanation): string {
   const state =
-    step.code === 1000 ? "complete" : blocked ? "blocked" : "on its way";
+    step.code === completeStep
+      ? "complete"
+      : blocked
+        ? "blocked"
+        : "on its way";
   const at = next?.at == null ? "" : `, from ${next.at} on`;
   return textOfLines([
     `ticket ${ticket} is at ${step.name} (${step.code}): ${state}`,

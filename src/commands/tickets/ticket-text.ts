@@ -8,6 +8,7 @@ import {
 import { shellWord } from "../../lib/domain/shell-word.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type { Run, Ticket } from "../../lib/domain/ticket.ts";
+import { failedStep, queueStep } from "../../lib/domain/step.ts";
 import { bytes, table } from "../../cli/columns.ts";
 
 /** One ticket with everything a person asks about it. */
@@ -38,12 +39,12 @@ export function ticketInFull(ticket: Ticket): string {
       );
   }
   if (ticket.cancelled !== null) {
-    const asked = ticket.step.code === 999 ? "" : "to be ";
+    const asked = ticket.step.code === failedStep ? "" : "to be ";
     lines.push(
       `  ${asked}${cancelledInWords(ticket.cancelled)}, ${ticket.cancelled.at}`,
     );
   }
-  if (ticket.resume_step !== null && ticket.step.code === 100)
+  if (ticket.resume_step !== null && ticket.step.code === queueStep)
     lines.push(`  goes on at ${ticket.resume_step.name}, once it has a PPA`);
   for (const override of inForce(ticket.overrides))
     lines.push(`  ${overrideInWords(override)}: ${ignoredBecause(override)}`);

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import type { Config } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { ArchiveKeeper } from "./archive/archive.ts";
-import type { Builder } from "./builder/builder.ts";
+import type { Builder, RemoteBuilder } from "./builder/builder.ts";
 import type { Imager } from "./imager/imager.ts";
 import type { Tester } from "./tester/tester.ts";
 
@@ -13,7 +13,7 @@ const minute = 60_000;
 export async function createBuilder(
   paths: StatePaths,
   config: Config,
-): Promise<Builder> {
+): Promise<Builder | RemoteBuilder> {
   const options = {
     paths,
     parallel: availableParallelism(),
@@ -28,10 +28,16 @@ export async function createBuilder(
       );
     case "sbuild":
       return (await import("./builder/sbuild.ts")).createSbuildBuilder(options);
-    case "fake":
-      return (await import("./builder/fake.ts")).createFakeBuilder(
-        config.get("fake.builder"),
-      );
+    case "fake": {
+      const knobs = config.get("fake.builder");
+      const { knobFor } = await import("./fake-knob.ts");
+      return knobFor(knobs, "").kind === "remote"
+        ? (await import("./builder/fake-remote.ts")).createFakeRemoteBuilder(
+            paths,
+            knobs,
+          )
+        : (await import("./builder/fake.ts")).createFakeBuilder(knobs);
+    }
   }
 }
 

@@ -29,6 +29,7 @@ test.each([
   "kill@",
   "pass@1",
   "x=no",
+  "remote@soon",
 ])("refuses %j", (text) => {
   expect(() => knobFor(text, "hello")).toThrow("is not a knob");
 });

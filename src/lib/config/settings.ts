@@ -381,7 +381,7 @@ export const settings = [
     key: "fake.builder",
     kind: { type: "string" },
     default: "pass",
-    help: "fake builder: pass, fail, tmpfail, slow, tool, kill; per package as SOURCE=KNOB,…",
+    help: "fake builder: pass, fail, tmpfail, slow, tool, kill, remote; per package as SOURCE=KNOB,…",
   },
   {
     key: "fake.imager",

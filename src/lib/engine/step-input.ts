@@ -4,6 +4,7 @@ import type { Ticket } from "../domain/ticket.ts";
 import { passedOver } from "../domain/override.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { imageOf } from "../state/images.ts";
+import { jobOf } from "../state/open-jobs.ts";
 import { assignPpa } from "../steps/assign-ppa.ts";
 import { buildImage } from "../steps/build-image.ts";
 import { buildSource } from "../steps/build-source.ts";
@@ -29,9 +30,11 @@ export const definitions: {
 
 /** All that a step is told of its ticket. */
 export function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
+  const job = jobOf(db, ticket.id);
   const image = imageOf(db, ticket.id);
   return {
     ticket,
+    job: job?.step === ticket.step.code ? job : null,
     config,
     architecture: machineArchitecture(),
     sources: ticket.subtickets.map(({ id, source, version }) => {
@@ -66,17 +69,22 @@ export function stepInput({ db, config }: Engine, ticket: Ticket): StepInput {
   };
 }
 
-/** What a step is going to do, or that an override lets it be passed over. */
+/** What a step is going to do, or that it has been handed over, or that an override lets it be passed over. */
 export async function planFor(
   step: WorkStepCode,
   input: StepInput,
 ): Promise<StepPlan> {
   const over = passOver(step, input);
-  if (over === null) return definitions[step].plan(input);
+  const { job, ticket } = input;
+  if (over === null && job === null) return definitions[step].plan(input);
   return {
-    ticket: input.ticket.id,
+    ticket: ticket.id,
     command: commandOf(step),
-    actions: [`pass over it: ${over}`],
+    actions: [
+      over === null
+        ? `look at ${job?.id == null ? "what was handed" : `job ${job.id}, which was handed`} to ${job?.remote ?? ""}`
+        : `pass over it: ${over}`,
+    ],
   };
 }
 

@@ -1,14 +1,16 @@
 import { shellWord } from "../shell-word.ts";
 import { cancelledInWords } from "../cancel.ts";
 import { retryAfterOverride } from "../override.ts";
-import { commandOf, stepOf } from "../step.ts";
+import { publishStep, queueStep, stepOf, workStep } from "../step.ts";
 import type { Failure, Ticket } from "../ticket.ts";
 import type { Cause, Remedy } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
 
 export function published(ticket: Ticket): Cause {
   const revision = ticket.archive_revision;
-  const at = ticket.runs.findLast(({ step }) => step.code === 500)?.finished_at;
+  const at = ticket.runs.findLast(
+    ({ step }) => step.code === publishStep,
+  )?.finished_at;
   return {
     blocked: false,
     because: [
@@ -39,7 +41,7 @@ export function failed(situation: Situation): Cause {
       because: [`${words}${cancelled === null ? "" : `, at ${cancelled.at}`}`],
       unblock: {
         command: retry,
-        effect: `queues it again, to go on at ${(ticket.resume_step ?? stepOf(100)).name}`,
+        effect: `queues it again, to go on at ${(ticket.resume_step ?? stepOf(queueStep)).name}`,
       },
     };
   }
@@ -119,8 +121,9 @@ function overridesFor(ticket: Ticket, { step }: Failure): Remedy[] {
     command: `ubuntu-ci override ${ticket.id} ${what} --reason TEXT`,
     effect: `${effect}; ubuntu-ci retry ${ticket.id} takes it on then`,
   });
+  const work = workStep(step.code);
   const bad =
-    step.code === 400
+    work?.needsImage === true
       ? ticket.tests.filter(
           ({ result, name }) =>
             result === "fail" && /^[A-Za-z0-9+._-]+$/.test(name),
@@ -130,7 +133,7 @@ function overridesFor(ticket: Ticket, { step }: Failure): Remedy[] {
     return bad.map(({ package: of, name }) =>
       override(`--ignore-test ${of}/${name}`, "lets that test not count"),
     );
-  if (step.code !== 300 && step.code !== 400) return [];
-  const command = commandOf(step.code);
+  if (work?.mayBeIgnored !== true) return [];
+  const { command } = work;
   return [override(`--ignore-step ${command}`, `passes over ${command}`)];
 }

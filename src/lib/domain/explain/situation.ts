@@ -1,20 +1,5 @@
-import type { StepCode } from "../step.ts";
-import type { Ticket, TicketStatus } from "../ticket.ts";
-
-/** Another open ticket, as far as it can be in one's way. */
-export interface OpenTicket {
-  readonly id: number;
-  readonly step: StepCode;
-  readonly status: TicketStatus;
-  /** Names of its source packages. */
-  readonly sources: readonly string[];
-}
-
-/** A ticket of the queue. One that waits for its next attempt is not ready, and keeps its place. */
-export interface QueuedTicket extends OpenTicket {
-  readonly priority: number;
-  readonly ready: boolean;
-}
+import type { OpenTicket, QueuedTicket } from "../queue.ts";
+import type { Ticket } from "../ticket.ts";
 
 /** All that decides where a ticket is, at one moment. */
 export interface Situation {

@@ -7,6 +7,8 @@ import type { Connection } from "../../state/database.ts";
 import type { StoredArtifact } from "../../state/snapshot.ts";
 import { stepOfTicket, storedArtifacts } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { StepCode } from "../../domain/step.ts";
+import { completeStep, hasEnded, workStep } from "../../domain/step.ts";
 
 /** What a full backup copies beside the state file. */
 export interface FileList {
@@ -90,11 +92,19 @@ async function knownRevisions(
   const known: StoredRevision[] = [];
   for (const revision of (await archive.revisions()) as StoredRevision[]) {
     const { ticket } = revision;
-    const step = ticket === null ? 1000 : (stepOfTicket(snapshot, ticket) ?? 0);
-    if (revision.revision > current || step < 500) break;
+    const step =
+      ticket === null ? completeStep : stepOfTicket(snapshot, ticket);
+    if (revision.revision > current || !mayBePublished(step)) break;
     known.push(revision);
   }
   return known;
+}
+
+/** Whether a ticket at that step may be in the archive. One that failed has no revision that counts. */
+function mayBePublished(step: StepCode | undefined): boolean {
+  return (
+    step !== undefined && (hasEnded(step) || workStep(step)?.publishes === true)
+  );
 }
 
 function poolFiles(revisions: readonly StoredRevision[]): Set<string> {

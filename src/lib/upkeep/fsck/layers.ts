@@ -19,6 +19,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { ticketOfImage } from "../expire.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
 import { withMend } from "./inconsistency.ts";
+import { workAt } from "../../domain/step.ts";
 
 /** Layers that are half made, or that stand on one which is not there, or that no ticket has. */
 export async function layers(
@@ -90,7 +91,7 @@ function imagesGone(
 ): Found[] {
   const found: Found[] = [];
   for (const { id, step } of activity(db).inFlight) {
-    if (step !== 400 || stillRunning(db, id)) continue;
+    if (workAt(step).needsImage !== true || stillRunning(db, id)) continue;
     // A fake imager's image has a layer of that name, and no files.
     const gone = (imageOf(db, id)?.layers ?? []).filter(
       (name) => name !== "fake" && !usable.has(name),

@@ -8,6 +8,12 @@ import type { Engine } from "../../engine/engine.ts";
 import { namesIn } from "../abandoned-folders.ts";
 import type { Found } from "./inconsistency.ts";
 import { withMend } from "./inconsistency.ts";
+import {
+  comesAfter,
+  packagesStep,
+  queueStep,
+  workStep,
+} from "../../domain/step.ts";
 
 /** PPAs on disk against those of the pool. */
 export async function ppas({
@@ -41,10 +47,11 @@ export async function ppas({
     if (state !== "reserved" || ticket === null) continue;
     const where = join(paths.ppa, name);
     const isGone = () => {
-      const step = stepOfTicket(db, ticket) ?? 0;
-      // At the steps before, it is made anew.
-      if (step <= 200 || step >= 999) return false;
+      const step = workStep(stepOfTicket(db, ticket) ?? queueStep)?.code;
       return (
+        // At the steps before, it is made anew.
+        step !== undefined &&
+        comesAfter(step, packagesStep) &&
         !existsSync(where) &&
         !stillRunning(db, ticket) &&
         ppaOfTicket(db, ticket) === name
