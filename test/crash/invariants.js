@@ -60,6 +60,7 @@ export function checkInvariants(state, known, options = {}) {
     leftovers(found, rows, state);
     log(found, rows, state, options);
     report(found, rows, state);
+    if (options.remote) jobs(found, db, state);
     return found;
   } finally {
     db.close();
@@ -206,6 +207,10 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
         case "cancelled too late":
           found.true(told, step < 999);
           break;
+        case "job cancelled":
+        case "job not cancelled":
+          found.true(told, step !== undefined);
+          break;
         case "expired":
           found.true(told, step >= 999);
           break;
@@ -215,6 +220,7 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
           break;
         case "started":
         case "waiting":
+        case "pending":
           found.true(told, Number(from ?? step) === step);
           break;
         case "updated":
@@ -272,6 +278,23 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
         (event, index) => index === 0 || event.at >= events[index - 1].at,
       ),
     );
+}
+
+/** What was handed over was handed over once, and nobody works on it any more. */
+function jobs(found, db, state) {
+  found.same(
+    "no job is waited for, or has yet to be cancelled",
+    db.prepare("SELECT key FROM job").all(),
+    [],
+  );
+  const folder = join(state, ".fake-remote");
+  for (const name of list(folder)) {
+    // A killed write leaves one of those.
+    if (name.startsWith(".tmp-")) continue;
+    const job = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    found.same(`${job.key} was submitted once`, job.submitted, 1);
+    found.true(`${job.key} is ${job.state}`, job.state !== "at work");
+  }
 }
 
 /** Rows and files of the data store agree, by digest. */
@@ -447,7 +470,7 @@ function leftovers(found, { runs, progress }, state) {
     [],
   );
   const expected =
-    /^(state\.sqlite(-wal|-shm)?|run|locks|log|store|layers|archive|ppa|report|scratch|gnupg|uploaders|aptly|backups)$/;
+    /^(state\.sqlite(-wal|-shm)?|run|locks|log|store|layers|archive|ppa|report|scratch|gnupg|uploaders|aptly|backups|\.fake-remote)$/;
   found.same(
     "nothing else is in the state folder",
     list(state).filter((name) => !expected.test(name)),

@@ -21,11 +21,23 @@ const plants = {
     file: "backends/archive/fake.js",
     from: "if (revision.ticket === ticket)",
     to: "if (Number.isNaN(revision.ticket))",
+    also: {
+      file: "steps/publish.js",
+      from: "revision.ticket === ticket.id",
+      to: "Number.isNaN(revision.ticket)",
+    },
+  },
+  // Work that was submitted by a process that was killed is submitted again.
+  "submitted-twice": {
+    variant: "remote",
+    file: "steps/build-source.js",
+    from: /const id = job\.id \?\? \(?await builder\.find\(job\.key\)\)?;(\s*return id === null)/,
+    to: "const id = job.id;$1",
   },
   // How a run ended is written in several transactions instead of one.
   "half-recorded": {
     file: "state/runs.js",
-    from: /return db\s*\.transaction\(\(\) => finishRun\((db, actor, lease, [^)]*next)\)\)\s*\.immediate\(\);/,
+    from: /return db\s*\.transaction\(\(\) => finishRun\((db, actor, lease, [^)]*end)\)\)\s*\.immediate\(\);/,
     to: "return finishRun($1);",
   },
   // A PPA whose cleaning was killed is never cleaned.
@@ -57,6 +69,9 @@ const plants = {
   },
 };
 
+/** The variant that a bug shows in. */
+export const variantFor = (name) => plants[name]?.variant ?? "plain";
+
 /** The names of the bugs that can be planted. */
 export const plantNames = Object.keys(plants);
 
@@ -74,25 +89,27 @@ export function plant(name) {
   symlinkSync(join(project, "node_modules"), join(copy, "node_modules"));
   // It is to start from the modules, of which one has the bug.
   rmSync(join(copy, "dist/ubuntu-ci.cjs"));
-  const file = join(copy, "dist/lib", bug.file);
-  writeFileSync(file, planted(bug));
+  for (const [file, text] of planted(bug))
+    writeFileSync(join(copy, "dist/lib", file), text);
   return copy;
 }
 
 /**
- * The file of the built program that a bug is planted in, with the bug.
+ * The files of the built program that a bug is planted in, with the bug.
  *
  * @throws when the program has changed so that there is no place for the bug any more
  */
 function planted(bug) {
-  let text = readFileSync(join(project, "dist/lib", bug.file), "utf8");
-  for (const { from, to } of [bug, ...(bug.also ? [bug.also] : [])]) {
+  const texts = new Map();
+  for (const { file = bug.file, from, to } of [bug, bug.also ?? []].flat()) {
+    const text =
+      texts.get(file) ?? readFileSync(join(project, "dist/lib", file), "utf8");
     const changed = text.replace(from, to);
     if (changed === text)
-      throw new Error(`${bug.file} has no ${from} any more: mend the plant`);
-    text = changed;
+      throw new Error(`${file} has no ${from} any more: mend the plant`);
+    texts.set(file, changed);
   }
-  return text;
+  return texts;
 }
 
 /** Checks that every bug can be planted in the program as it is now; done with every change of it. */

@@ -11,6 +11,8 @@ const commands = {
   "lease.": ["land", "land", "step"],
   "file.": ["land", "step"],
   "link.": ["land"],
+  "job.cancelled": ["cancel"],
+  "job.": ["land", "step"],
   "run.": ["land", "land", "step"],
   "ppa.reserved": ["land"],
   "ppa.": ["land", "clean"],

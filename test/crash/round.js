@@ -332,7 +332,9 @@ class Round {
     let before = "";
     for (let passes = 0; passes < 300; passes += 1) {
       const open = this.#query(
-        "SELECT id, step, status, tmpfails, waiting_for FROM ticket WHERE step < 999 ORDER BY id",
+        // A look at a job that is still at work is a move, too.
+        `SELECT id, step, status, tmpfails, waiting_for${this.variant.remote ? ", (SELECT look_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0)" : ""}
+           FROM ticket WHERE step < 999 ORDER BY id`,
       );
       for (const { id, status } of open)
         if (status === "held")
@@ -360,6 +362,7 @@ class Round {
       disk: this.variant.disk,
       keeper: this.config.archiveKeeper,
       mended: this.seen.mended,
+      remote: this.variant.remote,
     });
     for (const violation of checks.violations) this.#violation(violation);
     return checks;

@@ -8,7 +8,7 @@ import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-import { plant, plantNames } from "./plants.js";
+import { plant, plantNames, variantFor } from "./plants.js";
 import { PointTally } from "./points.js";
 import { randomSource } from "./random.js";
 import { runRound } from "./round.js";
@@ -46,7 +46,8 @@ if (values.help) {
 const seed = Number(values.seed);
 const wanted = Number(values.kills);
 const names = (
-  values.variants ?? (values.plant ? "plain" : usualVariants.join(","))
+  values.variants ??
+  (values.plant ? variantFor(values.plant) : usualVariants.join(","))
 ).split(",");
 for (const name of names)
   if (!(name in variants)) throw new RangeError(`${name} is no variant`);

@@ -22,6 +22,14 @@ const twoDaysMs = 48 * 60 * 60_000;
 export const variants = {
   plain: { make: () => ({}) },
 
+  /** Builds are jobs of somebody else's engine, which take several passes. */
+  remote: {
+    make: (random) => ({
+      remote: true,
+      config: { builds: `remote@${random.whole(0, 2)}` },
+    }),
+  },
+
   /** The real archive, which signs and makes indexes: slow, so it has to be asked for. */
   aptly: {
     byDefault: false,

@@ -21,9 +21,9 @@ const sources = [
   "weak-archive",
 ];
 
-const knobs = (backend) =>
+const knobs = (backend, usual = "pass") =>
   [
-    "pass",
+    usual,
     `slow-${backend}=slow@150`,
     `bad-${backend}=fail`,
     `weak-${backend}=tmpfail`,
@@ -31,7 +31,7 @@ const knobs = (backend) =>
   ].join(",");
 
 /** The configuration of a round's installation. */
-export function configuration(random, change = {}) {
+export function configuration(random, { builds, ...change } = {}) {
   const concurrency = random.whole(1, 3);
   return {
     series: ["bookworm"],
@@ -49,7 +49,7 @@ export function configuration(random, change = {}) {
     // Some rounds run out of retries, most do not.
     retry: { limit: random.pick([1, 3, 30, 30]), firstDelaySeconds: 0 },
     fake: {
-      builder: knobs("build"),
+      builder: knobs("build", builds),
       imager: "pass",
       tester: knobs("test"),
       archive: knobs("archive"),

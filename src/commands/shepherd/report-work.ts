@@ -1,5 +1,6 @@
 import { execOk } from "../../lib/host/exec.ts";
 import type { Ticket } from "../../lib/domain/ticket.ts";
+import { hasEnded } from "../../lib/domain/step.ts";
 import { now } from "../../lib/host/clock.ts";
 import { crashPoint } from "../../lib/files/crash-point.ts";
 import { readHeldBack } from "../../lib/locks/held-back.ts";
@@ -78,9 +79,9 @@ export async function writeStateReport(
   // Of tickets that have ended nothing is asked, and their pages stay what they are.
   const expected = expectedOf({ db, paths, config });
   const withExpected = (ticket: Ticket): Ticket =>
-    ticket.step.code < 999
-      ? { ...ticket, expected: expected.get(ticket.id) ?? null }
-      : ticket;
+    hasEnded(ticket.step.code)
+      ? ticket
+      : { ...ticket, expected: expected.get(ticket.id) ?? null };
   const ticketOf = (id: number): Ticket[] => {
     const ticket = findTicket(db, id);
     return ticket === undefined ? [] : [withExpected(ticket)];

@@ -1,5 +1,5 @@
 import type { Step, StepCode } from "../../lib/domain/step.ts";
-import { commandOf, stepOf } from "../../lib/domain/step.ts";
+import { commandOf, publishStep, stepOf } from "../../lib/domain/step.ts";
 import type { Progress } from "../../lib/domain/ticket.ts";
 import type {
   Engine,
@@ -15,7 +15,7 @@ import type { StepPlan } from "../../lib/steps/step-definition.ts";
 import type { Outcome } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { stopInMaintenance } from "../../cli/maintenance-guard.ts";
-import { plainListener, reportLine, tellFailure } from "./run-text.ts";
+import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
 
 /** What to land. */
 export interface LandingOptions {
@@ -49,7 +49,11 @@ export async function landTickets(
         ended: (step) => tell(context, engine, step),
       })
     : several
-      ? await landSeveralLive(run, concurrency, options.until?.code ?? 500)
+      ? await landSeveralLive(
+          run,
+          concurrency,
+          options.until?.code ?? publishStep,
+        )
       : await landLive(run);
   if (live) {
     for (const step of report.steps)
@@ -77,7 +81,7 @@ const landOptions = ({ ticket, until }: LandingOptions) => ({
 
 function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
   const line = reportLine(step, commandOf(step.step));
-  if (step.outcome === "passed") context.say(line);
+  if (isGood(step)) context.say(line);
   else tellFailure(step, findTicket(db, step.ticket), line);
 }
 
@@ -194,7 +198,7 @@ function inShort({ message, current, total }: Progress): string {
 
 function lastFailure(steps: readonly StepReport[]): string | undefined {
   const last = steps.at(-1);
-  return last === undefined || last.outcome === "passed"
+  return last === undefined || isGood(last)
     ? undefined
     : (last.reason ?? last.outcome);
 }

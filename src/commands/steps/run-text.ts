@@ -74,12 +74,17 @@ export function tellFailure(
   warnPerson(`ubuntu-ci: ${oneLine(line)}`);
 }
 
+/** Whether a run ended as it should: a pending job is no failure. */
+export function isGood({ outcome }: StepReport): boolean {
+  return outcome === "passed" || outcome === "pending";
+}
+
 /** One line about how a run ended. */
 export function reportLine(
   { ticket, outcome, reason, waiting, cancelled }: StepReport,
   name: string,
 ): string {
   if (cancelled) return `ticket ${ticket}: ${name} ended: ${reason ?? ""}`;
-  const how = waiting ? "waits" : outcome;
+  const how = waiting && outcome !== "pending" ? "waits" : outcome;
   return `ticket ${ticket}: ${name} ${how}${reason === null ? "" : `: ${reason}`}`;
 }

@@ -2,14 +2,19 @@ import type { Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { notNow } from "../../lib/domain/error.ts";
 import type { WorkStepCode } from "../../lib/domain/step.ts";
-import { commandOf, stepOf } from "../../lib/domain/step.ts";
+import {
+  comesAfter,
+  commandOf,
+  stepOf,
+  workStep,
+} from "../../lib/domain/step.ts";
 import type { Ticket } from "../../lib/domain/ticket.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { whyNot } from "../../lib/engine/land.ts";
 import { nextToWorkOn, planStep, runStep } from "../../lib/engine/run-step.ts";
 import { findTicket, getTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
-import { plainListener, reportLine, tellFailure } from "./run-text.ts";
+import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
 
 /**
  * What one step would do to the ticket that was named, or to the next; null when there is nothing to do.
@@ -59,7 +64,7 @@ export async function workOnStep(
     return nothing;
   }
   const line = reportLine(report, name);
-  if (report.outcome === "passed") context.say(line);
+  if (isGood(report)) context.say(line);
   else tellFailure(report, findTicket(engine.db, report.ticket), line);
   return {
     value: { plan, runs: [{ ...report, step: stepOf(report.step) }] },
@@ -78,7 +83,8 @@ function ticketAt(
   const ticket = getTicket(db, id);
   if (ticket.step.code === step) return ticket;
   const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
-  if (ticket.step.code < step)
+  const at = workStep(ticket.step.code);
+  if (at !== undefined && comesAfter(step, at.code))
     throw notNow(message, "the steps before have to pass first");
   say(`${message}: nothing to do`);
   return "beyond";

@@ -4,6 +4,7 @@ import { describePlan } from "../../cli/plan-text.ts";
 import type { CancelPlan } from "../../lib/domain/cancel.ts";
 import { notNow, refused } from "../../lib/domain/error.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
+import { completeStep, failedStep } from "../../lib/domain/step.ts";
 
 /** How long to wait for a run to end. It is asked within a second; the rest is its tools' ending. */
 const waitMs = 30_000;
@@ -30,12 +31,12 @@ export const command: Command<{ ticket: number; reason?: string }, CancelPlan> =
       for (const line of plan.actions) context.say(`ticket ${id}: ${line}`);
       return async () => {
         const ended = await tickets.awaitCancelled(id, waitMs, context.signal);
-        if (ended.step.code === 1000)
+        if (ended.step.code === completeStep)
           throw refused(
             `ticket ${id} was published before it could be cancelled: archive revision ${ended.archive_revision ?? ""}`,
             advice`${remedy("archive revert")} goes back to an earlier one`,
           );
-        if (ended.step.code !== 999)
+        if (ended.step.code !== failedStep)
           throw notNow(
             `ticket ${id} was asked to end and will, but still runs (${ended.step.name})`,
             advice`${remedy("status", [id])} shows when it has`,

@@ -1,6 +1,7 @@
 import { expectedInWords } from "../../lib/domain/expected.ts";
 import type { Explanation } from "../../lib/domain/explain/explanation.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
+import { completeStep } from "../../lib/domain/step.ts";
 
 /** An explanation whose commands are written for its reader: the shape of `explain N --json`. */
 export interface WrittenExplanation extends Omit<
@@ -25,7 +26,11 @@ export function explanationText({
   commands,
 }: WrittenExplanation): string {
   const state =
-    step.code === 1000 ? "complete" : blocked ? "blocked" : "on its way";
+    step.code === completeStep
+      ? "complete"
+      : blocked
+        ? "blocked"
+        : "on its way";
   const at = next?.at == null ? "" : `, from ${next.at} on`;
   return textOfLines([
     `ticket ${ticket} is at ${step.name} (${step.code}): ${state}`,

@@ -10,6 +10,7 @@ import type { Advice } from "../../lib/domain/remedy.ts";
 import { sizeInWords } from "../../lib/domain/size.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type { Run, Ticket } from "../../lib/domain/ticket.ts";
+import { failedStep, queueStep } from "../../lib/domain/step.ts";
 import { table } from "../../cli/columns.ts";
 
 /** One ticket with everything a person asks about it; `text` writes advice for its reader. */
@@ -40,12 +41,12 @@ export function ticketInFull(
     if (artifact !== null) lines.push(`    ${text(showing(ticket, artifact))}`);
   }
   if (ticket.cancelled !== null) {
-    const asked = ticket.step.code === 999 ? "" : "to be ";
+    const asked = ticket.step.code === failedStep ? "" : "to be ";
     lines.push(
       `  ${asked}${cancelledInWords(ticket.cancelled)}, ${ticket.cancelled.at}`,
     );
   }
-  if (ticket.resume_step !== null && ticket.step.code === 100)
+  if (ticket.resume_step !== null && ticket.step.code === queueStep)
     lines.push(`  goes on at ${ticket.resume_step.name}, once it has a PPA`);
   for (const override of inForce(ticket.overrides))
     lines.push(`  ${overrideInWords(override)}: ${ignoredBecause(override)}`);

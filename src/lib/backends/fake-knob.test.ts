@@ -36,6 +36,7 @@ test.each([
   "hold@held",
   "pass@1",
   "x=no",
+  "remote@soon",
 ])("refuses %j", (text) => {
   expect(() => knobFor(text, "hello")).toThrow("is not a knob");
 });

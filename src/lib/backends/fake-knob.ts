@@ -10,20 +10,27 @@ import type { RunContext } from "./run-context.ts";
  * What a fake backend does with a package. `slow` passes after a while; `hold` passes once that file is
  * not there; `tool` leaves the while to a
  * process of its own, and is a temporary failure when that is killed; `kill` ends this process with
- * SIGKILL, at a point of the backend's choice when it has that point, else at once.
+ * SIGKILL, at a point of the backend's choice when it has that point, else at once. `remote` is for the
+ * builder, and for all packages: it hands them over as one job, see builder/fake-remote.ts.
  */
 export type Knob =
   | { readonly kind: "pass" | "fail" | "tmpfail" }
   | { readonly kind: "slow" | "tool"; readonly milliseconds: number }
   | { readonly kind: "hold"; readonly file: string }
-  | { readonly kind: "kill"; readonly at: string | null };
+  | { readonly kind: "kill"; readonly at: string | null }
+  | {
+      readonly kind: "remote";
+      /** How many looks find it at work, and the seconds between two. */
+      readonly looks: number;
+      readonly seconds: number;
+    };
 
 const slowMs = 2000;
 
 /**
  * The knob for a source package, from a setting's text: entries `KNOB` (for all) or `SOURCE=KNOB`,
  * separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS, hold\@FILE, tool,
- * tool\@MILLISECONDS, kill, or kill\@POINT.
+ * tool\@MILLISECONDS, kill, kill\@POINT, remote\@LOOKS, or remote\@LOOKS\@SECONDS.
  *
  * @throws UbuntuCiError (78) when the text is something else
  */
@@ -54,6 +61,7 @@ export async function playKnob(
 ): Promise<Outcome> {
   switch (knob.kind) {
     case "pass":
+    case "remote":
       return "passed";
     case "fail":
       return "failed";
@@ -98,8 +106,9 @@ export async function killAt(knob: Knob, point: string): Promise<void> {
 }
 
 function parseKnob(text: string): Knob {
-  const [kind, argument, more] = text.split("@");
-  if (more !== undefined) throw notAKnob(text);
+  const [kind, argument, more, ...rest] = text.split("@");
+  if (rest.length > 0 || (more !== undefined && kind !== "remote"))
+    throw notAKnob(text);
   switch (kind) {
     case "pass":
     case "fail":
@@ -119,6 +128,14 @@ function parseKnob(text: string): Knob {
     case "kill":
       if (argument === "") break;
       return { kind, at: argument ?? null };
+    case "remote":
+      if (![argument ?? "1", more ?? "0"].every((one) => /^[0-9]+$/.test(one)))
+        break;
+      return {
+        kind,
+        looks: Number(argument ?? 1),
+        seconds: Number(more ?? 0),
+      };
     case undefined:
     default:
   }
@@ -128,7 +145,7 @@ function parseKnob(text: string): Knob {
 function notAKnob(text: string) {
   return misconfigured(
     `${JSON.stringify(text)} is not a knob of a fake backend`,
-    "use pass, fail, tmpfail, slow, hold, tool or kill, or SOURCE=KNOB, separated by commas",
+    "use pass, fail, tmpfail, slow, hold, tool, kill or remote, or SOURCE=KNOB, separated by commas",
   );
 }
 

@@ -5,7 +5,7 @@ import type { SettingKey, SettingValue } from "../config/settings.ts";
 import type { Setting } from "../domain/setting.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Archive } from "./archive/archive.ts";
-import type { Builder } from "./builder/builder.ts";
+import type { Builder, RemoteBuilder } from "./builder/builder.ts";
 import type { Imager } from "./imager/imager.ts";
 import type { Pool } from "./pool/pool.ts";
 import type { Tester } from "./tester/tester.ts";
@@ -55,7 +55,7 @@ const buildOptions = (paths: StatePaths, config: Config) => ({
   allow: config.get("network.allow"),
 });
 
-const builders: Kinds<"builder", Builder> = {
+const builders: Kinds<"builder", Builder | RemoteBuilder> = {
   session: {
     settings: ["build.timeoutMinutes", "network.allow"],
     tools: [...sessionTools, "mmdebstrap"],
@@ -74,11 +74,16 @@ const builders: Kinds<"builder", Builder> = {
         buildOptions(paths, config),
       ),
   },
-  fake: fake(["fake.builder"], async (_paths, config) =>
-    (await import("./builder/fake.ts")).createFakeBuilder(
-      config.get("fake.builder"),
-    ),
-  ),
+  fake: fake(["fake.builder"], async (paths, config) => {
+    const knobs = config.get("fake.builder");
+    const { knobFor } = await import("./fake-knob.ts");
+    return knobFor(knobs, "").kind === "remote"
+      ? (await import("./builder/fake-remote.ts")).createFakeRemoteBuilder(
+          paths,
+          knobs,
+        )
+      : (await import("./builder/fake.ts")).createFakeBuilder(knobs);
+  }),
 };
 
 const imagers: Kinds<"imager", Imager> = {

@@ -86,7 +86,7 @@ export const backendsSettings = [
     key: "fake.builder",
     kind: { type: "string" },
     default: "pass",
-    help: "fake builder: pass, fail, tmpfail, slow, hold, tool, kill; per package as SOURCE=KNOB,…",
+    help: "fake builder: pass, fail, tmpfail, slow, hold, tool, kill, remote; per package as SOURCE=KNOB,…",
   },
   {
     key: "fake.imager",

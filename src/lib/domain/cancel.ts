@@ -1,4 +1,5 @@
 import { refused } from "./error.ts";
+import { completeStep, failedStep, workStep } from "./step.ts";
 import type { Cancellation, Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
 import { advice, remedy } from "./remedy.ts";
@@ -20,7 +21,7 @@ export function cancelledInWords({ by, reason }: Cancellation): string {
  */
 export function planCancel(ticket: Ticket): CancelPlan {
   const { id, cancelled, failure } = ticket;
-  if (ticket.step.code === 1000) {
+  if (ticket.step.code === completeStep) {
     throw refused(
       `ticket ${id} is complete: it cannot be cancelled any more`,
       ticket.archive_revision === null
@@ -28,7 +29,7 @@ export function planCancel(ticket: Ticket): CancelPlan {
         : advice`it is archive revision ${ticket.archive_revision}; ${remedy("archive revert")} goes back to an earlier one`,
     );
   }
-  if (ticket.step.code === 999) {
+  if (ticket.step.code === failedStep) {
     throw refused(
       cancelled !== null
         ? `ticket ${id} has ended already: ${cancelledInWords(cancelled)}, at ${cancelled.at}`
@@ -38,8 +39,9 @@ export function planCancel(ticket: Ticket): CancelPlan {
   }
   const release =
     ticket.ppa === null ? [] : [`give back ${ticket.ppa}, to be emptied`];
-  // Only the archive knows whether a publication went through, so the publish step has to look.
-  if (ticket.status === "running" || ticket.step.code === 500) {
+  // Whether a publication came through is known to the archive alone: its own step has to look.
+  const step = workStep(ticket.step.code);
+  if (ticket.status === "running" || step?.publishes === true) {
     return {
       kind: "ask",
       ticket: id,
@@ -59,6 +61,12 @@ export function planCancel(ticket: Ticket): CancelPlan {
     kind: "end",
     ticket: id,
     command: "cancel",
-    actions: [`end the ticket, which is ${ticket.status}`, ...release],
+    actions: [
+      `end the ticket, which is ${ticket.pending === null ? ticket.status : "pending"}`,
+      ...(ticket.pending === null
+        ? []
+        : [`cancel job ${ticket.pending.job} of ${ticket.pending.of}`]),
+      ...release,
+    ],
   };
 }

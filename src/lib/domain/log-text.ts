@@ -62,6 +62,8 @@ function toneOf(what: string): Tone {
       return "bad";
     case "tmpfail":
     case "waiting":
+    case "pending":
+    case "job not cancelled":
     case "held":
     case "held back":
     case "taken over":

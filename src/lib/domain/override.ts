@@ -1,6 +1,13 @@
 import { refused } from "./error.ts";
 import type { WorkStepCode } from "./step.ts";
-import { commandOf, parseStep, stepCommands } from "./step.ts";
+import {
+  commandOf,
+  completeStep,
+  failedStep,
+  parseStep,
+  stepCommands,
+  workAt,
+} from "./step.ts";
 import type { Outcome, Override, TestResult, Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
 import type { Remedy } from "./remedy.ts";
@@ -55,7 +62,7 @@ export function passedOver(
 ): string | null {
   const own = ignoredStep(overrides, commandOf(step));
   if (own !== undefined) return ignoredBecause(own);
-  if (step !== 400 || has.image) return null;
+  if (workAt(step).needsImage !== true || has.image) return null;
   const why =
     ignoredStep(overrides, "build-image") ??
     ignoredArchitecture(overrides, has.architecture);
@@ -209,7 +216,7 @@ export function planOverride(
   architecture: string,
 ): OverridePlan {
   const target = checkTarget(ticket, wanted, architecture);
-  if (ticket.step.code === 1000)
+  if (ticket.step.code === completeStep)
     throw refused(`ticket ${ticket.id} is complete: nothing holds it back`);
   const there = inForce(ticket.overrides).find(
     (override) =>
@@ -276,14 +283,16 @@ export function retryAfterOverride(
   architecture: string,
 ): Remedy | null {
   const { failure } = ticket;
-  if (ticket.step.code !== 999 || failure === null) return null;
-  const step = failure.step.code as WorkStepCode;
-  const goOn = remedy("retry", [ticket.id], { from: commandOf(step) });
-  if (ignoredStep(ticket.overrides, commandOf(step)) !== undefined) return goOn;
-  if (failure.kind !== "package" || step < 200 || step > 400) return null;
+  if (ticket.step.code !== failedStep || failure === null) return null;
+  const { command, triesPackage, needsImage } = workAt(
+    failure.step.code as WorkStepCode,
+  );
+  const goOn = remedy("retry", [ticket.id], { from: command });
+  if (ignoredStep(ticket.overrides, command) !== undefined) return goOn;
+  if (failure.kind !== "package" || triesPackage !== true) return null;
   if (ignoredArchitecture(ticket.overrides, architecture) !== undefined)
     return goOn;
-  if (step !== 400) return null;
+  if (needsImage !== true) return null;
   const sources = ticket.subtickets.map(({ source }) => source);
   const stillBad = sources.filter((source) => {
     const tests = ticket.tests.filter(({ package: of }) => of === source);

@@ -1,7 +1,21 @@
 import { refused } from "./error.ts";
 import type { Step, WorkStepCode } from "./step.ts";
 import { ignoring } from "./override.ts";
-import { commandOf, stepOf } from "./step.ts";
+import {
+  comesAfter,
+  commandOf,
+  completeStep,
+  firstOf,
+  hasEnded,
+  imageStep,
+  lastOf,
+  packagesStep,
+  publishStep,
+  queueStep,
+  stepOf,
+  workAt,
+  workStep,
+} from "./step.ts";
 import type { Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
 import { advice, remedy } from "./remedy.ts";
@@ -14,6 +28,7 @@ export interface RetryPolicy {
 
 /** No wait is longer than a day, however often it was doubled. */
 const longestDelaySeconds = 86_400;
+export const longestDelayMs = longestDelaySeconds * 1000;
 
 /** Seconds to wait after that many temporary failures in a row (1 is the first). */
 export function retryDelaySeconds(
@@ -33,7 +48,7 @@ export function retryDelaySeconds(
 export function notYetDue(nowMs: number): { after: string; until: string } {
   return {
     after: new Date(nowMs).toISOString(),
-    until: new Date(nowMs + longestDelaySeconds * 1000).toISOString(),
+    until: new Date(nowMs + longestDelayMs).toISOString(),
   };
 }
 
@@ -73,8 +88,8 @@ export function planRetry(
   obstacles: readonly string[],
 ): RetryPlan {
   const { id } = ticket;
-  if (ticket.step.code < 999) return planDue(ticket, from);
-  if (ticket.step.code === 1000)
+  if (!hasEnded(ticket.step.code)) return planDue(ticket, from);
+  if (ticket.step.code === completeStep)
     throw refused(
       `ticket ${id} is complete: there is nothing to retry`,
       "a new version needs a new ticket",
@@ -87,41 +102,49 @@ export function planRetry(
       "upload them again, as a new ticket",
     );
   const reached = furthestStep(ticket);
-  const wanted = from?.code ?? reached;
-  if (wanted > reached) throw tooFar(ticket, reached, stepOf(wanted));
-  const possible = !kept.results ? 200 : !kept.image ? 300 : 500;
+  const wanted = from === undefined ? reached : workStep(from.code)?.code;
+  if (wanted === undefined || comesAfter(wanted, reached))
+    throw tooFar(ticket, reached, from ?? stepOf(reached));
+  const possible = !kept.results
+    ? packagesStep
+    : !kept.image
+      ? imageStep
+      : publishStep;
+  const missing =
+    possible === packagesStep ? "its built packages are" : "its image is";
   // A step asked for by name is refused; otherwise the ticket goes back to the step that makes what is missing.
-  if (from !== undefined && wanted > possible) {
+  if (from !== undefined && comesAfter(wanted, possible)) {
     throw refused(
-      `ticket ${id} cannot go on at ${from.name}: ${possible === 200 ? "its built packages are" : "its image is"} gone from the data store`,
+      `ticket ${id} cannot go on at ${from.name}: ${missing} gone from the data store`,
       remedy("retry", [id], { from: commandOf(possible) }),
     );
   }
-  const resume = Math.min(wanted, possible) as WorkStepCode;
-  const missing =
-    resume === wanted
-      ? ""
-      : `, because ${possible === 200 ? "its built packages are" : "its image is"} gone`;
+  const resume = firstOf(wanted, possible);
+  const why = resume === wanted ? "" : `, because ${missing} gone`;
   return {
     resume,
     ticket: id,
     command: "retry",
     actions: [
       "queue the ticket for a PPA",
-      ...(resume > 200 ? ["fill the PPA with what was built before"] : []),
-      `go on at ${stepOf(resume).name} (${commandOf(resume)})${missing}`,
+      ...(comesAfter(resume, packagesStep)
+        ? ["fill the PPA with what was built before"]
+        : []),
+      `go on at ${stepOf(resume).name} (${commandOf(resume)})${why}`,
     ],
   };
 }
 
 /** The step that a ticket that has ended got to. */
 function furthestStep(ticket: Ticket): WorkStepCode {
-  const codes = [
-    100,
-    ticket.failure?.step.code ?? 100,
-    ticket.resume_step?.code ?? 100,
-  ];
-  return Math.max(...codes) as WorkStepCode;
+  const reached = [ticket.failure?.step, ticket.resume_step];
+  return lastOf(
+    queueStep,
+    ...reached.flatMap((step) => {
+      const work = step == null ? undefined : workStep(step.code);
+      return work === undefined ? [] : [work.code];
+    }),
+  );
 }
 
 function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
@@ -133,14 +156,15 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
       `ticket ${id} is held`,
       remedy("update_ticket", [id], { queue: true }),
     );
-  if (ticket.retry_at === null)
+  const due = ticket.retry_at ?? ticket.pending?.look_again_at ?? null;
+  if (due === null)
     throw refused(
       `ticket ${id} has not failed: it waits at ${step.name}${ticket.waiting_for === null ? "" : ` (${ticket.waiting_for})`}`,
       advice`${remedy("explain", [id])} says for what`,
     );
   if (from !== undefined && from.code !== step.code)
     throw refused(
-      `ticket ${id} is at ${step.name} and waits for its next attempt`,
+      `ticket ${id} is at ${step.name} and waits for ${ticket.pending === null ? "its next attempt" : "its job"}`,
       advice`${remedy("retry", [id])}, or ${remedy("cancel", [id])} first, to go back to another step`,
     );
   return {
@@ -148,7 +172,9 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
     ticket: id,
     command: "retry",
     actions: [
-      `make the next attempt at ${step.name} due at once, not at ${ticket.retry_at}`,
+      ticket.pending === null
+        ? `make the next attempt at ${step.name} due at once, not at ${due}`
+        : `make the next look at job ${ticket.pending.job} of ${ticket.pending.of} due at once, not at ${due}`,
     ],
   };
 }
@@ -158,7 +184,7 @@ function tooFar(ticket: Ticket, reached: WorkStepCode, wanted: Step): Error {
   const retry = remedy("retry", [ticket.id]);
   return refused(
     message,
-    reached === 300 || reached === 400
+    workAt(reached).mayBeIgnored === true
       ? advice`${ignoring(ticket, "step", commandOf(reached))}, then ${retry}`
       : retry,
   );

@@ -20,20 +20,67 @@ export interface Step {
 /** The codes at which a step command works. */
 export type WorkStepCode = 100 | 200 | 300 | 400 | 500;
 
-/** The command that works on tickets at each step, in the order of a ticket's way. */
+/** What the engine's rules have to know of a step: they ask here, and compare no numbers. */
+interface WorkStep {
+  readonly code: WorkStepCode;
+  /** The command that works on tickets at it. */
+  readonly command: string;
+  readonly next: StepCode;
+  /** The ticket waits in the queue here, and is given its PPA. */
+  readonly reservesPpa?: true;
+  /** What later steps work with. */
+  readonly makes?: "packages" | "image";
+  readonly needsImage?: true;
+  /** What it has done outlasts the ticket: whether it has must be known before the ticket can fail. */
+  readonly publishes?: true;
+  /** A package can be landed without it, see `override`. */
+  readonly mayBeIgnored?: true;
+  /** The package itself is tried: it can be at fault for the machine's architecture alone. */
+  readonly triesPackage?: true;
+}
+
+/** The steps that do work, in the order of a ticket's way. */
 export const stepCommands = [
-  { code: 100, command: "assign-ppa", next: 200 },
-  { code: 200, command: "build-source", next: 300 },
-  { code: 300, command: "build-image", next: 400 },
-  { code: 400, command: "run-tests", next: 500 },
-  { code: 500, command: "publish", next: 1000 },
-] as const satisfies readonly {
-  code: WorkStepCode;
-  command: string;
-  next: StepCode;
-}[];
+  { code: 100, command: "assign-ppa", next: 200, reservesPpa: true },
+  {
+    code: 200,
+    command: "build-source",
+    next: 300,
+    makes: "packages",
+    triesPackage: true,
+  },
+  {
+    code: 300,
+    command: "build-image",
+    next: 400,
+    makes: "image",
+    mayBeIgnored: true,
+    triesPackage: true,
+  },
+  {
+    code: 400,
+    command: "run-tests",
+    next: 500,
+    needsImage: true,
+    mayBeIgnored: true,
+    triesPackage: true,
+  },
+  { code: 500, command: "publish", next: 1000, publishes: true },
+] as const satisfies readonly WorkStep[];
 
 export type StepCommand = (typeof stepCommands)[number]["command"];
+
+/** Where a ticket begins, and where it ends. */
+export const queueStep = 100;
+export const failedStep = 999;
+export const completeStep = 1000;
+
+/** The step that makes the packages, and the one that makes the image. */
+export const packagesStep = makerOf("packages");
+export const imageStep = makerOf("image");
+
+/** The step after which a ticket is complete. */
+export const publishStep = 500;
 
 /** The step of that code. */
 export function stepOf(code: StepCode): Step {
@@ -54,18 +101,50 @@ export function parseStep(text: string): Step | undefined {
   );
 }
 
-/** The step after this one when its work has passed. */
-export function nextStep(code: WorkStepCode): StepCode {
-  return workAt(code).next;
-}
-
 /** The command that works on tickets at that step. */
 export function commandOf(code: WorkStepCode): StepCommand {
-  return workAt(code).command;
+  return workAt(code).command as StepCommand;
 }
 
-function workAt(code: WorkStepCode): (typeof stepCommands)[number] {
-  const found = stepCommands.find((entry) => entry.code === code);
+/** What is known of the work at a step. */
+export function workAt(code: WorkStepCode): WorkStep {
+  const found = workStep(code);
   if (found === undefined) throw new RangeError(`no work at step ${code}`);
   return found;
+}
+
+/** The same, or undefined where a ticket has ended. */
+export function workStep(code: StepCode): WorkStep | undefined {
+  return stepCommands.find((entry) => entry.code === code);
+}
+
+/** Whether a ticket at that step has ended. */
+export function hasEnded(code: StepCode): boolean {
+  return workStep(code) === undefined;
+}
+
+/** Whether a step comes later on a ticket's way than another. */
+export function comesAfter(code: WorkStepCode, other: WorkStepCode): boolean {
+  return placeOf(code) > placeOf(other);
+}
+
+/** The one of some steps that comes last, or first, on a ticket's way. */
+export function lastOf(...codes: readonly WorkStepCode[]): WorkStepCode {
+  return codes.reduce((one, other) => (comesAfter(other, one) ? other : one));
+}
+
+export function firstOf(...codes: readonly WorkStepCode[]): WorkStepCode {
+  return codes.reduce((one, other) => (comesAfter(one, other) ? other : one));
+}
+
+function placeOf(code: WorkStepCode): number {
+  return stepCommands.findIndex((entry) => entry.code === code);
+}
+
+function makerOf(what: "packages" | "image"): WorkStepCode {
+  const found: WorkStep | undefined = stepCommands.find(
+    (entry: WorkStep) => entry.makes === what,
+  );
+  if (found === undefined) throw new RangeError(`no step makes ${what}`);
+  return found.code;
 }

@@ -1,4 +1,5 @@
 import type { Expected } from "./expected.ts";
+import type { PendingJob } from "./pending.ts";
 import type { Step } from "./step.ts";
 
 /** What happened to one attempt at one step. *failed* is the package's fault, *tmpfail* is ours. */
@@ -125,6 +126,8 @@ export interface Ticket {
   readonly progress: Progress | null;
   /** Why it waits, when it waits for something else than its turn, or why nobody works on a running one. */
   readonly waiting_for: string | null;
+  /** The job that its step has left with somebody else's engine, while nobody works on it here. */
+  readonly pending: PendingJob | null;
   /** When the next attempt is due after a temporary failure. */
   readonly retry_at: string | null;
   readonly subtickets: readonly Subticket[];

@@ -3,10 +3,12 @@ import { setTimeout } from "node:timers/promises";
 import type { CancelPlan } from "../domain/cancel.ts";
 import { planCancel } from "../domain/cancel.ts";
 import type { Ticket } from "../domain/ticket.ts";
+import { workStep } from "../domain/step.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { cancelTicket } from "../state/cancellation.ts";
 import { getTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
+import { cancelUnwantedJobs } from "./jobs.ts";
 import { giveUpDeadRuns, runStep } from "./run-step.ts";
 
 const pollMs = 200;
@@ -32,6 +34,7 @@ export async function cancel(
     })
     .immediate();
   crashPoint("cancel.asked");
+  await cancelUnwantedJobs(engine);
   return asked;
 }
 
@@ -52,10 +55,11 @@ export async function awaitCancelled(
   for (;;) {
     await giveUpDeadRuns(engine);
     const ticket = getTicket(db, id);
-    if (ticket.step.code >= 999) return ticket;
+    const step = workStep(ticket.step.code);
+    if (step === undefined) return ticket;
     // Publishing looks into the archive first, and ends it one way or the other.
-    if (ticket.status === "waiting" && ticket.step.code === 500) {
-      await runStep(engine, 500, { ticket: id, signal });
+    if (ticket.status === "waiting" && step.publishes === true) {
+      await runStep(engine, step.code, { ticket: id, signal });
       continue;
     }
     if (performance.now() >= until || signal.aborted) return ticket;

@@ -39,9 +39,9 @@ export interface RunListener {
 export interface StepReport {
   readonly ticket: number;
   readonly step: WorkStepCode;
-  readonly outcome: Outcome;
+  readonly outcome: Outcome | "pending";
   readonly reason: string | null;
-  /** The ticket now waits for something; no attempt was used up. */
+  /** The ticket now waits for something, as a pending one for its job; no attempt was used up. */
   readonly waiting: boolean;
   /** Somebody cancelled the ticket meanwhile; it has ended. */
   readonly cancelled: boolean;

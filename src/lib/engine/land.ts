@@ -1,6 +1,6 @@
 import { ExitCode, notNow, refused } from "../domain/error.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
-import { stepCommands } from "../domain/step.ts";
+import { comesAfter, workAt, workStep } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
 import { nextTicket } from "../state/leases.ts";
@@ -9,13 +9,14 @@ import {
   isReady,
   nextToGoOn,
   nextToStart,
-  startBlockers,
+  blockersOf,
   ticketsInFlight,
 } from "../state/queue.ts";
 import { getTicket, listTickets } from "../state/tickets.ts";
 import type { StepPlan } from "../steps/step-definition.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
+import { cancelUnwantedJobs } from "./jobs.ts";
 import {
   cancelledReport,
   foreseen,
@@ -80,6 +81,7 @@ async function landAll(
   pass: Pass,
 ): Promise<void> {
   await giveUpDeadRuns(engine);
+  await cancelUnwantedJobs(engine);
   const concurrency = engine.config.get("concurrency");
   const tried = new Set<number>();
   const active = new Map<number, Promise<void>>();
@@ -127,7 +129,9 @@ function nextToLand(
   const inFlight = nextToGoOn(db, tried);
   if (inFlight !== undefined) return inFlight;
   const free = listPpas(db).some(({ state }) => state === "free");
-  const waits = reports.some(({ step, waiting }) => step === 100 && waiting);
+  const waits = reports.some(
+    ({ step, waiting }) => waiting && workAt(step).reservesPpa === true,
+  );
   if (!free && (othersAtWork || waits)) return undefined;
   return nextToStart(db, config.get("concurrency"), tried);
 }
@@ -140,7 +144,7 @@ async function landOne(
 ): Promise<void> {
   for (;;) {
     const ticket = getTicket(engine.db, id);
-    const code = workStep(ticket, options.until);
+    const code = stepToRun(ticket, options.until);
     if (code === undefined) {
       const last = reports.findLast((report) => report.ticket === id);
       // Between two of its steps somebody else ended it.
@@ -164,14 +168,16 @@ async function landOne(
   }
 }
 
-function workStep(
+function stepToRun(
   ticket: Ticket,
   until: StepCode | undefined,
 ): WorkStepCode | undefined {
-  const step = stepCommands.find(({ code }) => code === ticket.step.code);
-  if (step === undefined || (until !== undefined && step.code > until))
-    return undefined;
-  return step.code;
+  const step = workStep(ticket.step.code);
+  const last = until === undefined ? undefined : workStep(until);
+  return step === undefined ||
+    (last !== undefined && comesAfter(step.code, last.code))
+    ? undefined
+    : step.code;
 }
 
 /**
@@ -214,7 +220,7 @@ function nextToPlan(
         one.id - other.id,
     )
     .flatMap((ticket) => {
-      const step = workStep(ticket, until);
+      const step = stepToRun(ticket, until);
       if (step === undefined) return [];
       const ready =
         id === undefined
@@ -224,7 +230,7 @@ function nextToPlan(
       if (!ready) return [];
       const starts =
         ticket.ppa === null &&
-        startBlockers(db, ticket.id, concurrency).length === 0;
+        blockersOf(db, ticket.id, concurrency).length === 0;
       const ppa = ticket.ppa ?? (starts ? free.shift()?.name : undefined);
       return [{ ticket, step, ppa: ppa ?? null }];
     });
@@ -241,8 +247,8 @@ export function whyNot({ db, config }: Engine, ticket: Ticket): Error {
   if (ticket.status === "running")
     return notNow(`another process works on ticket ${ticket.id}`);
   const blockers =
-    ticket.step.code === 100
-      ? startBlockers(db, ticket.id, config.get("concurrency"))
+    workStep(ticket.step.code)?.reservesPpa === true
+      ? blockersOf(db, ticket.id, config.get("concurrency"))
       : [];
   if (blockers.length > 0) {
     return notNow(

@@ -1,12 +1,13 @@
 import { cancelledInWords } from "../domain/cancel.ts";
-import type { RunContext } from "../backends/run-context.ts";
 import {
   ExitCode,
   messageOf,
+  notNow,
   troubleOfMachine,
   UbuntuCiError,
 } from "../domain/error.ts";
-import { commandOf } from "../domain/step.ts";
+import { isOverdue, pendingInWords } from "../domain/pending.ts";
+import { commandOf, workAt } from "../domain/step.ts";
 import type { Outcome, Ticket } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { adviceText } from "../host/command-line.ts";
@@ -14,13 +15,19 @@ import { cancellationOf } from "../state/cancellation.ts";
 import type { Connection } from "../state/database.ts";
 import type { Lease } from "../state/leases.ts";
 import { renewLease, reserveForLease } from "../state/leases.ts";
+import { nameJob } from "../state/jobs.ts";
+import { jobOf } from "../state/open-jobs.ts";
 import { listPpas } from "../state/ppas.ts";
-import type { RunEnd } from "../state/runs.ts";
+import type { RunEnd } from "../state/run-products.ts";
 import { recordStart } from "../state/runs.ts";
 import { findTicket } from "../state/tickets.ts";
-import { publishedRevision } from "../steps/publish.ts";
-import type { StepResult } from "../steps/step-definition.ts";
+import type {
+  StepContext,
+  StepInput,
+  StepResult,
+} from "../steps/step-definition.ts";
 import type { Engine, RunListener } from "./engine.ts";
+import { submitter } from "./jobs.ts";
 import { endOf } from "./results.ts";
 import { definitions, passOver, planFor, stepInput } from "./step-input.ts";
 import { advice, remedy } from "../domain/remedy.ts";
@@ -31,51 +38,42 @@ interface Performed {
   readonly exitCode: ExitCode;
 }
 
+/** Where a run works, and what ends it. */
+interface Place {
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  readonly limit: AbortSignal;
+  readonly limitMs: number;
+}
+
 /** Does a leased step's work: whatever happens meanwhile, it comes to an outcome. */
 export async function perform(
   engine: Engine,
   lease: Lease,
-  place: {
-    readonly scratch: string;
-    readonly signal: AbortSignal;
-    readonly limit: AbortSignal;
-    readonly limitMs: number;
-  },
+  place: Place,
   listener: RunListener = {},
 ): Promise<Performed> {
-  const { db, actor } = engine;
-  if (lease.step === 100 && reserveForLease(db, lease, actor) === null) {
-    const reason = poolInWords(db);
-    return {
-      end: { outcome: "tmpfail", reason, waitFor: reason },
-      exitCode: ExitCode.notNow,
-    };
-  }
+  const { db, actor, backends } = engine;
+  const { reservesPpa, publishes } = workAt(lease.step);
+  if (reservesPpa === true && reserveForLease(db, lease, actor) === null)
+    return waiting(poolInWords(db), ExitCode.notNow);
   const ticket = findTicket(db, lease.ticket);
   if (ticket === undefined)
     throw new RangeError(`ticket ${lease.ticket} is gone`);
-  if (ticket.cancelled !== null) return ended(engine, lease, ticket, place);
-  const { tmpfails, step } = lease;
-  if (step === 500 && tmpfails > engine.config.get("retry.limit"))
-    return lookUpPublication(engine, ticket);
-  recordStart(db, actor, lease);
-  listener.started?.(ticket, commandOf(lease.step));
-  const { follow } = listener;
-  const work: RunContext = {
-    scratch: place.scratch,
-    signal: place.signal,
-    progress(update) {
-      const progress = { ...update, at: now() };
-      renewLease(db, lease.run, progress);
-      listener.progress?.(ticket.id, progress);
-    },
-    note: (line) => listener.note?.(ticket.id, line),
-    ...(follow !== undefined && {
-      follow: (logFile: string) => follow(ticket.id, logFile),
-    }),
-  };
+  const work = contextOf(engine, lease, place, listener);
+  const definition = definitions[lease.step];
+  const settle = async (given: StepInput) =>
+    (await definition.settle?.(given, backends, work)) ?? null;
+  const readInput = () => stepInput(engine, ticket, () => place.scratch);
   try {
-    const input = await stepInput(engine, ticket, () => place.scratch);
+    const input = await readInput();
+    if (ticket.cancelled !== null)
+      return await ended(engine, lease, place, () => settle(input));
+    // Whether it was published has to be known before the ticket can fail.
+    if (publishes === true && lease.tmpfails > engine.config.get("retry.limit"))
+      return published(await settle(input)) ?? unpublished(ticket);
+    recordStart(db, actor, lease);
+    listener.started?.(ticket, commandOf(lease.step));
     const plan = await planFor(lease.step, input);
     listener.planned?.(plan);
     const over = passOver(lease.step, input);
@@ -84,96 +82,151 @@ export async function perform(
         end: { outcome: "passed", reason: over },
         exitCode: ExitCode.ok,
       };
-    const result = await definitions[lease.step].execute(
-      plan,
-      input,
-      engine.backends,
-      work,
-    );
+    const execute = async () => {
+      // The plan was to look at a job, and there is none.
+      const made = input.job === null ? plan : await definition.plan(input);
+      if (made !== plan) listener.planned?.(made);
+      return definition.execute(made, input, backends, work);
+    };
+    const inDoubt = input.job !== null || lease.attempt > 1;
+    const settled = inDoubt ? await settle(input) : null;
+    const result = settled ?? (await execute());
     if (place.signal.aborted && result.outcome !== "passed")
-      return await ended(engine, lease, ticket, place, result);
+      return await ended(engine, lease, place, () => settle(input), result);
+    if (result.outcome === "pending")
+      return pending(engine, lease, place, result);
     return {
       end: await endOf(engine, lease, result),
       exitCode: exitCodeOf(result.outcome),
     };
   } catch (thrown) {
-    if (place.signal.aborted) return await ended(engine, lease, ticket, place);
-    return troubleOf(thrown);
+    if (!place.signal.aborted) return troubleOf(thrown);
+    try {
+      return await ended(engine, lease, place, async () =>
+        settle(await readInput()),
+      );
+    } catch (again) {
+      return troubleOf(again);
+    }
   }
 }
 
-/** After the last retry: whether one of the attempts has published the ticket, though it did not say so. */
-async function lookUpPublication(
-  { backends }: Engine,
-  { id, runs }: Ticket,
-): Promise<Performed> {
-  try {
-    const archive = await backends.archive();
-    const found = (await archive.revisions()).find(
-      ({ ticket }) => ticket === id,
-    );
-    if (found === undefined) {
-      const reason = runs.at(-2)?.reason ?? "it was not published";
-      return {
-        end: { outcome: "tmpfail", reason, unpublished: true },
-        exitCode: ExitCode.notNow,
-      };
-    }
-    const { revision, created_at } = found;
+function contextOf(
+  engine: Engine,
+  lease: Lease,
+  { scratch, signal }: Place,
+  listener: RunListener,
+): StepContext {
+  const { ticket } = lease;
+  const { follow } = listener;
+  return {
+    scratch,
+    signal,
+    submit: submitter(engine, lease),
+    progress(update) {
+      const progress = { ...update, at: now() };
+      renewLease(engine.db, lease.run, progress);
+      listener.progress?.(ticket, progress);
+    },
+    note: (line) => listener.note?.(ticket, line),
+    ...(follow !== undefined && {
+      follow: (logFile: string) => follow(ticket, logFile),
+    }),
+  };
+}
+
+/** The ticket waits for something that costs no retry. */
+function waiting(reason: string, exitCode: ExitCode): Performed {
+  return { end: { outcome: "tmpfail", reason, waitFor: reason }, exitCode };
+}
+
+/** A job is at work; the time limit of the step is that of the whole job. */
+function pending(
+  { db }: Engine,
+  { ticket }: Lease,
+  { limitMs }: Place,
+  { job: id, lookAgainAt }: StepResult & { outcome: "pending" },
+): Performed {
+  const job = jobOf(db, ticket);
+  if (job === null) throw notNow(`job ${id} is not waited for any more`);
+  // It was submitted by a run that was killed before it could tell.
+  if (job.id === null) nameJob(db, { ...job, id });
+  if (isOverdue(limitMs, job.began_at, Date.now()))
     return {
-      end: {
-        outcome: "passed",
-        reason: `archive revision ${revision}`,
-        published: { revision, created_at },
-      },
-      exitCode: ExitCode.ok,
+      end: { outcome: "tmpfail", reason: tooLong(limitMs), job: "dropped" },
+      exitCode: ExitCode.notNow,
     };
-  } catch (thrown) {
-    return troubleOf(thrown);
-  }
+  const limitAt = new Date(Date.parse(job.began_at) + limitMs).toISOString();
+  const at = lookAgainAt < limitAt ? lookAgainAt : limitAt;
+  const words = { job: id, of: job.remote, look_again_at: at };
+  return {
+    end: { outcome: "pending", reason: pendingInWords(words), lookAgainAt: at },
+    exitCode: ExitCode.notNow,
+  };
+}
+
+/** What the archive said of a ticket: that it is there already, or undefined. */
+function published(
+  found: StepResult | null,
+  words = "",
+): Performed | undefined {
+  if (found?.outcome !== "passed" || found.published === undefined)
+    return undefined;
+  return {
+    end: {
+      outcome: "passed",
+      reason: `${found.reason ?? ""}${words}`,
+      published: found.published,
+    },
+    exitCode: ExitCode.ok,
+  };
+}
+
+/** After the last retry: none of the attempts has published the ticket, though it did not say so. */
+function unpublished({ runs }: Ticket): Performed {
+  const reason = runs.at(-2)?.reason ?? "it was not published";
+  return {
+    end: { outcome: "tmpfail", reason, unpublished: true },
+    exitCode: ExitCode.notNow,
+  };
 }
 
 /** What a run came to that was ended from outside: cancelled, its time limit, or we were asked to stop. */
 async function ended(
   engine: Engine,
   lease: Lease,
-  ticket: Ticket,
-  { limit, limitMs }: { readonly limit: AbortSignal; readonly limitMs: number },
+  { limit, limitMs }: Place,
+  settle: () => Promise<StepResult | null>,
   result?: StepResult,
 ): Promise<Performed> {
-  const cancelled = cancellationOf(engine.db, ticket.id);
-  if (cancelled !== null && lease.step === 500) {
-    const published = await publishedRevision(ticket, engine.backends);
-    if (published !== null)
-      return {
-        end: {
-          outcome: "passed",
-          reason: `archive revision ${published.revision}, before it could be cancelled`,
-          published,
-        },
-        exitCode: ExitCode.ok,
-      };
+  const cancelled = cancellationOf(engine.db, lease.ticket);
+  const publishes = workAt(lease.step).publishes === true;
+  if (cancelled !== null && publishes) {
+    const there = published(await settle(), ", before it could be cancelled");
+    if (there !== undefined) return there;
   }
-  if (cancelled === null && !limit.aborted) {
-    const reason = "the run was interrupted";
-    return {
-      end: { outcome: "tmpfail", reason, waitFor: reason },
-      exitCode: ExitCode.notNow,
-    };
-  }
-  const logs = result?.files.filter(({ type }) => type === "LOGS") ?? [];
+  if (cancelled === null && !limit.aborted)
+    return waiting("the run was interrupted", ExitCode.notNow);
+  const done = result?.outcome === "pending" ? undefined : result;
   const end = await endOf(engine, lease, {
     outcome: "tmpfail",
-    reason:
-      cancelled !== null
-        ? cancelledInWords(cancelled)
-        : `the step ran past its time limit of ${Math.round(limitMs / 60_000)} minutes`,
-    evidence: result?.evidence ?? null,
-    files: logs,
+    reason: cancelled !== null ? cancelledInWords(cancelled) : tooLong(limitMs),
+    evidence: done?.evidence ?? null,
+    files: done?.files.filter(({ type }) => type === "LOGS") ?? [],
   });
-  // It was cancelled, and the archive was looked into above.
-  const unpublished = cancelled !== null && lease.step === 500;
-  return { end: { ...end, unpublished }, exitCode: ExitCode.notNow };
+  return {
+    end: {
+      ...end,
+      job: "dropped",
+      // It was cancelled, and the archive was looked into above.
+      unpublished: cancelled !== null && publishes,
+    },
+    exitCode: ExitCode.notNow,
+  };
+}
+
+function tooLong(limitMs: number): string {
+  return `the step ran past its time limit of ${Math.round(limitMs / 60_000)} minutes`;
 }
 
 /** An error is never the package's fault; one that needs a person costs the ticket no retry. */
@@ -185,10 +238,7 @@ function troubleOf(caught: unknown): Performed {
         ? thrown.message
         : `${thrown.message} (${adviceText(thrown.hint)})`;
     if (thrown.exitCode === ExitCode.misconfigured) {
-      return {
-        end: { outcome: "tmpfail", reason, waitFor: reason },
-        exitCode: ExitCode.misconfigured,
-      };
+      return waiting(reason, ExitCode.misconfigured);
     }
     return { end: { outcome: "tmpfail", reason }, exitCode: ExitCode.notNow };
   }

@@ -6,16 +6,16 @@ import type { NewArtifact } from "../state/artifacts.ts";
 import { artifactPlaces } from "../state/artifacts.ts";
 import type { Lease } from "../state/leases.ts";
 import { renewLease } from "../state/leases.ts";
-import type { RunEnd } from "../state/runs.ts";
-import { forgetArtifacts } from "../state/runs.ts";
-import type { StepFile, StepResult } from "../steps/step-definition.ts";
+import type { RunEnd } from "../state/run-products.ts";
+import { forgetArtifacts } from "../state/run-products.ts";
+import type { Done, StepFile } from "../steps/step-definition.ts";
 import type { Engine } from "./engine.ts";
 
 /** Puts the files of a result into the data store and turns it into what will be recorded. */
 export async function endOf(
   { store, db }: Engine,
   lease: Lease,
-  result: StepResult,
+  result: Done,
 ): Promise<RunEnd> {
   const artifacts: NewArtifact[] = [];
   const names = new Map(
@@ -49,6 +49,7 @@ export async function endOf(
     ...(result.base !== undefined && { base: result.base }),
     ...(result.published !== undefined && { published: result.published }),
     ...(result.stages !== undefined && { stages: result.stages }),
+    ...(result.jobEnded === true && { job: "ended" }),
   };
 }
 

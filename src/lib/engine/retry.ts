@@ -3,6 +3,7 @@ import { compareVersions } from "../debian/version.ts";
 import type { Kept, RetryPlan } from "../domain/retry.ts";
 import { planRetry } from "../domain/retry.ts";
 import type { Step } from "../domain/step.ts";
+import { failedStep } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { findLayer } from "../session/layers.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
@@ -58,7 +59,7 @@ function planNow(
 
 /** What came meanwhile: the same version in another ticket, or as high a one in the archive. */
 function obstaclesOf(db: Engine["db"], ticket: Ticket): string[] {
-  if (ticket.step.code !== 999) return [];
+  if (ticket.step.code !== failedStep) return [];
   return ticket.subtickets.flatMap(({ source, version }) => {
     const rival = ticketInFlight(db, source, version);
     const there = archiveVersion(db, ticket.series, source);

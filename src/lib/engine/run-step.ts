@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { cancelledInWords } from "../domain/cancel.ts";
 import { ExitCode, troubleOfMachine } from "../domain/error.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
-import type { StepCode, WorkStepCode } from "../domain/step.ts";
-import { nextStep } from "../domain/step.ts";
+import { passLimitMs } from "../domain/pending.ts";
+import type { WorkStepCode } from "../domain/step.ts";
+import { workAt } from "../domain/step.ts";
 import { stepLimitMs } from "../domain/step-limit.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { Config } from "../config/config.ts";
@@ -29,6 +30,7 @@ import { endRun, giveUpLease } from "../state/runs.ts";
 import { findTicket } from "../state/tickets.ts";
 import type { StepPlan } from "../steps/step-definition.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
+import { cancelUnwantedJobs } from "./jobs.ts";
 import { perform } from "./perform.ts";
 import { tidyContainers } from "./results.ts";
 import { planFor, stepInput } from "./step-input.ts";
@@ -64,6 +66,7 @@ export async function runStep(
   const { db, config, actor, paths } = engine;
   const policy = retryPolicy(config);
   await giveUpDeadRuns(engine);
+  await cancelUnwantedJobs(engine);
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
     ...(options.ticket !== undefined && { ticket: options.ticket }),
@@ -77,7 +80,9 @@ export async function runStep(
   if (ticket === undefined)
     throw new RangeError(`ticket ${lease.ticket} is gone`);
   const limitMs = limitOf(config, step, ticket);
-  const limit = AbortSignal.timeout(limitMs);
+  const limit = AbortSignal.timeout(
+    passLimitMs(limitMs, lease.job?.began_at ?? null, Date.now()),
+  );
   const signal = AbortSignal.any([
     options.signal,
     lost.signal,
@@ -99,8 +104,8 @@ export async function runStep(
       options.listener,
     );
     await tidyContainers(engine, lease, end.artifacts);
-    const next = stepAfter(step, ticket);
-    const recorded = endRun(db, actor, lease, next, policy, end);
+    const recorded = endRun(db, actor, lease, policy, end);
+    await cancelUnwantedJobs(engine);
     const report = { ticket: lease.ticket, step, cancelled: false };
     switch (recorded) {
       case "lost":
@@ -118,7 +123,7 @@ export async function runStep(
           ...report,
           outcome: end.outcome,
           reason: end.reason,
-          waiting: end.waitFor !== undefined,
+          waiting: end.waitFor !== undefined || end.outcome === "pending",
           exitCode,
         };
     }
@@ -184,13 +189,6 @@ function limitOf(config: Config, step: WorkStepCode, ticket: Ticket): number {
   });
 }
 
-/** A ticket that is tried again goes on where it was asked to, once it has a PPA. */
-function stepAfter(step: WorkStepCode, ticket: Ticket): StepCode {
-  return step === 100 && ticket.resume_step !== null
-    ? (Math.max(ticket.resume_step.code, 200) as StepCode)
-    : nextStep(step);
-}
-
 /** The ticket that a step would work on now: the one named, if it is ready, else the next. */
 export function nextToWorkOn(
   engine: Engine,
@@ -226,7 +224,9 @@ export async function planStep(
   engine: Engine,
   step: WorkStepCode,
   ticket: Ticket,
-  ppa = step === 100 ? ppaFor(engine.db, ticket.id) : ticket.ppa,
+  ppa = workAt(step).reservesPpa === true
+    ? ppaFor(engine.db, ticket.id)
+    : ticket.ppa,
 ): Promise<StepPlan> {
   let folder: string | undefined;
   try {

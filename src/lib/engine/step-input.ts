@@ -8,6 +8,7 @@ import type { Artifact, Ticket } from "../domain/ticket.ts";
 import { passedOver } from "../domain/override.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { imageOf } from "../state/images.ts";
+import { jobOf } from "../state/open-jobs.ts";
 import { assignPpa } from "../steps/assign-ppa.ts";
 import { buildImage } from "../steps/build-image.ts";
 import { buildSource } from "../steps/build-source.ts";
@@ -42,6 +43,7 @@ export async function stepInput(
   ticket: Ticket,
   folder: () => string,
 ): Promise<StepInput> {
+  const job = jobOf(db, ticket.id);
   const image = imageOf(db, ticket.id);
   const sources: TicketSource[] = [];
   for (const { id, source, version } of ticket.subtickets) {
@@ -68,6 +70,7 @@ export async function stepInput(
   }
   return {
     ticket,
+    job: job?.step === ticket.step.code ? job : null,
     config,
     architecture: machineArchitecture(),
     sources,
@@ -98,17 +101,22 @@ async function readable(
   return copies;
 }
 
-/** What a step is going to do, or that an override lets it be passed over. */
+/** What a step is going to do, or that it has been handed over, or that an override lets it be passed over. */
 export async function planFor(
   step: WorkStepCode,
   input: StepInput,
 ): Promise<StepPlan> {
   const over = passOver(step, input);
-  if (over === null) return definitions[step].plan(input);
+  const { job, ticket } = input;
+  if (over === null && job === null) return definitions[step].plan(input);
   return {
-    ticket: input.ticket.id,
+    ticket: ticket.id,
     command: commandOf(step),
-    actions: [`pass over it: ${over}`],
+    actions: [
+      over === null
+        ? `look at ${job?.id == null ? "what was handed" : `job ${job.id}, which was handed`} to ${job?.remote ?? ""}`
+        : `pass over it: ${over}`,
+    ],
   };
 }
 

@@ -1,4 +1,11 @@
-import { stepCommands } from "../domain/step.ts";
+import type { WorkStepCode } from "../domain/step.ts";
+import {
+  comesAfter,
+  failedStep,
+  queueStep,
+  stepCommands,
+  workStep,
+} from "../domain/step.ts";
 import { cancelledInWords } from "../domain/cancel.ts";
 import type { Interval } from "../domain/expected.ts";
 import { overrideInWords } from "../domain/override.ts";
@@ -119,19 +126,20 @@ export function timeline(ticket: Ticket): TimelineStep[] {
 /** How a step stands, by the outcome of its last attempt (null while that runs). */
 function stateOf(
   ticket: Ticket,
-  code: number,
+  code: WorkStepCode,
   last: Outcome | null | undefined,
 ): TimelineStep["state"] {
   const at = ticket.step.code;
   const resume = ticket.resume_step?.code;
   if (last === null) return "running";
-  if (at === 999 && ticket.failure?.step.code === code) return "failed";
-  if (at === 999 && ticket.cancelled !== null && resume === code)
+  const failed = at === failedStep;
+  if (failed && ticket.failure?.step.code === code) return "failed";
+  if (failed && ticket.cancelled !== null && resume === code)
     return "cancelled";
   if (at === code) return "waiting";
   // What passed before the ticket was taken back to an earlier step is to be done again.
-  if (at < 999 && code >= (at === 100 ? (resume ?? at) : at))
-    return "not reached";
+  const from = workStep(at === queueStep ? (resume ?? at) : at);
+  if (from !== undefined && !comesAfter(from.code, code)) return "not reached";
   return last === "passed" ? "passed" : "not reached";
 }
 

@@ -10,6 +10,7 @@ import {
 } from "../domain/published-name.ts";
 import { shownJson, shownText } from "../domain/shown-text.ts";
 import type { FileRef, Ticket } from "../domain/ticket.ts";
+import { hasEnded } from "../domain/step.ts";
 import { isUnfinished } from "../files/atomic-file.ts";
 import { ifExists } from "../files/optional-file.ts";
 import { childPath, programRoot } from "../host/paths.ts";
@@ -119,7 +120,7 @@ export async function writeReport(
     const data = {
       ticket,
       urls,
-      everyTime: ticket.step.code < 999,
+      everyTime: !hasEnded(ticket.step.code),
       steps: view.timeline(ticket),
       tail: await failureTail(ticket, pathOf),
     };

@@ -1,5 +1,6 @@
 import { cancelledInWords } from "../domain/cancel.ts";
 import type { StepCode } from "../domain/step.ts";
+import { failedStep, queueStep } from "../domain/step.ts";
 import type { Cancellation } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
@@ -42,10 +43,10 @@ export function endCancelled(
       "SELECT step, resume_step FROM ticket WHERE id = ?",
     )
     .get(ticket);
-  const step = was?.step ?? 100;
-  moveTicket(db, ticket, 999, "failed", now());
+  const step = was?.step ?? queueStep;
+  moveTicket(db, ticket, failedStep, "failed", now());
   db.prepare("UPDATE ticket SET resume_step = ? WHERE id = ?").run(
-    step === 100 ? (was?.resume_step ?? 100) : step,
+    step === queueStep ? (was?.resume_step ?? queueStep) : step,
     ticket,
   );
   recordEvent(db, {
@@ -54,7 +55,7 @@ export function endCancelled(
     subject_id: ticket,
     what: "cancelled",
     from_state: String(step),
-    to_state: "999",
+    to_state: String(failedStep),
     why: cancelledInWords(cancelled),
     run,
   });

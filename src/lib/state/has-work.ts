@@ -1,9 +1,12 @@
 import type { WorkStepCode } from "../domain/step.ts";
+import { queueStep } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
+import { unwantedJobs } from "./open-jobs.ts";
 import { nextToGoOn, nextToStart } from "./queue.ts";
 
 /**
- * Whether a pass at one of these steps may find something: a ticket that is ready, or an open lease.
+ * Whether a pass at one of these steps may find something: a ticket that is ready or has
+ * a job to look at, an open lease, a job to cancel.
  * Most passes find nothing: what this file loads is what each of them costs.
  */
 export function hasWork(
@@ -12,12 +15,13 @@ export function hasWork(
   concurrency: number,
 ): boolean {
   return (
-    (steps.includes(100) && nextToStart(db, concurrency) !== undefined) ||
+    (steps.includes(queueStep) && nextToStart(db, concurrency) !== undefined) ||
     nextToGoOn(db, new Set(), steps) !== undefined ||
     db
       .prepare<[string]>(
         "SELECT 1 FROM run WHERE finished_at IS NULL AND step IN (SELECT value FROM json_each(?))",
       )
-      .get(JSON.stringify(steps)) !== undefined
+      .get(JSON.stringify(steps)) !== undefined ||
+    unwantedJobs(db, steps).length > 0
   );
 }

@@ -1,6 +1,7 @@
 import type { StepCode } from "../domain/step.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+import { isOpen } from "./queue.ts";
 
 /** A ticket that waits: since when nothing has moved it on, and for what. */
 export interface WaitingTicket {
@@ -14,10 +15,12 @@ export interface WaitingTicket {
 export function oldestWaiting(db: Connection): WaitingTicket | undefined {
   return db
     .prepare<[], WaitingTicket>(
+      // A pending one does not wait before its job is to be looked at.
       `SELECT id, step, waiting_for, coalesce(
+           (SELECT look_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0),
            (SELECT max(at) FROM event WHERE subject = 'ticket' AND subject_id = CAST(ticket.id AS TEXT)
               AND what NOT IN ('tmpfail', 'updated')), created_at) AS since
-       FROM ticket WHERE status = 'waiting' AND step < 999 ORDER BY since, id LIMIT 1`,
+       FROM ticket WHERE status = 'waiting' AND ${isOpen} ORDER BY since, id LIMIT 1`,
     )
     .get();
 }
@@ -42,7 +45,7 @@ export function unfinishedTickets(
 ): { step: StepCode; status: TicketStatus; count: number }[] {
   return db
     .prepare<[], { step: StepCode; status: TicketStatus; count: number }>(
-      "SELECT step, status, count(*) AS count FROM ticket WHERE step < 999 GROUP BY step, status ORDER BY step, status",
+      `SELECT step, status, count(*) AS count FROM ticket WHERE ${isOpen} GROUP BY step, status ORDER BY step, status`,
     )
     .all();
 }

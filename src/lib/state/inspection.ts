@@ -1,10 +1,12 @@
-import type { StepCode } from "../domain/step.ts";
+import type { WorkStepCode } from "../domain/step.ts";
+import { queueStep } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import type { ExpiredFile } from "./retention.ts";
 import { openRuns } from "./leases.ts";
+import { isOpen } from "./queue.ts";
 
 /** Runs of dead processes, tickets that run without a run, and all that are in flight. */
 export function activity(db: Connection): {
@@ -17,21 +19,21 @@ export function activity(db: Connection): {
   readonly stuck: readonly number[];
   readonly inFlight: readonly {
     readonly id: number;
-    readonly step: StepCode;
+    readonly step: WorkStepCode;
   }[];
 } {
   return {
     dead: openRuns(db).filter((run) => isGone(run) === true),
     stuck: db
       .prepare<[], { id: number }>(
-        `SELECT id FROM ticket WHERE step < 999 AND status = 'running'
+        `SELECT id FROM ticket WHERE ${isOpen} AND status = 'running'
            AND NOT EXISTS (SELECT 1 FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL)`,
       )
       .all()
       .map(({ id }) => id),
     inFlight: db
-      .prepare<[], { id: number; step: StepCode }>(
-        "SELECT id, step FROM ticket WHERE step < 999 AND step > 100",
+      .prepare<[], { id: number; step: WorkStepCode }>(
+        `SELECT id, step FROM ticket WHERE ${isOpen} AND step > ${queueStep}`,
       )
       .all(),
   };

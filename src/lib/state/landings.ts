@@ -1,7 +1,8 @@
 import type { Landing, OnItsWay } from "../domain/expected.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
+import { completeStep, publishStep, stepCommands } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
-import { sourcesOf } from "./queue.ts";
+import { isOpen, isQueued, sourcesOf } from "./queue.ts";
 
 /** How many landed tickets are looked at: the newest, and the newest of one source package. */
 const newest = 50;
@@ -17,7 +18,7 @@ export function recentLandings(
   const tickets = new Set(
     db
       .prepare<[number], { ticket: number }>(
-        `SELECT ticket FROM run WHERE step = 500 AND finished_at IS NOT NULL AND outcome = 'passed'
+        `SELECT ticket FROM run WHERE step = ${publishStep} AND finished_at IS NOT NULL AND outcome = 'passed'
          ORDER BY id DESC LIMIT ?`,
       )
       .all(newest)
@@ -28,7 +29,7 @@ export function recentLandings(
        (SELECT id FROM source_package_upload WHERE source_package = (SELECT id FROM source_package WHERE name = ?)
         ORDER BY id DESC LIMIT ?) upload
        JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
-     WHERE ticket.step = 1000 ORDER BY upload.id DESC LIMIT ?`,
+     WHERE ticket.step = ${completeStep} ORDER BY upload.id DESC LIMIT ?`,
   );
   for (const source of new Set(sources))
     for (const { id } of alike.all(source, newestUploads, newestAlike))
@@ -63,7 +64,9 @@ function landingsOf(db: Connection, tickets: readonly number[]): Landing[] {
     const inOrder = [...began.values()].every(
       (at, index, all) => index === 0 || at >= (all[index - 1] ?? 0),
     );
-    return last?.step !== 500 || began.size < 5 || !inOrder
+    return last?.step !== publishStep ||
+      began.size < stepCommands.length ||
+      !inOrder
       ? []
       : [
           {
@@ -92,10 +95,12 @@ export function ticketsOnTheirWay(db: Connection): {
         queued: 0 | 1;
       }
     >(
-      `SELECT id, step, retry_at, ${sourcesOf} AS sources,
-         (SELECT started_at FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL) AS since,
-         step = 100 AND status = 'waiting' AND NOT EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id) AS queued
-       FROM ticket WHERE step < 999 AND status <> 'held' ORDER BY priority DESC, id`,
+      // A pending ticket is at work all the time.
+      `SELECT id, step, iif(job IS NULL, retry_at, NULL) AS retry_at, sources, coalesce(started_at, job) AS since, queued FROM
+         (SELECT *, ${sourcesOf} AS sources, ${isQueued} AS queued,
+            (SELECT started_at FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL) AS started_at,
+            (SELECT began_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0 AND look_at IS NOT NULL) AS job
+          FROM ticket WHERE ${isOpen} AND status <> 'held') ORDER BY priority DESC, id`,
     )
     .all()
     .map(({ since, retry_at, sources, ...row }) => ({

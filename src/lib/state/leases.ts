@@ -1,12 +1,15 @@
 import type { WorkStepCode } from "../domain/step.ts";
+import { workAt } from "../domain/step.ts";
 import type { Progress } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { ProcessIdentity } from "../files/process-identity.ts";
 import { isGone, thisProcess } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
+import type { OpenJob } from "./open-jobs.ts";
+import { jobOf } from "./open-jobs.ts";
 import { reservePpa } from "./ppas.ts";
-import { isReady, nextToGoOn, nextToStart, startBlockers } from "./queue.ts";
+import { blockersOf, isReady, nextToGoOn, nextToStart } from "./queue.ts";
 
 /** A lease on a ticket's step: the open run. */
 export interface Lease {
@@ -16,6 +19,8 @@ export interface Lease {
   readonly attempt: number;
   /** Temporary failures of the ticket at this step so far. */
   readonly tmpfails: number;
+  /** The work of this step that was handed over before, and has not ended as far as is known here. */
+  readonly job: OpenJob | null;
 }
 
 interface OpenRun extends ProcessIdentity {
@@ -66,7 +71,15 @@ export function takeOverDeadLeases(db: Connection): DeadLease[] {
         .map(({ id, ticket, step, pid, host }) => {
           takeOver.run({ ...thisProcess(), at: now(), id });
           const reason = `process ${pid} on ${host} was gone before it finished`;
-          return { run: id, ticket, step, attempt: 0, tmpfails: 0, reason };
+          return {
+            run: id,
+            ticket,
+            step,
+            attempt: 0,
+            tmpfails: 0,
+            job: null,
+            reason,
+          };
         }),
     )
     .immediate();
@@ -105,6 +118,9 @@ export function takeLease(
       const found = nextTicket(db, step, options);
       if (found === undefined) return null;
       const at = now();
+      // To look at a pending job is to go on with the attempt that handed it over.
+      const job = jobOf(db, found);
+      const started = job?.look_at == null ? at : job.began_at;
       const attempt =
         (db
           .prepare<[number, number], { attempt: number | null }>(
@@ -115,9 +131,10 @@ export function takeLease(
         db
           .prepare(
             `INSERT INTO run (ticket, step, attempt, host, pid, boot_id, process_start, started_at, heartbeat_at)
-             VALUES (@ticket, @step, @attempt, @host, @pid, @boot_id, @process_start, @at, @at)`,
+             VALUES (@ticket, @step, @attempt, @host, @pid, @boot_id, @process_start, @started, @at)`,
           )
-          .run({ ticket: found, step, attempt, at, ...who }).lastInsertRowid,
+          .run({ ticket: found, step, attempt, started, at, ...who })
+          .lastInsertRowid,
       );
       crashPoint("lease.written");
       db.prepare(
@@ -129,6 +146,7 @@ export function takeLease(
         step,
         attempt,
         tmpfails: tmpfailsOf(db, found),
+        job,
       };
     })
     .immediate();
@@ -143,12 +161,12 @@ export function nextTicket(
     concurrency,
   }: { readonly ticket?: number; readonly concurrency: number },
 ): number | undefined {
+  const queues = workAt(step).reservesPpa === true;
   if (ticket === undefined)
-    return step === 100
+    return queues
       ? nextToStart(db, concurrency)
       : nextToGoOn(db, new Set(), [step]);
-  const free =
-    step > 100 || startBlockers(db, ticket, concurrency).length === 0;
+  const free = !queues || blockersOf(db, ticket, concurrency).length === 0;
   return free && isReady(db, ticket, step) ? ticket : undefined;
 }
 

@@ -216,4 +216,20 @@ export const migrations: readonly string[] = [
   CREATE INDEX event_by_ticket ON event (ticket, id) WHERE ticket IS NOT NULL;
   CREATE TRIGGER event_is_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
   `,
+  // Work that is with somebody else's engine; while a ticket waits for that, its retry_at is when to look.
+  `
+  CREATE TABLE job (
+    key TEXT PRIMARY KEY,
+    ticket INTEGER NOT NULL REFERENCES ticket,
+    step INTEGER NOT NULL,
+    remote TEXT NOT NULL,
+    id TEXT,
+    began_at TEXT NOT NULL,
+    look_at TEXT,
+    tmpfails INTEGER NOT NULL,
+    unwanted INTEGER NOT NULL DEFAULT 0 CHECK (unwanted IN (0, 1))
+  ) STRICT;
+  CREATE UNIQUE INDEX job_of_ticket ON job (ticket) WHERE unwanted = 0;
+  CREATE INDEX job_unwanted ON job (began_at) WHERE unwanted = 1;
+  `,
 ];

@@ -1,8 +1,23 @@
-import type { OpenTicket, QueuedTicket } from "../domain/explain/situation.ts";
+import type { OpenTicket, QueuedTicket } from "../domain/queue.ts";
+import { isFull, startable, startBlockers } from "../domain/queue.ts";
 import { isDue, notYetDue } from "../domain/retry.ts";
-import type { TicketStatus } from "../domain/ticket.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
+import { failedStep, queueStep, stepCommands } from "../domain/step.ts";
+import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+
+/** SQL: whether the `ticket` row at hand has not ended; just as the index `ticket_open` has it. */
+export const isOpen = `ticket.step < ${failedStep}`;
+
+/** SQL: whether the `ticket` row at hand has a PPA. At the first step it is in flight then. */
+const hasPpa = "EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)";
+
+/** SQL: the rule `isInFlight` of domain/queue.ts, of the open `ticket` row at hand. */
+export const isInFlight = `(ticket.step > ${queueStep} OR ticket.status = 'running' OR ${hasPpa})`;
+
+/** SQL: whether the `ticket` row at hand waits in the queue, and its order there. */
+export const isQueued = `(ticket.step = ${queueStep} AND ticket.status = 'waiting' AND NOT ${hasPpa})`;
+const queueOrder = "ticket.priority DESC, ticket.id";
 
 /** The tickets in flight, oldest first: past the first step, at work, or with a PPA of their own. */
 export function ticketsInFlight(db: Connection): OpenTicket[] {
@@ -11,9 +26,7 @@ export function ticketsInFlight(db: Connection): OpenTicket[] {
       [],
       { id: number; step: StepCode; status: TicketStatus; sources: string }
     >(
-      `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE step < 999
-         AND (step > 100 OR status = 'running' OR ${hasPpa})
-       ORDER BY id`,
+      `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE ${isOpen} AND ${isInFlight} ORDER BY id`,
     )
     .all()
     .map((row) => ({ ...row, sources: JSON.parse(row.sources) as string[] }));
@@ -24,24 +37,20 @@ export const sourcesOf = `(SELECT json_group_array(source_package.name) FROM sub
   JOIN source_package_upload upload ON upload.id = subticket.upload
   JOIN source_package ON source_package.id = upload.source_package WHERE subticket.ticket = ticket.id)`;
 
-/**
- * The tickets that keep this one from starting: in flight, or before it in the queue with a source
- * package in common, whose version is to land first. None when it has its place among those in flight.
- */
-export function startBlockers(
+/** The tickets that keep this one from starting; none when it has its place among those in flight. */
+export function blockersOf(
   db: Connection,
   ticket: number,
   concurrency: number,
 ): OpenTicket[] {
   const inFlight = ticketsInFlight(db);
   if (inFlight.some(({ id }) => id === ticket)) return [];
-  const mine = sourcesOfTicket(db, ticket);
-  const shared = ({ sources }: OpenTicket) =>
-    sources.some((source) => mine.includes(source));
-  return [
-    ...(inFlight.length >= concurrency ? inFlight : inFlight.filter(shared)),
-    ...queueBefore(db, ticket).filter(shared),
-  ];
+  return startBlockers(
+    sourcesOfTicket(db, ticket),
+    inFlight,
+    queueBefore(db, ticket),
+    concurrency,
+  );
 }
 
 /** Whether a ticket waits at that step and its next attempt, if it had one before, is due. */
@@ -70,50 +79,55 @@ export function sourcesOfTicket(db: Connection, ticket: number): string[] {
 
 /**
  * The first waiting ticket that may start now, and that `except` does not name; before all others one
- * that has its PPA already. One that has a source package in common with a ticket before it, in flight
- * or in the queue, waits for that one: versions land in the order of the queue.
+ * that has its PPA already.
  */
 export function nextToStart(
   db: Connection,
   concurrency: number,
   except: ReadonlySet<number> = new Set(),
 ): number | undefined {
-  const started = nextToGoOn(db, except, [100]);
+  const started = nextToGoOn(db, except, [queueStep]);
   if (started !== undefined) return started;
   const inFlight = ticketsInFlight(db);
-  if (inFlight.length >= concurrency) return undefined;
-  const taken = new Set(inFlight.flatMap(({ sources }) => sources));
+  if (isFull(inFlight, concurrency)) return undefined;
+  for (const { id } of startable(inFlight, queue(db)))
+    if (!except.has(id)) return id;
+  return undefined;
+}
+
+/** The queue in its order. The sources of a ticket are looked up when it is its turn: queues are long. */
+function* queue(
+  db: Connection,
+): Generator<OpenTicket & { readonly ready: boolean }> {
   const { after, until } = notYetDue(Date.now());
   const waiting = db
     .prepare<[string, string], { id: number; ready: 0 | 1 }>(
       `SELECT id, retry_at IS NULL OR retry_at <= ? OR retry_at > ? AS ready FROM ticket
-       WHERE status = 'waiting' AND step = 100 AND NOT ${hasPpa} ORDER BY priority DESC, id`,
+       WHERE ${isQueued} ORDER BY ${queueOrder}`,
     )
     .all(after, until);
-  for (const { id, ready } of waiting) {
-    const sources = sourcesOfTicket(db, id);
-    const free = !sources.some((source) => taken.has(source));
-    if (free && ready === 1 && !except.has(id)) return id;
-    for (const source of sources) taken.add(source);
-  }
-  return undefined;
+  for (const { id, ready } of waiting)
+    yield {
+      id,
+      step: queueStep,
+      status: "waiting",
+      sources: sourcesOfTicket(db, id),
+      ready: ready === 1,
+    };
 }
-
-/** SQL: whether the `ticket` row at hand has a PPA. At the first step it is in flight then. */
-const hasPpa = "EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)";
 
 /** The oldest ready ticket in flight, by priority, at one of `steps`, that `except` does not name. */
 export function nextToGoOn(
   db: Connection,
   except: ReadonlySet<number>,
-  steps: readonly WorkStepCode[] = [100, 200, 300, 400, 500],
+  steps: readonly WorkStepCode[] = stepCommands.map(({ code }) => code),
 ): number | undefined {
   const { after, until } = notYetDue(Date.now());
   return db
     .prepare<[string, string, string], { id: number }>(
       `SELECT id FROM ticket WHERE status = 'waiting' AND step IN (SELECT value FROM json_each(?))
-         AND (step > 100 OR ${hasPpa})
-         AND (retry_at IS NULL OR retry_at <= ? OR retry_at > ?) ORDER BY priority DESC, id`,
+         AND ${isInFlight}
+         AND (retry_at IS NULL OR retry_at <= ? OR retry_at > ?) ORDER BY ${queueOrder}`,
     )
     .all(JSON.stringify(steps), after, until)
     .find(({ id }) => !except.has(id))?.id;
@@ -126,8 +140,8 @@ export function queuePosition(db: Connection, ticket: number): number | null {
       .prepare<[number], { position: number }>(
         `SELECT count(*) AS position FROM ticket mine JOIN ticket other
            ON other.priority > mine.priority OR (other.priority = mine.priority AND other.id <= mine.id)
-         WHERE mine.id = ? AND mine.step = 100 AND mine.status = 'waiting'
-           AND other.step = 100 AND other.status = 'waiting'`,
+         WHERE mine.id = ? AND mine.step = ${queueStep} AND mine.status = 'waiting'
+           AND other.step = ${queueStep} AND other.status = 'waiting'`,
       )
       .get(ticket)?.position ?? 0;
   return position === 0 ? null : position;
@@ -137,7 +151,7 @@ export function queuePosition(db: Connection, ticket: number): number | null {
 export function queuePositions(db: Connection): ReadonlyMap<number, number> {
   const waiting = db
     .prepare<[], { id: number }>(
-      "SELECT id FROM ticket WHERE step = 100 AND status = 'waiting' ORDER BY priority DESC, id",
+      `SELECT id FROM ticket WHERE step = ${queueStep} AND status = 'waiting' ORDER BY ${queueOrder}`,
     )
     .all();
   return new Map(waiting.map(({ id }, index) => [id, index + 1]));
@@ -158,16 +172,14 @@ export function queueBefore(db: Connection, ticket: number): QueuedTicket[] {
       `SELECT ticket.id, ticket.priority, ticket.retry_at, ${sourcesOf} AS sources
        FROM ticket mine JOIN ticket
          ON ticket.priority > mine.priority OR (ticket.priority = mine.priority AND ticket.id < mine.id)
-       WHERE mine.id = ? AND mine.step = 100 AND mine.status IN ('waiting', 'held')
-         AND ticket.step = 100 AND ticket.status = 'waiting'
-         AND NOT ${hasPpa}
-       ORDER BY ticket.priority DESC, ticket.id`,
+       WHERE mine.id = ? AND mine.step = ${queueStep} AND mine.status IN ('waiting', 'held')
+         AND ${isQueued} ORDER BY ${queueOrder}`,
     )
     .all(ticket)
     .map(({ id, priority, retry_at, sources }) => ({
       id,
       priority,
-      step: 100,
+      step: queueStep,
       status: "waiting",
       sources: JSON.parse(sources) as string[],
       ready: isDue(retry_at, Date.now()),

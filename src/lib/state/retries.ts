@@ -1,9 +1,17 @@
 import type { WorkStepCode } from "../domain/step.ts";
+import {
+  comesAfter,
+  failedStep,
+  imageStep,
+  queueStep,
+} from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { forgetCancellation } from "./cancellation.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
+import { lookAt } from "./jobs.ts";
+import { jobOf } from "./open-jobs.ts";
 import { moveTicket } from "./ticket-step.ts";
 
 /** Starts a ticket that has ended again, to go on at that step; called inside the checking transaction. */
@@ -13,32 +21,33 @@ export function reopenTicket(
   resume: WorkStepCode,
   actor: string,
 ): void {
-  moveTicket(db, ticket, 100, "waiting", now());
+  moveTicket(db, ticket, queueStep, "waiting", now());
   forgetCancellation(db, ticket);
   db.prepare(
     `UPDATE ticket SET resume_step = ?, failure_step = NULL, failure_kind = NULL, failure_reason = NULL,
        failure_artifact = NULL WHERE id = ?`,
-  ).run(resume === 100 ? null : resume, ticket);
+  ).run(resume === queueStep ? null : resume, ticket);
   // It is made anew; tests must not run on the old one when that is passed over.
   crashPoint("retry.recorded");
-  if (resume <= 300)
+  if (!comesAfter(resume, imageStep))
     db.prepare("DELETE FROM image WHERE ticket = ?").run(ticket);
   recordEvent(db, {
     actor,
     subject: "ticket",
     subject_id: ticket,
     what: "retried",
-    from_state: "999",
-    to_state: "100",
+    from_state: String(failedStep),
+    to_state: String(queueStep),
     why: `to go on at ${resume}`,
   });
 }
 
-/** Makes the next attempt due at once; called inside the checking transaction. */
+/** Makes the next attempt, or the next look at its job, due at once; called inside the checking transaction. */
 export function retryNow(db: Connection, ticket: number, actor: string): void {
   db.prepare(
     "UPDATE ticket SET retry_at = NULL, updated_at = ? WHERE id = ?",
   ).run(now(), ticket);
+  if (jobOf(db, ticket)?.look_at != null) lookAt(db, ticket, now());
   recordEvent(db, {
     actor,
     subject: "ticket",

@@ -1,11 +1,13 @@
+import { cancelledInWords } from "../domain/cancel.ts";
+import { pendingInWords } from "../domain/pending.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
-import { retryDelaySeconds } from "../domain/retry.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
-import type { Blame, Outcome, TestResult } from "../domain/ticket.ts";
+import { completeStep, failedStep } from "../domain/step.ts";
+import type { Blame } from "../domain/ticket.ts";
+import type { Transition } from "../domain/transition.ts";
+import { transitionAfter } from "../domain/transition.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
-import type { NewArtifact } from "./artifacts.ts";
-import { recordArtifacts } from "./artifacts.ts";
 import {
   cancellationOf,
   endCancelled,
@@ -13,11 +15,13 @@ import {
 } from "./cancellation.ts";
 import type { Connection } from "./database.ts";
 import { lastEvent, recordEvent } from "./events.ts";
-import { recordImage } from "./images.ts";
+import { dropJob, endJob, lookAt } from "./jobs.ts";
 import type { DeadLease, Lease } from "./leases.ts";
-import { renewLease, tmpfailsOf } from "./leases.ts";
+import { tmpfailsOf } from "./leases.ts";
+import { jobOf } from "./open-jobs.ts";
 import { releasePpa } from "./ppas.ts";
-import { recordPublication } from "./publications.ts";
+import type { RunEnd } from "./run-products.ts";
+import { keepProducts, recordRevision } from "./run-products.ts";
 import { moveTicket } from "./ticket-step.ts";
 
 /** Gives up a lease that was taken over: its run ends as tmpfail, its ticket is ready again at once. */
@@ -60,59 +64,28 @@ function isKnownToWait(
 ): boolean {
   const last = lastEvent(db, "ticket", ticket);
   return (
-    last?.what === "waiting" &&
+    (last?.what === "waiting" || last?.what === "pending") &&
     last.from_state === String(step) &&
     (why === undefined || last.why === why)
   );
-}
-
-/** What a run leaves behind, recorded in one transaction. */
-export interface RunEnd {
-  readonly outcome: Outcome;
-  readonly reason: string | null;
-  /** Name of the artifact that shows a failure. */
-  readonly evidence?: string | null;
-  readonly artifacts?: readonly NewArtifact[];
-  readonly tests?: readonly TestResult[];
-  readonly image?: {
-    readonly layers: readonly string[];
-    readonly digest: string;
-    readonly manifest: string;
-  };
-  readonly base?: string | null;
-  readonly published?: {
-    readonly revision: number;
-    readonly created_at: string;
-  };
-  readonly stages?: Readonly<Record<string, number>>;
-  /** Subtickets that passed this step or failed at it, when they differ from the ticket. */
-  readonly failedSubtickets?: readonly number[];
-  /** It was looked up that a publication did not happen: the ticket may fail for want of retries. */
-  readonly unpublished?: boolean;
-  /** Ready again at once: the process died, the failure itself is unknown. */
-  readonly retryAtOnce?: boolean;
-  /** The step did not begin: what the ticket waits for (no free PPA); costs no retry. */
-  readonly waitFor?: string;
 }
 
 /** What became of a run that ended: nothing was recorded when its lease was lost meanwhile. */
 export type RunRecorded = "recorded" | "cancelled" | "lost";
 
 /**
- * Ends a run and moves its ticket: to the next step when it passed, to 999 when it failed or was
- * cancelled meanwhile, back to waiting after a temporary failure, or to 999 blaming infrastructure
- * when the retries are used up.
+ * Ends a run and moves its ticket on, as `transitionAfter` has it: to a later step, to the end, or
+ * back to waiting.
  */
 export function endRun(
   db: Connection,
   actor: string,
   lease: Lease,
-  next: StepCode,
   policy: RetryPolicy,
   end: RunEnd,
 ): RunRecorded {
   return db
-    .transaction(() => finishRun(db, actor, lease, policy, end, next))
+    .transaction(() => finishRun(db, actor, lease, policy, end))
     .immediate();
 }
 
@@ -130,53 +103,94 @@ function finishRun(
   actor: string,
   lease: Lease,
   policy: RetryPolicy,
-  end: RunEnd,
-  next?: StepCode,
+  ended: RunEnd,
 ): RunRecorded {
-  const ending: Ending = { db, actor, lease, end, at: now() };
   const { ticket, step, run } = lease;
+  const cancelled = cancellationOf(db, ticket);
+  const end: RunEnd =
+    cancelled !== null && ended.outcome === "pending"
+      ? { outcome: "tmpfail", reason: cancelledInWords(cancelled) }
+      : ended;
+  const ending: Ending = { db, actor, lease, end, at: now() };
   if (!closeRun(ending)) return "lost";
   crashPoint("run.closed");
-  keepProducts(ending);
-  const cancelled = cancellationOf(db, ticket);
-  if (cancelled !== null) {
-    const landed = next === 1000 && end.outcome === "passed";
-    if (
-      !landed &&
-      step === 500 &&
-      end.outcome === "tmpfail" &&
-      end.unpublished !== true
-    ) {
-      lookAgain(ending);
-      return "recorded";
-    }
-    if (!landed) {
-      endCancelled(db, ticket, cancelled, actor, run);
-      return "cancelled";
-    }
+  keepProducts(db, lease, end);
+  if (end.job === "ended") endJob(db, ticket);
+  else if (end.job === "dropped") dropJob(db, ticket);
+  lookAt(db, ticket, null);
+  const following = transitionAfter(
+    {
+      step,
+      resume: resumeOf(db, ticket),
+      tmpfails: tmpfailsOf(db, ticket),
+      cancelled: cancelled !== null,
+    },
+    end,
+    policy,
+    Date.now(),
+  );
+  if (cancelled !== null && following.kind === "cancelled") {
+    endCancelled(db, ticket, cancelled, actor, run);
+    return "cancelled";
+  }
+  if (cancelled !== null && following.kind === "goOn") {
     forgetCancellation(db, ticket);
     tell(ending, "cancelled too late", null, "the archive has it already");
   }
-  switch (end.outcome) {
-    case "passed":
-      if (next === undefined)
-        throw new RangeError("a passed run needs the step that follows");
-      goOn(ending, next);
-      break;
-    case "failed":
-      fail(ending, "package", end.reason);
-      break;
-    case "tmpfail":
-      if (end.waitFor !== undefined) waitFor(ending, end.waitFor);
-      else tryAgain(ending, policy);
-      break;
-  }
+  follow(ending, following);
   crashPoint("run.recorded");
   return "recorded";
 }
 
-/** False when the lease was lost meanwhile: somebody else has closed the run. */
+function follow(ending: Ending, following: Transition): void {
+  const { end } = ending;
+  switch (following.kind) {
+    case "goOn":
+      goOn(ending, following.to);
+      break;
+    case "fail":
+      fail(ending, following.blame, following.reason);
+      break;
+    case "tryAgain":
+      tryAgain(ending, following);
+      break;
+    case "wait":
+      waitFor(ending, following.for);
+      break;
+    case "lookAgain":
+      waitForJob(ending, following.at);
+      break;
+    case "lookUp":
+      lookUp(ending);
+      break;
+    case "cancelled":
+      throw new RangeError(`no cancellation: ${end.reason ?? ""}`);
+  }
+}
+
+function resumeOf(db: Connection, ticket: number): WorkStepCode | null {
+  return (
+    db
+      .prepare<[number], { resume_step: WorkStepCode | null }>(
+        "SELECT resume_step FROM ticket WHERE id = ?",
+      )
+      .get(ticket)?.resume_step ?? null
+  );
+}
+
+/**
+ * False when the lease was lost meanwhile: somebody else has closed the run. That of a pending step has
+ * not ended: its attempt goes on with the next look.
+ */
 function closeRun({ db, lease, end, at }: Ending): boolean {
+  if (end.outcome === "pending") {
+    db.prepare("DELETE FROM progress WHERE run = ?").run(lease.run);
+    return (
+      db
+        .prepare("DELETE FROM run WHERE id = ? AND finished_at IS NULL")
+        .run(lease.run).changes === 1
+    );
+  }
   const closed = db
     .prepare(
       "UPDATE run SET finished_at = ?, outcome = ?, reason = ?, evidence = ?, stages = ? WHERE id = ? AND finished_at IS NULL",
@@ -190,20 +204,6 @@ function closeRun({ db, lease, end, at }: Ending): boolean {
       lease.run,
     );
   return closed.changes === 1;
-}
-
-/** Records what a run made: files, test results, image, and the base it used. */
-function keepProducts({ db, lease, end }: Ending): void {
-  const { ticket, run } = lease;
-  db.prepare("DELETE FROM progress WHERE run = ?").run(run);
-  recordArtifacts(db, ticket, end.artifacts ?? []);
-  recordTests(db, lease, end.tests ?? []);
-  if (end.base != null)
-    db.prepare("UPDATE ticket SET base_digest = ? WHERE id = ?").run(
-      end.base,
-      ticket,
-    );
-  if (end.image !== undefined) recordImage(db, ticket, end.image);
 }
 
 function tell(
@@ -228,7 +228,7 @@ function tell(
  * Only the archive knows whether the publication of a cancelled ticket came through, so the next run
  * looks (engine/perform.ts) and ends the ticket one way or the other.
  */
-function lookAgain(ending: Ending): void {
+function lookUp(ending: Ending): void {
   const { db, lease, end, at } = ending;
   db.prepare(
     "UPDATE ticket SET status = 'waiting', updated_at = ? WHERE id = ?",
@@ -239,7 +239,7 @@ function lookAgain(ending: Ending): void {
 function goOn(ending: Ending, next: StepCode): void {
   const { db, actor, lease, end, at } = ending;
   const { ticket } = lease;
-  const done = next === 1000;
+  const done = next === completeStep;
   moveTicket(db, ticket, next, done ? "done" : "waiting", at);
   if (end.published !== undefined) recordRevision(db, ticket, end.published);
   tell(ending, "passed", next, end.reason);
@@ -249,7 +249,7 @@ function goOn(ending: Ending, next: StepCode): void {
 function fail(ending: Ending, kind: Blame, why: string | null): void {
   const { db, actor, lease, end, at } = ending;
   const { ticket, step } = lease;
-  moveTicket(db, ticket, 999, "failed", at);
+  moveTicket(db, ticket, failedStep, "failed", at);
   db.prepare(
     "UPDATE ticket SET failure_step = ?, failure_kind = ?, failure_reason = ?, failure_artifact = ? WHERE id = ?",
   ).run(
@@ -259,7 +259,7 @@ function fail(ending: Ending, kind: Blame, why: string | null): void {
     end.evidence ?? lastEvidence(db, ticket, step),
     ticket,
   );
-  tell(ending, "failed", 999, why);
+  tell(ending, "failed", failedStep, why);
   releasePpa(db, ticket, actor, "the ticket failed");
 }
 
@@ -274,35 +274,35 @@ function waitFor(ending: Ending, what: string): void {
     tell(ending, "waiting", lease.step, what);
 }
 
-/** Plans the next attempt, or blames infrastructure when the retries are used up. */
-function tryAgain(ending: Ending, policy: RetryPolicy): void {
-  const { db, lease, end, at } = ending;
-  const { ticket, step } = lease;
-  const failures = tmpfailsOf(db, ticket) + 1;
-  // A publication may have happened though its run did not pass: not failed before that is known.
-  const known = step !== 500 || end.unpublished === true;
-  if (failures > policy.limit && known) {
-    fail(
+/** Leaves a job to whom it was handed until then; that it is still at work is no news. */
+function waitForJob(ending: Ending, at: string): void {
+  const { db, lease, at: moment } = ending;
+  const job = jobOf(db, lease.ticket);
+  if (job?.id == null)
+    throw new RangeError(`ticket ${lease.ticket} has no job`);
+  lookAt(db, lease.ticket, at);
+  db.prepare(
+    `UPDATE ticket SET status = 'waiting', tmpfails = ?, retry_at = ?, waiting_for = NULL, updated_at = ?
+     WHERE id = ?`,
+  ).run(job.tmpfails, at, moment, lease.ticket);
+  if (!isKnownToWait(db, lease))
+    tell(
       ending,
-      "infrastructure",
-      `${end.reason ?? ""} (${failures} attempts)`,
+      "pending",
+      lease.step,
+      pendingInWords({ job: job.id, of: job.remote, look_again_at: at }),
     );
-    return;
-  }
-  const delay =
-    end.retryAtOnce === true ? 0 : retryDelaySeconds(policy, failures);
-  const due =
-    delay === 0 ? null : new Date(Date.now() + delay * 1000).toISOString();
+}
+
+function tryAgain(
+  ending: Ending,
+  { failures, at: due, waitingFor }: Transition & { kind: "tryAgain" },
+): void {
+  const { db, lease, end, at } = ending;
   db.prepare(
     "UPDATE ticket SET status = 'waiting', tmpfails = ?, retry_at = ?, waiting_for = ?, updated_at = ? WHERE id = ?",
-  ).run(
-    failures,
-    due,
-    `retry ${failures} of ${policy.limit}: ${end.reason ?? ""}`,
-    at,
-    ticket,
-  );
-  tell(ending, "tmpfail", step, end.reason);
+  ).run(failures, due, waitingFor, at, lease.ticket);
+  tell(ending, "tmpfail", lease.step, end.reason);
 }
 
 /** The log of the last attempt at a step that left one: an attempt whose process died has none. */
@@ -319,67 +319,4 @@ function lastEvidence(
       )
       .get(ticket, step)?.evidence ?? null
   );
-}
-
-function recordTests(
-  db: Connection,
-  lease: Lease,
-  tests: readonly TestResult[],
-): void {
-  const insert = db.prepare(
-    "INSERT INTO test_result (ticket, run, package, name, result, seconds, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
-  );
-  for (const test of tests)
-    insert.run(
-      lease.ticket,
-      lease.run,
-      test.package,
-      test.name,
-      test.result,
-      test.seconds,
-      test.detail,
-    );
-}
-
-function recordRevision(
-  db: Connection,
-  ticket: number,
-  { revision, created_at }: NonNullable<RunEnd["published"]>,
-): void {
-  db.prepare("UPDATE ticket SET archive_revision = ? WHERE id = ?").run(
-    revision,
-    ticket,
-  );
-  const uploads = db
-    .prepare<[number], { series: string; source: string; version: string }>(
-      `SELECT ticket.series, source_package.name AS source, upload.version FROM subticket
-         JOIN ticket ON ticket.id = subticket.ticket JOIN source_package_upload upload ON upload.id = subticket.upload
-         JOIN source_package ON source_package.id = upload.source_package WHERE ticket.id = ?`,
-    )
-    .all(ticket);
-  for (const upload of uploads)
-    recordPublication(db, { revision, ticket, created_at, ...upload });
-}
-
-/**
- * Forgets artifacts of which other files are about to take the place: killed in between, a row would
- * tell the digest of what is not there any more.
- *
- * @returns false, and nothing is forgotten, when the lease was lost
- */
-export function forgetArtifacts(
-  db: Connection,
-  lease: Lease,
-  names: readonly string[],
-): boolean {
-  const forget = db.prepare(
-    "DELETE FROM artifact WHERE ticket = ? AND name = ?",
-  );
-  return db
-    .transaction(() => {
-      if (!renewLease(db, lease.run)) return false;
-      for (const name of names) forget.run(lease.ticket, name);
-      return true;
-    })
-    .immediate();
 }

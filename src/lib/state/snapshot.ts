@@ -1,9 +1,12 @@
 import Database from "better-sqlite3";
 
-import type { WorkStepCode } from "../domain/step.ts";
+import type { StepCode, WorkStepCode } from "../domain/step.ts";
+import { imageStep, queueStep, workAt } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
+import { dropJob } from "./jobs.ts";
+import { isInFlight, isOpen } from "./queue.ts";
 
 /** A file that a row of the state names, in the data store. */
 export interface StoredArtifact {
@@ -66,9 +69,11 @@ export function digestOnRecord(db: Connection, id: number): string | undefined {
 export function stepOfTicket(
   db: Connection,
   ticket: number,
-): number | undefined {
+): StepCode | undefined {
   return db
-    .prepare<[number], { step: number }>("SELECT step FROM ticket WHERE id = ?")
+    .prepare<[number], { step: StepCode }>(
+      "SELECT step FROM ticket WHERE id = ?",
+    )
     .get(ticket)?.step;
 }
 
@@ -166,7 +171,7 @@ export function wakeRestored(
     ).run(at);
     const inFlight = db
       .prepare<[], { id: number }>(
-        "SELECT id FROM ticket WHERE step < 999 AND (step > 100 OR status = 'running')",
+        `SELECT id FROM ticket WHERE ${isOpen} AND ${isInFlight}`,
       )
       .all();
     for (const { id } of inFlight) startOver(db, actor, id, why);
@@ -203,20 +208,20 @@ export function startOver(
     .prepare<
       [number],
       { step: WorkStepCode; status: string; resume_step: WorkStepCode | null }
-    >(
-      "SELECT step, status, resume_step FROM ticket WHERE id = ? AND step < 999",
-    )
+    >(`SELECT step, status, resume_step FROM ticket WHERE id = ? AND ${isOpen}`)
     .get(ticket);
   if (row === undefined) return;
   const at = now();
-  const wanted = row.step === 100 ? row.resume_step : row.step;
-  const resume = wanted === 400 ? 300 : wanted;
+  const wanted = row.step === queueStep ? row.resume_step : row.step;
+  const needsImage = wanted !== null && workAt(wanted).needsImage === true;
+  const resume = needsImage ? imageStep : wanted;
+  dropJob(db, ticket);
   db.prepare(
-    `UPDATE ticket SET step = 100, resume_step = ?, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END,
+    `UPDATE ticket SET step = ${queueStep}, resume_step = ?, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END,
        waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?`,
   ).run(resume, at, ticket);
   db.prepare(
-    `UPDATE subticket SET step = 100, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,
+    `UPDATE subticket SET step = ${queueStep}, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,
   ).run(ticket);
   recordEvent(db, {
     actor,
@@ -224,7 +229,7 @@ export function startOver(
     subject_id: ticket,
     what: "started-over",
     from_state: String(row.step),
-    to_state: "100",
+    to_state: String(queueStep),
     why,
   });
 }

@@ -1,7 +1,9 @@
 import type { StepCode } from "../domain/step.ts";
+import { failedStep } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
+import { dropJob } from "./jobs.ts";
 
-/** Puts a ticket and its subtickets at a step; what it waited for there is over. */
+/** Puts a ticket and its subtickets at a step; what it waited for there is over, a job too. */
 export function moveTicket(
   db: Connection,
   ticket: number,
@@ -11,11 +13,12 @@ export function moveTicket(
 ): void {
   db.prepare(
     `UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, updated_at = ?,
-       resume_step = iif(? < 999, NULL, resume_step) WHERE id = ?`,
+       resume_step = iif(? < ${failedStep}, NULL, resume_step) WHERE id = ?`,
   ).run(step, status, at, step, ticket);
   db.prepare("UPDATE subticket SET step = ?, status = ? WHERE ticket = ?").run(
     step,
     status,
     ticket,
   );
+  dropJob(db, ticket);
 }

@@ -1,4 +1,6 @@
 import { refused } from "../domain/error.ts";
+import type { PendingJob } from "../domain/pending.ts";
+import { pendingInWords } from "../domain/pending.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf } from "../domain/step.ts";
 import type {
@@ -17,7 +19,8 @@ import type {
 import type { Connection } from "./database.ts";
 import { prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
-import { queuePosition, queuePositions } from "./queue.ts";
+import { jobOf } from "./open-jobs.ts";
+import { isOpen, queuePosition, queuePositions } from "./queue.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 interface TicketRow {
@@ -92,7 +95,7 @@ export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
     conditions.push("person.email = ?");
     values.push(filter.owner);
   }
-  if (filter.open === true) conditions.push("ticket.step < 999");
+  if (filter.open === true) conditions.push(isOpen);
   const where =
     conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
   const rows = db
@@ -110,6 +113,7 @@ function whole(
   position: number | null,
 ): Ticket {
   const worker = row.status === "running" ? workerOf(db, row.id) : null;
+  const pending = row.status === "waiting" ? pendingOf(db, row.id) : null;
   return {
     id: row.id,
     title: row.title,
@@ -152,15 +156,31 @@ function whole(
     waiting_for:
       worker?.gone === true
         ? `process ${worker.pid} on ${worker.host} is gone: the next pass goes on`
-        : row.status === "waiting"
-          ? row.waiting_for
-          : null,
-    retry_at: row.status === "waiting" ? row.retry_at : null,
+        : pending !== null
+          ? `pending: ${pendingInWords(pending)}`
+          : row.status === "waiting"
+            ? row.waiting_for
+            : null,
+    pending,
+    retry_at:
+      row.status === "waiting" && pending === null ? row.retry_at : null,
     subtickets: subticketsOf(db, row.id),
     runs: runsOf(db, row.id),
     artifacts: artifactsOf(db, row.id),
     tests: testsOf(db, row.id),
   };
+}
+
+function pendingOf(db: Connection, ticket: number): PendingJob | null {
+  const job = jobOf(db, ticket);
+  return job?.id == null || job.look_at === null
+    ? null
+    : {
+        job: job.id,
+        of: job.remote,
+        since: job.began_at,
+        look_again_at: job.look_at,
+      };
 }
 
 function progressOf(db: Connection, ticket: number): Progress | null {

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 
+import { comesAfter, packagesStep, workStep } from "../domain/step.ts";
 import type { StepDefinition, StepPlan } from "./step-definition.ts";
 import { ppaOf } from "./step-definition.ts";
 
@@ -14,8 +15,9 @@ interface AssignPlan extends StepPlan {
  */
 export const assignPpa: StepDefinition<AssignPlan> = {
   plan: ({ ticket, sources }) => {
+    const resume = ticket.resume_step && workStep(ticket.resume_step.code);
     const fill =
-      (ticket.resume_step?.code ?? 100) > 200
+      resume != null && comesAfter(resume.code, packagesStep)
         ? sources.flatMap(({ dsc, binaries }) => [dsc, ...binaries])
         : [];
     return Promise.resolve({

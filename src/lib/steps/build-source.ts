@@ -1,13 +1,20 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { BuildResult, Builder } from "../backends/builder/builder.ts";
+import type {
+  Builder,
+  BuildResult,
+  RemoteBuilder,
+} from "../backends/builder/builder.ts";
+import type { Pool } from "../backends/pool/pool.ts";
+import type { JobId } from "../backends/remote.ts";
 import type { AptRepository } from "../backends/apt-repository.ts";
 import type { RunContext } from "../backends/run-context.ts";
 import { buildOrder } from "../debian/build-order.ts";
 import { parseDsc } from "../debian/dsc.ts";
 import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
 import type {
+  Done,
   StepDefinition,
   StepFile,
   StepInput,
@@ -38,94 +45,171 @@ export const buildSource: StepDefinition<BuildPlan> = {
 
   async execute(plan, input, backends, work) {
     const { ticket } = input;
-    const ppa = ppaOf(ticket);
     const pool = await backends.pool();
     const archive = await backends.archive();
     const builder = await backends.builder();
     // What an interrupted attempt left in the PPA must not be built against.
     const repositories = [
-      await pool.reset(ppa, ticket.series, work.signal),
+      await pool.reset(ppaOf(ticket), ticket.series, work.signal),
       await archive.repository(ticket.series),
     ];
-    const files: StepFile[] = [];
-    const stages: Record<string, number> = {};
-    let base: string | null = null;
-    const ignored = ignoredArchitecture(ticket.overrides, input.architecture);
-    const notes: string[] = [];
-    for (const wave of plan.waves) {
-      const results = await buildWave(wave, input, builder, repositories, work);
-      for (const { source, result } of results) {
-        base = result.base ?? base;
-        if (result.log !== null)
-          files.push({
-            ...result.log,
-            type: "LOGS",
-            subticket: source.subticket,
-          });
-        for (const [stage, ms] of Object.entries(result.stages))
-          stages[stage] = (stages[stage] ?? 0) + ms;
-      }
-      // A package that is at fault decides over trouble of our own.
-      const failed = results.filter(
-        ({ result }) => result.outcome === "failed",
+    const waves = plan.waves.map((wave) =>
+      wave.flatMap(
+        (name) => input.sources.find(({ source }) => source === name) ?? [],
+      ),
+    );
+    if ("submit" in builder) {
+      const job = await work.submit(builder.name, (key) =>
+        builder.submit(key, { series: ticket.series, waves, repositories }),
       );
-      const bad =
-        (ignored === undefined ? failed[0] : undefined) ??
-        results.find(({ result }) => result.outcome === "tmpfail");
-      if (bad !== undefined) {
-        return {
-          outcome: bad.result.outcome,
-          reason: `${bad.source.source} ${bad.source.version}: ${bad.result.reason ?? "the build did not pass"}`,
-          evidence: bad.result.log?.name ?? null,
-          files,
-          base,
-          stages,
-        } satisfies StepResult;
-      }
-      if (ignored !== undefined)
-        notes.push(
-          ...failed.map(
-            ({ source, result }) =>
-              `${source.source} ${source.version}: ${result.reason ?? "the build did not pass"}, ${ignoredBecause(ignored)}`,
-          ),
-        );
-      const built = results.flatMap(({ source, result }) =>
-        result.files.map((file): StepFile => ({
-          ...file,
-          type: "RESULTS",
-          subticket: source.subticket,
-        })),
-      );
-      files.push(...built);
-      const started = performance.now();
-      const packages = built
-        .filter(({ name }) => /\.(?:deb|udeb|ddeb)$/.test(name))
-        .map(({ path }) => path);
-      const sources = results.map(({ source }) => source.dsc);
-      await pool.add(
-        ppa,
-        ticket.series,
-        [...sources, ...packages],
-        work.signal,
-      );
-      stages["ppa"] = (stages["ppa"] ?? 0) + (performance.now() - started);
+      return lookAt(job, builder, input, pool, work);
     }
-    const reason = notes.length === 0 ? null : notes.join("; ");
-    return { outcome: "passed", reason, files, base, stages };
+    const built = nothingBuilt();
+    for (const wave of waves) {
+      const results = await buildWave(wave, input, builder, repositories, work);
+      const bad = await take(results, built, input, pool, work);
+      if (bad !== null) return bad;
+    }
+    return passed(built);
+  },
+
+  async settle(input, backends, work) {
+    const { job } = input;
+    const builder = await backends.builder();
+    if (job === null || !("submit" in builder) || builder.name !== job.remote)
+      return null;
+    const id = job.id ?? (await builder.find(job.key));
+    return id === null
+      ? null
+      : lookAt(id, builder, input, await backends.pool(), work);
+  },
+
+  async cancelJob(job, backends) {
+    const builder = await backends.builder();
+    if (!("submit" in builder) || builder.name !== job.remote) return false;
+    const id = job.id ?? (await builder.find(job.key));
+    if (id !== null) await builder.cancel(id);
+    return id !== null;
   },
 };
 
+/** Looks at the job that builds the ticket's packages, and takes them when it has ended. */
+async function lookAt(
+  job: JobId,
+  builder: RemoteBuilder,
+  input: StepInput,
+  pool: Pool,
+  work: RunContext,
+): Promise<StepResult> {
+  const found = await builder.look(job, work);
+  if (found.outcome === "pending") return { ...found, job };
+  // What a killed run has taken of it is not there twice.
+  await pool.reset(ppaOf(input.ticket), input.ticket.series, work.signal);
+  const results = found.result.flatMap(({ source: name, result }) => {
+    const source = input.sources.find((one) => one.source === name);
+    return source === undefined ? [] : [{ source, result }];
+  });
+  const built = nothingBuilt();
+  const bad = await take(results, built, input, pool, work);
+  return { ...(bad ?? passed(built)), jobEnded: true };
+}
+
+interface SourceBuilt {
+  readonly source: TicketSource;
+  readonly result: BuildResult;
+}
+
+/** What the builds of a ticket came to so far. */
+interface Built {
+  readonly files: StepFile[];
+  readonly stages: Record<string, number>;
+  readonly notes: string[];
+  base: string | null;
+}
+
+const nothingBuilt = (): Built => ({
+  files: [],
+  stages: {},
+  notes: [],
+  base: null,
+});
+
+function passed({ files, stages, notes, base }: Built): Done {
+  const reason = notes.length === 0 ? null : notes.join("; ");
+  return { outcome: "passed", reason, files, base, stages };
+}
+
+/** Puts what was built into the PPA; what the step came to when a build did not pass, else null. */
+async function take(
+  results: readonly SourceBuilt[],
+  built: Built,
+  { ticket, architecture }: StepInput,
+  pool: Pool,
+  { signal }: RunContext,
+): Promise<Done | null> {
+  const { files, stages } = built;
+  const ignored = ignoredArchitecture(ticket.overrides, architecture);
+  for (const { source, result } of results) {
+    built.base = result.base ?? built.base;
+    if (result.log !== null)
+      files.push({ ...result.log, type: "LOGS", subticket: source.subticket });
+    for (const [stage, ms] of Object.entries(result.stages))
+      stages[stage] = (stages[stage] ?? 0) + ms;
+  }
+  // A package that is at fault decides over trouble of our own.
+  const failed = results.filter(({ result }) => result.outcome === "failed");
+  const bad =
+    (ignored === undefined ? failed[0] : undefined) ??
+    results.find(({ result }) => result.outcome === "tmpfail");
+  if (bad !== undefined)
+    return {
+      outcome: bad.result.outcome,
+      reason: reasonOf(bad),
+      evidence: bad.result.log?.name ?? null,
+      files,
+      base: built.base,
+      stages,
+    };
+  if (ignored !== undefined)
+    built.notes.push(
+      ...failed.map((one) => `${reasonOf(one)}, ${ignoredBecause(ignored)}`),
+    );
+  const made = results.flatMap(({ source, result }) =>
+    result.files.map((file): StepFile => ({
+      ...file,
+      type: "RESULTS",
+      subticket: source.subticket,
+    })),
+  );
+  files.push(...made);
+  const started = performance.now();
+  const packages = made
+    .filter(({ name }) => /\.(?:deb|udeb|ddeb)$/.test(name))
+    .map(({ path }) => path);
+  const sources = results.map(({ source }) => source.dsc);
+  await pool.add(
+    ppaOf(ticket),
+    ticket.series,
+    [...sources, ...packages],
+    signal,
+  );
+  stages["ppa"] = (stages["ppa"] ?? 0) + (performance.now() - started);
+  return null;
+}
+
+function reasonOf({ source, result }: SourceBuilt): string {
+  return `${source.source} ${source.version}: ${result.reason ?? "the build did not pass"}`;
+}
+
 async function buildWave(
-  wave: readonly string[],
-  { ticket, sources, config }: StepInput,
+  wave: readonly TicketSource[],
+  { ticket, config }: StepInput,
   builder: Builder,
   repositories: readonly AptRepository[],
   work: RunContext,
-): Promise<{ source: TicketSource; result: BuildResult }[]> {
-  const queue = wave.flatMap(
-    (name) => sources.find(({ source }) => source === name) ?? [],
-  );
-  const results: { source: TicketSource; result: BuildResult }[] = [];
+): Promise<SourceBuilt[]> {
+  const queue = [...wave];
+  const results: SourceBuilt[] = [];
   // When one throws, the others' scratch folders are about to go: they are ended first.
   const thrown = new AbortController();
   const signal = AbortSignal.any([work.signal, thrown.signal]);

@@ -1,5 +1,6 @@
 import type { Ticket } from "../domain/ticket.ts";
 import type {
+  Done,
   StepBackends,
   StepDefinition,
   StepPlan,
@@ -44,25 +45,34 @@ export const publish: StepDefinition<StepPlan> = {
         files: [],
         stages,
       };
-    const { revision, created_at } = result.revision;
-    return {
-      outcome: "passed",
-      reason: `archive revision ${revision}`,
-      files: [],
-      published: { revision, created_at },
-      stages,
-    };
+    return { ...publishedAs(result.revision), stages };
+  },
+
+  async settle({ ticket }, backends) {
+    const revision = await publishedRevision(ticket, backends);
+    return revision === null ? null : publishedAs(revision);
   },
 };
+
+function publishedAs({ revision, created_at }: Published): Done {
+  return {
+    outcome: "passed",
+    reason: `archive revision ${revision}`,
+    files: [],
+    published: { revision, created_at },
+  };
+}
+
+type Published = NonNullable<Done["published"]>;
 
 /**
  * The revision that a ticket is in the archive with, or null: what a publication that was interrupted
  * came to. One that was gone back on since does not count.
  */
-export async function publishedRevision(
+async function publishedRevision(
   ticket: Ticket,
   backends: StepBackends,
-): Promise<{ revision: number; created_at: string } | null> {
+): Promise<Published | null> {
   const archive = await backends.archive();
   const mine = (await archive.revisions())
     .filter((revision) => revision.ticket === ticket.id)

@@ -7,10 +7,11 @@ import type {
   Ticket,
 } from "../domain/ticket.ts";
 import type { Archive } from "../backends/archive/archive.ts";
-import type { Builder } from "../backends/builder/builder.ts";
+import type { Builder, RemoteBuilder } from "../backends/builder/builder.ts";
 import type { Image, Imager } from "../backends/imager/imager.ts";
 import type { Pool } from "../backends/pool/pool.ts";
 import type { Tester } from "../backends/tester/tester.ts";
+import type { JobId, Pending } from "../backends/remote.ts";
 import type { ProducedFile, RunContext } from "../backends/run-context.ts";
 import type { TicketPlan } from "../domain/plan.ts";
 
@@ -27,18 +28,42 @@ export interface TicketSource {
   readonly binaries: readonly string[];
 }
 
+/** Work of a step that was handed over, by this run or one before it. */
+export interface StepJob {
+  /** Ours: what it was submitted with. */
+  readonly key: string;
+  /** Whose engine it was handed to. */
+  readonly remote: string;
+  /** Its name there; null when it is not known whether it was submitted. */
+  readonly id: JobId | null;
+}
+
+/** What a step is told of its run, and how it hands work over. */
+export interface StepContext extends RunContext {
+  /**
+   * Submits work to that remote with a key of ours. Recorded before and after: wherever the process is
+   * killed, `settle` is told.
+   */
+  submit(
+    remote: string,
+    submit: (key: string) => Promise<JobId>,
+  ): Promise<JobId>;
+}
+
 /** All a step is told: it never looks into the state itself. */
 export interface StepInput {
   readonly ticket: Ticket;
   readonly sources: readonly TicketSource[];
   readonly image: Image | null;
+  /** What an earlier run of this step has handed over, and is not known to have ended. */
+  readonly job: StepJob | null;
   readonly config: Config;
   /** The Debian architecture that this installation builds for. */
   readonly architecture: string;
 }
 
 export interface StepBackends {
-  readonly builder: () => Promise<Builder>;
+  readonly builder: () => Promise<Builder | RemoteBuilder>;
   readonly imager: () => Promise<Imager>;
   readonly tester: () => Promise<Tester>;
   readonly pool: () => Promise<Pool>;
@@ -53,8 +78,10 @@ export interface StepFile extends ProducedFile {
   readonly component?: "test-runner";
 }
 
-/** What came of a step. */
-export interface StepResult {
+/** What came of a step: its work is done, or somebody else's engine is at it. */
+export type StepResult = Done | (Pending & { readonly job: JobId });
+
+export interface Done {
   readonly outcome: Outcome;
   readonly reason: string | null;
   /** Name of the file that shows the failure. */
@@ -68,20 +95,33 @@ export interface StepResult {
     readonly created_at: string;
   };
   readonly stages?: Readonly<Record<string, number>>;
+  /** This is what came of the job that was handed over. */
+  readonly jobEnded?: true;
 }
 
 /** What a step is going to do, as data: `--dry-run` prints it, a real run executes it. */
 export type StepPlan = TicketPlan;
 
-/** A step: it plans, and it executes what it planned through the backends. */
+/** A step: it plans, and it executes what it planned through the backends. It may be killed at any instant. */
 export interface StepDefinition<Plan extends StepPlan> {
   plan(input: StepInput): Promise<Plan>;
   execute(
     plan: Plan,
     input: StepInput,
     backends: StepBackends,
-    work: RunContext,
+    work: StepContext,
   ): Promise<StepResult>;
+  /**
+   * Looks whether an earlier run has done the work after all, or has handed it over: asked before the
+   * step is executed again, and when there is a job to look at. Null: it is to be executed.
+   */
+  settle?(
+    input: StepInput,
+    backends: StepBackends,
+    work: RunContext,
+  ): Promise<StepResult | null>;
+  /** Cancels a job that nobody waits for any more; false when it was never submitted or is out of reach. */
+  cancelJob?(job: StepJob, backends: StepBackends): Promise<boolean>;
 }
 
 /** The ticket's PPA, which every step after the first has. */

@@ -6,6 +6,7 @@ import type { Problem } from "../domain/error.ts";
 import { refused, refusedWith } from "../domain/error.ts";
 import { textProblem } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
+import { isInFlight } from "../domain/queue.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { makeOwnFolder } from "../files/own-folder.ts";
 import { exclusively } from "../locks/exclusively.ts";
@@ -335,11 +336,7 @@ function checkChangeable(ticket: Ticket, request: UpdateRequest): void {
   const late = (["add", "remove", "priority", "hold"] as const).filter(
     (key) => request[key] !== undefined,
   );
-  const started =
-    ticket.step.code !== 100 ||
-    ticket.status === "running" ||
-    ticket.ppa !== null;
-  if (late.length > 0 && started) {
+  if (late.length > 0 && isInFlight(ticket)) {
     throw refused(
       `ticket ${ticket.id} has started (${ticket.step.name}): ${late.join(", ")} cannot change any more`,
       "title, description, bug and owner can",

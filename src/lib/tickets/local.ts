@@ -1,3 +1,4 @@
+import { hasEnded } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { Engine } from "../engine/engine.ts";
 import { machineArchitecture } from "../host/architecture.ts";
@@ -33,7 +34,7 @@ export function localTicketSystem(
 
   async function withExpected(tickets: readonly Ticket[]): Promise<Ticket[]> {
     const open = tickets.some(
-      ({ step, status }) => step.code < 999 && status !== "held",
+      ({ step, status }) => !hasEnded(step.code) && status !== "held",
     );
     const expected = open
       ? (await import("./expected-of.ts")).expectedOf(state)

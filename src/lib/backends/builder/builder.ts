@@ -1,5 +1,6 @@
 import type { Outcome } from "../../domain/ticket.ts";
 import type { AptRepository } from "../apt-repository.ts";
+import type { Remote } from "../remote.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
 
 export interface BuildRequest {
@@ -31,3 +32,23 @@ export interface Builder {
   readonly name: "session" | "sbuild" | "fake";
   build(request: BuildRequest, work: RunContext): Promise<BuildResult>;
 }
+
+/** All that is built for a ticket, in one job. */
+export interface BuildJob {
+  readonly series: string;
+  /** What can be built side by side, wave after wave; each is to be built with those before it. */
+  readonly waves: readonly (readonly Pick<
+    BuildRequest,
+    "source" | "version" | "dsc"
+  >[])[];
+  readonly repositories: readonly AptRepository[];
+}
+
+/** What came of one source package of a job, by its name. */
+export interface SourceResult {
+  readonly source: string;
+  readonly result: BuildResult;
+}
+
+/** Somebody else's build farm. */
+export type RemoteBuilder = Remote<BuildJob, readonly SourceResult[]>;

@@ -1,8 +1,10 @@
 import { cancelledInWords } from "../cancel.ts";
 import { passedOver } from "../override.ts";
+import type { PendingJob } from "../pending.ts";
+import { isDue } from "../retry.ts";
 import type { WorkStepCode } from "../step.ts";
-import { commandOf, nextStep } from "../step.ts";
-import type { Ticket } from "../ticket.ts";
+import { commandOf, workAt, workStep } from "../step.ts";
+import { stepAfter } from "../transition.ts";
 import type { Cause } from "./explanation.ts";
 import { isoOf, landing, showing } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
@@ -51,12 +53,12 @@ export function running(situation: Situation): Cause {
       unblock: null,
     };
   }
-  const after = nextStep(step);
+  const after = workStep(stepAfter(step, ticket.resume_step?.code ?? null));
   return {
     blocked: false,
     because,
     next: {
-      action: `when it passes, ${after === 1000 ? "the ticket is complete" : `${nextCommandOf(ticket, step)} follows`}`,
+      action: `when it passes, ${after === undefined ? "the ticket is complete" : `${after.command} follows`}`,
       at: null,
     },
     unblock: null,
@@ -73,15 +75,7 @@ export function running(situation: Situation): Cause {
   };
 }
 
-function nextCommandOf(ticket: Ticket, step: WorkStepCode): string {
-  const next =
-    step === 100 && ticket.resume_step !== null
-      ? Math.max(ticket.resume_step.code, 200)
-      : nextStep(step);
-  return commandOf(next as WorkStepCode);
-}
-
-/** A ticket cancelled while it was being published: only the archive knows which came first. */
+/** Whether it was published before that can only be told by looking: see cancel. */
 export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
   const command = commandOf(ticket.step.code as WorkStepCode);
   const words =
@@ -99,6 +93,38 @@ export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
       at: isoOf(nowMs),
     },
     unblock: landing(ticket.id, "does so now"),
+  };
+}
+
+/** Somebody else's engine works on it, and nobody here has to. */
+export function pending(
+  { ticket, nowMs }: Situation,
+  { job, of, since, look_again_at: at }: PendingJob,
+): Cause {
+  const command = commandOf(ticket.step.code as WorkStepCode);
+  const due = isDue(at, nowMs);
+  return {
+    blocked: false,
+    because: [
+      `${command} is pending: job ${job} of ${of} works on it since ${since}`,
+    ],
+    next: {
+      action: `the ${due ? "next pass" : "first pass after that time"} of ${command} or land looks at the job again`,
+      at: due ? isoOf(nowMs) : at,
+    },
+    unblock: null,
+    also: [
+      {
+        command: due
+          ? `ubuntu-ci land --ticket ${ticket.id}`
+          : `ubuntu-ci retry ${ticket.id}`,
+        effect: due ? "looks now" : "makes the next look due at once",
+      },
+      {
+        command: `ubuntu-ci cancel ${ticket.id}`,
+        effect: "ends it and its job, if it is not wanted any more",
+      },
+    ],
   };
 }
 
@@ -145,7 +171,9 @@ export function ready(situation: Situation): Cause {
   };
   // A missing PPA is explained from the pool itself, which is more recent.
   const trouble =
-    step === 100 && ticket.ppa === null ? null : ticket.waiting_for;
+    workAt(step).reservesPpa === true && ticket.ppa === null
+      ? null
+      : ticket.waiting_for;
   if (trouble === null) {
     return {
       blocked: false,

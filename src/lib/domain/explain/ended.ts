@@ -1,6 +1,6 @@
 import { cancelledInWords } from "../cancel.ts";
 import { ignoring, retryAfterOverride } from "../override.ts";
-import { commandOf, stepOf } from "../step.ts";
+import { publishStep, queueStep, stepOf, workStep } from "../step.ts";
 import type { Failure, Override, Ticket } from "../ticket.ts";
 import type { Cause, Suggestion } from "./explanation.ts";
 import { showing } from "./explanation.ts";
@@ -9,7 +9,9 @@ import { advice, remedy } from "../remedy.ts";
 
 export function published(ticket: Ticket): Cause {
   const revision = ticket.archive_revision;
-  const at = ticket.runs.findLast(({ step }) => step.code === 500)?.finished_at;
+  const at = ticket.runs.findLast(
+    ({ step }) => step.code === publishStep,
+  )?.finished_at;
   return {
     blocked: false,
     because: [
@@ -40,7 +42,7 @@ export function failed(situation: Situation): Cause {
       because: [`${words}${cancelled === null ? "" : `, at ${cancelled.at}`}`],
       unblock: {
         command: retry,
-        effect: `queues it again, to go on at ${(ticket.resume_step ?? stepOf(100)).name}`,
+        effect: `queues it again, to go on at ${(ticket.resume_step ?? stepOf(queueStep)).name}`,
       },
     };
   }
@@ -122,8 +124,9 @@ function overridesFor(ticket: Ticket, { step }: Failure): Suggestion[] {
     command: ignoring(ticket, kind, target),
     effect: advice`${effect}; ${remedy("retry", [ticket.id])} takes it on then`,
   });
+  const work = workStep(step.code);
   const bad =
-    step.code === 400
+    work?.needsImage === true
       ? ticket.tests.filter(
           ({ result, name }) =>
             result === "fail" && /^[A-Za-z0-9+._-]+$/.test(name),
@@ -133,7 +136,7 @@ function overridesFor(ticket: Ticket, { step }: Failure): Suggestion[] {
     return bad.map(({ package: of, name }) =>
       override("test", `${of}/${name}`, "lets that test not count"),
     );
-  if (step.code !== 300 && step.code !== 400) return [];
-  const command = commandOf(step.code);
+  if (work?.mayBeIgnored !== true) return [];
+  const { command } = work;
   return [override("step", command, `passes over ${command}`)];
 }

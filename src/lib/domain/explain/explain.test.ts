@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { sampleTicket } from "../../../../test/support/ticket.ts";
-import type { OpenTicket, QueuedTicket, Situation } from "./situation.ts";
+import type { Situation } from "./situation.ts";
+import type { OpenTicket, QueuedTicket } from "../queue.ts";
 import { adviceText } from "../../host/command-line.ts";
 import { remedy } from "../remedy.ts";
 import { explain } from "./explain.ts";

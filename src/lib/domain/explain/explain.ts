@@ -4,8 +4,17 @@ import {
   overrideInWords,
   undoing,
 } from "../override.ts";
+import { isInFlight } from "../queue.ts";
 import { isDue } from "../retry.ts";
-import { ready, retryLater, running, toBeCancelled } from "./at-step.ts";
+import { completeStep, failedStep } from "../step.ts";
+import type { Override, Ticket } from "../ticket.ts";
+import {
+  pending,
+  ready,
+  retryLater,
+  running,
+  toBeCancelled,
+} from "./at-step.ts";
 import { failed, published } from "./ended.ts";
 import type { Explanation, Cause } from "./explanation.ts";
 import { behindOthers, held, withoutPpa } from "./in-queue.ts";
@@ -16,7 +25,8 @@ import { remedy } from "../remedy.ts";
 export function explain(situation: Situation): Explanation {
   const { ticket } = situation;
   const found = withMaintenance(situation, findingOf(situation));
-  const overrides = ticket.step.code < 1000 ? inForce(ticket.overrides) : [];
+  const overrides =
+    ticket.step.code !== completeStep ? inForce(ticket.overrides) : [];
   const commands = [
     ...(found.unblock === null ? [] : [found.unblock]),
     ...(found.also ?? []),
@@ -45,13 +55,14 @@ export function explain(situation: Situation): Explanation {
 
 function findingOf(situation: Situation): Cause {
   const { ticket } = situation;
-  if (ticket.step.code === 1000) return published(ticket);
-  if (ticket.step.code === 999) return failed(situation);
+  if (ticket.step.code === completeStep) return published(ticket);
+  if (ticket.step.code === failedStep) return failed(situation);
   if (ticket.status === "running") return running(situation);
   if (ticket.cancelled !== null) return toBeCancelled(situation);
   if (ticket.status === "held") return held(situation);
+  if (ticket.pending !== null) return pending(situation, ticket.pending);
   if (!isDue(ticket.retry_at, situation.nowMs)) return retryLater(situation);
-  if (ticket.step.code === 100 && ticket.ppa === null)
+  if (!isInFlight(ticket))
     return behindOthers(situation) ?? withoutPpa(situation) ?? ready(situation);
   return ready(situation);
 }
@@ -61,7 +72,7 @@ function withMaintenance(
   { ticket, maintenance }: Situation,
   found: Cause,
 ): Cause {
-  if (maintenance === null || ticket.step.code === 1000) return found;
+  if (maintenance === null || ticket.step.code === completeStep) return found;
   const by = maintenance.by === null ? "" : ` by ${maintenance.by}`;
   const why = maintenance.reason === null ? "" : `: ${maintenance.reason}`;
   const because = `maintenance is on since ${maintenance.since}${by}${why}`;
@@ -69,7 +80,7 @@ function withMaintenance(
     command: remedy("maintenance off"),
     effect: "ends maintenance",
   };
-  if (ticket.step.code === 999)
+  if (ticket.step.code === failedStep)
     return {
       ...found,
       because: [

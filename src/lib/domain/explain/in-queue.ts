@@ -1,8 +1,10 @@
+import type { OpenTicket, QueuedTicket } from "../queue.ts";
+import { inCommon, isFull, startable, startBlockers } from "../queue.ts";
 import { stepOf } from "../step.ts";
 import type { Ticket } from "../ticket.ts";
 import type { Cause, Suggestion } from "./explanation.ts";
 import { inWords, isoOf, landing } from "./explanation.ts";
-import type { OpenTicket, QueuedTicket, Situation } from "./situation.ts";
+import type { Situation } from "./situation.ts";
 import { remedy } from "../remedy.ts";
 
 export function held({ ticket, held: by }: Situation): Cause {
@@ -23,16 +25,13 @@ export function held({ ticket, held: by }: Situation): Cause {
 export function behindOthers(situation: Situation): Cause | null {
   const { ticket, inFlight, ahead, concurrency } = situation;
   const mine = ticket.subtickets.map(({ source }) => source);
-  const common = ({ sources }: OpenTicket) =>
-    mine.filter((source) => sources.includes(source));
-  const inTheWay = inFlight.filter(
-    (other) => inFlight.length >= concurrency || common(other).length > 0,
-  );
+  const common = (other: OpenTicket) => inCommon(mine, other);
+  const inTheWay = startBlockers(mine, inFlight, [], concurrency);
   if (inTheWay.length > 0) {
     const [first] = inTheWay;
     const many = inTheWay.length > 1;
     const ids = inTheWay.map(({ id }) => String(id));
-    const full = inFlight.length >= concurrency;
+    const full = isFull(inFlight, concurrency);
     return {
       blocked: true,
       because: [
@@ -54,7 +53,7 @@ export function behindOthers(situation: Situation): Cause | null {
       ],
     };
   }
-  const sharedAhead = ahead.find((other) => common(other).length > 0);
+  const [sharedAhead] = startBlockers(mine, inFlight, ahead, concurrency);
   if (sharedAhead !== undefined) {
     return {
       blocked: true,
@@ -69,7 +68,7 @@ export function behindOthers(situation: Situation): Cause | null {
       also: [firstOf(ticket, ahead)],
     };
   }
-  const before = startable(ahead, inFlight);
+  const before = [...startable(inFlight, ahead)];
   if (before.length < concurrency - inFlight.length) return null;
   return {
     blocked: true,
@@ -80,19 +79,6 @@ export function behindOthers(situation: Situation): Cause | null {
     },
     unblock: firstOf(ticket, ahead),
   };
-}
-
-/** The tickets of a queue that could start beside those in flight and each other. */
-function startable(
-  queue: readonly QueuedTicket[],
-  inFlight: readonly OpenTicket[],
-): QueuedTicket[] {
-  const taken = new Set(inFlight.flatMap(({ sources }) => sources));
-  return queue.filter(({ sources, ready }) => {
-    const free = ready && !sources.some((source) => taken.has(source));
-    for (const source of sources) taken.add(source);
-    return free;
-  });
 }
 
 function sharing(sources: readonly string[]): string {

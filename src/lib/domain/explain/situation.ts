@@ -1,21 +1,6 @@
-import type { StepCode } from "../step.ts";
-import type { Ticket, TicketStatus } from "../ticket.ts";
+import type { OpenTicket, QueuedTicket } from "../queue.ts";
 import type { Remedy } from "../remedy.ts";
-
-/** Another open ticket, with what decides whether it blocks this one. */
-export interface OpenTicket {
-  readonly id: number;
-  readonly step: StepCode;
-  readonly status: TicketStatus;
-  /** Names of its source packages. */
-  readonly sources: readonly string[];
-}
-
-/** A ticket of the queue. One that waits for its next attempt is not ready, and keeps its place. */
-export interface QueuedTicket extends OpenTicket {
-  readonly priority: number;
-  readonly ready: boolean;
-}
+import type { Ticket } from "../ticket.ts";
 
 /** All that decides where a ticket is, at one moment. */
 export interface Situation {

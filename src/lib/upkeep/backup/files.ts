@@ -6,6 +6,8 @@ import type { Archive, KeptFiles } from "../../backends/archive/archive.ts";
 import type { Connection } from "../../state/database.ts";
 import { stepOfTicket, storedArtifacts } from "../../state/snapshot.ts";
 import type { LocalEngine } from "../../engine/engine.ts";
+import type { StepCode } from "../../domain/step.ts";
+import { completeStep, hasEnded, workStep } from "../../domain/step.ts";
 
 /** What a full backup copies beside the state file. */
 export interface FileList {
@@ -76,9 +78,17 @@ async function knownRevisions(
 ): Promise<number[]> {
   const known: number[] = [];
   for (const { revision, ticket } of await archive.revisions()) {
-    const step = ticket === null ? 1000 : (stepOfTicket(snapshot, ticket) ?? 0);
-    if (step < 500) break;
+    const step =
+      ticket === null ? completeStep : stepOfTicket(snapshot, ticket);
+    if (!mayBePublished(step)) break;
     known.push(revision);
   }
   return known;
+}
+
+/** Whether a ticket at that step may be in the archive. One that failed has no revision that counts. */
+function mayBePublished(step: StepCode | undefined): boolean {
+  return (
+    step !== undefined && (hasEnded(step) || workStep(step)?.publishes === true)
+  );
 }

@@ -20,6 +20,7 @@ import { ticketOfImage } from "../expire.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
 import { mending } from "./inconsistency.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
+import { workAt } from "../../domain/step.ts";
 
 /** Layers that are half made, or that stand on one which is not there, or that no ticket has. */
 export async function layers(
@@ -91,7 +92,7 @@ function imagesGone(
 ): Found[] {
   const found: Found[] = [];
   for (const { id, step } of activity(db).inFlight) {
-    if (step !== 400 || stillRunning(db, id)) continue;
+    if (workAt(step).needsImage !== true || stillRunning(db, id)) continue;
     const gone = (imageOf(db, id)?.layers ?? []).filter(
       (name) => !usable.has(name),
     );

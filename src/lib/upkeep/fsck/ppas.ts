@@ -7,6 +7,12 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Found } from "./inconsistency.ts";
 import { mending } from "./inconsistency.ts";
 import { advice } from "../../domain/remedy.ts";
+import {
+  comesAfter,
+  packagesStep,
+  queueStep,
+  workStep,
+} from "../../domain/step.ts";
 
 /** PPAs on disk against those of the pool. */
 export async function ppas({
@@ -36,10 +42,14 @@ export async function ppas({
     if (state !== "reserved" || ticket === null) continue;
     const where = join(paths.ppa, name);
     const isNeeded = () => {
-      const step = stepOfTicket(db, ticket) ?? 0;
-      // At the steps before, it is made anew.
-      if (step <= 200 || step >= 999) return false;
-      return !stillRunning(db, ticket) && ppaOfTicket(db, ticket) === name;
+      const step = workStep(stepOfTicket(db, ticket) ?? queueStep)?.code;
+      return (
+        // At the steps before, it is made anew.
+        step !== undefined &&
+        comesAfter(step, packagesStep) &&
+        !stillRunning(db, ticket) &&
+        ppaOfTicket(db, ticket) === name
+      );
     };
     if (!isNeeded() || (await pool.has(name))) continue;
     // It may have been given back, and emptied, meanwhile.

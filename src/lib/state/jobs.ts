@@ -1,0 +1,118 @@
+import { randomUUID } from "node:crypto";
+
+import type { WorkStepCode } from "../domain/step.ts";
+import { now } from "../host/clock.ts";
+import type { Connection } from "./database.ts";
+import { recordEvent } from "./events.ts";
+import type { OpenJob } from "./open-jobs.ts";
+import { jobOf } from "./open-jobs.ts";
+
+/** Records that a job is about to be submitted. A submission that was begun before keeps its key. */
+export function beginJob(
+  db: Connection,
+  ticket: number,
+  step: WorkStepCode,
+  remote: string,
+): string {
+  return db
+    .transaction(() => {
+      const begun = jobOf(db, ticket);
+      if (begun?.remote === remote && begun.step === step) return begun.key;
+      dropJob(db, ticket);
+      const key = `ticket-${ticket}-${step}-${randomUUID()}`;
+      db.prepare(
+        `INSERT INTO job (key, ticket, step, remote, began_at, tmpfails)
+         SELECT ?, id, ?, ?, ?, tmpfails FROM ticket WHERE id = ?`,
+      ).run(key, step, remote, now(), ticket);
+      return key;
+    })
+    .immediate();
+}
+
+/**
+ * Records the name of a submitted job. One whose ticket went on without it meanwhile is to be
+ * cancelled: by its row, or by a new one when somebody has looked for it too early.
+ */
+export function nameJob(
+  db: Connection,
+  job: Pick<OpenJob, "key" | "ticket" | "step" | "remote"> & {
+    readonly id: string;
+  },
+): void {
+  db.prepare(
+    `INSERT INTO job (key, ticket, step, remote, id, began_at, tmpfails, unwanted)
+     VALUES (@key, @ticket, @step, @remote, @id, @at, 0, 1)
+     ON CONFLICT (key) DO UPDATE SET id = excluded.id`,
+  ).run({ ...job, at: now() });
+}
+
+/** A ticket's job is not waited for any more; the next pass cancels it. */
+export function dropJob(db: Connection, ticket: number): void {
+  db.prepare(
+    "UPDATE job SET unwanted = 1, look_at = NULL WHERE ticket = ? AND unwanted = 0",
+  ).run(ticket);
+}
+
+/** A ticket's job has ended, and what it made is ours. */
+export function endJob(db: Connection, ticket: number): void {
+  db.prepare("DELETE FROM job WHERE ticket = ? AND unwanted = 0").run(ticket);
+}
+
+/** When a ticket's job is looked at again; null while a pass works on it, or waits for another reason. */
+export function lookAt(
+  db: Connection,
+  ticket: number,
+  at: string | null,
+): void {
+  db.prepare(
+    "UPDATE job SET look_at = ? WHERE ticket = ? AND unwanted = 0",
+  ).run(at, ticket);
+}
+
+/** Records that an unwanted job was cancelled, or why it is left alone. */
+export function forgetJob(
+  db: Connection,
+  { key, ticket, step }: OpenJob,
+  actor: string,
+  why: string,
+): void {
+  db.transaction(() => {
+    const { changes } = db.prepare("DELETE FROM job WHERE key = ?").run(key);
+    if (changes > 0) tell(db, ticket, step, actor, "job cancelled", why);
+  }).immediate();
+}
+
+/** Has an unwanted job cancelled later. That it goes on failing is no news. */
+export function postponeJob(
+  db: Connection,
+  { key, ticket, step, look_at: before }: OpenJob,
+  at: string,
+  actor: string,
+  why: string,
+): void {
+  db.transaction(() => {
+    const { changes } = db
+      .prepare("UPDATE job SET look_at = ? WHERE key = ?")
+      .run(at, key);
+    if (changes > 0 && before === null)
+      tell(db, ticket, step, actor, "job not cancelled", why);
+  }).immediate();
+}
+
+function tell(
+  db: Connection,
+  ticket: number,
+  step: WorkStepCode,
+  actor: string,
+  what: string,
+  why: string,
+): void {
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    what,
+    from_state: String(step),
+    why,
+  });
+}

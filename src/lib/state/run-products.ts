@@ -1,0 +1,108 @@
+import type { TestResult } from "../domain/ticket.ts";
+import type { Ended } from "../domain/transition.ts";
+import type { NewArtifact } from "./artifacts.ts";
+import { recordArtifacts } from "./artifacts.ts";
+import type { Connection } from "./database.ts";
+import { recordImage } from "./images.ts";
+import type { Lease } from "./leases.ts";
+import { renewLease } from "./leases.ts";
+import { recordPublication } from "./publications.ts";
+
+/** What a run leaves behind, recorded in one transaction. */
+export interface RunEnd extends Ended {
+  /** Name of the artifact that shows a failure. */
+  readonly evidence?: string | null;
+  readonly artifacts?: readonly NewArtifact[];
+  readonly tests?: readonly TestResult[];
+  readonly image?: {
+    readonly layers: readonly string[];
+    readonly digest: string;
+    readonly manifest: string;
+  };
+  readonly base?: string | null;
+  readonly published?: {
+    readonly revision: number;
+    readonly created_at: string;
+  };
+  readonly stages?: Readonly<Record<string, number>>;
+  /** Its job has ended and this is what came of it, or it is not waited for any longer and is to be cancelled. */
+  readonly job?: "ended" | "dropped";
+}
+
+/** Records what a run made: files, test results, image, and the base it used. */
+export function keepProducts(db: Connection, lease: Lease, end: RunEnd): void {
+  const { ticket, run } = lease;
+  db.prepare("DELETE FROM progress WHERE run = ?").run(run);
+  recordArtifacts(db, ticket, end.artifacts ?? []);
+  recordTests(db, lease, end.tests ?? []);
+  if (end.base != null)
+    db.prepare("UPDATE ticket SET base_digest = ? WHERE id = ?").run(
+      end.base,
+      ticket,
+    );
+  if (end.image !== undefined) recordImage(db, ticket, end.image);
+}
+
+function recordTests(
+  db: Connection,
+  lease: Lease,
+  tests: readonly TestResult[],
+): void {
+  const insert = db.prepare(
+    "INSERT INTO test_result (ticket, run, package, name, result, seconds, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
+  for (const test of tests)
+    insert.run(
+      lease.ticket,
+      lease.run,
+      test.package,
+      test.name,
+      test.result,
+      test.seconds,
+      test.detail,
+    );
+}
+
+/** Records that a ticket is in the archive since that revision. */
+export function recordRevision(
+  db: Connection,
+  ticket: number,
+  { revision, created_at }: NonNullable<RunEnd["published"]>,
+): void {
+  db.prepare("UPDATE ticket SET archive_revision = ? WHERE id = ?").run(
+    revision,
+    ticket,
+  );
+  const uploads = db
+    .prepare<[number], { series: string; source: string; version: string }>(
+      `SELECT ticket.series, source_package.name AS source, upload.version FROM subticket
+         JOIN ticket ON ticket.id = subticket.ticket JOIN source_package_upload upload ON upload.id = subticket.upload
+         JOIN source_package ON source_package.id = upload.source_package WHERE ticket.id = ?`,
+    )
+    .all(ticket);
+  for (const upload of uploads)
+    recordPublication(db, { revision, ticket, created_at, ...upload });
+}
+
+/**
+ * Forgets artifacts of which other files are about to take the place: killed in between, a row would
+ * tell the digest of what is not there any more.
+ *
+ * @returns false, and nothing is forgotten, when the lease was lost
+ */
+export function forgetArtifacts(
+  db: Connection,
+  lease: Lease,
+  names: readonly string[],
+): boolean {
+  const forget = db.prepare(
+    "DELETE FROM artifact WHERE ticket = ? AND name = ?",
+  );
+  return db
+    .transaction(() => {
+      if (!renewLease(db, lease.run)) return false;
+      for (const name of names) forget.run(lease.ticket, name);
+      return true;
+    })
+    .immediate();
+}
