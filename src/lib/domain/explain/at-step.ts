@@ -114,14 +114,14 @@ export function pending(
     },
     unblock: null,
     also: [
+      due
+        ? landing(ticket.id, "looks now")
+        : {
+            command: remedy("retry", [ticket.id]),
+            effect: "makes the next look due at once",
+          },
       {
-        command: due
-          ? `ubuntu-ci land --ticket ${ticket.id}`
-          : `ubuntu-ci retry ${ticket.id}`,
-        effect: due ? "looks now" : "makes the next look due at once",
-      },
-      {
-        command: `ubuntu-ci cancel ${ticket.id}`,
+        command: remedy("cancel", [ticket.id]),
         effect: "ends it and its job, if it is not wanted any more",
       },
     ],

@@ -7,7 +7,6 @@ import {
 import { isInFlight } from "../queue.ts";
 import { isDue } from "../retry.ts";
 import { completeStep, failedStep } from "../step.ts";
-import type { Override, Ticket } from "../ticket.ts";
 import {
   pending,
   ready,
