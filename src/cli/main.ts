@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 
 import { callOptionsOf } from "./call-options.ts";
 import { addGlobalOptions, isRemote } from "./global-options.ts";
@@ -9,28 +9,16 @@ import type { CommandTraits } from "./command.ts";
 import { topics } from "./command.ts";
 import type { CommandContext, GlobalOptions } from "./context.ts";
 import { defineCommand } from "./define-command.ts";
+import { asOneError, reportError } from "./report-error.ts";
 import { runVerb, stopsInMaintenance } from "./run-verb.ts";
 import type { EndInPlace } from "../lib/host/exec.ts";
 import type { HandedOver } from "../lib/host/hand-over.ts";
-import {
-  ExitCode,
-  messageOf,
-  refused,
-  troubleOfMachine,
-  UbuntuCiError,
-} from "../lib/domain/error.ts";
-import { oneLine } from "../lib/domain/shown-text.ts";
+import { ExitCode, refused } from "../lib/domain/error.ts";
 import type { CallOptions } from "../lib/host/command-line.ts";
-import { adviceText } from "../lib/host/command-line.ts";
 import { closeInheritedDescriptors } from "../lib/host/descriptors.ts";
-import { warnPerson, printCronMail, underCron } from "../lib/host/cron-mail.ts";
+import { printCronMail } from "../lib/host/cron-mail.ts";
 import { keepFilesPrivate } from "../lib/host/umask.ts";
-import type { Coloured } from "../lib/host/output.ts";
-import {
-  hasColour,
-  ignoreClosedOutput,
-  printText,
-} from "../lib/host/output.ts";
+import { ignoreClosedOutput, printText } from "../lib/host/output.ts";
 import { version } from "../version.ts";
 
 keepFilesPrivate();
@@ -84,6 +72,9 @@ let callOptions: CallOptions = () => [];
 
 /** How much to say of an error: as given, once the command line was read. */
 let verbosity: GlobalOptions["verbosity"] = 1;
+
+/** Whether it is told as a document, too. */
+let json = false;
 
 function speaksToTickets(verb: string): boolean {
   const entry = commands[commandName(verb.split(" ", 1)[0] ?? "") ?? ""];
@@ -179,6 +170,7 @@ async function run(argv: readonly string[]): Promise<void> {
   const invokedAs = commandName(basename(argv[1] ?? ""));
   const args =
     invokedAs === undefined ? argv.slice(2) : [invokedAs, ...argv.slice(2)];
+  json = args.includes("--json");
   const program = new Command("ubuntu-ci")
     .description(
       "From a signed Debian source upload to a built, tested and published package.",
@@ -264,54 +256,13 @@ async function run(argv: readonly string[]): Promise<void> {
   await program.parseAsync(given, { from: "user" });
 }
 
-/** The program's name before an error: red where a person reads it. */
-async function nameInRed(): Promise<string | Coloured> {
-  if (!hasColour("stderr")) return "ubuntu-ci";
-  const { chalkStderr } = await import("chalk");
-  return { text: "ubuntu-ci", colour: chalkStderr.red.bold };
-}
-
-/** An error's lines, the further ones indented: no text in it passes for another error. */
-function asOneError(text: string): string {
-  return text.replaceAll(/\r?\n(?! {2}|$)/g, "\n  ");
-}
-
-async function printError(lines: readonly string[]): Promise<void> {
-  warnPerson([await nameInRed(), `: ${asOneError(lines.join("\n"))}`]);
-}
-
-async function report(caught: unknown): Promise<void> {
-  const thrown = troubleOfMachine(caught) ?? caught;
-  if (thrown instanceof CommanderError) {
-    // commander has printed its message already; help and version are no errors.
-    process.exitCode = thrown.exitCode === 0 ? ExitCode.ok : ExitCode.refused;
-    return;
-  }
-  const verbose = verbosity === 3;
-  const named = handed?.named ?? ((text: string) => text);
-  if (thrown instanceof UbuntuCiError) {
-    process.exitCode = thrown.exitCode;
-    if (thrown.routine && underCron) return;
-    const lines = [named(thrown.message)];
-    for (const { where, field, message } of thrown.problems)
-      lines.push(
-        `  ${oneLine(`${named(where)}${field === undefined ? "" : `: ${field}`}: ${adviceText(message, callOptions)}`)}`,
-      );
-    if (thrown.hint !== undefined)
-      lines.push(`  ${adviceText(thrown.hint, callOptions)}`);
-    if (verbose && thrown.cause instanceof Error)
-      lines.push(thrown.cause.stack ?? "");
-    await printError(lines);
-    return;
-  }
-  const lines = [
-    `a bug of ubuntu-ci: ${messageOf(thrown)}`,
-    "  run it again with --verbosity 3 and report what it prints, with the version (ubuntu-ci --version)",
-  ];
-  if (verbose && thrown instanceof Error) lines.push(thrown.stack ?? "");
-  await printError(lines);
-  process.exitCode = ExitCode.bug;
-}
+const report = (thrown: unknown) =>
+  reportError(thrown, {
+    verbosity,
+    json,
+    callOptions,
+    named: handed?.named ?? ((text) => text),
+  });
 
 ignoreClosedOutput();
 // Node would print it as it is.

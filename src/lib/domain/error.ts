@@ -24,7 +24,7 @@ export interface Problem {
 }
 
 /**
- * An error whose message a user can act on. `src/cli/main.ts` is the one place that prints it.
+ * An error whose message a user can act on. `src/cli/report-error.ts` is the one place that prints it.
  *
  * message: what went wrong and where; hint: what to do about it; problems: every single finding,
  * when there are several; exitCode: see {@link ExitCode}.

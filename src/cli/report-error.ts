@@ -1,0 +1,123 @@
+import { CommanderError } from "commander";
+
+import type { Problem } from "../lib/domain/error.ts";
+import {
+  ExitCode,
+  messageOf,
+  troubleOfMachine,
+  UbuntuCiError,
+} from "../lib/domain/error.ts";
+import type { Advice } from "../lib/domain/remedy.ts";
+import { oneLine } from "../lib/domain/shown-text.ts";
+import type { CallOptions } from "../lib/host/command-line.ts";
+import { adviceText } from "../lib/host/command-line.ts";
+import { underCron, warnPerson } from "../lib/host/cron-mail.ts";
+import type { Coloured } from "../lib/host/output.ts";
+import { hasColour, printJson } from "../lib/host/output.ts";
+import type { GlobalOptions } from "./context.ts";
+
+/** How an error is told: as the command line has it, as far as it was read. */
+export interface ErrorStyle {
+  readonly verbosity: GlobalOptions["verbosity"];
+  /** On standard output goes a document that says the same. */
+  readonly json: boolean;
+  readonly callOptions: CallOptions;
+  /** A text that names copies of files, naming the files instead. */
+  readonly named: (text: string) => string;
+}
+
+interface Told {
+  readonly message: string;
+  readonly hint?: Advice;
+  readonly problems?: readonly Problem[];
+  /** Shown at verbosity 3. */
+  readonly stack?: string | undefined;
+  readonly exit: ExitCode;
+}
+
+/** Tells what went wrong, on standard error, and sets the exit code that goes with it. */
+export async function reportError(
+  caught: unknown,
+  style: ErrorStyle,
+): Promise<void> {
+  const thrown = troubleOfMachine(caught) ?? caught;
+  if (thrown instanceof CommanderError) {
+    // Help and version are no errors; any other message commander has printed itself.
+    if (thrown.exitCode === 0) return;
+    process.exitCode = ExitCode.refused;
+    const message = thrown.message.replace(/^error: /, "");
+    if (style.json) printDocument({ message, exit: ExitCode.refused }, style);
+    return;
+  }
+  const told = toldOf(thrown);
+  process.exitCode = told.exit;
+  if (thrown instanceof UbuntuCiError && thrown.routine && underCron) return;
+  await printError(told, style);
+  // Standard output is what could not be written, perhaps.
+  if (style.json && told.exit !== ExitCode.notWritten)
+    printDocument(told, style);
+}
+
+function toldOf(thrown: unknown): Told {
+  if (thrown instanceof UbuntuCiError) {
+    const { message, hint, problems, cause, exitCode } = thrown;
+    return {
+      message,
+      ...(hint !== undefined && { hint }),
+      problems,
+      stack: cause instanceof Error ? cause.stack : undefined,
+      exit: exitCode,
+    };
+  }
+  return {
+    message: `a bug of ubuntu-ci: ${messageOf(thrown)}`,
+    hint: "run it again with --verbosity 3 and report what it prints, with the version (ubuntu-ci --version)",
+    stack: thrown instanceof Error ? thrown.stack : undefined,
+    exit: ExitCode.bug,
+  };
+}
+
+async function printError(
+  { message, hint, problems = [], stack }: Told,
+  { verbosity, callOptions, named }: ErrorStyle,
+): Promise<void> {
+  const lines = [
+    named(message),
+    ...problems.map(
+      ({ where, field, message: what }) =>
+        `  ${oneLine(`${named(where)}${field === undefined ? "" : `: ${field}`}: ${adviceText(what, callOptions)}`)}`,
+    ),
+    ...(hint === undefined ? [] : [`  ${adviceText(hint, callOptions)}`]),
+    ...(verbosity === 3 && stack !== undefined ? [stack] : []),
+  ];
+  warnPerson([await nameInRed(), `: ${asOneError(lines.join("\n"))}`]);
+}
+
+function printDocument(
+  { message, hint, problems = [], exit }: Told,
+  { callOptions, named }: ErrorStyle,
+): void {
+  const error = {
+    message: named(message),
+    hint: hint === undefined ? null : adviceText(hint, callOptions),
+    exit,
+    problems: problems.map(({ where, field = null, message: what }) => ({
+      where: named(where),
+      field,
+      message: adviceText(what, callOptions),
+    })),
+  };
+  printJson({ error }, 2);
+}
+
+/** The program's name before an error: red where a person reads it. */
+async function nameInRed(): Promise<string | Coloured> {
+  if (!hasColour("stderr")) return "ubuntu-ci";
+  const { chalkStderr } = await import("chalk");
+  return { text: "ubuntu-ci", colour: chalkStderr.red.bold };
+}
+
+/** An error's lines, the further ones indented: no text in it passes for another error. */
+export function asOneError(text: string): string {
+  return text.replaceAll(/\r?\n(?! {2}|$)/g, "\n  ");
+}
