@@ -59,7 +59,7 @@ async function make() {
     for (const name of ["--help", "status", "land", "publish"]) {
       const { status, stderr } = spawnSync(
         process.execPath,
-        [import.meta.filename, name, "--state-dir", folder],
+        [import.meta.filename, "warm", name, "--state-dir", folder],
         { encoding: "utf8", env: { PATH: process.env.PATH, HOME: folder } },
       );
       if (status !== 0)
@@ -70,6 +70,6 @@ async function make() {
   }
 }
 
-const args = process.argv.slice(2);
-if (args.length > 0) warm(args);
+const [task, ...args] = process.argv.slice(2);
+if (task === "warm") warm(args);
 else await make();
