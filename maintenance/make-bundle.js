@@ -1,5 +1,6 @@
 // Makes dist/ubuntu-ci.cjs, the program in one file, and beside it what V8 compiles of that file for
-// short commands (src/cli/start.cts uses both).
+// short commands (src/cli/start.ts uses both). With `bundle` or `precompile` it does only that part: the
+// second runs the program, and so needs better-sqlite3's library.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -32,7 +33,7 @@ function warm(args) {
   script.runInThisContext()(createRequire(bundle), bundle, dirname(bundle));
 }
 
-async function make() {
+async function makeBundle() {
   const { build } = await import("esbuild");
   await build({
     entryPoints: [join(dist, "cli/main.js")],
@@ -50,6 +51,11 @@ async function make() {
     footer: { js: "})" },
     logLevel: "warning",
   });
+  rmSync(compiled, { force: true });
+}
+
+/** Has V8 compile what short commands need. */
+async function precompile() {
   const { openDatabase } = await import("../dist/lib/state/database.js");
   const folder = mkdtempSync(join(tmpdir(), "ubuntu-ci-warm-"));
   try {
@@ -72,4 +78,7 @@ async function make() {
 
 const [task, ...args] = process.argv.slice(2);
 if (task === "warm") warm(args);
-else await make();
+else {
+  if (task !== "precompile") await makeBundle();
+  if (task !== "bundle") await precompile();
+}

@@ -29,7 +29,8 @@ install_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# The npm packages as the lock file says, without better-sqlite3's library, and the program built.
+# The npm packages as the lock file says, without better-sqlite3's library, and the program built: all of
+# it but what takes running it.
 build_program() {
   command -v node >/dev/null || die "Node.js 20.19 or later is not installed"
   node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' ||
@@ -39,16 +40,23 @@ build_program() {
     say "installing npm packages"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
   fi
-  if [ ! -e dist/ubuntu-ci.cjs.compiled ] || [ -n "$(find src package.json tsconfig.json maintenance/make-bundle.js -newer dist/ubuntu-ci.cjs.compiled -print -quit)" ]; then
-    npm run --silent build
+  if [ ! -e dist/ubuntu-ci.cjs ] || [ -n "$(find src package.json tsconfig.json maintenance/make-bundle.js -newer dist/ubuntu-ci.cjs -print -quit)" ]; then
+    npm run --silent compile
+    node maintenance/make-bundle.js bundle
   fi
 }
 
 sqlite=node_modules/better-sqlite3/build
-# What `npm ci` would have compiled, or downloaded where there is a binary for this machine.
+precompiled=dist/ubuntu-ci.cjs.compiled
+# What `npm ci` would have compiled, or downloaded where there is a binary for this machine, and what is
+# compiled of the program by running it.
 compile_sqlite() {
   cd "$here"
-  [ ! -e $sqlite/Release/better_sqlite3.node ] || return 0
+  [ -e $sqlite/Release/better_sqlite3.node ] || rebuild_sqlite
+  [ -e $precompiled ] || node maintenance/make-bundle.js precompile
+}
+
+rebuild_sqlite() {
   say "compiling better-sqlite3 (a minute or two)"
   # Node's own headers, where its package brings them, spare node-gyp a download.
   local prefix

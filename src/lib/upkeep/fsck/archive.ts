@@ -7,6 +7,7 @@ import {
 } from "../../state/inspection.ts";
 import { recordEvent } from "../../state/events.ts";
 import { recordPublication } from "../../state/publications.ts";
+import { completeStep, hasEnded } from "../../domain/step.ts";
 import { stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
@@ -63,8 +64,8 @@ export async function archive(
     });
   // A ticket at its last step has published and will find that out itself.
   const maker =
-    current.ticket === null ? 1000 : stepOfTicket(db, current.ticket);
-  if (maker === undefined || maker >= 999) {
+    current.ticket === null ? completeStep : stepOfTicket(db, current.ticket);
+  if (maker === undefined || hasEnded(maker)) {
     for (const [series, publications] of Object.entries(current.publications)) {
       for (const { kind, name, version } of publications) {
         if (kind !== "source") continue;
