@@ -222,15 +222,19 @@ async function run(argv: readonly string[]): Promise<void> {
       const options = givenOptions(action);
       ({ verbosity } = options);
       callOptions = callOptionsOf(options, speaksToTickets);
-      return runVerb(verb, own, () =>
-        makeContext(
-          known,
-          loaded,
-          options,
-          verb.reads?.(own) ?? [],
-          stopsInMaintenance(verb, own),
-          stop.signal,
-        ),
+      return runVerb(
+        verb,
+        own,
+        () =>
+          makeContext(
+            known,
+            loaded,
+            options,
+            verb.reads?.(own) ?? [],
+            stopsInMaintenance(verb, own),
+            stop.signal,
+          ),
+        options.json,
       );
     });
   }

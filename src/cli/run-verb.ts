@@ -1,5 +1,5 @@
 import { adviceText } from "../lib/host/command-line.ts";
-import { printLine } from "../lib/host/output.ts";
+import { printJson, printLine } from "../lib/host/output.ts";
 import type { Outcome, Verb } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { isRemote } from "./global-options.ts";
@@ -16,12 +16,14 @@ export function stopsInMaintenance(verb: Verb, options: object): boolean {
 /**
  * Does what a command line asks for: the one place for --dry-run, the locks, --json and the exit code.
  *
+ * @param json whether what it says without a context is a document
  * @throws UbuntuCiError as the verb does; (75) in maintenance, or when another copy runs
  */
 export async function runVerb(
   verb: Verb,
   options: object,
   makeContext: () => Promise<CommandContext>,
+  json = false,
 ): Promise<void> {
   verb.check?.(options);
   let context: CommandContext;
@@ -30,7 +32,8 @@ export async function runVerb(
   } catch (thrown) {
     const result = verb.withoutContext?.(thrown);
     if (result === undefined) throw thrown;
-    printLine("stdout", adviceText(result.text ?? ""));
+    if (json) printJson(result.value, 2);
+    else printLine("stdout", adviceText(result.text ?? ""));
     process.exitCode = result.exitCode;
     return;
   }

@@ -3,6 +3,7 @@ import type { CommandContext } from "../../cli/context.ts";
 import { describePlan } from "../../cli/plan-text.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
+import { isPpaName } from "../../lib/domain/ppa-name.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 
 const list: NamedVerb = {
@@ -53,10 +54,10 @@ const add: NamedVerb<{ name: string }, AddPlan> = {
   summary: "add a PPA to the pool",
   define: (command) => command.argument("<name>", "name of the PPA"),
   check({ name }) {
-    if (!/^[a-z0-9][a-z0-9+._-]{1,62}$/.test(name))
+    if (!isPpaName(name))
       throw refused(
         `${JSON.stringify(name)} is not the name of a PPA`,
-        "lower-case letters, digits, + . _ -",
+        "lower-case letters, digits, + . _ -, at most 63, and not `archive`",
       );
   },
   plan: (context, { name }) => planOf(context, [name]),

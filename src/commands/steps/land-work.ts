@@ -1,5 +1,10 @@
 import type { Step, StepCode } from "../../lib/domain/step.ts";
-import { commandOf, publishStep, stepOf } from "../../lib/domain/step.ts";
+import {
+  comesAfter,
+  commandOf,
+  publishStep,
+  stepOf,
+} from "../../lib/domain/step.ts";
 import type { Progress } from "../../lib/domain/ticket.ts";
 import type {
   Engine,
@@ -176,7 +181,7 @@ async function landSeveralLive(
         const row = rows.get(ticket);
         if (row === undefined) return;
         row.output = oneLine(reason ?? outcome);
-        if (outcome === "passed" && step < lastStep) return;
+        if (outcome === "passed" && step !== lastStep) return;
         row.title = `ticket ${ticket}: ${outcome}`;
         rows.delete(ticket);
         free.push(row);

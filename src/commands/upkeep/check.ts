@@ -40,11 +40,14 @@ export const command: Command<{ prometheus?: string | true }, MetricsPlan> = {
   notes: `The line, its exit code (0 ok, 1 warning, 2 critical, 3 unknown) and the figures behind it are those
 of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two more.`,
   // Monitoring knows no other code for "could not be found out".
-  withoutContext: (thrown) => ({
-    text: unknownLine(messageOf(thrown)),
-    value: null,
-    exitCode: healthCodes.unknown,
-  }),
+  withoutContext(thrown) {
+    const line = unknownLine(messageOf(thrown));
+    return {
+      text: line,
+      value: { health: "unknown", line, checks: [] },
+      exitCode: healthCodes.unknown,
+    };
+  },
   plan: (_context, { prometheus }) => {
     const file = String(prometheus);
     const actions = [`write ${pathArgument(file)}`];

@@ -150,21 +150,32 @@ export function finishCleaning(
   }).immediate();
 }
 
-/** PPAs whose ticket has ended without giving it back, or that ticket's own when it has ended. */
+/**
+ * PPAs whose ticket has ended without giving it back, or the one of the ticket that is named.
+ *
+ * @throws UbuntuCiError (2) when the ticket that is named has not ended
+ */
 export function releasable(db: Connection, ticket?: number): string[] {
-  return db
+  const names = db
     .prepare<[number | null, number | null], { name: string }>(
       `SELECT ppa.name FROM ppa JOIN ticket ON ticket.id = ppa.ticket
        WHERE ticket.step >= 999 AND (? IS NULL OR ticket.id = ?) ORDER BY ppa.name`,
     )
     .all(ticket ?? null, ticket ?? null)
     .map(({ name }) => name);
+  if (
+    ticket !== undefined &&
+    names.length === 0 &&
+    ppaOfTicket(db, ticket) !== null
+  )
+    throw refused(`ticket ${ticket} has not ended: it needs its PPA`);
+  return names;
 }
 
 /**
  * Gives back the PPAs of ended tickets.
  *
- * @throws UbuntuCiError (2) when the ticket named has not ended
+ * @throws UbuntuCiError (2) as `releasable` does
  */
 export function releaseEnded(
   db: Connection,
@@ -174,13 +185,6 @@ export function releaseEnded(
   return db
     .transaction(() => {
       const names = releasable(db, ticket);
-      if (
-        ticket !== undefined &&
-        names.length === 0 &&
-        ppaOfTicket(db, ticket) !== null
-      ) {
-        throw refused(`ticket ${ticket} has not ended: it needs its PPA`);
-      }
       for (const name of names) {
         const ppa = listPpas(db).find((candidate) => candidate.name === name);
         if (ppa?.ticket != null)

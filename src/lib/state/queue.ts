@@ -135,23 +135,22 @@ export function nextToGoOn(
 
 /** Position of a ticket in the queue, 1 first: by priority, then first in first out. Null when it is not in it. */
 export function queuePosition(db: Connection, ticket: number): number | null {
-  const position =
+  return (
     db
       .prepare<[number], { position: number }>(
-        `SELECT count(*) AS position FROM ticket mine JOIN ticket other
-           ON other.priority > mine.priority OR (other.priority = mine.priority AND other.id <= mine.id)
-         WHERE mine.id = ? AND mine.step = ${queueStep} AND mine.status = 'waiting'
-           AND other.step = ${queueStep} AND other.status = 'waiting'`,
+        `SELECT (SELECT count(*) FROM ticket WHERE ${isQueued} AND (ticket.priority > mine.priority
+             OR (ticket.priority = mine.priority AND ticket.id <= mine.id))) AS position
+         FROM (SELECT id, priority FROM ticket WHERE id = ? AND ${isQueued}) mine`,
       )
-      .get(ticket)?.position ?? 0;
-  return position === 0 ? null : position;
+      .get(ticket)?.position ?? null
+  );
 }
 
-/** Position of each waiting ticket in the queue. */
+/** Position of each ticket in the queue. */
 export function queuePositions(db: Connection): ReadonlyMap<number, number> {
   const waiting = db
     .prepare<[], { id: number }>(
-      `SELECT id FROM ticket WHERE step = ${queueStep} AND status = 'waiting' ORDER BY ${queueOrder}`,
+      `SELECT id FROM ticket WHERE ${isQueued} ORDER BY ${queueOrder}`,
     )
     .all();
   return new Map(waiting.map(({ id }, index) => [id, index + 1]));

@@ -12,17 +12,28 @@ import { findBase } from "../session/layers.ts";
 import { makeBase } from "../session/make-base.ts";
 import { lastEvent, recordEvent } from "../state/events.ts";
 import { addPpa, listPpas } from "../state/ppas.ts";
+import { isPpaName, pooledName } from "../domain/ppa-name.ts";
 import { knownSeries } from "../tickets/known-series.ts";
 import { cleanPpas } from "../engine/clean-ppas.ts";
 import type { Engine } from "../engine/engine.ts";
 
-/** The names of the pool's PPAs: PREFIX-001 and so on. */
+/**
+ * The names of the PPAs that the pool is filled with.
+ *
+ * @throws UbuntuCiError (78) when a PPA cannot be called that
+ */
 export function poolNames(config: Config): string[] {
   const prefix = config.get("ppa.prefix");
-  return Array.from(
-    { length: config.get("ppa.pool") },
-    (_, index) => `${prefix}-${String(index + 1).padStart(3, "0")}`,
+  const names = Array.from({ length: config.get("ppa.pool") }, (_, index) =>
+    pooledName(prefix, index + 1),
   );
+  const wrong = names.find((name) => !isPpaName(name));
+  if (wrong !== undefined)
+    throw misconfigured(
+      `ppa.prefix: ${JSON.stringify(wrong)} is not the name of a PPA`,
+      "it may have lower-case letters, digits, + . _ -",
+    );
+  return names;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isPpaName } from "../../domain/ppa-name.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -151,7 +152,7 @@ async function digestsOf(files: readonly string[]): Promise<DigestSet> {
 
 function ppaPath(folder: string, ppa: string): string {
   // The archive's own aptly folder is beside those of the PPAs.
-  if (ppa === "archive" || !/^[a-z0-9][a-z0-9+._-]*$/.test(ppa))
+  if (!isPpaName(ppa))
     throw refused(`${JSON.stringify(ppa)} is not a name for a PPA`);
   return childPath(folder, ppa);
 }

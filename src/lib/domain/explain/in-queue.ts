@@ -5,6 +5,7 @@ import type { Ticket } from "../ticket.ts";
 import type { Cause, Suggestion } from "./explanation.ts";
 import { inWords, isoOf, landing } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
+import { pooledName } from "../ppa-name.ts";
 import { remedy } from "../remedy.ts";
 
 export function held({ ticket, held: by }: Situation): Cause {
@@ -172,7 +173,7 @@ export function withoutPpa({
 function newName(pool: Situation["pool"], prefix: string): string {
   const names = new Set(pool.map(({ name }) => name));
   for (let number = pool.length + 1; ; number += 1) {
-    const name = `${prefix}-${String(number).padStart(3, "0")}`;
+    const name = pooledName(prefix, number);
     if (!names.has(name)) return name;
   }
 }

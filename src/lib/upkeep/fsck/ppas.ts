@@ -6,6 +6,7 @@ import { startOver, stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Found } from "./inconsistency.ts";
 import { mending } from "./inconsistency.ts";
+import { isPpaName } from "../../domain/ppa-name.ts";
 import { advice } from "../../domain/remedy.ts";
 import {
   comesAfter,
@@ -27,7 +28,7 @@ export async function ppas({
   const found: Found[] = [];
   for (const name of await pool.list()) {
     if (names.has(name)) continue;
-    const ours = /^[a-z0-9][a-z0-9+._-]*$/.test(name);
+    const ours = isPpaName(name);
     found.push({
       check: "ppa",
       what: `${name} is on disk and not in the pool`,
