@@ -46,7 +46,7 @@ export function waitAgain(
   ticket: number,
   why: string,
 ): void {
-  inOneInstant(db, () => {
+  inImmediateTransaction(db, () => {
     if (stillRunning(db, ticket)) return;
     const { changes } = db
       .prepare(
@@ -106,7 +106,7 @@ export function* expiredArtifacts(db: Connection): Generator<ExpiredFile> {
 }
 
 /** Does something that no other process can write in the middle of. */
-export function inOneInstant<T>(db: Connection, work: () => T): T {
+export function inImmediateTransaction<T>(db: Connection, work: () => T): T {
   return db.transaction(work).immediate();
 }
 
