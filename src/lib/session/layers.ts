@@ -191,8 +191,8 @@ async function makeRoot(root: string): Promise<void> {
 }
 
 /**
- * Layers of before belong to this user where they belong to root inside: they are copied once, to
- * the ids that sessions have now. Killed at any instant, the layer is the old one or the new one.
+ * Converts a layer of an earlier version, owned by this user instead of the sessions' root, by copying
+ * it once. Killed at any instant, the layer is the old one or the new one.
  */
 export async function makeUsable(folder: string, layer: Layer): Promise<void> {
   const place = join(folder, layer.name);

@@ -99,7 +99,7 @@ export async function makeBase(
         await import("node:fs/promises")
       ).readFile(join(scratch, "mmdebstrap.log"), "utf8");
       throw notNow(
-        `mmdebstrap ${describeEnd(made)}: ${complaints(log)}`,
+        `mmdebstrap ${describeEnd(made)}: ${messages(log)}`,
         "see whether the mirror can be reached, then run it again",
       );
     }
@@ -141,7 +141,7 @@ async function letSubordinatePass(folder: string): Promise<void> {
 }
 
 /** Errors and warnings of apt and mmdebstrap; mmdebstrap's last line only says that it failed. */
-function complaints(log: string): string {
+function messages(log: string): string {
   const errors = log
     .split("\n")
     .filter(

@@ -208,11 +208,11 @@ function failed(
   result: Awaited<ReturnType<typeof exec>>,
 ) {
   // aptly prints on stdout what is wrong with a file, and on stderr only that something is wrong.
-  const complaints = result.stdout
+  const messages = result.stdout
     .split("\n")
     .filter((line) => line.startsWith("[!]"));
   return notNow(
-    `aptly ${args.slice(0, 2).join(" ")} ${describeEnd(result)}: ${lastLines([...complaints, result.stderr].join("\n"), 6)}`,
+    `aptly ${args.slice(0, 2).join(" ")} ${describeEnd(result)}: ${lastLines([...messages, result.stderr].join("\n"), 6)}`,
   );
 }
 
