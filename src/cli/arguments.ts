@@ -14,7 +14,7 @@ export function ticketNumber(text: string): number {
   return Number(text);
 }
 
-/** A whole number, which may be negative. */
+/** A whole number; it may be negative. */
 export function wholeNumber(text: string): number {
   if (!/^-?[0-9]{1,9}$/.test(text))
     throw new InvalidArgumentError("It must be a whole number.");
@@ -30,7 +30,7 @@ export function seconds(text: string): number {
 
 const units = { s: 1, min: 60, m: 60, h: 3600, d: 86_400 } as const;
 
-/** A moment: a date, with or without a time (UTC unless it says otherwise), or how long ago, as 30min, 2h, 3d. Returns ISO 8601. */
+/** A point in time: a date with an optional time (UTC by default), or an age such as 30min, 2h, 3d. Returns ISO 8601. */
 export function momentArgument(text: string): string {
   const ago = /^([0-9]{1,6}) ?(s|min|m|h|d)$/.exec(text);
   if (ago !== null) {
@@ -64,22 +64,22 @@ const stepAmong =
     );
   };
 
-/** A step that a ticket can be at, by code or name. */
+/** A step, by code or name. */
 export const stepArgument = stepAmong(steps);
 
-/** A step that a command works at, by code, name or command. */
+/** A step that a command runs, by code, name or command. */
 export const workStepArgument = stepAmong(
   stepCommands.map(({ code }) => stepOf(code)),
 );
 
-/** A reason, for all to read: it becomes one line; what cannot be seen is never meant. */
+/** A reason as one line, without control characters. */
 export function reasonArgument(text: string): string {
   const problem = textProblem(text, "many");
   if (problem !== null) throw new InvalidArgumentError(`It ${problem}.`);
   return oneLine(text);
 }
 
-/** Collects a repeatable path option; absolute, so that a change of folder does not matter. */
+/** Collects a repeatable path option. Paths become absolute, so that a later chdir does not matter. */
 export function collectPath(
   path: string,
   before: readonly string[] = [],
@@ -87,7 +87,7 @@ export function collectPath(
   return [...before, pathArgument(path)];
 }
 
-/** A path, absolute, as the caller means it. */
+/** A path made absolute against the caller's working directory. */
 export function pathArgument(path: string): string {
   return resolve(callersFolder(), path);
 }

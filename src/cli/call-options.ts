@@ -3,10 +3,10 @@ import { pathArgument } from "./arguments.ts";
 import type { GlobalOptions } from "./context.ts";
 
 /**
- * The options with which a remedy works on what this command works on, from any folder: the same
- * ticket system, or the same state folder and configuration.
+ * Options that make a suggested command address the same target as this one: the same ticket system, or
+ * the same state folder and configuration.
  *
- * @param speaksToTickets whether a verb works on tickets, wherever they are kept
+ * @param speaksToTickets whether the suggested verb works on tickets, wherever they are kept
  */
 export function callOptionsOf(
   {

@@ -1,6 +1,6 @@
 import { oneLine } from "../lib/domain/shown-text.ts";
 
-/** Rows as columns that line up; whatever is in a cell, it stays in its line. */
+/** Formats rows as aligned columns; each row stays on one line whatever its cells contain. */
 export function table(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map(oneLine));
   const widths: number[] = [];

@@ -3,44 +3,42 @@ import type { Command as Commander } from "commander";
 import type { Advice } from "../lib/domain/remedy.ts";
 import type { CommandContext } from "./context.ts";
 
-/** What a command came to. */
 export interface Result {
-  /** For people, on stdout; nothing when it is empty or absent. */
+  /** Text for people, printed on stdout; nothing when empty or absent. */
   readonly text?: Advice;
-  /** With --json the one document on stdout. */
+  /** The document that --json prints on stdout. */
   readonly value: unknown;
-  /** What to exit with, when it is not 0. */
+  /** Exit code, when it is not 0. */
   readonly exitCode?: number;
 }
 
-/** What a run returns: nothing when it has written its result through the context itself. */
+/** What `run` returns: undefined when it has already written its result through the context. */
 export type Outcome = Result | undefined;
 
 /** A PID-file lock that a changing command holds while it runs. */
 export interface CommandLock {
   readonly name: string;
-  /** Many people do this at once: it waits a while for another copy. */
+  /** Waits a while for another copy to finish, instead of refusing at once. */
   readonly patient?: boolean;
-  /** As many copies may run as tickets may be in flight. */
+  /** Allows as many copies as tickets may be in flight. */
   readonly slots?: "concurrency";
 }
 
-/** What the help of a command, or of a verb, says below its options. */
+/** What help shows below the options of a command or verb. */
 interface Help {
-  /** Two or more, without the program's name. A verb that has none shows those of its command. */
+  /** Two or more, without the program's name. A verb without examples shows its command's. */
   readonly examples?: readonly string[];
   /** Shown before the examples. */
   readonly notes?: string;
 }
 
 interface AnyVerb<Options> extends Help {
-  /** Adds arguments and options to the commander command. */
   readonly define?: (command: Commander) => unknown;
-  /** Refuses what makes no sense together, before anything is looked at. @throws UbuntuCiError (2) */
+  /** Rejects options that contradict each other, before any work. @throws UbuntuCiError (2) */
   check?(options: Options): void;
-  /** The files that it reads, absolute: root hands them over. */
+  /** Absolute paths of the files it reads: root passes copies of them on to the state's owner. */
   reads?(options: Options): readonly string[];
-  /** What to say where not even a context can be made, as for lack of a state; else that is an error. */
+  /** The result when no context can be made, for example because there is no state; without it that is an error. */
   withoutContext?(thrown: unknown): Result;
 }
 
@@ -50,29 +48,29 @@ interface ReadingVerb<Options> extends AnyVerb<Options> {
 }
 
 interface ChangingVerb<Options, Plan> extends AnyVerb<Options> {
-  /** It stops in maintenance, takes its locks, and has --dry-run. */
+  /** It is refused in maintenance, takes its locks, and has --dry-run. */
   readonly changes: true;
-  /** It runs in maintenance, too. */
+  /** It runs in maintenance as well. */
   readonly inMaintenance?: boolean;
-  /** Held while it runs, the first taken first. */
+  /** Held while it runs; taken in this order. */
   readonly locks?: readonly CommandLock[];
   /** With these options it changes nothing: it takes no lock, runs in maintenance, and has no plan. */
   onlyReads?(options: Options): boolean;
-  /** What it comes to where one cheap look shows that there is nothing to do: no lock is taken then. */
+  /** Its result when a cheap look shows that there is nothing to do; no lock is taken then. */
   nothingToDo?(
     context: CommandContext,
     options: Options,
   ): Promise<Result | undefined>;
-  /** What it would do now. Changes nothing. */
+  /** What it would do now. Must not change anything. */
   plan(context: CommandContext, options: Options): Plan | Promise<Plan>;
   /** The plan as --dry-run shows it. */
   describe(plan: Plan, context: CommandContext): Result;
   /**
-   * Does it, under the locks.
+   * Does the work, under the locks.
    *
-   * @param plan makes the plan to execute, the one that --dry-run shows. What plans in a transaction
-   *   of its own does without, and returns that plan.
-   * @returns a function where something is left to do once the locks are given back
+   * @param plan makes the plan that --dry-run shows. A verb that plans inside a transaction of its own
+   *   ignores it and returns that plan.
+   * @returns a function to call after the locks are released, if there is one
    */
   run(
     context: CommandContext,
@@ -82,46 +80,45 @@ interface ChangingVerb<Options, Plan> extends AnyVerb<Options> {
 }
 
 /**
- * What is done for a command line. `Options` has its arguments and options by their names, without
- * those that every command has; what was not given is not in it.
+ * What one command line does. `Options` holds its arguments and options by name, without the global
+ * ones; what was not given is absent.
  */
 export type Verb<Options = object, Plan = unknown> =
   ReadingVerb<Options> | ChangingVerb<Options, Plan>;
 
-/** A verb of a command that has several: `ppa add`. */
+/** One verb of a command that has several: `ppa add`. */
 export type NamedVerb<Options = object, Plan = unknown> = Verb<
   Options,
   Plan
 > & { readonly name: string; readonly summary: string };
 
-/** What holds for a command whatever its verb. */
+/** Properties that a command's verbs share. */
 export interface CommandTraits {
   readonly examples: readonly string[];
   /**
-   * Without it the command needs a state. `begun`: it makes one, in a folder of its own; `restored`: it
-   * makes one; `optional`: it can do without; `diagnosed`: it tells of whatever is there; `none`: it has
-   * nothing to do with one.
+   * How it depends on the state; by default it needs one. `begun`: it creates one, in a folder of its
+   * own; `restored`: it creates one; `optional`: it can do without; `diagnosed`: it reports on whatever
+   * it finds; `none`: it never uses one.
    */
   readonly state?: "begun" | "restored" | "optional" | "diagnosed" | "none";
-  /** It tells of the files' modes, which the others put right. */
+  /** It reports wrong file modes, which other commands correct. */
   readonly tellsModes?: boolean;
-  /** Stays root, where the others become the state's owner; it reads no configuration. */
+  /** Runs as the calling user and reads no configuration; other commands switch from root to the state's owner. */
   readonly staysCaller?: boolean;
 }
 
-/** A command that does one thing. */
+/** A command with one action. */
 export type Command<Options = object, Plan = unknown> = CommandTraits &
   Verb<Options, Plan>;
 
-/** A command that has verbs; the first is what it does when none is named. */
+/** A command with verbs; the first one is the default. */
 export interface CommandWithVerbs extends CommandTraits {
   readonly verbs: readonly [NamedVerb, ...NamedVerb[]];
 }
 
 /**
- * What commands are about: the headings of help, in the order of the table, by the names of their
- * folders. They speak to tickets, wherever those are kept, or to this installation, where -u and -S make
- * no sense and are refused.
+ * Groups of commands: the headings of help, in order, named like the folders. `tickets` topics work with
+ * any ticket system; the others with this installation, so that -u and -S are refused.
  */
 export const topics = {
   tickets: { heading: "Tickets:", speaksTo: "tickets" },
@@ -133,7 +130,7 @@ export const topics = {
   installation: { heading: "Installation:", speaksTo: "installation" },
 } as const;
 
-/** A command in the table of them all: what help says of it, and where it is. */
+/** A row of the command table: its help line and where its code is. */
 export interface CommandEntry {
   readonly topic: keyof typeof topics;
   readonly summary: string;

@@ -1,9 +1,8 @@
-/** What a word stands for: nothing, a file, a folder, any text, or one of these. */
+/** What kind of value completes a word: none, a file, a folder, free text, or one of a list. */
 export type Value = null | "file" | "folder" | "text" | readonly string[];
 
-/** A command as a shell completes it. */
 export interface CompletedCommand {
-  /** Its name first, then its other spellings. */
+  /** The canonical name first, then its other spellings. */
   readonly names: readonly [string, ...string[]];
   readonly summary: string;
   readonly options: readonly {
@@ -17,10 +16,10 @@ export interface CompletedCommand {
   readonly verbs: readonly CompletedCommand[];
 }
 
-/** The shells there are scripts for. */
+/** Shells that have a completion script. */
 export const shells = ["bash", "zsh", "fish"] as const;
 
-/** A script that completes the program's commands, their verbs, options and values in that shell. */
+/** A script that completes commands, verbs, options and values in that shell. */
 export function completionScript(
   shell: (typeof shells)[number],
   program: CompletedCommand,
@@ -35,7 +34,7 @@ export function completionScript(
   }
 }
 
-/** A command and where it is: "", "land", "archive/list". */
+/** A command and its position in the tree: "", "land", "archive/list". */
 interface Place {
   readonly at: string;
   readonly command: CompletedCommand;
@@ -50,7 +49,7 @@ function placesOf(command: CompletedCommand, at = ""): Place[] {
   ];
 }
 
-/** Names of commands that are nobody else's: `status` and `log` may be another program's. */
+/** Command names that are unlikely to clash with another program's, as `status` and `log` would. */
 function ownNames(program: CompletedCommand): string[] {
   return program.verbs
     .flatMap(({ names }) => names)
@@ -62,7 +61,7 @@ const optionNames = ({ options }: CompletedCommand, valued: boolean) =>
     .filter(({ value }) => !valued || value !== null)
     .flatMap(({ names }) => names);
 
-/** The lines that find out where on the line we are; bash and zsh read them alike. */
+/** The lines that find the cursor's place in the command tree; bash and zsh both accept them. */
 function whereLines(program: CompletedCommand): string[] {
   const steps = placesOf(program).flatMap(({ at, command }) =>
     command.verbs.map((verb) => {
@@ -145,7 +144,7 @@ function bashScript(program: CompletedCommand): string {
   ].join("\n");
 }
 
-/** What a word that is no option may be: a verb, or the argument. */
+/** What a word that is not an option can be: a verb, or the argument. */
 function argumentOf({ verbs, argument }: CompletedCommand): Value {
   return verbs.length > 0 ? verbs.flatMap(({ names }) => names) : argument;
 }
@@ -207,7 +206,8 @@ function zshScript(program: CompletedCommand): string {
     ),
     "  esac",
     "}",
-    // Autoloaded from fpath it is this function's body; sourced, it defines it.
+    // zsh runs this as the function's body when it autoloads it from fpath; when sourced, it registers
+    // it.
     'if [[ $funcstack[1] == _ubuntu_ci ]]; then _ubuntu_ci "$@"; else compdef _ubuntu_ci ubuntu-ci; fi',
     "",
   ].join("\n");

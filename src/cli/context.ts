@@ -16,7 +16,6 @@ import type { Connection } from "../lib/state/database.ts";
 import type { StatePaths } from "../lib/host/paths.ts";
 import type { TicketSystem } from "../lib/tickets/ticket-system.ts";
 
-/** The options every command has. */
 export interface GlobalOptions {
   readonly verbosity: 1 | 2 | 3;
   readonly url?: string;
@@ -27,41 +26,40 @@ export interface GlobalOptions {
   readonly dryRun?: boolean;
 }
 
-/** What a command works with. Everything costly is made when it is asked for, once. */
+/** What a command works with. Expensive members are created once, on first use. */
 export interface CommandContext {
   readonly options: GlobalOptions;
   readonly paths: StatePaths;
   readonly config: Config;
   /** `user@host`, for the history. */
   readonly actor: string;
-  /** Fires on SIGINT and SIGTERM; running work ends and is recorded as interrupted. */
+  /** Aborted on SIGINT and SIGTERM; the running work stops and is recorded as interrupted. */
   readonly signal: AbortSignal;
-  /** Where a file that the command was given can be read: itself, or the copy that root handed over. */
+  /** Where a file named on the command line can be read: the file itself, or the copy that root passed on. */
   readonly readable: (path: string) => string;
   readonly db: () => Promise<Connection>;
   readonly tickets: () => Promise<TicketSystem>;
   readonly engine: () => Promise<LocalEngine>;
   readonly store: () => Promise<LocalStore>;
   readonly backends: () => StepBackends;
-  /** A result: text for people, or with --json the value as one document. On stdout. */
+  /** Prints a result on stdout: the text, or with --json the value as one document. */
   readonly result: (text: string, value: unknown) => void;
-  /** Narration for verbosity 2 and up, on stderr. */
+  /** Narration, on stderr, from verbosity 2. */
   readonly say: (line: Advice) => void;
-  /** Loud, whatever the verbosity, on stderr. */
+  /** A warning, on stderr, at any verbosity. */
   readonly warn: (line: Advice) => void;
-  /** Advice as text: its commands work on what this command works on. */
+  /** Renders advice; the commands in it address the same target as this one. */
   readonly text: (advice: Advice) => string;
-  /** Sets what the process will exit with when the command has returned. */
+  /** Sets the exit code of the process. */
   readonly exit: (code: number) => void;
 }
 
-/** Who acts, for the history: `user@host`; the person behind sudo, not the account it became. */
+/** Who acts, for the history: `user@host`. Under sudo it is the person, not the target account. */
 export function actorName(): string {
   const person = process.env["SUDO_USER"] ?? "";
   return `${person === "" ? userInfo().username : person}@${hostname()}`;
 }
 
-/** Makes the context of one command. */
 export function createContext(
   options: GlobalOptions,
   paths: StatePaths,

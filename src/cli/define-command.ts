@@ -3,14 +3,16 @@ import type { Command as Commander } from "commander";
 import type { Command, CommandWithVerbs, Verb } from "./command.ts";
 import { addGlobalOptions } from "./global-options.ts";
 
-/** Does what a command line asks for. */
 export type Act = (
   verb: Verb,
   commander: Commander,
   options: object,
 ) => Promise<void>;
 
-/** Gives a commander command what it says of itself, and what all have. Without `act` it is only looked at. */
+/**
+ * Configures a commander command: description, arguments and the global options. Without `act` it is
+ * only described, not run.
+ */
 export function defineCommand(
   commander: Commander,
   command: Command | CommandWithVerbs,
@@ -37,7 +39,7 @@ function defineVerbs(
       { examples, ...verb },
       act,
     );
-  // commander would take any other word for an argument of the first verb, which has none.
+  // commander would take an unknown word for an argument of the default verb, which has none.
   commander.hook("preSubcommand", ({ args: [word = ""] }) => {
     if (word === "" || word.startsWith("-")) return;
     if (verbs.some(({ name }) => name === word)) return;

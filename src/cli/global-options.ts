@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { isTerminal } from "../lib/host/output.ts";
 import type { GlobalOptions } from "./context.ts";
 
-/** Adds the options that every command has; help shows them after the command's own. */
+/** Adds the global options; help lists them after the command's own. */
 export function addGlobalOptions(command: Command): Command {
   const terminal = isTerminal("stderr") ? 2 : 1;
   return command
@@ -40,7 +40,7 @@ export function addGlobalOptions(command: Command): Command {
     );
 }
 
-/** Whether a ticket system elsewhere is meant. */
+/** Whether the options address a ticket system elsewhere. */
 export function isRemote(options: GlobalOptions): boolean {
   return options.url !== undefined || options.staging === true;
 }

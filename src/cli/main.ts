@@ -22,12 +22,12 @@ import { ignoreClosedOutput, printText } from "../lib/host/output.ts";
 import { version } from "../version.ts";
 
 keepFilesPrivate();
-// Before anything is started that would have them, too.
+// Before any child process could inherit them.
 closeInheritedDescriptors();
 
 /**
- * Where the command's name is on the command line: the first word that is neither an option nor the
- * value of one of the program's; -1 without one.
+ * Index of the command's name: the first word that is neither an option nor the value of a global one;
+ * -1 if there is none.
  */
 function findCommand(program: Command, args: readonly string[]): number {
   for (let index = 0; index < args.length; index += 1) {
@@ -41,7 +41,7 @@ function findCommand(program: Command, args: readonly string[]): number {
   return -1;
 }
 
-/** The options given anywhere on the line, and the defaults of the rest. */
+/** The global options, wherever on the line they stand, with defaults for the rest. */
 function givenOptions(action: Command): GlobalOptions {
   const line: Command[] = [];
   for (
@@ -61,19 +61,18 @@ function givenOptions(action: Command): GlobalOptions {
   };
 }
 
-/** What root handed over, when it started this as the state folder's owner. */
+/** What root passed on when it started this process as the state folder's owner. */
 let handed: HandedOver | undefined;
 
-/** Which command this is and where it remembers what it warned of, for cron. */
+/** The command, and where the warnings given under cron are recorded. */
 let warnings: { command: string; run?: string } = { command: "ubuntu-ci" };
 
-/** With what options the commands of a hint work on the same as this one: known once the line was read. */
+/** Options that suggested commands need to address the same target; known once the line is parsed. */
 let callOptions: CallOptions = () => [];
 
-/** How much to say of an error: as given, once the command line was read. */
+/** Detail of error messages; the default holds until the command line is parsed. */
 let verbosity: GlobalOptions["verbosity"] = 1;
 
-/** Whether it is told as a document, too. */
 let json = false;
 
 function speaksToTickets(verb: string): boolean {
@@ -135,7 +134,7 @@ async function makeContext(
   if (!remote && options.dryRun !== true && !tellsModes) {
     const { putModesRight } = await import("../lib/host/state-modes.ts");
     putModesRight(paths.root);
-    // A state that this command is the first to make something in gets its own mode at the end.
+    // The command may create the first files of a state; their modes are corrected at the end.
     finish = () => putModesRight(paths.root);
   }
   if (stops && options.dryRun !== true && !remote) {
@@ -148,7 +147,7 @@ async function makeContext(
   return createContext(
     options,
     paths,
-    // The configuration may be another user's, whom root shall not believe.
+    // The configuration may belong to another user, whom root must not trust.
     staysCaller ? noConfig() : await loadConfig(options.config, paths.root),
     signal,
     callOptions,
@@ -158,10 +157,10 @@ async function makeContext(
 
 let finish = () => {};
 
-/** Ends as the program did that ran in this one's place. */
+/** Ends this process in the same way as the child that ran in its place. */
 function endAs(ended: EndInPlace): void {
   if ("exitCode" in ended) process.exit(ended.exitCode);
-  // Whoever waits for this process is told what it was; a stopping signal could not be told from it.
+  // The parent must see that signal; our own handlers would hide it.
   process.removeAllListeners(ended.signal);
   process.kill(process.pid, ended.signal);
 }
@@ -187,9 +186,9 @@ async function run(argv: readonly string[]): Promise<void> {
     })
     .exitOverride();
   addGlobalOptions(program);
-  // A word like -v may stand on either side of the command's name.
+  // Global options such as -v may stand on either side of the command's name.
   let position = findCommand(program, args);
-  // `help X` is X with --help; a command called help there is none.
+  // `help X` is `X --help`.
   if (args[position] === "help") {
     args.splice(position, 1);
     position = findCommand(program, args);
@@ -206,7 +205,7 @@ async function run(argv: readonly string[]): Promise<void> {
     });
   }
   for (const [known, entry] of Object.entries(commands)) {
-    // The others only matter to help and to a name that is none.
+    // The other commands are needed only for help and for suggestions about an unknown name.
     if (name !== undefined && known !== name) continue;
     const command = program
       .command(known)
@@ -247,7 +246,7 @@ async function run(argv: readonly string[]): Promise<void> {
     return;
   }
   const given = [...args];
-  // Global options before the command's name belong to it as well.
+  // Global options before the command's name apply to it as well.
   if (name !== undefined && position > 0) {
     given.splice(
       0,
@@ -269,7 +268,7 @@ const report = (thrown: unknown) =>
   });
 
 ignoreClosedOutput();
-// Node would print it as it is.
+// Node would print the error with its stack.
 process.on("uncaughtException", (thrown) => {
   void report(thrown).finally(() => {
     printCronMail(warnings.run, warnings.command);
@@ -285,7 +284,7 @@ async function main(): Promise<void> {
   } finally {
     finish();
   }
-  // The log of what was recorded last is written in a microtask; it may warn as well.
+  // The log is written in a microtask after the last commit, and may warn too.
   await Promise.resolve();
   printCronMail(warnings.run, warnings.command);
 }

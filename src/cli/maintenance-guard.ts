@@ -12,8 +12,8 @@ import type { StatePaths } from "../lib/host/paths.ts";
 import { mayBeInMaintenance } from "../lib/locks/toggle.ts";
 
 /**
- * Stops a changing command before it starts anything while maintenance.txt is there, and says so in
- * the log, once a command. The first one that runs again records that maintenance is over.
+ * Refuses a changing command while maintenance.txt is there, and logs each refused command once. The
+ * first command that runs again records the end of maintenance.
  *
  * @throws UbuntuCiError (75) in maintenance
  */
@@ -52,12 +52,12 @@ async function tellHeldBack(
     if (lines.length > 0)
       await logAside(paths, actor, "maintenance", "toggle", lines);
   } catch (thrown) {
-    // Held back all the same; that nobody reads of it is worth a word.
+    // The refusal stands; only the log entry is missing.
     warnPerson(`warning: the log was not written: ${messageOf(thrown)}`);
   }
 }
 
-/** Writes lines into the log that are no events, because nothing may be written to the state now. */
+/** Writes log lines that are not events, because the state may not be written now. */
 export async function logAside(
   paths: StatePaths,
   actor: string,
@@ -88,7 +88,7 @@ export async function logAside(
   );
 }
 
-/** Maintenance was switched on: the history says by whom and why, and those held back need not. */
+/** Records who switched maintenance on and why. Commands refused later need not do so. */
 export async function recordBegin(
   paths: StatePaths,
   actor: string,
@@ -112,7 +112,7 @@ export async function recordBegin(
   await noteMaintenance(paths, maintenance);
 }
 
-/** Maintenance was switched off, here or by hand: the history gets to know of its beginning and end. */
+/** Records the beginning and end of a maintenance that was switched off, here or by deleting the file. */
 export async function recordEnd(
   paths: StatePaths,
   actor: string,
@@ -122,7 +122,7 @@ export async function recordEnd(
   const { openCurrentDatabase } = await import("../lib/state/database.ts");
   const { recordEvent } = await import("../lib/state/events.ts");
   const db = openCurrentDatabase(paths.database);
-  // A state that is not there yet, or of another version, has no history to write to: later.
+  // There is no state yet, or one of another version: a later command records it.
   if (db === undefined) return;
   await endHeldBack(paths, (ended: HeldBack) => {
     const event = {

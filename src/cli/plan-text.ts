@@ -2,7 +2,7 @@ import type { Plan, TicketPlan } from "../lib/domain/plan.ts";
 import { textOfLines } from "../lib/domain/shown-text.ts";
 import type { Result } from "./command.ts";
 
-/** A plan for people. */
+/** Renders a plan for people. */
 export function planText(plan: Plan | TicketPlan): string {
   if (!("ticket" in plan))
     return plan.actions.length === 0
@@ -14,7 +14,7 @@ export function planText(plan: Plan | TicketPlan): string {
   ]);
 }
 
-/** A plan as `--dry-run` shows it: as text, or as a document. */
+/** A plan as `--dry-run` prints it: text, or a JSON document. */
 export function describePlan(plan: Plan | TicketPlan): Result {
   return { text: planText(plan), value: { plan } };
 }

@@ -16,13 +16,13 @@ import type { Coloured } from "../lib/host/output.ts";
 import { hasColour, printJson } from "../lib/host/output.ts";
 import type { GlobalOptions } from "./context.ts";
 
-/** How an error is told: as the command line has it, as far as it was read. */
+/** How to report an error, according to as much of the command line as was parsed. */
 export interface ErrorStyle {
   readonly verbosity: GlobalOptions["verbosity"];
-  /** On standard output goes a document that says the same. */
+  /** Also print a JSON document on stdout. */
   readonly json: boolean;
   readonly callOptions: CallOptions;
-  /** A text that names copies of files, naming the files instead. */
+  /** Replaces paths of internal copies by the files that the user named. */
   readonly named: (text: string) => string;
 }
 
@@ -35,14 +35,14 @@ interface Told {
   readonly exit: ExitCode;
 }
 
-/** Tells what went wrong, on standard error, and sets the exit code that goes with it. */
+/** Reports an error on stderr and sets the process's exit code. */
 export async function reportError(
   caught: unknown,
   style: ErrorStyle,
 ): Promise<void> {
   const thrown = troubleOfMachine(caught) ?? caught;
   if (thrown instanceof CommanderError) {
-    // Help and version are no errors; any other message commander has printed itself.
+    // commander throws for help and version, too, and has printed its other messages itself.
     if (thrown.exitCode === 0) return;
     process.exitCode = ExitCode.refused;
     const message = thrown.message.replace(/^error: /, "");
@@ -53,7 +53,7 @@ export async function reportError(
   process.exitCode = told.exit;
   if (thrown instanceof UbuntuCiError && thrown.routine && underCron) return;
   await printError(told, style);
-  // Standard output is what could not be written, perhaps.
+  // Writing to stdout may be the very thing that failed.
   if (style.json && told.exit !== ExitCode.notWritten)
     printDocument(told, style);
 }
@@ -110,14 +110,14 @@ function printDocument(
   printJson({ error }, 2);
 }
 
-/** The program's name before an error: red where a person reads it. */
+/** The program's name before an error: red on a terminal. */
 async function nameInRed(): Promise<string | Coloured> {
   if (!hasColour("stderr")) return "ubuntu-ci";
   const { chalkStderr } = await import("chalk");
   return { text: "ubuntu-ci", colour: chalkStderr.red.bold };
 }
 
-/** An error's lines, the further ones indented: no text in it passes for another error. */
+/** Indents all lines but the first, so that no text inside can look like another error. */
 export function asOneError(text: string): string {
   return text.replaceAll(/\r?\n(?! {2}|$)/g, "\n  ");
 }

@@ -14,7 +14,7 @@ export function stopsInMaintenance(verb: Verb, options: object): boolean {
 }
 
 /**
- * Does what a command line asks for: the one place for --dry-run, the locks, --json and the exit code.
+ * Runs a command line's verb: the one place for --dry-run, locks, --json and the exit code.
  *
  * @param json whether what it says without a context is a document
  * @throws UbuntuCiError as the verb does; (75) in maintenance, or when another copy runs
@@ -57,7 +57,7 @@ async function outcomeOf(
   if (nothing !== undefined) return nothing;
   const run = () => verb.run(context, options, plan);
   const { locks = [], inMaintenance } = verb;
-  // A ticket system elsewhere has locks of its own.
+  // A remote ticket system has locks of its own.
   const done =
     changes && locks.length > 0 && !isRemote(context.options)
       ? await (

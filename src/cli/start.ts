@@ -1,7 +1,7 @@
 /**
- * Starts the program from the one file that maintenance/make-bundle.js makes of it, with what V8 compiled
- * of that file before: finding and compiling seventy modules is most of what a short command costs.
- * Without that file it starts from the modules, and with another Node's compiled code that is left aside.
+ * Starts the program from the single file that maintenance/make-bundle.js makes, with V8's code cache:
+ * finding and compiling seventy modules is most of the cost of a short command. Without that file it
+ * starts from the modules; a cache from another version of Node is ignored.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -14,9 +14,8 @@ import type { CommandContext } from "./context.ts";
 import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
 
 /**
- * Runs what a changing command does: not in maintenance unless it may, and holding its locks. Many
- * people create tickets at once: a patient lock waits for the other copy a while. Of one with slots
- * that many copies may run.
+ * Runs a changing command under its locks, unless maintenance forbids it. A patient lock waits a while
+ * for its holder, since many people create tickets at once. A lock with slots allows that many holders.
  *
  * @throws UbuntuCiError (75) in maintenance, or when another copy runs
  */
@@ -47,8 +46,8 @@ async function withCommandLock<T>(
     context.say(`took over the lock ${dead?.name ?? name}: ${takenOver}`);
   };
   const guarded = async () => {
-    // Looked at again under the lock: whoever switches it on and then waits until nothing is
-    // locked can be sure that nothing starts any more.
+    // Checked again under the lock: once maintenance is on and no lock is held, nothing can start any
+    // more.
     if (!inMaintenance)
       await stopInMaintenance(context.paths, context.actor, name);
     if (takenOver !== undefined) await recordTakeOver(context, name, takenOver);
@@ -91,7 +90,7 @@ async function recordTakeOver(
   db.close();
 }
 
-/** A second copy leaves at once. That the first one hangs is worth a warning, and once an event. */
+/** Reports that another copy holds the lock. One that seems to hang is a warning, and once an event. */
 async function tellHeld(
   { paths, actor, config }: CommandContext,
   name: string,
@@ -118,7 +117,7 @@ async function tellHeld(
   ]);
 }
 
-/** Whether nobody has been refused yet by this holder: one line in the log is enough. */
+/** Whether this is the first refusal by this holder: one line in the log is enough. */
 function isFirstRefusal(
   runFolder: string,
   name: string,

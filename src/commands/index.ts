@@ -1,8 +1,8 @@
 import type { CommandEntry, topics } from "../cli/command.ts";
 
 /**
- * Every command, by its name as the documentation spells it. Only the one that was asked for is
- * loaded: importing them all would cost more than most of them do.
+ * Every command by its documented name. Modules are loaded on demand: importing them all would cost more
+ * than most commands do.
  */
 export const commands: Readonly<Record<string, CommandEntry>> = {
   ...about("tickets", {
@@ -174,14 +174,14 @@ function about(
   );
 }
 
-/** The name with hyphens for underscores, or the other way round; the same where it has neither. */
+/** The name with hyphens for underscores, or the reverse; unchanged when it has neither. */
 export function otherSpelling(name: string): string {
   return name.includes("_")
     ? name.replaceAll("_", "-")
     : name.replaceAll("-", "_");
 }
 
-/** The documented name for any spelling: underscores and hyphens are alike. */
+/** The documented name for either spelling. */
 export function commandName(spelling: string): string | undefined {
   const wanted = spelling.replaceAll("_", "-");
   return Object.keys(commands).find(

@@ -27,7 +27,7 @@ export const command: Command<{ shell: (typeof shells)[number] }> = {
   },
 };
 
-/** Every command as it defines itself. */
+/** The definitions of all commands. */
 async function wholeProgram(): Promise<CompletedCommand> {
   const program = addGlobalOptions(new Commander("ubuntu-ci"));
   const verbs = await Promise.all(
@@ -72,7 +72,7 @@ function argumentOf(argument: CommanderArgument | undefined): Value {
     : valueOf(argument.name(), argument.argChoices);
 }
 
-/** What a value is, by its choices or by what the help calls it. */
+/** What kind of value an argument takes, judged by its choices or its name in help. */
 function valueOf(name: string, choices: readonly string[] | undefined): Value {
   if (choices !== undefined) return choices;
   if (/file|path|changes|what/i.test(name)) return "file";

@@ -24,7 +24,7 @@ export const command: Command<Options, readonly string[]> = {
   state: "optional",
   staysCaller: true,
   changes: true,
-  // It switches maintenance on itself; one that was interrupted left it on.
+  // It switches maintenance on itself, and an interrupted one left it on.
   inMaintenance: true,
   define: (command) =>
     command
@@ -53,7 +53,7 @@ export const command: Command<Options, readonly string[]> = {
   async run(context, options) {
     const { upgrade } = await import("../../lib/upkeep/upgrade/upgrade.ts");
     const upgrading = await upgradingOf(context);
-    // Whoever owns the state has to read the program's files.
+    // The state's owner must be able to read the program's files.
     process.umask(0o022);
     const report = await upgrade(upgrading, requestOf(options));
     return { text: inWords(report), value: report };

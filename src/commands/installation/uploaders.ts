@@ -122,7 +122,7 @@ interface UploaderEvent {
   readonly to_state?: string;
 }
 
-/** Writes into the history what was done to uploaders. */
+/** Records a change of the uploaders' keyring. */
 async function record(
   { db, actor }: CommandContext,
   events: readonly UploaderEvent[],
@@ -133,7 +133,7 @@ async function record(
     recordEvent(state, { actor, subject: "uploader", ...event });
 }
 
-/** What a key is good for is the state it is in. */
+/** The event for an added key, by the key's validity. */
 function eventOfAdding({
   fingerprint,
   packages,

@@ -10,7 +10,7 @@ export const command: Command<object, Plan> = {
   locks: [{ name: "clean-ppas" }],
   examples: ["clean-ppas", "clean-ppas --dry-run"],
   async nothingToDo(context) {
-    // Most passes find nothing. A lock that is there is looked at all the same: whose it is.
+    // Usually there is nothing to clean. A lock file is always examined, since its holder may be dead.
     if (existsSync(join(context.paths.run, "clean-ppas.pid"))) return undefined;
     const { toBeCleaned } = await import("../../lib/state/ppas.ts");
     const found = toBeCleaned(await context.db());

@@ -24,9 +24,8 @@ const list: NamedVerb = {
   },
 };
 
-/** What puts PPAs into the pool. */
 interface AddPlan extends Plan {
-  /** Names of those that are not there yet. */
+  /** Names of the PPAs that do not exist yet. */
   readonly add: readonly string[];
 }
 

@@ -40,7 +40,7 @@ function planOf(names: readonly string[]): Plan {
   };
 }
 
-/** @throws UbuntuCiError (2) when a ticket was named and there is none such */
+/** @throws UbuntuCiError (2) when a ticket is named that does not exist */
 async function requireTicket(
   { db }: CommandContext,
   ticket: number | undefined,

@@ -8,7 +8,7 @@ import { openCurrentDatabase } from "../../lib/state/database.ts";
 import { whatHappened } from "../../lib/state/report-rows.ts";
 import type { CommandContext } from "../../cli/context.ts";
 
-/** What all pages of a report depend on. */
+/** Identifies everything that all pages of a report depend on. */
 export function basisOf({
   paths,
   config,
@@ -20,8 +20,8 @@ export function basisOf({
 }
 
 /**
- * Whether a report would be the one that is there: nothing has happened since, and nothing is shown
- * that changes with the time. Most of cron's find that: what this file loads is what they cost.
+ * Whether the existing report is still right: no event since, and nothing in it that changes with time.
+ * That is what most cron runs find, so this file imports little.
  */
 export function isUpToDate(
   context: Pick<CommandContext, "paths" | "config">,

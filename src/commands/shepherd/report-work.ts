@@ -38,15 +38,15 @@ import { ticketDocument } from "../../lib/tickets/ticket-document.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { basisOf } from "./report-basis.ts";
 
-/** How many of the ended tickets the first page shows, and how many numbers a page of ended ones has. */
+/** How many ended tickets the first page shows, and how many ticket numbers a page of ended ones covers. */
 const endedShown = 100;
 const endedRange = 500;
 
 /**
- * Writes the static site from the state as it is now. Of single tickets and packages only the pages
- * that something happened to since the report in that folder was made, unless its basis is another.
+ * Writes the static site from the current state. Pages of single tickets and packages are rewritten only
+ * if something happened to them since the last report in that folder, unless its basis has changed.
  *
- * @param all every page, whatever has happened
+ * @param all rewrite every page
  */
 export async function writeStateReport(
   context: CommandContext,
@@ -55,14 +55,14 @@ export async function writeStateReport(
 ): Promise<WrittenReport> {
   const { paths, config, actor, backends } = context;
   const maintenance = readMaintenance(paths.maintenance);
-  // Reading works in maintenance; making or migrating the state by the way does not.
+  // Reading is allowed in maintenance; creating or migrating the state is not.
   const db = openForReport(paths.database, maintenance);
   const basis = basisOf(context);
-  // Before anything is read: what happens meanwhile is looked at again next time.
+  // Read first: whatever happens from now on belongs to the next report.
   const { event } = whatHappened(db);
   const archive = await backends().archive();
   const store = await context.store();
-  // Our own lock would make every report differ from the one before.
+  // Our own lock would make every report differ from the last.
   const locks = heldLocks(paths.run).filter(({ pid }) => pid !== process.pid);
   const limit = config.get("lock.warnAfterMinutes");
   const forgotten = forgottenMaintenance(
@@ -76,7 +76,7 @@ export async function writeStateReport(
     warnings.push(warning);
     if (maintenance === null) recordOldLock(db, actor, lock, warning);
   }
-  // Of tickets that have ended nothing is asked, and their pages stay what they are.
+  // Only open tickets have expected times; pages of ended ones do not change.
   const expected = expectedOf({ db, paths, config });
   const withExpected = (ticket: Ticket): Ticket =>
     hasEnded(ticket.step.code)
@@ -129,7 +129,7 @@ export async function writeStateReport(
   return written;
 }
 
-/** The pages of these tickets, and of what they belong to; of everything when it is not known which. */
+/** The pages of these tickets and of what they belong to; all pages when the tickets are not known (null). */
 function pagesOf(
   db: Connection,
   changed: readonly number[] | null,
@@ -168,7 +168,7 @@ function openForReport(
   return db;
 }
 
-/** Sends the report to a web host. The trailing slash copies the contents, not the folder. */
+/** Uploads the report to a web host. The trailing slash makes rsync copy the contents, not the folder. */
 export async function sendReport(
   output: string,
   target: string,

@@ -10,7 +10,7 @@ import type { Plan } from "../../lib/domain/plan.ts";
 interface ReportPlan extends Plan {
   /** The folder to write, absolute. */
   readonly output: string;
-  /** Where to send it, or null. */
+  /** rsync target, or null. */
   readonly target: string | null;
 }
 
@@ -19,7 +19,7 @@ export const command: Command<
   ReportPlan
 > = {
   changes: true,
-  // It tells everybody that maintenance is on.
+  // The report has to show that maintenance is on.
   inMaintenance: true,
   locks: [{ name: "shepherd-report" }],
   define: (command) =>
@@ -76,7 +76,7 @@ export const command: Command<
   },
 };
 
-/** Pages that did not change are not written: they do not tell when this was. */
+/** Records when the report was last made: unchanged pages are not rewritten and so do not tell. */
 async function markReported({ paths }: CommandContext): Promise<void> {
   const { markDone } = await import("../../lib/host/last-done.ts");
   await markDone(paths.run, "shepherd-report");

@@ -22,13 +22,12 @@ import type { CommandContext } from "../../cli/context.ts";
 import { stopInMaintenance } from "../../cli/maintenance-guard.ts";
 import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
 
-/** What to land. */
 export interface LandingOptions {
   readonly ticket?: number;
   readonly until?: Step;
 }
 
-/** Lands tickets: with live progress on a terminal, in plain lines elsewhere. */
+/** Lands tickets: with live progress on a terminal, else in plain lines. */
 export async function landTickets(
   context: CommandContext,
   options: LandingOptions,
@@ -72,7 +71,7 @@ export async function landTickets(
   }));
   const result = { value: { plans, runs }, exitCode: report.exitCode };
   if (!report.heldBack) return result;
-  // Maintenance is an error, and what was landed is told all the same.
+  // Maintenance ends the command with an error, but what was landed is printed first.
   context.result("", result.value);
   context.exit(result.exitCode);
   await stopInMaintenance(context.paths, context.actor, "land");
@@ -98,7 +97,7 @@ export async function planLanding(
   return planLand(await context.engine(), landOptions(options));
 }
 
-/** A listr2 list a step, one after another: which steps there are is only known while landing. */
+/** Shows one listr2 list per step, in sequence: the next step is only known once the last has ended. */
 async function landLive(
   run: (listener: RunListener) => Promise<LandReport>,
 ): Promise<LandReport> {
@@ -138,7 +137,7 @@ async function landLive(
   }
 }
 
-/** Rows side by side, as many as tickets are in flight; each shows one ticket after another. */
+/** Shows one row for each place in flight; a row shows one ticket after another. */
 async function landSeveralLive(
   run: (listener: RunListener) => Promise<LandReport>,
   concurrency: number,

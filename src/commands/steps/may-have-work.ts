@@ -2,8 +2,8 @@ import type { WorkStepCode } from "../../lib/domain/step.ts";
 import type { CommandContext } from "../../cli/context.ts";
 
 /**
- * Whether there may be something to do at these steps, from one cheap look at the state: a pass that
- * finds nothing should cost little more than starting Node.
+ * Whether there may be work at these steps, from one cheap look at the state: an idle pass should cost
+ * little more than starting Node.
  */
 export async function mayHaveWork(
   context: CommandContext,

@@ -5,7 +5,7 @@ import type { RunListener, StepReport } from "../../lib/engine/engine.ts";
 import { warnPerson, underCron } from "../../lib/host/cron-mail.ts";
 import type { CommandContext } from "../../cli/context.ts";
 
-/** Plain lines about a run, for pipes, cron and verbosity 2. */
+/** Narrates a run in plain lines, for pipes, cron and verbosity 2. */
 export function plainListener(context: CommandContext): RunListener {
   const last = new Map<number, string>();
   const several = context.config.get("concurrency") > 1;
@@ -36,7 +36,7 @@ export function plainListener(context: CommandContext): RunListener {
   };
 }
 
-/** Tells each line of a log file as it grows; the function it returns ends that, after the last one. */
+/** Prints a log file line by line as it grows. The returned function stops that, after the last line. */
 function followLog(
   logFile: string,
   tell: (line: string) => void,
@@ -55,9 +55,9 @@ function followLog(
 }
 
 /**
- * Says that a run did not pass. Under cron only when that needs a person: a tool is missing, or our
- * infrastructure used up the ticket's retries. A package's failure is its owner's, who reads it in
- * the report; a temporary failure is tried again without anybody.
+ * Reports a run that did not pass. Under cron only when a person has to act: a tool is missing, or
+ * infrastructure failures used up the retries. Package failures are in the report for their owners, and
+ * temporary ones are retried.
  */
 export function tellFailure(
   report: StepReport,
@@ -74,12 +74,12 @@ export function tellFailure(
   warnPerson(`ubuntu-ci: ${oneLine(line)}`);
 }
 
-/** Whether a run ended as it should: a pending job is no failure. */
+/** Whether a run needs no attention: a pending job is not a failure. */
 export function isGood({ outcome }: StepReport): boolean {
   return outcome === "passed" || outcome === "pending";
 }
 
-/** One line about how a run ended. */
+/** One line on how a run ended. */
 export function reportLine(
   { ticket, outcome, reason, waiting, cancelled }: StepReport,
   name: string,

@@ -5,7 +5,7 @@ import type { StepCommand } from "../../lib/domain/step.ts";
 import { stepCommands } from "../../lib/domain/step.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
 
-/** The command of one step: works on one ticket at it, and exits. */
+/** Makes the command that runs one step of one ticket. */
 export function stepCommand(
   name: StepCommand,
 ): Command<{ ticket?: number }, StepPlan | null> {

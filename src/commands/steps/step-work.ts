@@ -17,9 +17,9 @@ import type { StepPlan } from "../../lib/steps/step-definition.ts";
 import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
 
 /**
- * What one step would do to the ticket that was named, or to the next; null when there is nothing to do.
+ * Plans a step of the named ticket, or of the next one; null when there is nothing to do.
  *
- * @throws UbuntuCiError (2) when there is no such ticket, (75) when that ticket is not ready
+ * @throws UbuntuCiError (2) when there is no such ticket, (75) when it is not ready
  */
 export async function planWork(
   context: CommandContext,
@@ -35,9 +35,9 @@ export async function planWork(
 }
 
 /**
- * Runs one step of the ticket that was named, or of the next.
+ * Runs a step of the named ticket, or of the next one.
  *
- * @throws UbuntuCiError (2) when there is no such ticket, (75) when that ticket is not ready
+ * @throws UbuntuCiError (2) when there is no such ticket, (75) when it is not ready
  */
 export async function workOnStep(
   context: CommandContext,
@@ -72,7 +72,7 @@ export async function workOnStep(
   };
 }
 
-/** The ticket that was named, if one was; says so when it has passed the step already. */
+/** The named ticket, if any; refuses one that is past the step. */
 function ticketAt(
   { say }: CommandContext,
   { db }: Engine,

@@ -6,7 +6,7 @@ import { notNow, refused } from "../../lib/domain/error.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 import { completeStep, failedStep } from "../../lib/domain/step.ts";
 
-/** How long to wait for a run to end. It is asked within a second; the rest is its tools' ending. */
+/** How long to wait for a run to end: it notices within a second, but its tools take time to stop. */
 const waitMs = 30_000;
 
 export const command: Command<{ ticket: number; reason?: string }, CancelPlan> =

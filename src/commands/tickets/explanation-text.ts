@@ -3,7 +3,7 @@ import type { Explanation } from "../../lib/domain/explain/explanation.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { completeStep } from "../../lib/domain/step.ts";
 
-/** An explanation whose commands are written for its reader: the shape of `explain N --json`. */
+/** An explanation with its commands as text: the shape of `explain N --json`. */
 export interface WrittenExplanation extends Omit<
   Explanation,
   "unblock" | "commands"
@@ -15,7 +15,7 @@ export interface WrittenExplanation extends Omit<
   }[];
 }
 
-/** An explanation for people: why, what comes next, and each command with what it does. */
+/** Renders an explanation: why, what comes next, and what each suggested command does. */
 export function explanationText({
   ticket,
   blocked,

@@ -19,7 +19,7 @@ import { sizeInWords } from "../../lib/domain/size.ts";
 import type { Outcome } from "../../cli/command.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
-/** Fetches an artifact to a file, into a folder, or to standard output (`-`), with progress on a terminal. */
+/** Fetches an artifact into a file, a folder, or standard output (`-`), with progress on a terminal. */
 export async function fetchTo(
   context: CommandContext,
   tickets: TicketSystem,
@@ -32,7 +32,7 @@ export async function fetchTo(
       advice`a backup of an earlier day may have it; ${remedy("config")} shows expire.*, the policy`,
     );
   if (output === "-") {
-    // Nothing may be shown before the digest of all of it was found right.
+    // Nothing is printed before the whole file has been verified.
     const { scratch } = context.paths;
     makeFolder(scratch);
     const folder = makeOwnFolder(scratch, "fetched");
@@ -67,7 +67,7 @@ export async function fetchTo(
   return { text: target, value: { path: target, artifact } };
 }
 
-/** A pipe or a file gets the very bytes; on a terminal a log is shown like any other text of others. */
+/** Prints the exact bytes to a pipe or file; on a terminal, control characters in a text are escaped. */
 async function printFile(file: string, name: string): Promise<void> {
   if (!isTerminal("stdout")) {
     await printBytes(createReadStream(file));
@@ -81,7 +81,7 @@ async function printFile(file: string, name: string): Promise<void> {
   await printStreamedText(createReadStream(file));
 }
 
-/** Text has no NUL; git looks at as much of a file. */
+/** A NUL byte near the start means binary, as in git. */
 async function isBinary(path: string): Promise<boolean> {
   const file = await open(path);
   try {

@@ -6,7 +6,6 @@ import { hasColour, printJson, printLine } from "../../lib/host/output.ts";
 import type { Outcome } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 
-/** What of the log to show. */
 export interface LogOptions {
   readonly ticket?: number;
   readonly follow?: boolean;
@@ -14,7 +13,7 @@ export interface LogOptions {
   readonly lines?: number;
 }
 
-/** Prints the history, and with --follow what is added to it. */
+/** Prints the history; with --follow, also new events as they come. */
 export async function showLog(
   context: CommandContext,
   { ticket, since, lines, follow }: LogOptions,
@@ -41,7 +40,7 @@ export async function showLog(
   return undefined;
 }
 
-/** Prints one record: a line for people, with --json one of JSON. */
+/** Makes the function that prints one record: a line of text, or of JSON with --json. */
 async function printer(
   context: CommandContext,
 ): Promise<(record: LogRecord) => void> {

@@ -23,7 +23,6 @@ interface Options {
   undo?: string | true;
 }
 
-/** What was asked for. */
 type Wanted =
   | { readonly kind: "list" }
   | { readonly kind: "undo"; readonly which: OverrideWanted }
@@ -171,7 +170,7 @@ async function ignore(
   };
 }
 
-/** Which tests there are is only known once they ran, so that a name which never came up is no mistake yet. */
+/** Test names are only known after a run, so an unknown name may still be right: warn, but accept it. */
 function warnOfUnknownTest(
   context: CommandContext,
   tests: readonly { package: string; name: string }[],

@@ -1,7 +1,7 @@
 import type { Ticket } from "../../lib/domain/ticket.ts";
 import { table } from "../../cli/columns.ts";
 
-/** All tickets as a table, newest last. */
+/** Tickets as a table, newest last. */
 export function ticketTable(tickets: readonly Ticket[]): string {
   if (tickets.length === 0) return "no tickets";
   const rows = tickets.map((ticket) => [

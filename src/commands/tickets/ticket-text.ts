@@ -13,7 +13,7 @@ import type { Run, Ticket } from "../../lib/domain/ticket.ts";
 import { failedStep, queueStep } from "../../lib/domain/step.ts";
 import { table } from "../../cli/columns.ts";
 
-/** One ticket with everything a person asks about it; `text` writes advice for its reader. */
+/** Everything about one ticket, as text; `text` renders advice. */
 export function ticketInFull(
   ticket: Ticket,
   text: (advice: Advice) => string,

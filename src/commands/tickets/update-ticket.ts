@@ -61,7 +61,7 @@ export const command: Command<Options, TicketPlan> = {
   },
 };
 
-/** The ticket, and what to change of it. @throws UbuntuCiError (2) when that is nothing */
+/** The ticket and the changes asked for. @throws UbuntuCiError (2) when there are none */
 function asked({
   ticket,
   queue,

@@ -9,8 +9,8 @@ export const command: Command<
   BackupPlan
 > = {
   changes: true,
-  // It changes nothing that maintenance protects. Retention is the only other one that removes files;
-  // it waits, or we do.
+  // It changes nothing that maintenance protects. Only expire also removes files in maintenance; a lock
+  // keeps the two apart.
   inMaintenance: true,
   locks: [{ name: "backup" }, { name: "expire", patient: true }],
   define: (command) =>

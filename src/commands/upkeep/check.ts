@@ -25,7 +25,7 @@ interface MetricsPlan extends Plan {
 export const command: Command<{ prometheus?: string | true }, MetricsPlan> = {
   state: "optional",
   changes: true,
-  // What is watched has to be watched then, too.
+  // Monitoring goes on in maintenance.
   inMaintenance: true,
   onlyReads: ({ prometheus }) => typeof prometheus !== "string",
   define: (command) =>
@@ -39,7 +39,7 @@ export const command: Command<{ prometheus?: string | true }, MetricsPlan> = {
   ],
   notes: `The line, its exit code (0 ok, 1 warning, 2 critical, 3 unknown) and the figures behind it are those
 of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two more.`,
-  // Monitoring knows no other code for "could not be found out".
+  // To monitoring plugins, 3 means UNKNOWN.
   withoutContext(thrown) {
     const line = unknownLine(messageOf(thrown));
     return {
@@ -102,7 +102,7 @@ async function look({ paths, config }: CommandContext): Promise<Found> {
   }
 }
 
-/** Prometheus judges by what is in the file: to have written it is all that counts. */
+/** Prometheus judges the figures itself: once the file is written, the exit code is 0. */
 async function writeMetrics(
   found: Found,
   prometheus: string | true,
@@ -115,7 +115,7 @@ async function writeMetrics(
     printText("stdout", text);
     return;
   }
-  // The collector runs as another user.
+  // Prometheus's collector runs as another user.
   const { writePublicFile } = await import("../../lib/files/public-files.ts");
   await writePublicFile(pathArgument(prometheus), text);
 }

@@ -44,7 +44,7 @@ async function look(
       `there is no state in ${root}`,
       advice`${remedy("init")} makes one; ${remedy("restore", ["FILE"])} goes on with a restore that was ended`,
     );
-  // A damaged file cannot be opened as a state at all.
+  // A damaged file cannot be opened as a state, so it is checked first.
   const damage = inspectFile(database);
   return damage.length > 0
     ? damage.map((what) => damagedState(context, what))

@@ -54,7 +54,6 @@ const on: NamedVerb<{ reason?: string }, Plan> = {
       reasonArgument,
     ),
   changes: true,
-  // It is the toggle itself.
   inMaintenance: true,
   plan: ({ paths }) => ({
     command: "maintenance",
@@ -125,7 +124,7 @@ export const command: CommandWithVerbs = {
   verbs: [status, on, off, wait],
 };
 
-/** It is on or off, whatever comes of recording so: perhaps the state is what needs the maintenance. */
+/** Turns a failure to record the change into a warning: the state itself may be what needs maintenance. */
 async function orWarn(
   { warn }: CommandContext,
   recorded: Promise<void>,

@@ -16,7 +16,8 @@ interface Options {
 export const command: Command<Options, RestorePlan> = {
   state: "restored",
   changes: true,
-  // Over a state in maintenance alone. Retention, backups and fsck run then, too: they wait, or we do.
+  // An existing state is only replaced in maintenance. Expire, backup and fsck run then, too; locks keep
+  // them apart.
   inMaintenance: true,
   locks: [{ name: "restore" }, { name: "expire", patient: true }],
   define: (command) =>

@@ -4,7 +4,7 @@ import type { Bind } from "../session/session.ts";
 export interface AptRepository {
   /** `ci_pool-001`, or `archive`. */
   readonly name: string;
-  /** Where its dists/ and pool/ are, as apt takes it: `file:/…` for a folder of this machine. */
+  /** Base URI of dists/ and pool/, in apt's form: `file:/…` for a folder of this machine. */
   readonly uri: string;
   /** Its distribution in dists/: the series. */
   readonly suite: string;
@@ -13,7 +13,7 @@ export interface AptRepository {
   readonly signingKey: string;
 }
 
-/** A folder as apt's `file:` method wants it; what separates words or escapes them is escaped. */
+/** A folder as a URI for apt's `file:` method; characters that separate words or escape are escaped. */
 export function fileUri(folder: string): string {
   return `file:${folder.split("/").map(encodeURIComponent).join("/")}`;
 }
@@ -35,7 +35,7 @@ export function folderOf(repository: AptRepository): string {
   return decodeURIComponent(uri.slice("file:".length));
 }
 
-/** How a session reaches repositories: a folder of this machine is bound into it, below `place`. */
+/** The repositories as a session sees them: a local folder is bound into it, below `place`. */
 export function repositoriesInside(
   repositories: readonly AptRepository[],
   place: string,

@@ -8,15 +8,15 @@ export interface AptVerdict {
   readonly stale: boolean;
 }
 
-/** What apt says when it cannot fetch or store (apt's own messages, LC_ALL=C). */
+/** apt's messages (LC_ALL=C) when it cannot fetch or store: our infrastructure. */
 const ours =
   /failed to fetch|temporary failure resolving|could not resolve|could not connect|unable to connect|connection (?:timed out|refused|failed)|hash sum mismatch|no space left|not enough free (?:disk )?space|no_pubkey|is not signed|could not get lock|some files failed to download|unable to fetch|input\/output error|read-only file system/i;
 
-/** What apt says when what was asked cannot be installed. */
+/** apt's messages when a request cannot be installed: the package's fault. */
 const theirs =
   /unable to locate package|has no installation candidate|unmet dependenc|unable to satisfy dependencies|unable to correct problems|but it is not (?:installable|going to be installed)|dependency is not satisfiable|returned an error code|conflicts with/i;
 
-/** The same, with a name between the two parts. */
+/** The same, for messages with a package name between two fixed parts. */
 const theirsAround = [
   ["dependency ", " cannot be satisfied"],
   ["but ", " is to be installed"],
@@ -24,8 +24,8 @@ const theirsAround = [
 ] as const;
 
 /**
- * Whether a line blames the package. A pattern `a.*b` would look for b anew behind every a
- * (quadratic in a line of many), so they are looked for one after the other.
+ * Whether a line blames the package. The two parts are searched one after the other, since the pattern
+ * `a.*b` takes quadratic time on a line with many a's.
  */
 function blamesPackage(line: string): boolean {
   if (theirs.test(line)) return true;
@@ -39,12 +39,11 @@ function blamesPackage(line: string): boolean {
 const dependsLine =
   /: (?:Pre-?)?(?:Build-?)?Depends(?:-Indep|-Arch)?: |Build-Depends/;
 
-/** Longest line that is given as a reason. */
 const reasonLimit = 1000;
 
 /**
- * Tells a package's fault from ours in apt's output. What nobody recognises is ours: a package is
- * never blamed on a guess.
+ * Decides from apt's output whether the package or our infrastructure is to blame. An unknown message
+ * blames the infrastructure: a package is never blamed on a guess.
  */
 export function aptVerdict(output: string): AptVerdict {
   let depends: string | undefined;
@@ -65,7 +64,7 @@ export function aptVerdict(output: string): AptVerdict {
     if (line.startsWith("E: ")) error = line;
     last = line;
   }
-  // "foo : Depends: bar but it is not installable" says more than the E: line that follows it.
+  // "foo : Depends: bar but it is not installable" says more than the E: line after it.
   return blaming === undefined
     ? because("infrastructure", error ?? last ?? "apt said nothing")
     : because("package", depends ?? dpkg ?? blaming);
@@ -75,7 +74,7 @@ function because(blame: AptVerdict["blame"], line: string): AptVerdict {
   return { blame, line: line.slice(0, reasonLimit), stale: false };
 }
 
-/** A package file that apt would fetch. */
+/** A package file that apt would download. */
 export interface AptUri {
   readonly uri: string;
   readonly file: string;
@@ -85,7 +84,7 @@ export interface AptUri {
   readonly hash: string;
 }
 
-/** A part of a file's name, in which apt escapes an epoch's colon; one that is not escaped as it is. */
+/** Decodes part of a file name, in which apt escapes an epoch's colon; a malformed one is returned unchanged. */
 function unescaped(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -94,7 +93,7 @@ function unescaped(part: string): string {
   }
 }
 
-/** Reads `apt-get --print-uris`: what would be installed, and from where. */
+/** Parses `apt-get --print-uris`: what would be installed, and from where. */
 export function readPrintUris(output: string): readonly AptUri[] {
   const found: AptUri[] = [];
   for (const line of outputLines(output)) {
@@ -116,13 +115,13 @@ export function readPrintUris(output: string): readonly AptUri[] {
   return found.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
 }
 
-/** The packages that `apt-get` says it would remove, in the text it prints for people. */
+/** The packages that `apt-get` says it would remove, from its output for people. */
 export function readRemoved(output: string): readonly string[] {
   const names: string[] = [];
   let listed = false;
   for (const line of output.split("\n")) {
     if (line.startsWith("  ") && listed)
-      // A star stands behind what is purged.
+      // apt marks purged packages with a star.
       names.push(
         ...line
           .trim()

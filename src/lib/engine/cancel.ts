@@ -14,8 +14,8 @@ import { giveUpDeadRuns, runStep } from "./run-step.ts";
 const pollMs = 200;
 
 /**
- * Cancels a ticket: one that nothing works on ends at once, with its PPA given back; the process that
- * works on one is asked to end it. Nothing depends on this process living on after that.
+ * Cancels a ticket. An idle one ends at once and gives its PPA back; the process that works on one is
+ * asked to end it, and will do so even if this process dies.
  *
  * @throws UbuntuCiError (2) when there is no such ticket or it has ended
  */
@@ -39,10 +39,9 @@ export async function cancel(
 }
 
 /**
- * Waits until a ticket that was asked to end has ended, and helps where the process that should is
- * gone.
+ * Waits for a ticket that was asked to end, and ends it here if its process is gone.
  *
- * @returns the ticket as it is then, or after so many milliseconds
+ * @returns the ticket as it is when it has ended, or at the time limit
  */
 export async function awaitCancelled(
   engine: Engine,
@@ -57,7 +56,7 @@ export async function awaitCancelled(
     const ticket = getTicket(db, id);
     const step = workStep(ticket.step.code);
     if (step === undefined) return ticket;
-    // Publishing looks into the archive first, and ends it one way or the other.
+    // The publish step first looks whether the archive has the ticket, and ends it accordingly.
     if (ticket.status === "waiting" && step.publishes === true) {
       await runStep(engine, step.code, { ticket: id, signal });
       continue;

@@ -4,8 +4,8 @@ import { finishCleaning, startCleaning, toBeCleaned } from "../state/ppas.ts";
 import type { Engine } from "./engine.ts";
 
 /**
- * Empties the PPAs that were given back; they are free afterwards. Returns their names. One process
- * at a time: a second one would empty a PPA that the first had made free and a ticket then took.
+ * Empties the PPAs that were given back, which frees them; returns their names. The caller holds a lock:
+ * a second process could empty a PPA that the first has freed and a ticket has taken since.
  */
 export async function cleanPpas({
   db,

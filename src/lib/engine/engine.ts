@@ -7,7 +7,7 @@ import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
 import type { StepBackends, StepPlan } from "../steps/step-definition.ts";
 
-/** What the engine works with: the state, where things are, and what does the heavy work. */
+/** What the engine works with. */
 export interface Engine {
   readonly db: Connection;
   readonly paths: StatePaths;
@@ -18,19 +18,19 @@ export interface Engine {
   readonly backends: StepBackends;
 }
 
-/** An engine whose data store is a folder of this machine: what looks after that folder needs it. */
+/** An engine whose data store is a local folder, as upkeep needs it. */
 export interface LocalEngine extends Engine {
   readonly store: LocalStore;
 }
 
-/** What a caller sees of a run while it goes on. */
+/** Callbacks that observe a run. */
 export interface RunListener {
   started?(ticket: Ticket, command: string): void;
-  /** What the run is about to execute: just what `--dry-run` would have printed. */
+  /** The plan that the run is about to execute, as `--dry-run` prints it. */
   planned?(plan: StepPlan): void;
   progress?(ticket: number, progress: Progress): void;
   note?(ticket: number, line: string): void;
-  /** A log file has begun; what this returns is called when it is whole. */
+  /** A log file has begun; the returned function is called when it is complete. */
   readonly follow?: (ticket: number, logFile: string) => () => Promise<void>;
   ended?(report: StepReport): void;
 }
@@ -41,10 +41,10 @@ export interface StepReport {
   readonly step: WorkStepCode;
   readonly outcome: Outcome | "pending";
   readonly reason: string | null;
-  /** The ticket now waits for something, as a pending one for its job; no attempt was used up. */
+  /** The ticket waits for something, such as a pending job; no retry was used up. */
   readonly waiting: boolean;
-  /** Somebody cancelled the ticket meanwhile; it has ended. */
+  /** Somebody cancelled the ticket during the run; it has ended. */
   readonly cancelled: boolean;
-  /** Exit code that tells the caller apart what to do: 75 try later, 78 something has to be installed. */
+  /** 75: try later; 78: something has to be installed or configured. */
   readonly exitCode: ExitCode;
 }

@@ -11,7 +11,7 @@ import { definitions } from "./step-input.ts";
 /** How long to wait before a job that could not be cancelled is tried again. */
 const cancelAgainMs = 10 * 60_000;
 
-/** How a step hands work over: what is submitted is known before and after, see `OpenJob`. */
+/** Submits a step's work to a remote engine; recorded before and after, see `OpenJob`. */
 export function submitter(
   { db }: Pick<Engine, "db">,
   { ticket, step }: Lease,
@@ -26,7 +26,7 @@ export function submitter(
   };
 }
 
-/** Cancels the jobs that nobody waits for any more; one that cannot be reached is tried again later. */
+/** Cancels the jobs that no ticket waits for; an unreachable one is tried again later. */
 export async function cancelUnwantedJobs({
   db,
   actor,

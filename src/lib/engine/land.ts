@@ -26,15 +26,14 @@ import {
 } from "./run-step.ts";
 import { remedy } from "../domain/remedy.ts";
 
-/** What landing came to. */
 export interface LandReport {
   readonly steps: readonly StepReport[];
-  /** Maintenance began meanwhile: tickets at work were landed to the end, and no other was begun. */
+  /** Maintenance began during the pass: tickets at work were landed, no others were started. */
   readonly heldBack: boolean;
   readonly exitCode: ExitCode;
 }
 
-/** A pass of landing while it goes on. */
+/** The state of one landing pass. */
 interface Pass {
   readonly reports: StepReport[];
   heldBack: boolean;
@@ -49,10 +48,10 @@ export interface LandOptions {
 }
 
 /**
- * Runs all steps in turn: of one ticket, or of every ready ticket, up to `concurrency` at a time.
- * PPAs that were given back are emptied on the way.
+ * Runs all steps in turn: of one ticket, or of every ready ticket, up to `concurrency` at a time. PPAs
+ * that were given back are emptied in between.
  *
- * @throws UbuntuCiError (2) when there is no such ticket, (75) when that ticket may not start yet
+ * @throws UbuntuCiError (2) when there is no such ticket, (75) when it may not start yet
  */
 export async function land(
   engine: Engine,
@@ -117,8 +116,8 @@ async function landAll(
 }
 
 /**
- * Tickets in flight come before new ones, which `takeLease` keeps from starting too early. While no
- * PPA is free, a new one is only tried when none can become free here: it then says what it waits for.
+ * Tickets in flight come before new ones; `takeLease` decides whether a new one may start. While no PPA
+ * is free, a new ticket is only tried when nothing here can free one: it then reports what it waits for.
  */
 function nextToLand(
   { db, config }: Engine,
@@ -147,7 +146,7 @@ async function landOne(
     const code = stepToRun(ticket, options.until);
     if (code === undefined) {
       const last = reports.findLast((report) => report.ticket === id);
-      // Between two of its steps somebody else ended it.
+      // Another process cancelled it between two of its steps.
       if (ticket.cancelled !== null && last?.outcome === "passed") {
         const report = cancelledReport(engine, id, last.step);
         reports.push(report);
@@ -158,7 +157,7 @@ async function landOne(
     const report = await runStep(engine, code, { ...options, ticket: id });
     if (report === undefined) {
       const why = whyNot(engine, ticket);
-      // Chosen by us and taken by another process meanwhile: no news. Asked for by name: say why not.
+      // Another process took the ticket first. That is only an error when it was asked for by name.
       if (options.ticket === undefined) return;
       throw why;
     }
@@ -181,8 +180,8 @@ function stepToRun(
 }
 
 /**
- * What landing would do next to each ticket that it would come to, or to one: those in flight first,
- * then the queue. Of those that have to wait for others it is not known yet which PPA they will have.
+ * Plans the next step of each ticket that landing would work on, or of one: those in flight first, then
+ * the queue. The PPA of a ticket that has to wait for others is not known yet.
  *
  * @throws as `land` does
  */
@@ -204,7 +203,7 @@ function nextToPlan(
   const { db, config } = engine;
   const concurrency = config.get("concurrency");
   const inFlight = ticketsInFlight(db);
-  // Landing begins with emptying those that were given back.
+  // Landing starts by emptying the PPAs that were given back.
   const free = listPpas(db)
     .filter(({ state }) => state !== "reserved")
     .slice(0, Math.max(0, concurrency - inFlight.length));
@@ -236,7 +235,7 @@ function nextToPlan(
     });
 }
 
-/** Why a ticket that was asked for by name cannot be worked on now. */
+/** Why a ticket asked for by name cannot be worked on now. */
 export function whyNot({ db, config }: Engine, ticket: Ticket): Error {
   if (ticket.status === "held") {
     return refused(

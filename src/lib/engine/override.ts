@@ -7,9 +7,9 @@ import { getTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
 
 /**
- * Records that something about a ticket is ignored from its next run on.
+ * Records an override, which applies from the ticket's next run on.
  *
- * @throws UbuntuCiError (2) when the ticket has no such thing, is complete, or ignores it already
+ * @throws UbuntuCiError (2) when the ticket has no such thing, is complete, or has this override already
  */
 export function override(
   engine: Engine,
@@ -29,7 +29,7 @@ export function override(
 }
 
 /**
- * Takes an override out of force.
+ * Withdraws an override.
  *
  * @throws UbuntuCiError (2) when there is none such
  */

@@ -32,13 +32,13 @@ import { endOf } from "./results.ts";
 import { definitions, passOver, planFor, stepInput } from "./step-input.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
-/** What a run came to, before it is recorded. */
+/** The result of a run before it is recorded. */
 interface Performed {
   readonly end: RunEnd;
   readonly exitCode: ExitCode;
 }
 
-/** Where a run works, and what ends it. */
+/** A run's scratch folder and its abort signals. */
 interface Place {
   readonly scratch: string;
   readonly signal: AbortSignal;
@@ -46,7 +46,7 @@ interface Place {
   readonly limitMs: number;
 }
 
-/** Does a leased step's work: whatever happens meanwhile, it comes to an outcome. */
+/** Does the work of a leased step; whatever happens, the result is an outcome. */
 export async function perform(
   engine: Engine,
   lease: Lease,
@@ -69,7 +69,7 @@ export async function perform(
     const input = await readInput();
     if (ticket.cancelled !== null)
       return await ended(engine, lease, place, () => settle(input));
-    // Whether it was published has to be known before the ticket can fail.
+    // The ticket must not fail before it is known whether the archive has it.
     if (publishes === true && lease.tmpfails > engine.config.get("retry.limit"))
       return published(await settle(input)) ?? unpublished(ticket);
     recordStart(db, actor, lease);
@@ -83,7 +83,7 @@ export async function perform(
         exitCode: ExitCode.ok,
       };
     const execute = async () => {
-      // The plan was to look at a job, and there is none.
+      // The plan was made for a job that no longer exists.
       const made = input.job === null ? plan : await definition.plan(input);
       if (made !== plan) listener.planned?.(made);
       return definition.execute(made, input, backends, work);
@@ -135,12 +135,12 @@ function contextOf(
   };
 }
 
-/** The ticket waits for something that costs no retry. */
+/** The ticket waits for something; no retry is used up. */
 function waiting(reason: string, exitCode: ExitCode): Performed {
   return { end: { outcome: "tmpfail", reason, waitFor: reason }, exitCode };
 }
 
-/** A job is at work; the time limit of the step is that of the whole job. */
+/** A job is still running; the step's time limit covers the whole job. */
 function pending(
   { db }: Engine,
   { ticket }: Lease,
@@ -149,7 +149,7 @@ function pending(
 ): Performed {
   const job = jobOf(db, ticket);
   if (job === null) throw notNow(`job ${id} is not waited for any more`);
-  // It was submitted by a run that was killed before it could tell.
+  // The run that submitted the job was killed before it could record its name.
   if (job.id === null) nameJob(db, { ...job, id });
   if (isOverdue(limitMs, job.began_at, Date.now()))
     return {
@@ -165,7 +165,7 @@ function pending(
   };
 }
 
-/** What the archive said of a ticket: that it is there already, or undefined. */
+/** The archive's record of an earlier publication of the ticket, or undefined. */
 function published(
   found: StepResult | null,
   words = "",
@@ -182,7 +182,7 @@ function published(
   };
 }
 
-/** After the last retry: none of the attempts has published the ticket, though it did not say so. */
+/** The last retry is used up, and the archive confirms that no attempt published the ticket. */
 function unpublished({ runs }: Ticket): Performed {
   const reason = runs.at(-2)?.reason ?? "it was not published";
   return {
@@ -191,7 +191,7 @@ function unpublished({ runs }: Ticket): Performed {
   };
 }
 
-/** What a run came to that was ended from outside: cancelled, its time limit, or we were asked to stop. */
+/** The result of a run that was stopped: cancelled, timed out, or the program was asked to end. */
 async function ended(
   engine: Engine,
   lease: Lease,
@@ -218,7 +218,7 @@ async function ended(
     end: {
       ...end,
       job: "dropped",
-      // It was cancelled, and the archive was looked into above.
+      // It was cancelled, and the archive was checked above.
       unpublished: cancelled !== null && publishes,
     },
     exitCode: ExitCode.notNow,
@@ -229,7 +229,7 @@ function tooLong(limitMs: number): string {
   return `the step ran past its time limit of ${Math.round(limitMs / 60_000)} minutes`;
 }
 
-/** An error is never the package's fault; one that needs a person costs the ticket no retry. */
+/** An exception is never the package's fault; when a person has to act, no retry is used up. */
 function troubleOf(caught: unknown): Performed {
   const thrown = troubleOfMachine(caught) ?? caught;
   if (thrown instanceof UbuntuCiError) {

@@ -11,7 +11,7 @@ import { forgetArtifacts } from "../state/run-products.ts";
 import type { Done, StepFile } from "../steps/step-definition.ts";
 import type { Engine } from "./engine.ts";
 
-/** Puts the files of a result into the data store and turns it into what will be recorded. */
+/** Moves the files of a result into the data store and returns what to record. */
 export async function endOf(
   { store, db }: Engine,
   lease: Lease,
@@ -25,7 +25,7 @@ export async function endOf(
   for (const file of result.files) {
     const container = containerName(`ticket.${lease.ticket}`, file.component);
     const name = keptName(file, lease.attempt);
-    // Another process has the ticket now, and these names.
+    // Another process has the ticket now, and may store files under these names.
     if (!renewLease(db, lease.run)) throw leaseLost();
     const stored = await store.put({ container, name }, file.path);
     const { type, subticket } = file;
@@ -55,16 +55,16 @@ export async function endOf(
 
 const leaseLost = () => notNow("the lease was lost");
 
-/** Logs of later attempts stand beside the first one's: what failed once should stay readable. */
+/** Numbers the logs of later attempts, so that the first failure stays readable. */
 function keptName(file: StepFile, attempt: number): string {
   if (file.type !== "LOGS" || attempt === 1) return file.name;
   return file.name.replace(/(\.log)?$/, `.attempt${attempt}$1`);
 }
 
 /**
- * Removes from a ticket's containers what no row names and this run has not just stored: a run that was
- * killed, or failed while it stored its files, has left it. Who holds the lease does that before giving
- * it back. Afterwards another run may be storing files there that no row names yet.
+ * Removes files from a ticket's containers that no row names and this run has not stored: leftovers of
+ * killed or failed runs. Only safe while holding the lease, since another run may store files before it
+ * records them.
  */
 export async function tidyContainers(
   { store, db }: Pick<Engine, "store" | "db">,
@@ -78,7 +78,7 @@ export async function tidyContainers(
     const names = new Set(mine.map(({ name }) => name));
     for await (const file of store.list(container)) {
       if (names.has(file.name)) continue;
-      // Another process has the ticket now, and its files.
+      // Another process has the ticket now.
       if (!renewLease(db, run)) return;
       await store.remove(file);
     }

@@ -13,7 +13,7 @@ import { findTicket, getTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
 
 /**
- * How a ticket would be tried again.
+ * Plans a retry of a ticket.
  *
  * @throws UbuntuCiError (2) saying why not, and what to do instead
  */
@@ -26,7 +26,7 @@ export async function planRetryOf(
 }
 
 /**
- * Tries a failed or cancelled ticket again, or makes a retry due at once.
+ * Retries a failed or cancelled ticket, or makes a scheduled retry due now.
  *
  * @throws UbuntuCiError (2) saying why not, and what to do instead
  */
@@ -57,7 +57,7 @@ function planNow(
   return planRetry(ticket, from, kept, obstaclesOf(db, ticket));
 }
 
-/** What came meanwhile: the same version in another ticket, or as high a one in the archive. */
+/** What now stands in the way: another ticket with the same version, or an archive that has moved on. */
 function obstaclesOf(db: Engine["db"], ticket: Ticket): string[] {
   if (ticket.step.code !== failedStep) return [];
   return ticket.subtickets.flatMap(({ source, version }) => {

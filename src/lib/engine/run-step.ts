@@ -37,7 +37,7 @@ import { planFor, stepInput } from "./step-input.ts";
 
 const heartbeatMs = 30_000;
 
-/** How often a run looks whether its ticket was cancelled: one read by key of an open file. */
+/** How often a run checks for cancellation; that costs one read by primary key. */
 const cancelPollMs = 1000;
 
 /** The retry policy of the configuration. */
@@ -49,8 +49,8 @@ export function retryPolicy(config: Config): RetryPolicy {
 }
 
 /**
- * Works on one ticket at one step: chooses the oldest ready one (or takes that very ticket), leases
- * it, runs the step, records what came of it in one transaction.
+ * Works on one ticket at one step: chooses the oldest ready one (or takes the named one), leases it,
+ * runs the step, and records the result in one transaction.
  *
  * @returns undefined when nothing is ready
  */
@@ -136,8 +136,8 @@ export async function runStep(
 }
 
 /**
- * Looks after a run while it works. What the machine does not let happen now (the disk is full for a
- * while) is tried again next time: hours of work must not end for one missed heartbeat.
+ * Calls `look` periodically during a run. A failure such as a full disk is tried again next time: one
+ * missed heartbeat must not end hours of work.
  */
 function repeat(everyMs: number, look: () => void): NodeJS.Timeout {
   return setInterval(() => {
@@ -149,7 +149,7 @@ function repeat(everyMs: number, look: () => void): NodeJS.Timeout {
   }, everyMs);
 }
 
-/** Makes tickets ready again whose process is gone, and removes what those processes worked on. */
+/** Gives up the leases of dead processes: their tickets become ready, and their files are removed. */
 export async function giveUpDeadRuns(engine: Engine): Promise<void> {
   const { db, actor, config, paths } = engine;
   for (const lease of takeOverDeadLeases(db)) {
@@ -161,7 +161,7 @@ export async function giveUpDeadRuns(engine: Engine): Promise<void> {
   }
 }
 
-/** How a run that was cancelled is told of: the ticket has ended without landing. */
+/** The report on a cancelled run: its ticket has ended without landing. */
 export function cancelledReport(
   { db }: Pick<Engine, "db">,
   ticket: number,
@@ -189,7 +189,7 @@ function limitOf(config: Config, step: WorkStepCode, ticket: Ticket): number {
   });
 }
 
-/** The ticket that a step would work on now: the one named, if it is ready, else the next. */
+/** The ticket that a step would work on now: the named one if it is ready, else the next. */
 export function nextToWorkOn(
   engine: Engine,
   step: WorkStepCode,
@@ -204,7 +204,7 @@ export function nextToWorkOn(
   });
 }
 
-/** What `look` finds in the state as a run would begin with it, dead leases given up; changes nothing. */
+/** Evaluates `look` on the state as a run would find it, with dead leases given up, and rolls back. */
 export function foreseen<T>(engine: Engine, look: (engine: Engine) => T): T {
   const { db, actor, config } = engine;
   if (!openRuns(db).some(isDead)) return look(engine);
@@ -214,12 +214,12 @@ export function foreseen<T>(engine: Engine, look: (engine: Engine) => T): T {
       giveUpLease(db, actor, lease, retryPolicy(config));
     return look(engine);
   } finally {
-    // On a full disk SQLite has done so itself.
+    // SQLite rolls back by itself on a full disk.
     if (db.inTransaction) db.exec("ROLLBACK");
   }
 }
 
-/** What a step would do to that ticket now, with the PPA it would have, changing nothing. */
+/** Plans a step of a ticket, with the PPA it would get; changes nothing. */
 export async function planStep(
   engine: Engine,
   step: WorkStepCode,

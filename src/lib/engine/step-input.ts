@@ -22,7 +22,6 @@ import type {
 } from "../steps/step-definition.ts";
 import type { Engine } from "./engine.ts";
 
-/** What each step plans and does. */
 export const definitions: {
   readonly [Code in WorkStepCode]: StepDefinition<StepPlan>;
 } = {
@@ -34,9 +33,9 @@ export const definitions: {
 };
 
 /**
- * All that a step is told of its ticket.
+ * Gathers everything that a step is told about its ticket.
  *
- * @param folder gives the folder for copies of stored files, asked for when the store can't show its own
+ * @param folder where to copy stored files; called only when the store has no local paths
  */
 export async function stepInput(
   { db, config, store }: Engine,
@@ -85,7 +84,7 @@ export async function stepInput(
   };
 }
 
-/** Absolute paths under which stored files can be read: their own, or those of copies in a folder. */
+/** Local paths of stored files: the store's own, or copies in a folder. */
 async function readable(
   store: Store,
   files: readonly Artifact[],
@@ -101,7 +100,7 @@ async function readable(
   return copies;
 }
 
-/** What a step is going to do, or that it has been handed over, or that an override lets it be passed over. */
+/** Plans a step, unless its work was handed over to a remote engine or an override skips it. */
 export async function planFor(
   step: WorkStepCode,
   input: StepInput,
@@ -120,7 +119,7 @@ export async function planFor(
   };
 }
 
-/** Why a step is passed over, or null. */
+/** Why a step is skipped, or null. */
 export function passOver(
   step: WorkStepCode,
   { ticket, image, architecture }: StepInput,

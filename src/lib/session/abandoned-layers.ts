@@ -9,7 +9,7 @@ import type { Layer } from "./layer.ts";
 import { findLayer } from "./layers.ts";
 import { removeTree } from "./remove-tree.ts";
 
-/** Folders of layers on their way in or out whose process was killed; `.old` ones are always rubbish. */
+/** Folders of layers that a killed process was creating or removing; `.old` ones can always be deleted. */
 export async function abandonedLayers(layers: string): Promise<string[]> {
   const names = await namesIn(layers);
   return names.filter(
@@ -17,7 +17,7 @@ export async function abandonedLayers(layers: string): Promise<string[]> {
   );
 }
 
-/** The layers that are whole, and the names of those that are not: without their record or their files. */
+/** The complete layers, and the names of those without their record or their files. */
 export async function surveyLayers(
   layers: string,
 ): Promise<{ readonly whole: Layer[]; readonly broken: string[] }> {
@@ -38,7 +38,7 @@ export async function surveyLayers(
   return { whole, broken };
 }
 
-/** Removes a layer: in one instant for those who look for it, then its files. */
+/** Removes a layer: a rename makes it disappear at once, then its files are deleted. */
 export async function removeLayer(layers: string, name: string): Promise<void> {
   const out = makeOwnFolder(layers, ".old");
   await ifExists(rename(join(layers, name), join(out, name)));
@@ -46,7 +46,7 @@ export async function removeLayer(layers: string, name: string): Promise<void> {
   await removeTree(out);
 }
 
-/** Removes what is remembered of build dependencies whose layer is gone, or that was not looked at since. */
+/** Removes records of build dependencies whose layer is gone, or that were not used since that time. */
 export async function forgetDeps(
   layers: string,
   since: number,
@@ -68,7 +68,7 @@ export async function forgetDeps(
   return forgotten;
 }
 
-/** The layer that a note names, null for none needed, undefined when it says nothing. */
+/** The layer named in a record; null when none was needed, undefined when the record is unreadable. */
 async function rememberedLayer(
   file: string,
 ): Promise<string | null | undefined> {

@@ -19,7 +19,7 @@ import type { Base, Layer, LayerKind } from "./layer.ts";
 import { removeTree } from "./remove-tree.ts";
 import { remedy } from "../domain/remedy.ts";
 
-/** What is written to layer.json; the paths follow from where it lies. */
+/** The contents of layer.json; paths follow from its location. */
 export type LayerRecord = Omit<Layer, "root"> &
   Partial<Pick<Base, "sources" | "acquire">>;
 
@@ -37,7 +37,7 @@ export async function findLayer(
   };
 }
 
-/** Notes that a layer is used now: retention goes by the time of its record. */
+/** Marks a layer as used now: retention goes by the modification time of its record. */
 export async function touchLayer(folder: string, name: string): Promise<void> {
   const time = Date.now() / 1000;
   await utimes(join(childPath(folder, name), "layer.json"), time, time);
@@ -105,15 +105,15 @@ function asBase(folder: string, layer: Layer): Base {
   };
 }
 
-/** A new folder beside the layers, on the same file system, to put a layer together in. */
+/** A new folder on the layers' file system, to assemble a layer in. */
 export async function layerInProgress(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   return makeOwnFolder(folder, ".new");
 }
 
 /**
- * Makes a folder that holds `root` (and what else belongs to it) a layer: its record is written, all
- * of it is flushed, and it is renamed into place. When that layer is there already, ours goes away.
+ * Makes a folder with `root` (and what else belongs to it) a layer: writes its record, flushes
+ * everything, and renames it into place. If that layer already exists, the new one is removed.
  */
 export async function commitLayer(
   folder: string,
@@ -124,7 +124,7 @@ export async function commitLayer(
     join(progress, "layer.json"),
     `${JSON.stringify(record, null, 2)}\n`,
   );
-  // A layer that lasts while its files do not would be used for good.
+  // The record must not survive a power failure that the files do not survive.
   await execOk(["sync", "--file-system", progress]);
   try {
     await rename(progress, childPath(folder, record.name));
@@ -136,7 +136,7 @@ export async function commitLayer(
   return { ...record, root: join(folder, record.name, "root") };
 }
 
-/** Keeps what a closed session wrote as a layer; `upper` is a session's own, with nothing beside it. */
+/** Keeps what a closed session wrote as a layer. `upper` is the session's own upper folder. */
 export async function keepUpper(
   folder: string,
   upper: string,
@@ -154,16 +154,16 @@ export async function keepUpper(
   }
 }
 
-/** A command as root of a session would have it outside: ids are those inside. */
+/** Runs a command as root of a session, with the ids that sessions use. */
 const asInside = "unshare --user --map-auto --setuid 0 --setgid 0";
 const tarOptions =
   "--xattrs --xattrs-include='*' --numeric-owner --preserve-permissions";
 
 /**
- * Unpacks a tarball as the root folder of a layer, everything in it belonging to the ids that
- * sessions have. Device nodes are left out: every session has a /dev of its own.
+ * Unpacks a tarball as the root folder of a layer, owned by the ids that sessions use. Device nodes are
+ * left out: every session has its own /dev.
  *
- * @param compress option of tar's, such as `--zstd`
+ * @param compress option for tar, such as `--zstd`
  */
 export async function unpackRoot(
   tarball: string,
@@ -173,7 +173,7 @@ export async function unpackRoot(
   await makeRoot(root);
   await execOk([
     ...["bash", "-c"],
-    // Opened before its ids are gone: the folders on the way may be closed to them.
+    // Opened before switching ids, since the other ids may not be able to enter the folders above.
     `cd "$1" && exec ${asInside} tar --extract "$3" ${tarOptions} --exclude='./dev/*' --file=- <"$2"`,
     ...["unpack", root, tarball, compress],
   ]);
@@ -191,8 +191,8 @@ async function makeRoot(root: string): Promise<void> {
 }
 
 /**
- * Layers of before belong to this user where they belong to root inside: they are copied once, to
- * the ids that sessions have now. Killed at any instant, the layer is the old one or the new one.
+ * Converts a layer of an earlier version, owned by this user instead of the sessions' root, by copying
+ * it once. Killed at any instant, the layer is the old one or the new one.
  */
 export async function makeUsable(folder: string, layer: Layer): Promise<void> {
   const place = join(folder, layer.name);

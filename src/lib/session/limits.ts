@@ -24,7 +24,7 @@ const wanted: readonly {
   },
 ];
 
-/** supervise.pl's words that set them; `limits` is /proc/self/limits. */
+/** Arguments of supervise.pl that set the limits; `limits` is the text of /proc/self/limits. */
 export function limitWords(limits: string): readonly string[] {
   const lines = limits.split("\n");
   return wanted.flatMap(({ resource, title, soft, hard }) => {

@@ -35,13 +35,12 @@ import {
 } from "./layers.ts";
 import { removeTree } from "./remove-tree.ts";
 
-/** Beside buildd's own: what builds without root need, and what every autopkgtest would install. */
+/** Beside the buildd variant: what builds without root need, and what autopkgtest would install every time. */
 const packages = ["fakeroot", "ca-certificates"];
 
 /**
- * Makes a base of a series with mmdebstrap: its tarball (for sbuild, its digest names the base), and
- * the same unpacked under the mapping of our sessions. A base with that digest that is there already
- * is kept.
+ * Makes a base of a series with mmdebstrap: a tarball (for sbuild; its digest names the base), unpacked
+ * also under the sessions' id mapping. An existing base with that digest is kept.
  *
  * @throws UbuntuCiError (75) when the mirror cannot be reached, (78) when none is known
  */
@@ -78,13 +77,13 @@ export async function makeBase(
           .split("\n")
           .filter((line) => line !== "")
           .map((line) => `--aptopt=${line}`),
-        // Resolving needs the package lists; they are left out of images.
+        // Resolving dependencies needs the package lists; they are left out of images.
         ...[
           "--skip=cleanup/apt/lists",
           '--customize-hook=chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash builder',
         ],
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
-        // mmdebstrap copies them from this machine; sessions and sbuild show their own.
+        // mmdebstrap copies these from this machine; sessions and sbuild provide their own.
         '--customize-hook=rm -f "$1"/etc/hostname "$1"/etc/resolv.conf',
         ...[series, tarball, sources],
       ],
@@ -100,7 +99,7 @@ export async function makeBase(
         await import("node:fs/promises")
       ).readFile(join(scratch, "mmdebstrap.log"), "utf8");
       throw notNow(
-        `mmdebstrap ${describeEnd(made)}: ${complaints(log)}`,
+        `mmdebstrap ${describeEnd(made)}: ${messages(log)}`,
         "see whether the mirror can be reached, then run it again",
       );
     }
@@ -132,8 +131,8 @@ export async function makeBase(
 }
 
 /**
- * mmdebstrap works there as the first of our subordinate ids, not as us. Its group may pass, and nobody
- * else of the machine: the system in the making has setuid files, and a /tmp for all.
+ * mmdebstrap works there as our first subordinate id. Only its group gets access: the unfinished system
+ * has setuid files and a world-writable /tmp.
  */
 async function letSubordinatePass(folder: string): Promise<void> {
   const mapped = ["unshare", "--user", "--map-auto", "--map-root-user"];
@@ -141,8 +140,8 @@ async function letSubordinatePass(folder: string): Promise<void> {
   await chmod(folder, 0o710);
 }
 
-/** What apt and mmdebstrap complain of; what mmdebstrap says last is only that it failed. */
-function complaints(log: string): string {
+/** Errors and warnings of apt and mmdebstrap; mmdebstrap's last line only says that it failed. */
+function messages(log: string): string {
   const errors = log
     .split("\n")
     .filter(
@@ -151,10 +150,7 @@ function complaints(log: string): string {
   return lastLines(errors.length === 0 ? log : errors.join("\n"));
 }
 
-/**
- * Where mmdebstrap can work: it does so as our subuids, who may not pass a folder that is closed to
- * others, as a home or a temporary folder often is.
- */
+/** A folder that mmdebstrap can enter with our subordinate ids; homes and temporary folders are often closed to others. */
 async function workshop(scratch: string): Promise<string> {
   for (let folder = scratch; folder !== "/"; folder = dirname(folder)) {
     if (((await stat(folder)).mode & 0o001) === 0) return "/var/tmp";

@@ -13,18 +13,18 @@ import type { Config } from "../config/config.ts";
 import { exec, execOk } from "../host/exec.ts";
 import { ifExists } from "../files/optional-file.ts";
 
-/** Where a series comes from. */
+/** Where the packages of a series come from. */
 export interface Mirror {
   /** deb822 sources, for binary packages. */
   readonly sources: string;
-  /** apt.conf lines of this machine that are needed to reach it. */
+  /** apt.conf lines from this machine that are needed to reach the mirror. */
   readonly acquire: string;
-  /** Packages with the keyrings that the sources name. */
+  /** Packages that hold the keyrings named in the sources. */
   readonly keyringPackages: readonly string[];
 }
 
 /**
- * The distribution's sources for a series: of the configuration, else of the machine's own apt.
+ * Sources of a series: from the configuration, else from the machine's own apt.
  *
  * @throws UbuntuCiError (78) when neither has that series
  */
@@ -65,7 +65,7 @@ function configuredStanza(url: string, series: string, config: Config): Stanza {
   ]);
 }
 
-/** The stanzas of apt sources that are of that series, one-line entries turned into stanzas. */
+/** The stanzas for a series in apt's sources; one-line entries are converted. */
 export function machineStanzas(
   files: readonly { readonly name: string; readonly text: string }[],
   series: string,
@@ -126,8 +126,8 @@ function oneLineStanzas(text: string): Stanza[] {
 }
 
 /**
- * Settings of apt on this machine without which the mirror may not be reached or be refused. A
- * program that finds a proxy (Proxy-Auto-Detect) is not in a session: apt would fail for want of it.
+ * This machine's apt settings that may be needed to reach the mirror or be accepted by it.
+ * Proxy-Auto-Detect is left out: its program does not exist in a session, so that apt would fail.
  */
 export function carriedSettings(dump: string): string {
   const wanted =

@@ -16,15 +16,15 @@ import { ifExists } from "../files/optional-file.ts";
 import type { NetworkPolicy } from "./session.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
-/** The address of a session, and of what it takes for its gateway: pasta answers there. */
+/** Address of every session and of its gateway, at which pasta answers. */
 const own = "10.0.2.100";
 const gateway = "10.0.2.2";
 const device = "eth0";
 
 /**
- * Networks that are nobody's on the internet (RFC 6890), where a machine's neighbours, its own
- * services and its cloud's metadata are found. The examples of RFC 5737 are none of anybody's either
- * and stay reachable: some networks give them away.
+ * Private and special networks (RFC 6890), where neighbouring machines, local services and cloud
+ * metadata are found. The documentation networks of RFC 5737 stay reachable, since some sites do use
+ * them.
  */
 const privateNetworks = [
   "0.0.0.0/8",
@@ -41,9 +41,9 @@ const privateNetworks = [
 ] as const;
 
 /**
- * What `ip -batch` is told for a session's network: the way to the internet, or to some addresses
- * alone; never to private networks or to this machine's own addresses, unless they are in
- * `reachable`. The kernel takes the most precise route.
+ * Input for `ip -batch` that sets up a session's network: routes to the internet, or to some addresses
+ * only, but not to private networks or to this machine's addresses, unless they are in `reachable`. The
+ * most specific route wins.
  *
  * @param reachable IPv4 addresses and networks
  * @param machine this machine's own IPv4 addresses
@@ -61,10 +61,9 @@ export function routesFor(
     reachable.map((one) => (one.includes("/") ? one : `${one}/32`)),
   );
   const via = `via ${gateway} dev ${device} onlink`;
-  // Routes are passed over by a socket that is bound to the device (SO_BINDTODEVICE), and by multicast;
-  // policies are not, and only who owns the network can change them (ip-xfrm(8)).
-  // Of them the first in the order of priority counts: as of routes the most precise, and what is
-  // reachable before what is not.
+  // Sockets bound to the device (SO_BINDTODEVICE) and multicast bypass routes. They cannot bypass
+  // policies, which only the owner of the network can change (ip-xfrm(8)). The lowest priority number
+  // wins: it falls with the prefix length, as for routes, and `reachable` comes before blocked.
   const policy = (action: "allow" | "block") => (network: string) => {
     const bits = Number(network.slice(network.indexOf("/") + 1));
     const priority = 1 + 2 * (32 - bits) + (action === "block" ? 1 : 0);
@@ -85,7 +84,7 @@ export function routesFor(
   ];
 }
 
-/** The name servers in resolv.conf(5) that are reached by IPv4. */
+/** The name servers in a resolv.conf(5) that have IPv4 addresses. */
 export function nameServers(resolvConf: string): readonly string[] {
   return resolvConf.split("\n").flatMap((line) => {
     const [word, address = ""] = line.trim().split(/[ \t]+/, 2);
@@ -94,8 +93,8 @@ export function nameServers(resolvConf: string): readonly string[] {
 }
 
 /**
- * The name servers that sessions can use: of this machine those that are not on its own loopback,
- * as systemd-resolved's is; it tells which ones that asks.
+ * Name servers that sessions can use: this machine's, except those on its loopback. For
+ * systemd-resolved, which listens there, the servers that it asks.
  */
 export async function machineNameServers(): Promise<readonly string[]> {
   for (const file of ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]) {
@@ -108,7 +107,7 @@ export async function machineNameServers(): Promise<readonly string[]> {
   return [];
 }
 
-/** Addresses of names, each with its name; a name that has none is left out: it may have some later. */
+/** Addresses of host names; a name without an address is left out, since it may get one later. */
 export async function addressesOf(
   hosts: readonly string[],
 ): Promise<readonly { readonly host: string; readonly address: string }[]> {
@@ -130,17 +129,17 @@ function machineAddresses(): readonly string[] {
   );
 }
 
-/** A network that a session has, until it is taken away; it ends with its session, too. */
+/** A session's network until it is disconnected or the session ends. */
 export interface SessionNetwork {
   close(): Promise<void>;
 }
 
 /**
- * Gives the namespaces of a session's holder a network: pasta(1) carries what is sent there, as an
- * ordinary process of this user, and never to this machine's loopback.
+ * Connects the namespaces of a session's holder to the network through pasta(1), which forwards traffic
+ * as an ordinary process of this user, and never to this machine's loopback.
  *
- * @param holder its process number
- * @throws UbuntuCiError (78) when pasta is missing or may not make one; (75) otherwise
+ * @param holder process id of the holder
+ * @throws UbuntuCiError (78) when pasta is missing or not permitted; (75) otherwise
  */
 export async function connect(
   holder: string,
@@ -152,12 +151,12 @@ export async function connect(
   const hosts = (await addressesOf(policy.hosts)).map(({ address }) => address);
   const pasta = start(
     [
-      // It ends with the session, whose namespace goes away, and with us.
+      // pasta ends with the session's namespace, and when this process dies.
       ...["setpriv", "--pdeathsig", "KILL"],
       ...["pasta", "--foreground", "--quiet", "--ipv4-only"],
       ...["--ns-ifname", device, "--address", own, "--gateway", gateway],
       ...["--netmask", "255.255.255.0", "--no-map-gw", "--no-dhcp"],
-      // Its defaults would show this machine's open ports inside, and the other way round.
+      // By default pasta forwards open ports in both directions.
       ...["--tcp-ports", "none", "--udp-ports", "none"],
       ...["--tcp-ns", "none", "--udp-ns", "none"],
       holder,
@@ -172,7 +171,7 @@ export async function connect(
   };
   try {
     const inNetwork = ["nsenter", "--target", holder, "--user", "--net"];
-    // It says nothing when the device is there.
+    // pasta does not report when the device is ready.
     for (let tries = 0; ; tries += 1) {
       const look = [...inNetwork, "ip", "link", "show", device];
       if ((await exec(look)).exitCode === 0) break;

@@ -52,7 +52,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       "run the command as the user who owns the state folder (maintenance/quickstart makes one)",
     );
   }
-  // Others start these: that one is missing would look like their failure.
+  // Other programs start these; without this check, a missing one would look like their failure.
   requireTools(["unshare", "perl"]);
   const { scratch, network } = options;
   const upper = join(scratch, "layer/root");
@@ -76,9 +76,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       await (connection ??= connect(outer, network, scratch));
     }
     const namespaces = [
-      // The network is the holder's, who has more rights: it is entered first.
+      // The network namespace belongs to the holder's user namespace, so it is entered first.
       ...(wantsNetwork ? [`user:${ofHolder}`, `net:${ofHolder}`] : []),
-      // Its ids come first: in the process namespace a command is seen, and must not be the owner any more.
+      // The user namespace comes first: once in the process namespace, the command is visible inside and
+      // must not be the owner any more.
       ...["user", "mnt", "pid", "ipc", "uts"].map(
         (type) => `${type}:${ofInside}`,
       ),
@@ -109,7 +110,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     async run(argv, runOptions: RunOptions = {}) {
       const { timeoutMs, signal, user, network, cwd, env, ...io } = runOptions;
       let timedOut = false;
-      // Ending supervise.pl would leave what it started; the holder ends everything inside.
+      // Ending supervise.pl would leave its children; the holder ends everything inside.
       const end = () => holder.send("end");
       const timer =
         timeoutMs === undefined
@@ -152,7 +153,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
 }
 
-/** Makes what holder.pl wants to find in the scratch folder. */
+/** Creates the folders and files that holder.pl expects in the scratch folder. */
 async function prepareFolders({
   scratch,
   layers,
@@ -160,7 +161,8 @@ async function prepareFolders({
   hostname = "session",
   network,
 }: SessionOptions): Promise<void> {
-  // Root inside, another user here, looks these up itself; the folder around them is closed.
+  // The session's root, another user outside, resolves these paths itself but cannot enter the folder
+  // around them.
   await mkdir(scratch, { recursive: true });
   await chmod(scratch, 0o755);
   await mkdir(join(scratch, "layer"));
@@ -189,8 +191,8 @@ async function prepareFolders({
 }
 
 /**
- * How names become addresses inside: as on this machine, or for the mirrors alone, whose addresses
- * are written down: a name server could carry what is said to it anywhere.
+ * Name resolution inside: as on this machine; or for mirrors only, through a hosts file, since a name
+ * server could relay data to anywhere.
  */
 async function namesOf(
   network: NetworkPolicy | undefined,
@@ -229,7 +231,7 @@ async function give(top: string, file: GivenFile): Promise<void> {
   await chmod(place, mode);
 }
 
-/** A holder, its process number, and that of PID 1 inside. */
+/** A holder, with its process id and that of PID 1 inside. */
 interface Holder {
   readonly holder: RunningProcess;
   readonly outer: string;
@@ -272,7 +274,7 @@ async function startHolder(options: SessionOptions): Promise<Holder> {
   ]);
   if (failure === undefined) return { holder, outer, inner };
   await removeTree(scratch);
-  // unshare starts newuidmap, so that a missing one looks like a failure of unshare.
+  // unshare starts newuidmap, so a missing one would look like a failure of unshare.
   requireTools(["unshare", "newuidmap", "newgidmap", "perl"], path);
   throw notNow(
     `a session could not be opened: ${failure}`,

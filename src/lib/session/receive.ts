@@ -6,22 +6,22 @@ import { describeEnd, exec, lastLines } from "../host/exec.ts";
 import { perl } from "./perl.ts";
 import { removeTree } from "./remove-tree.ts";
 
-/** What may come out of a session at a time. */
+/** Limits on what is taken out of a session at a time. */
 export interface ReceiveLimits {
   readonly files: number;
   readonly bytes: number;
 }
 
-/** How deep folders may lie in each other; deeper, their path is longer than the system takes. */
+/** Deeper folders would exceed the system's limit on path lengths. */
 const maxDepth = 64;
 
-/** Namespaces in which the ids of sessions are known, and root is us. */
+/** Namespaces with the sessions' ids, in which root is this user. */
 const asTheirRoot = [
   ...["unshare", "--user", "--map-auto", "--map-root-user", "--mount"],
   ...["--pid", "--net", "--ipc", "--fork", "--kill-child"],
 ];
 
-/** More came out than may: `limit` says what of. */
+/** A limit was exceeded; `limit` says which. */
 export class TooMuch extends UbuntuCiError {
   readonly limit: string;
 
@@ -32,12 +32,12 @@ export class TooMuch extends UbuntuCiError {
 }
 
 /**
- * Copies the plain files of a folder that a session wrote into a new, empty folder. The session has
- * ended: nobody changes them meanwhile.
+ * Copies the plain files of a folder that a session wrote into a new folder. The session has ended, so
+ * nobody changes them meanwhile.
  *
  * @param upper the session's upper folder
  * @param path of the folder in it
- * @param place made new; who reads there finds plain files only
+ * @param place created; it gets plain files only
  * @throws TooMuch beyond the limits
  */
 export async function takeFiles(
@@ -64,18 +64,14 @@ export async function takeFiles(
   });
 }
 
-/** What an archive from a session had in it beside what was received. */
 export interface Received {
-  /** How many things were left out: links, devices, and whatever else is no plain file or folder. */
+  /** How many entries were skipped: links, devices, and anything else but plain files and folders. */
   readonly leftOut: number;
-  /** The limit at which it stopped, in words, or null. */
+  /** The limit at which unpacking stopped, in words, or null. */
   readonly limit: string | null;
 }
 
-/**
- * Unpacks a tar archive that came out of a session into a new, empty folder: plain files and folders
- * alone, up to the limits; what comes behind them is left out.
- */
+/** Unpacks a tar archive from a session into a new folder: plain files and folders only. Unpacking stops at the limits. */
 export async function receiveArchive(
   archive: string,
   place: string,
@@ -100,7 +96,7 @@ export async function receiveArchive(
   });
 }
 
-/** Puts what was received into a folder that has nothing but received things in it. */
+/** Moves received files into a folder that holds nothing but received files. */
 export async function mergeReceived(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true });
   for (const entry of await readdir(from, { withFileTypes: true })) {

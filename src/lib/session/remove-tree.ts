@@ -3,15 +3,15 @@ import { rm } from "node:fs/promises";
 import { execOk } from "../host/exec.ts";
 
 /**
- * Removes a folder with everything in it, also what belongs to the subuids of this user, as a
- * session's files do. Nothing there is fine.
+ * Removes a folder and everything in it, including files of this user's subordinate ids, as in sessions.
+ * A missing folder is fine.
  */
 export async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch {
-    // It is another's in there, or its names are longer together than a path may be: rm(1) enters each
-    // folder in turn, and says what is wrong when nothing helps.
+    // Another id owns part of it, or its paths are too long: rm(1) descends one folder at a time, and
+    // reports what still fails.
     await execOk([
       "unshare",
       "--user",

@@ -2,7 +2,7 @@ import type { ArtifactType, FileRef } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 
-/** A file that is in the data store already, as a row will name it. */
+/** A file that is already in the data store, as its row will name it. */
 export interface NewArtifact extends FileRef {
   readonly type: ArtifactType;
   readonly size: number;
@@ -28,7 +28,7 @@ export function recordArtifacts(
   }
 }
 
-/** Where the files of a ticket are that its rows name. */
+/** Where a ticket's recorded files are. */
 export function artifactPlaces(db: Connection, ticket: number): FileRef[] {
   return db
     .prepare<[number], FileRef>(

@@ -9,7 +9,7 @@ import { recordEvent } from "./events.ts";
 import { releasePpa } from "./ppas.ts";
 import { moveTicket } from "./ticket-step.ts";
 
-/** Who cancelled a ticket or asked for it, or null: read once a second by whoever works on it. */
+/** Who asked to cancel a ticket, or null. Whoever works on the ticket reads this once a second. */
 export function cancellationOf(
   db: Connection,
   ticket: number,
@@ -23,14 +23,14 @@ export function cancellationOf(
   return row ?? null;
 }
 
-/** The ticket goes on, or landed before it could be cancelled. */
+/** Clears a request to cancel: the ticket goes on, or landed first. */
 export function forgetCancellation(db: Connection, ticket: number): void {
   db.prepare(
     "UPDATE ticket SET cancel_at = NULL, cancel_by = NULL, cancel_reason = NULL WHERE id = ?",
   ).run(ticket);
 }
 
-/** Ends a cancelled ticket that nothing works on any more; it remembers the step it would go on at. */
+/** Ends a cancelled ticket that nobody works on; it remembers the step at which a retry would go on. */
 export function endCancelled(
   db: Connection,
   ticket: number,
@@ -64,7 +64,7 @@ export function endCancelled(
 }
 
 /**
- * Cancels a ticket: at once when nothing works on it, else the process that does ends it. Called
+ * Cancels a ticket: at once when nobody works on it, otherwise the process that does ends it. Call
  * inside the transaction that found the ticket open.
  */
 export function cancelTicket(
@@ -74,7 +74,7 @@ export function cancelTicket(
   actor: string,
   reason: string | null,
 ): void {
-  // Asked for twice, the first one counts.
+  // The first request counts.
   const asked = db
     .prepare(
       `UPDATE ticket SET cancel_at = ?, cancel_by = ?, cancel_reason = ?, retry_at = NULL

@@ -16,7 +16,7 @@ import { recordEvent } from "./events.ts";
 import { integrityProblems, takeSnapshot } from "./snapshot.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
-/** What a state file is, whichever version wrote it. */
+/** Version of a state file, whichever program wrote it. */
 export interface StateVersion {
   /** Number of its last migration; 0 for an empty file. */
   readonly schema: number;
@@ -24,13 +24,13 @@ export interface StateVersion {
   readonly lastEvent: number;
 }
 
-/** How many copies made before a change of the program are kept. */
+/** How many copies from before upgrades are kept. */
 const kept = 5;
 
-/** Looks into a state file without migrating it. Waits for a migration that is going on. */
+/** Reads a state file's version without migrating it. Waits for a migration in progress. */
 export function stateVersion(file: string): StateVersion {
   return withFile(file, (db) =>
-    // A writer that was left behind has to finish before its file can be judged.
+    // A killed writer's changes must be recovered before the file can be judged.
     db.transaction(() => versionOf(db)).immediate(),
   );
 }
@@ -46,7 +46,7 @@ function versionOf(db: Database.Database): StateVersion {
   return { schema, lastEvent: last?.id ?? 0 };
 }
 
-/** Events after that one that tell of tickets, PPAs, the archive and the like, not of the program itself. */
+/** Counts events after that one, apart from those about the program itself. */
 export function eventsSince(file: string, event: number): number {
   return withFile(
     file,
@@ -61,10 +61,10 @@ export function eventsSince(file: string, event: number): number {
 }
 
 /**
- * Copies a state file that may be in use, consistently, and checks the copy. It appears whole or
- * not at all; of the earlier ones in its folder the oldest go.
+ * Copies a state file, even one in use, consistently, and checks the copy. It appears whole or not at
+ * all; the oldest copies in its folder are removed.
  *
- * @throws UbuntuCiError (75) when the copy is not sound
+ * @throws UbuntuCiError (75) when the copy is damaged
  */
 export async function copyState(
   file: string,
@@ -103,8 +103,8 @@ export async function copyState(
 }
 
 /**
- * Makes a state file be what a copy of it is, in one transaction: whoever reads it meanwhile sees
- * the one or the other. Event numbers that were given out since are not given out again.
+ * Replaces a state file's contents by those of a copy, atomically for readers. Event numbers given out
+ * since are not reused.
  */
 export async function putStateBack(copy: string, file: string): Promise<void> {
   const { lastEvent } = existsSync(file)
@@ -127,8 +127,8 @@ export async function putStateBack(copy: string, file: string): Promise<void> {
 }
 
 /**
- * Records what happened to the program, also in a state file of another version, once: not when the
- * same was recorded after event `since`.
+ * Records an event about the program, even in a state file of another version, unless the same was
+ * recorded after event `since`.
  */
 export function recordOnce(file: string, since: number, event: NewEvent): void {
   withFile(file, (db) => {

@@ -32,8 +32,8 @@ export function openDatabase(file: string): Connection {
 }
 
 /**
- * Opens a state file that is there and of this program's version; undefined for any other. In
- * maintenance, when the program is changed, nobody may make or migrate one by the way.
+ * Opens an existing state file of this program's version; undefined for any other. For use in
+ * maintenance, when a file must be neither created nor migrated.
  */
 export function openCurrentDatabase(file: string): Connection | undefined {
   if (!existsSync(file)) return undefined;
@@ -54,7 +54,7 @@ export function openCurrentDatabase(file: string): Connection | undefined {
 
 const statements = new WeakMap<Connection, Map<string, Database.Statement>>();
 
-/** A statement that a connection keeps: to prepare a small query takes far longer than to run it. */
+/** Prepares a statement once per connection: preparing a small query takes far longer than running it. */
 export function prepared<Parameters extends unknown[], Row>(
   db: Connection,
   sql: string,
@@ -96,7 +96,7 @@ function migrate(db: Connection, file: string): void {
     if (!existsSync(aside)) db.prepare("VACUUM INTO ?").run(aside);
   }
   const upgrade = db.transaction(() => {
-    // Another process may have migrated while this one waited for the write lock.
+    // Another process may have migrated the file while this one waited for the write lock.
     for (let next = version(db) + 1; next <= latest; next += 1) {
       db.exec(migrations[next - 1] ?? "");
       db.pragma(`user_version = ${next}`);

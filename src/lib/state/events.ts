@@ -13,10 +13,10 @@ export type NewEvent = Pick<Event, "actor" | "subject" | "what"> &
   };
 
 /**
- * Appends to the history; called inside the transaction of the change it tells of, behind the
- * change itself. When that is committed the log file has it too.
+ * Appends to the history. Call inside the transaction of the change, after the change; the log file gets
+ * the event once that is committed.
  *
- * The time is read while the state is ours to write, so that the history is in order of time.
+ * The time is read under the write lock, so that the history is in chronological order.
  */
 export function recordEvent(db: Connection, event: NewEvent): void {
   if (!db.inTransaction) {
@@ -41,7 +41,7 @@ export function recordEvent(db: Connection, event: NewEvent): void {
     what: event.what,
     from_state: event.from_state ?? null,
     to_state: event.to_state ?? null,
-    // What a tool or a person says may hold a password; the history is shown to everybody.
+    // Messages of tools and people may hold passwords, and the history is public.
     why: event.why == null ? null : redact(event.why, secretsOf(process.env)),
     run: event.run ?? null,
     ticket:
@@ -56,11 +56,11 @@ export interface EventFilter {
   readonly ticket?: number;
   /** ISO 8601 UTC; events at or after it. */
   readonly since?: string;
-  /** At most this many, the newest of them. */
+  /** Limits the result to the newest ones. */
   readonly last?: number;
 }
 
-/** The events that match, oldest first. */
+/** The matching events, oldest first. */
 export function listEvents(db: Connection, filter: EventFilter): Event[] {
   return db
     .prepare<
@@ -78,7 +78,7 @@ export function listEvents(db: Connection, filter: EventFilter): Event[] {
     .reverse();
 }
 
-/** The newest event of a thing, or undefined. */
+/** The newest event about a subject, or undefined. */
 export function lastEvent(
   db: Connection,
   subject: Event["subject"],
@@ -132,7 +132,7 @@ function codeOf(state: string | null): StepCode | undefined {
   return steps.find(({ code }) => String(code) === state)?.code;
 }
 
-/** Who holds a ticket back, since when; null when the history does not tell. */
+/** Who holds a ticket, and since when; null when the history does not say. */
 export function holdOf(
   db: Connection,
   ticket: number,

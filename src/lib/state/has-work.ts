@@ -5,9 +5,8 @@ import { unwantedJobs } from "./open-jobs.ts";
 import { nextToGoOn, nextToStart } from "./queue.ts";
 
 /**
- * Whether a pass at one of these steps may find something: a ticket that is ready or has
- * a job to look at, an open lease, a job to cancel.
- * Most passes find nothing: what this file loads is what each of them costs.
+ * Whether a pass at these steps may find work: a ready ticket, a job to look at or to cancel, an open
+ * lease. Most passes find none, so this file imports little.
  */
 export function hasWork(
   db: Connection,

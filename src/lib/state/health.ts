@@ -3,7 +3,7 @@ import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 import { isOpen } from "./queue.ts";
 
-/** A ticket that waits: since when nothing has moved it on, and for what. */
+/** A waiting ticket: since when it has not moved, and what it waits for. */
 export interface WaitingTicket {
   readonly id: number;
   readonly step: StepCode;
@@ -11,11 +11,11 @@ export interface WaitingTicket {
   readonly waiting_for: string | null;
 }
 
-/** The ticket that has waited longest, or undefined. Another attempt and another title are no moves. */
+/** The ticket that has waited longest, or undefined. Retries and changes of its title do not count as moves. */
 export function oldestWaiting(db: Connection): WaitingTicket | undefined {
   return db
     .prepare<[], WaitingTicket>(
-      // A pending one does not wait before its job is to be looked at.
+      // A pending ticket only waits once its job is due to be looked at.
       `SELECT id, step, waiting_for, coalesce(
            (SELECT look_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0),
            (SELECT max(at) FROM event WHERE subject = 'ticket' AND subject_id = CAST(ticket.id AS TEXT)
@@ -39,7 +39,7 @@ export function failedByInfrastructure(
     .map(({ id }) => id);
 }
 
-/** How many unfinished tickets there are at each step, in each status. */
+/** Numbers of unfinished tickets by step and status. */
 export function unfinishedTickets(
   db: Connection,
 ): { step: StepCode; status: TicketStatus; count: number }[] {

@@ -8,7 +8,7 @@ import type { ExpiredFile } from "./retention.ts";
 import { openRuns } from "./leases.ts";
 import { isOpen } from "./queue.ts";
 
-/** Runs of dead processes, tickets that run without a run, and all that are in flight. */
+/** Runs of dead processes, tickets marked running without a run, and tickets in flight. */
 export function activity(db: Connection): {
   readonly dead: readonly {
     readonly id: number;
@@ -39,14 +39,14 @@ export function activity(db: Connection): {
   };
 }
 
-/** Makes a ticket that runs without a run wait for its turn again. */
+/** Makes a ticket that is marked running without a run wait again. */
 export function waitAgain(
   db: Connection,
   actor: string,
   ticket: number,
   why: string,
 ): void {
-  inOneInstant(db, () => {
+  inImmediateTransaction(db, () => {
     if (stillRunning(db, ticket)) return;
     const { changes } = db
       .prepare(
@@ -64,7 +64,7 @@ export function waitAgain(
   });
 }
 
-/** Whether a ticket has an open run: files of its step may come and go. */
+/** Whether a ticket has an open run, which may add and remove files. */
 export function stillRunning(db: Connection, ticket: number): boolean {
   return (
     db
@@ -75,7 +75,7 @@ export function stillRunning(db: Connection, ticket: number): boolean {
   );
 }
 
-/** Ids of the rows, expired or not, that speak of a file in the data store. */
+/** Ids of the rows, expired or not, for a file in the data store. */
 export function artifactAt(
   db: Connection,
   container: string,
@@ -90,7 +90,7 @@ export function artifactAt(
   return new Set(found.map(({ id }) => id));
 }
 
-/** Rows whose file retention has removed, or has yet to. */
+/** Rows whose files have expired, removed or not. */
 export function* expiredArtifacts(db: Connection): Generator<ExpiredFile> {
   const portion = db.prepare<[number], ExpiredFile>(
     `SELECT id, ticket, container, name FROM artifact
@@ -105,12 +105,12 @@ export function* expiredArtifacts(db: Connection): Generator<ExpiredFile> {
   }
 }
 
-/** Does something that no other process can write in the middle of. */
-export function inOneInstant<T>(db: Connection, work: () => T): T {
+/** Runs a function in an immediate transaction, so that no other process can write meanwhile. */
+export function inImmediateTransaction<T>(db: Connection, work: () => T): T {
   return db.transaction(work).immediate();
 }
 
-/** The newest revision of the archive that a ticket is recorded with. */
+/** The newest archive revision recorded for a ticket. */
 export function newestRevision(db: Connection): number {
   return (
     db
@@ -121,7 +121,7 @@ export function newestRevision(db: Connection): number {
   );
 }
 
-/** Whether the state has that version as the newest of a source package, up to a revision. */
+/** Whether the state records that version as a source package's newest, up to a revision. */
 export function isPublished(
   db: Connection,
   one: {

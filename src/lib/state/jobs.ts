@@ -7,7 +7,7 @@ import { recordEvent } from "./events.ts";
 import type { OpenJob } from "./open-jobs.ts";
 import { jobOf } from "./open-jobs.ts";
 
-/** Records that a job is about to be submitted. A submission that was begun before keeps its key. */
+/** Records that a job is about to be submitted. An earlier submission that was interrupted keeps its key. */
 export function beginJob(
   db: Connection,
   ticket: number,
@@ -30,8 +30,8 @@ export function beginJob(
 }
 
 /**
- * Records the name of a submitted job. One whose ticket went on without it meanwhile is to be
- * cancelled: by its row, or by a new one when somebody has looked for it too early.
+ * Records the id of a submitted job. If its ticket has gone on without it, the job is marked for
+ * cancelling, in a new row if its own is gone already.
  */
 export function nameJob(
   db: Connection,
@@ -46,19 +46,19 @@ export function nameJob(
   ).run({ ...job, at: now() });
 }
 
-/** A ticket's job is not waited for any more; the next pass cancels it. */
+/** The ticket no longer waits for its job; the next pass cancels it. */
 export function dropJob(db: Connection, ticket: number): void {
   db.prepare(
     "UPDATE job SET unwanted = 1, look_at = NULL WHERE ticket = ? AND unwanted = 0",
   ).run(ticket);
 }
 
-/** A ticket's job has ended, and what it made is ours. */
+/** The ticket's job has ended and its results were taken. */
 export function endJob(db: Connection, ticket: number): void {
   db.prepare("DELETE FROM job WHERE ticket = ? AND unwanted = 0").run(ticket);
 }
 
-/** When a ticket's job is looked at again; null while a pass works on it, or waits for another reason. */
+/** When a ticket's job is due to be looked at; null while a pass works on it or the ticket waits for another reason. */
 export function lookAt(
   db: Connection,
   ticket: number,
@@ -82,7 +82,7 @@ export function forgetJob(
   }).immediate();
 }
 
-/** Has an unwanted job cancelled later. That it goes on failing is no news. */
+/** Schedules another attempt at cancelling a job. Repeated failures are not recorded as events. */
 export function postponeJob(
   db: Connection,
   { key, ticket, step, look_at: before }: OpenJob,

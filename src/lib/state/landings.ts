@@ -4,13 +4,13 @@ import { completeStep, publishStep, stepCommands } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
 import { isOpen, isQueued, sourcesOf } from "./queue.ts";
 
-/** How many landed tickets are looked at: the newest, and the newest of one source package. */
+/** How many landed tickets are considered: the newest overall, and of one source package. */
 const newest = 50;
 const newestAlike = 20;
-/** Of a package that never lands not every upload there ever was is looked at. */
+/** How many uploads of a package are considered, in case it never lands. */
 const newestUploads = 100;
 
-/** The tickets that landed last: whatever they were about, and those about these source packages. */
+/** The newest landed tickets, overall and of these source packages. */
 export function recentLandings(
   db: Connection,
   sources: readonly string[],
@@ -49,7 +49,7 @@ function landingsOf(db: Connection, tickets: readonly number[]): Landing[] {
         sources: string;
       }
     >(
-      // What a ticket passed before it was tried again is not how long it took: the last time counts.
+      // After a retry, only the last run of each step counts.
       `SELECT run.ticket, run.step, max(run.started_at) AS began, max(run.finished_at) AS ended, ${sourcesOf} AS sources
        FROM json_each(?) wanted JOIN ticket ON ticket.id = wanted.value JOIN run ON run.ticket = ticket.id
        WHERE run.outcome = 'passed' GROUP BY run.ticket, run.step ORDER BY run.ticket, run.step`,
@@ -78,7 +78,7 @@ function landingsOf(db: Connection, tickets: readonly number[]): Landing[] {
   });
 }
 
-/** The open tickets that nobody holds: those in flight, and the queue, the next to start first. */
+/** The open tickets that are not held: those in flight, and the queue in its order. */
 export function ticketsOnTheirWay(db: Connection): {
   inFlight: OnItsWay[];
   queue: OnItsWay[];
@@ -95,7 +95,7 @@ export function ticketsOnTheirWay(db: Connection): {
         queued: 0 | 1;
       }
     >(
-      // A pending ticket is at work all the time.
+      // A pending ticket counts as working.
       `SELECT id, step, iif(job IS NULL, retry_at, NULL) AS retry_at, sources, coalesce(started_at, job) AS since, queued FROM
          (SELECT *, ${sourcesOf} AS sources, ${isQueued} AS queued,
             (SELECT started_at FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL) AS started_at,

@@ -19,7 +19,7 @@ export interface Lease {
   readonly attempt: number;
   /** Temporary failures of the ticket at this step so far. */
   readonly tmpfails: number;
-  /** The work of this step that was handed over before, and has not ended as far as is known here. */
+  /** A job that was submitted for this step before and is not known to have ended. */
   readonly job: OpenJob | null;
 }
 
@@ -33,7 +33,7 @@ interface OpenRun extends ProcessIdentity {
 /** A run renews its lease every 60 s; ten missed updates and it is dead. */
 const heartbeatLimitMs = 10 * 60_000;
 
-/** The runs that have not ended, oldest first. */
+/** The open runs, oldest first. */
 export function openRuns(db: Connection): OpenRun[] {
   return db
     .prepare<[], OpenRun>(
@@ -42,21 +42,21 @@ export function openRuns(db: Connection): OpenRun[] {
     .all();
 }
 
-/** Whether the process of an open run is gone. Another machine's process can't be seen from here: its missed heartbeats tell. */
+/** Whether an open run's process is gone. On another machine only missed heartbeats can tell. */
 export function isDead(run: OpenRun): boolean {
   return (
     isGone(run) ?? Date.now() - Date.parse(run.heartbeat_at) > heartbeatLimitMs
   );
 }
 
-/** A lease whose process was gone, and is this process' now. */
+/** A dead process's lease that this process has taken over. */
 export interface DeadLease extends Lease {
   readonly reason: string;
 }
 
 /**
- * Takes over the leases whose process is gone, so that nobody else works on those tickets while what it
- * left is tidied. Killed meanwhile, this process' are taken over by the next.
+ * Takes over the leases of dead processes, so that nobody works on those tickets while leftovers are
+ * tidied. If this process is killed meanwhile, the next one takes them over in turn.
  */
 export function takeOverDeadLeases(db: Connection): DeadLease[] {
   if (!openRuns(db).some(isDead)) return [];
@@ -85,7 +85,7 @@ export function takeOverDeadLeases(db: Connection): DeadLease[] {
     .immediate();
 }
 
-/** The process that holds the lease on a ticket, and whether it is gone; null when nobody works on it. */
+/** The process that holds a ticket's lease, and whether it is gone; null without a lease. */
 export function workerOf(
   db: Connection,
   ticket: number,
@@ -118,7 +118,7 @@ export function takeLease(
       const found = nextTicket(db, step, options);
       if (found === undefined) return null;
       const at = now();
-      // To look at a pending job is to go on with the attempt that handed it over.
+      // Looking at a pending job continues the attempt that submitted it.
       const job = jobOf(db, found);
       const started = job?.look_at == null ? at : job.began_at;
       const attempt =
@@ -170,7 +170,7 @@ export function nextTicket(
   return free && isReady(db, ticket, step) ? ticket : undefined;
 }
 
-/** Renews a lease, and tells where its work is. False when the lease is not ours any more. */
+/** Renews a lease and records progress. False when the lease was lost. */
 export function renewLease(
   db: Connection,
   run: number,
@@ -196,7 +196,7 @@ export function renewLease(
     .immediate();
 }
 
-/** Reserves a PPA for a leased ticket and remembers nothing else; null when the pool has none free. */
+/** Reserves a PPA for a leased ticket, without changing anything else; null when none is free. */
 export function reserveForLease(
   db: Connection,
   lease: Lease,

@@ -17,13 +17,13 @@ import type { Event } from "../domain/event.ts";
 const waiting = new WeakSet<Connection>();
 let troubled = false;
 
-/** Events written at a time; a state that was never exported may have very many. */
+/** Events per transaction; a state that was never exported may have very many. */
 const batch = 1000;
 
 /**
- * Has the log written as soon as the transaction that is going on has ended: transactions are
- * synchronous, so the next microtask is behind its commit. A process killed before that loses
- * nothing: the next one that records something writes what is missing.
+ * Schedules writing the log right after the current transaction: transactions are synchronous, so the
+ * next microtask runs after the commit. If the process is killed first, the next one that records an
+ * event writes what is missing.
  */
 export function exportSoon(
   db: Connection,
@@ -45,7 +45,7 @@ export function exportSoon(
         again.close();
       }
     } catch (thrown) {
-      // The event is in the state, which is what counts; the next process tries to log it again.
+      // The event is safe in the state; the next process tries to log it again.
       if (troubled) return;
       troubled = true;
       warnPerson(`warning: the log was not written: ${messageOf(thrown)}`);
@@ -54,13 +54,12 @@ export function exportSoon(
 }
 
 /**
- * Writes the events that the log does not have yet, in order, a line each. The write lock of the
- * state keeps other processes from doing the same. Killed between the lines and the commit, the last
- * line itself says how far the log has come.
+ * Appends the events that the log lacks, one line each, under the state's write lock. If killed between
+ * writing and the commit, the log's last line shows how far it got.
  */
 function exportEvents(db: Connection, shape: (event: Event) => object): void {
   const file = logFile(join(dirname(db.name), "log"));
-  // What the log has come to is not worth a flush of the disk.
+  // How far the log has got is not worth an fsync.
   db.pragma("synchronous = NORMAL");
   try {
     for (let more = true; more;) {
@@ -88,15 +87,15 @@ function exportEvents(db: Connection, shape: (event: Event) => object): void {
 }
 
 /**
- * The last event the log has: by its own last line, which is true also when the power failed; in a
- * file that was just rotated, what the state and the file before it say.
+ * The last event in the log. Its own last line is right even after a power failure; after a rotation,
+ * the state and the previous file tell.
  */
 function exportedUpTo(db: Connection, file: string): number {
   const newest =
     db
       .prepare<[], { id: number | null }>("SELECT max(id) AS id FROM event")
       .get()?.id ?? 0;
-  // The numbers of a state that was restored from a backup begin again below those of the log.
+  // After a restore, event numbers start again below those in the log.
   const lastIn = (name: string) => {
     const last = lastEventIn(name);
     return last !== undefined && last <= newest ? last : undefined;

@@ -163,7 +163,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (series, source, revision)
   ) STRICT;
   `,
-  // What operators may do (cancel, retry, override), what retention removed, how far the log is written.
+  // Cancel, retry and override; expired files; how far the log is written.
   `
   ALTER TABLE ticket ADD COLUMN cancel_at TEXT;
   ALTER TABLE ticket ADD COLUMN cancel_by TEXT;
@@ -216,7 +216,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX event_by_ticket ON event (ticket, id) WHERE ticket IS NOT NULL;
   CREATE TRIGGER event_is_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
   `,
-  // Work that is with somebody else's engine; while a ticket waits for that, its retry_at is when to look.
+  // Jobs at remote engines. While a ticket waits for one, its retry_at is when to look again.
   `
   CREATE TABLE job (
     key TEXT PRIMARY KEY,

@@ -2,7 +2,7 @@ import type { LockHolder } from "../locks/lock-holder.ts";
 import type { Connection } from "./database.ts";
 import { lastEvent, recordEvent } from "./events.ts";
 
-/** Records that a lock is older than it should be: once, however many notice. */
+/** Records that a lock is too old, once per holder however many processes notice. */
 export function recordOldLock(
   db: Connection,
   actor: string,

@@ -4,23 +4,23 @@ import type { Connection } from "./database.ts";
 import { prepared } from "./database.ts";
 
 /**
- * A step's work that was handed to somebody else's engine. It is recorded before it is submitted, and
- * until it has ended or was cancelled: whatever is killed in between, the next pass knows what to ask.
+ * Work that was submitted to a remote engine. The row exists from before the submission until the job
+ * has ended or was cancelled, so that no kill can lose track of it.
  */
 export interface OpenJob {
-  /** Ours: what it was submitted with, and can be asked for by. */
+  /** The key we submitted it with, by which it can also be found. */
   readonly key: string;
   readonly ticket: number;
   readonly step: WorkStepCode;
-  /** Whose engine it is. */
+  /** Name of the remote engine. */
   readonly remote: string;
-  /** Its name there; null when it is not known whether it was submitted. */
+  /** Its id there; null when it is unknown whether the submission arrived. */
   readonly id: string | null;
-  /** ISO 8601: when it was first submitted. */
+  /** When it was first submitted, ISO 8601. */
   readonly began_at: string;
-  /** ISO 8601: when a pending one is looked at again, or an unwanted one is cancelled; null: now. */
+  /** When to look at it again, or to cancel it if unwanted, ISO 8601; null: now. */
   readonly look_at: string | null;
-  /** Temporary failures of the ticket at this step before it: those of looks at it are no more when one succeeds. */
+  /** Temporary failures at this step before the job. A successful look resets the count to this. */
   readonly tmpfails: number;
 }
 
@@ -34,7 +34,7 @@ export function jobOf(db: Connection, ticket: number): OpenJob | null {
   );
 }
 
-/** The jobs at these steps that nobody waits for any more, and that are to be cancelled now. */
+/** The unwanted jobs of these steps that are due to be cancelled. */
 export function unwantedJobs(
   db: Connection,
   steps: readonly WorkStepCode[],

@@ -5,7 +5,7 @@ import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 
-/** Puts an override in force; called inside the transaction that checked it. */
+/** Adds an override. Call inside the transaction that checked it. */
 export function addOverride(
   db: Connection,
   ticket: number,
@@ -25,7 +25,7 @@ export function addOverride(
   });
 }
 
-/** Takes an override out of force; it stays on record. */
+/** Withdraws an override; it stays on record. */
 export function undoOverride(
   db: Connection,
   ticket: number,

@@ -32,12 +32,12 @@ export function ticketsInFlight(db: Connection): OpenTicket[] {
     .map((row) => ({ ...row, sources: JSON.parse(row.sources) as string[] }));
 }
 
-/** SQL: the names of the source packages of the `ticket` row at hand, as a JSON list. */
+/** SQL: names of the `ticket` row's source packages, as a JSON array. */
 export const sourcesOf = `(SELECT json_group_array(source_package.name) FROM subticket
   JOIN source_package_upload upload ON upload.id = subticket.upload
   JOIN source_package ON source_package.id = upload.source_package WHERE subticket.ticket = ticket.id)`;
 
-/** The tickets that keep this one from starting; none when it has its place among those in flight. */
+/** The tickets that keep this one from starting. */
 export function blockersOf(
   db: Connection,
   ticket: number,
@@ -77,10 +77,7 @@ export function sourcesOfTicket(db: Connection, ticket: number): string[] {
   return row === undefined ? [] : (JSON.parse(row.sources) as string[]);
 }
 
-/**
- * The first waiting ticket that may start now, and that `except` does not name; before all others one
- * that has its PPA already.
- */
+/** The first waiting ticket that may start now and is not in `except`; one that already has its PPA comes first. */
 export function nextToStart(
   db: Connection,
   concurrency: number,
@@ -95,7 +92,7 @@ export function nextToStart(
   return undefined;
 }
 
-/** The queue in its order. The sources of a ticket are looked up when it is its turn: queues are long. */
+/** The queue in its order. Sources are looked up one ticket at a time, since queues are long. */
 function* queue(
   db: Connection,
 ): Generator<OpenTicket & { readonly ready: boolean }> {
@@ -116,7 +113,7 @@ function* queue(
     };
 }
 
-/** The oldest ready ticket in flight, by priority, at one of `steps`, that `except` does not name. */
+/** The oldest ready ticket in flight, by priority, at one of `steps` and not in `except`. */
 export function nextToGoOn(
   db: Connection,
   except: ReadonlySet<number>,
@@ -133,7 +130,7 @@ export function nextToGoOn(
     .find(({ id }) => !except.has(id))?.id;
 }
 
-/** Position of a ticket in the queue, 1 first: by priority, then first in first out. Null when it is not in it. */
+/** Position in the queue, from 1: by priority, then first in first out. Null when the ticket is not in it. */
 export function queuePosition(db: Connection, ticket: number): number | null {
   return (
     db
@@ -156,7 +153,7 @@ export function queuePositions(db: Connection): ReadonlyMap<number, number> {
   return new Map(waiting.map(({ id }, index) => [id, index + 1]));
 }
 
-/** The tickets before one in the queue, the next to start first; none when it is not in the queue. */
+/** The tickets ahead of one in the queue, the next to start first. */
 export function queueBefore(db: Connection, ticket: number): QueuedTicket[] {
   return db
     .prepare<

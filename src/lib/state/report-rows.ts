@@ -1,11 +1,11 @@
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 
-/** How much has happened in a state, by its history. */
+/** How far a state's history has got. */
 export interface Happened {
   /** Number of the newest event; 0 before the first. */
   readonly event: number;
-  /** Whether a ticket is open: what is shown of it changes with the time, too. */
+  /** Whether any ticket is open: what is shown of an open one also changes with time. */
   readonly open: boolean;
 }
 
@@ -20,19 +20,19 @@ export function whatHappened(db: Connection): Happened {
 }
 
 /**
- * The tickets that something happened to behind an event, and those that are open. Null when the
- * history does not tell: it begins later, belongs to another state, or all of the state was changed.
+ * The tickets with events after that one, and the open ones. Null when the history cannot tell: it
+ * begins later, belongs to another state, or the whole state was replaced.
  */
 export function changedTickets(db: Connection, since: number): number[] | null {
   const { oldest, newest } = db
     .prepare<[], { oldest: number | null; newest: number | null }>(
-      // Asked for in one, they are not taken from the ends of the index.
+      // In a single SELECT, min and max would not use the ends of the index.
       "SELECT (SELECT min(id) FROM event) AS oldest, (SELECT max(id) FROM event) AS newest",
     )
     .get() ?? { oldest: null, newest: null };
   if (oldest === null || newest === null) return null;
   if (oldest > since + 1 || newest < since) return null;
-  // Few events are behind that one: by their numbers they are found sooner than by any other index.
+  // Few events are newer, so searching by id is faster than any other index.
   const all = db
     .prepare<[number], { found: 1 }>(
       "SELECT 1 AS found FROM event NOT INDEXED WHERE id > ? AND subject IN ('state', 'program') AND what <> 'backed-up'",
@@ -84,7 +84,7 @@ export interface TicketRange {
 export function endedRanges(db: Connection, size: number): TicketRange[] {
   return db
     .prepare<{ size: number }, TicketRange>(
-      // A number is bound as a REAL, by which nothing is divided without a rest.
+      // JavaScript numbers are bound as REAL, for which `/` is not integer division.
       `SELECT place * @size + 1 AS "from", (place + 1) * @size AS "to", count(*) AS ended
        FROM (SELECT (id - 1) / CAST(@size AS INTEGER) AS place FROM ticket WHERE step >= 999)
        GROUP BY place ORDER BY place`,

@@ -4,7 +4,7 @@ import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 
 /**
- * What of a ticket expires together. images and logs; results: those of a landed ticket that a newer
+ * What expires together for a ticket. images; logs; results: only of a landed ticket that a newer
  * landing superseded; files: uploads and results of any ended ticket.
  */
 export type ExpiryKind = "images" | "logs" | "results" | "files";
@@ -38,10 +38,7 @@ const others = `
     JOIN ticket other ON other.id = subticket.ticket
   WHERE theirs.source_package = upload.source_package AND other.series = ticket.series`;
 
-/**
- * Ended tickets, but never the last of a source package in its series: neither the newest that
- * landed nor the newest at all.
- */
+/** Ended tickets, except the newest landed one and the newest one of each source package in its series. */
 const due = (kind: ExpiryKind) => `
   artifact.expired_at IS NULL AND ${conditions[kind]} AND artifact.created_at < @before
   AND ticket.step >= 999 AND ticket.updated_at < @before
@@ -76,8 +73,8 @@ export function dueFiles(
 }
 
 /**
- * Marks what a ticket has of a kind as expired, if it is still due, with one event. The files are
- * removed afterwards, by {@link removeExpired}: a row never speaks of a file that is gone.
+ * Marks a ticket's files of a kind as expired, if still due, with one event. {@link removeExpired}
+ * deletes them afterwards, so that no row promises a file that is gone.
  */
 export function markExpired(
   db: Connection,
@@ -108,14 +105,14 @@ export function markExpired(
     .immediate();
 }
 
-/** Files in one transaction: other writers wait for it. */
+/** Files per transaction, which other writers have to wait for. */
 const batch = 50;
 
 /**
- * Removes the files of rows that were marked, in small transactions: while one is open no ticket can
- * be taken up again and put a new file in such a place. Killed between, the next call goes on.
+ * Deletes the files of expired rows in small transactions; while one is open, no ticket can be reopened
+ * and store a new file in such a place. If killed, the next call continues.
  *
- * @returns how many were removed
+ * @returns how many were deleted
  */
 export function removeExpired(
   db: Connection,
@@ -141,7 +138,7 @@ export function removeExpired(
   }
 }
 
-/** Files that are marked and not removed yet; of tickets that are in flight again, later. */
+/** Expired files that are not deleted yet, except those of tickets in flight again. */
 export function expiringFiles(db: Connection, limit: number): ExpiredFile[] {
   return db
     .prepare<[number], ExpiredFile>(

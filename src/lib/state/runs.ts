@@ -24,7 +24,7 @@ import type { RunEnd } from "./run-products.ts";
 import { keepProducts, recordRevision } from "./run-products.ts";
 import { moveTicket } from "./ticket-step.ts";
 
-/** Gives up a lease that was taken over: its run ends as tmpfail, its ticket is ready again at once. */
+/** Gives up a lease that was taken over: the run ends as tmpfail, and the ticket is ready again. */
 export function giveUpLease(
   db: Connection,
   actor: string,
@@ -40,7 +40,7 @@ export function giveUpLease(
   ).immediate();
 }
 
-/** Tells the history that a step begins. One more look at what its ticket waits for is no news. */
+/** Records that a step begins, but not another look at what the ticket waits for. */
 export function recordStart(db: Connection, actor: string, lease: Lease): void {
   const { ticket, step, run, attempt } = lease;
   if (isKnownToWait(db, lease)) return;
@@ -56,7 +56,7 @@ export function recordStart(db: Connection, actor: string, lease: Lease): void {
   });
 }
 
-/** Whether the last that was told of a ticket is that it waits at this step, for this reason or any. */
+/** Whether the ticket's last event already says that it waits at this step, for this or any reason. */
 function isKnownToWait(
   db: Connection,
   { ticket, step }: Lease,
@@ -70,13 +70,10 @@ function isKnownToWait(
   );
 }
 
-/** What became of a run that ended: nothing was recorded when its lease was lost meanwhile. */
+/** What was recorded for a run that ended: nothing if its lease was lost. */
 export type RunRecorded = "recorded" | "cancelled" | "lost";
 
-/**
- * Ends a run and moves its ticket on, as `transitionAfter` has it: to a later step, to the end, or
- * back to waiting.
- */
+/** Ends a run and moves its ticket according to `transitionAfter`: to a later step, to its end, or back to waiting. */
 export function endRun(
   db: Connection,
   actor: string,
@@ -179,8 +176,8 @@ function resumeOf(db: Connection, ticket: number): WorkStepCode | null {
 }
 
 /**
- * False when the lease was lost meanwhile: somebody else has closed the run. That of a pending step has
- * not ended: its attempt goes on with the next look.
+ * False when the lease was lost and somebody else has closed the run. A pending run stays one attempt,
+ * which the next look continues.
  */
 function closeRun({ db, lease, end, at }: Ending): boolean {
   if (end.outcome === "pending") {
@@ -263,7 +260,7 @@ function fail(ending: Ending, kind: Blame, why: string | null): void {
   releasePpa(db, ticket, actor, "the ticket failed");
 }
 
-/** Waiting for the same thing again is no news, and no attempt: the history would only grow. */
+/** Records a wait. Waiting for the same thing again is neither an event nor an attempt. */
 function waitFor(ending: Ending, what: string): void {
   const { db, lease, at } = ending;
   db.prepare(
@@ -274,7 +271,7 @@ function waitFor(ending: Ending, what: string): void {
     tell(ending, "waiting", lease.step, what);
 }
 
-/** Leaves a job to whom it was handed until then; that it is still at work is no news. */
+/** Leaves a job to its remote engine until that time; that it is still running is not an event. */
 function waitForJob(ending: Ending, at: string): void {
   const { db, lease, at: moment } = ending;
   const job = jobOf(db, lease.ticket);
@@ -305,7 +302,7 @@ function tryAgain(
   tell(ending, "tmpfail", lease.step, end.reason);
 }
 
-/** The log of the last attempt at a step that left one: an attempt whose process died has none. */
+/** The log of the last attempt that left one: an attempt whose process died has none. */
 function lastEvidence(
   db: Connection,
   ticket: number,

@@ -48,7 +48,7 @@ export const buildSource: StepDefinition<BuildPlan> = {
     const pool = await backends.pool();
     const archive = await backends.archive();
     const builder = await backends.builder();
-    // What an interrupted attempt left in the PPA must not be built against.
+    // The PPA may hold packages of an interrupted attempt, which must not be built against.
     const repositories = [
       await pool.reset(ppaOf(ticket), ticket.series, work.signal),
       await archive.repository(ticket.series),
@@ -93,7 +93,7 @@ export const buildSource: StepDefinition<BuildPlan> = {
   },
 };
 
-/** Looks at the job that builds the ticket's packages, and takes them when it has ended. */
+/** Looks at the ticket's job, and takes its packages when it has ended. */
 async function lookAt(
   job: JobId,
   builder: RemoteBuilder,
@@ -103,7 +103,7 @@ async function lookAt(
 ): Promise<StepResult> {
   const found = await builder.look(job, work);
   if (found.outcome === "pending") return { ...found, job };
-  // What a killed run has taken of it is not there twice.
+  // An interrupted run may have taken some of the packages already.
   await pool.reset(ppaOf(input.ticket), input.ticket.series, work.signal);
   const results = found.result.flatMap(({ source: name, result }) => {
     const source = input.sources.find((one) => one.source === name);
@@ -119,7 +119,7 @@ interface SourceBuilt {
   readonly result: BuildResult;
 }
 
-/** What the builds of a ticket came to so far. */
+/** Build results of a ticket so far. */
 interface Built {
   readonly files: StepFile[];
   readonly stages: Record<string, number>;
@@ -139,7 +139,7 @@ function passed({ files, stages, notes, base }: Built): Done {
   return { outcome: "passed", reason, files, base, stages };
 }
 
-/** Puts what was built into the PPA; what the step came to when a build did not pass, else null. */
+/** Puts the built packages into the PPA. Returns the step's result when a build did not pass, else null. */
 async function take(
   results: readonly SourceBuilt[],
   built: Built,
@@ -156,7 +156,7 @@ async function take(
     for (const [stage, ms] of Object.entries(result.stages))
       stages[stage] = (stages[stage] ?? 0) + ms;
   }
-  // A package that is at fault decides over trouble of our own.
+  // A package failure takes precedence over infrastructure failures.
   const failed = results.filter(({ result }) => result.outcome === "failed");
   const bad =
     (ignored === undefined ? failed[0] : undefined) ??
@@ -210,7 +210,7 @@ async function buildWave(
 ): Promise<SourceBuilt[]> {
   const queue = [...wave];
   const results: SourceBuilt[] = [];
-  // When one throws, the others' scratch folders are about to go: they are ended first.
+  // When one build throws, the others are stopped before their scratch folders are removed.
   const thrown = new AbortController();
   const signal = AbortSignal.any([work.signal, thrown.signal]);
   const worker = async () => {

@@ -66,8 +66,8 @@ function publishedAs({ revision, created_at }: Published): Done {
 type Published = NonNullable<Done["published"]>;
 
 /**
- * The revision that a ticket is in the archive with, or null: what a publication that was interrupted
- * came to. One that was gone back on since does not count.
+ * The revision that published the ticket, or null; shows whether an interrupted publication succeeded.
+ * Reverted revisions do not count.
  */
 async function publishedRevision(
   ticket: Ticket,

@@ -28,21 +28,21 @@ export interface TicketSource {
   readonly binaries: readonly string[];
 }
 
-/** Work of a step that was handed over, by this run or one before it. */
+/** Work of a step that was handed over to a remote engine, by this or an earlier run. */
 export interface StepJob {
-  /** Ours: what it was submitted with. */
+  /** The key we submitted it with. */
   readonly key: string;
-  /** Whose engine it was handed to. */
+  /** Name of the remote engine. */
   readonly remote: string;
-  /** Its name there; null when it is not known whether it was submitted. */
+  /** Its id there; null when it is unknown whether the submission arrived. */
   readonly id: JobId | null;
 }
 
 /** What a step is told of its run, and how it hands work over. */
 export interface StepContext extends RunContext {
   /**
-   * Submits work to that remote with a key of ours. Recorded before and after: wherever the process is
-   * killed, `settle` is told.
+   * Submits work to a remote engine under a key of ours. Recorded before and after, so that `settle`
+   * finds out about it even if the process is killed in between.
    */
   submit(
     remote: string,
@@ -50,12 +50,12 @@ export interface StepContext extends RunContext {
   ): Promise<JobId>;
 }
 
-/** All a step is told: it never looks into the state itself. */
+/** Everything a step is told; it never reads the state itself. */
 export interface StepInput {
   readonly ticket: Ticket;
   readonly sources: readonly TicketSource[];
   readonly image: Image | null;
-  /** What an earlier run of this step has handed over, and is not known to have ended. */
+  /** A job that an earlier run of this step submitted and that is not known to have ended. */
   readonly job: StepJob | null;
   readonly config: Config;
   /** The Debian architecture that this installation builds for. */
@@ -78,7 +78,7 @@ export interface StepFile extends ProducedFile {
   readonly component?: "test-runner";
 }
 
-/** What came of a step: its work is done, or somebody else's engine is at it. */
+/** The result of a step: done, or pending at a remote engine. */
 export type StepResult = Done | (Pending & { readonly job: JobId });
 
 export interface Done {
@@ -95,14 +95,14 @@ export interface Done {
     readonly created_at: string;
   };
   readonly stages?: Readonly<Record<string, number>>;
-  /** This is what came of the job that was handed over. */
+  /** Whether the result came from the job, which has therefore ended. */
   readonly jobEnded?: true;
 }
 
 /** What a step is going to do, as data: `--dry-run` prints it, a real run executes it. */
 export type StepPlan = TicketPlan;
 
-/** A step: it plans, and it executes what it planned through the backends. It may be killed at any instant. */
+/** Plans a step and executes the plan through the backends. It can be killed at any instant. */
 export interface StepDefinition<Plan extends StepPlan> {
   plan(input: StepInput): Promise<Plan>;
   execute(
@@ -112,15 +112,15 @@ export interface StepDefinition<Plan extends StepPlan> {
     work: StepContext,
   ): Promise<StepResult>;
   /**
-   * Looks whether an earlier run has done the work after all, or has handed it over: asked before the
-   * step is executed again, and when there is a job to look at. Null: it is to be executed.
+   * Checks whether an earlier run has done the work after all, or has submitted it. Called before the
+   * step is executed again, and when there is a job to look at. Null: execute it.
    */
   settle?(
     input: StepInput,
     backends: StepBackends,
     work: RunContext,
   ): Promise<StepResult | null>;
-  /** Cancels a job that nobody waits for any more; false when it was never submitted or is out of reach. */
+  /** Cancels an unwanted job; false when it was never submitted or cannot be reached. */
   cancelJob?(job: StepJob, backends: StepBackends): Promise<boolean>;
 }
 

@@ -4,8 +4,8 @@ import type { SourceVersion } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
 /**
- * Why an archive may not take these sources, or undefined: it holds that version of one or a higher
- * one. What a ticket was built against may have been overtaken meanwhile.
+ * Why an archive cannot take these sources (it already holds the same or a higher version of one), or
+ * undefined. It may have changed since the ticket was admitted.
  */
 export function overtaken(
   sources: readonly SourceVersion[],
@@ -24,7 +24,7 @@ export function overtaken(
   return undefined;
 }
 
-/** Why these binary packages may not replace those of the same name, or undefined. */
+/** Why these binary packages cannot replace those of the same name, or undefined. */
 export function downgraded(
   added: readonly PublishedPackage[],
   published: readonly PublishedPackage[],
@@ -40,10 +40,10 @@ export function downgraded(
 }
 
 /**
- * What is copied when these source versions come from a PPA: their source packages and its binary
- * packages, but for those of other sources that it holds.
+ * What to copy for these source versions: their source packages, and all binaries of the PPA but those
+ * of its other sources.
  *
- * @throws UbuntuCiError (75) when it has not just that version of each
+ * @throws UbuntuCiError (75) when the PPA does not hold exactly that version of each
  */
 export function selected(
   ppa: string,
@@ -64,7 +64,7 @@ export function selected(
   );
 }
 
-/** The packages of a kind that go by a name: a build may make thousands, an archive holds more. */
+/** Packages grouped by name, since there may be thousands on either side. */
 function byName(
   published: readonly PublishedPackage[],
   kind: PublishedPackage["kind"],
@@ -80,8 +80,8 @@ function byName(
 }
 
 /**
- * What stays published when these sources with these binary packages come in: a revision lists the
- * newest version of each source with its binaries, and one version of each binary.
+ * What stays published when these packages come in: a revision lists the newest version of each source
+ * with its binaries, and one version of each binary.
  */
 export function remaining(
   published: readonly PublishedPackage[],
@@ -94,7 +94,7 @@ export function remaining(
   );
 }
 
-/** Where a source package's files are in a pool (aptly's and Debian's layout). */
+/** Folder of a source package in a pool, as aptly and Debian lay it out. */
 export function poolFolder(source: string): string {
   const prefix = source.startsWith("lib")
     ? source.slice(0, 4)

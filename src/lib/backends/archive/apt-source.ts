@@ -1,11 +1,11 @@
 import type { AptRepository } from "../apt-repository.ts";
 
 /**
- * A deb822 `.sources` stanza for a repository, with its signing key in it, that apt (2.3.10 and
- * later) accepts as it is (sources.list(5), Signed-By).
+ * A deb822 `.sources` stanza for a repository, with the signing key inline (sources.list(5), Signed-By;
+ * apt 2.3.10 and later).
  *
- * @param uri where the client finds the repository; default: its own address
- * @param types kinds of packages that the client wants from it
+ * @param uri where clients find the repository; default: its own address
+ * @param types package types that the client wants (deb, deb-src)
  */
 export function aptSource(
   repository: AptRepository,

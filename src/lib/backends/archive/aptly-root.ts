@@ -12,35 +12,35 @@ import type { KeyPaths } from "./signing-key.ts";
 import { execSigning, readSigningKey } from "./signing-key.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
-/** Where one repository's aptly is, what it publishes to, and how. */
+/** Where one repository's aptly works and publishes, and how. */
 export interface AptlyRootOptions {
-  /** aptly's own folder: database, pool, and the tree it publishes to, which no client sees. */
+  /** aptly's own folder: database, pool, and a tree to publish to that clients never see. */
   readonly root: string;
   /** The pool that clients see; aptly's files are hard links into it. */
   readonly pool: string;
   readonly keys: KeyPaths;
   /** Origin and Label of the Release files. */
   readonly origin: string;
-  /** Whether a file of the pool may be replaced by another of the same name. */
+  /** Whether a pool file may be replaced by another of the same name. */
   readonly replaceFiles: boolean;
-  /** Ends aptly; what it left half done is put right the next time. */
+  /** Stops aptly; half-done work is repaired by the next call. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** What a series shall hold: packages whose files are in the pool already, and files to add. */
+/** What a series is to hold: packages whose files are already in the pool, and files to add. */
 export interface Contents {
   readonly kept: readonly PublishedPackage[];
   /** Paths of .dsc, .deb, .udeb and .ddeb files. */
   readonly added: readonly string[];
 }
 
-// Far below the 2 MiB that an argument list may have, with the longest paths.
+// Far below the 2 MiB limit of an argument list, even with the longest paths.
 const filesPerCall = 400;
 
 /**
- * Makes aptly publish exactly these contents for a series and returns the signed distribution
- * folder. aptly's database is no more than a cache of what the pool and the caller know: whatever a
- * killed run left in it is put right, and when aptly can't, it is made anew.
+ * Has aptly publish exactly these contents for a series; returns the signed distribution folder. aptly's
+ * database is only a cache of the pool and of what the caller passes: what a killed run left in it is
+ * repaired, and if that fails it is rebuilt.
  *
  * @throws UbuntuCiError (75) when aptly fails with a new database, too
  */
@@ -53,14 +53,14 @@ export async function publishWithAptly(
     return await publishOnce(options, series, contents);
   } catch (thrown) {
     options.signal?.throwIfAborted();
-    // Another process holds the database: it is in use, not broken.
+    // The database is locked by another process, not broken.
     if (messageOf(thrown).includes("temporarily unavailable")) throw thrown;
     await rm(options.root, { recursive: true, force: true });
     return await publishOnce(options, series, contents);
   }
 }
 
-/** Has aptly give up the packages that it does not publish any more: their files take space there, too. */
+/** Has aptly drop packages it no longer publishes, to free their disk space. */
 export async function cleanAptly(options: AptlyRootOptions): Promise<void> {
   const args = ["db", "cleanup"];
   const cleaned = await exec(command(await setUp(options), args), how(options));
@@ -95,7 +95,7 @@ async function publishOnce(
   return join(options.root, "public/dists", series);
 }
 
-/** Packages that aptly's local repository holds, as NAME_VERSION_ARCHITECTURE; made if need be. */
+/** Keys of the packages in aptly's local repository (NAME_VERSION_ARCHITECTURE); creates it if needed. */
 async function packagesHeld(
   options: AptlyRootOptions,
   config: string,
@@ -151,7 +151,7 @@ async function publish(
   if (published.exitCode !== 0) throw failed(first, published);
 }
 
-/** Makes aptly's folder and its configuration, and returns the configuration's path. */
+/** Creates aptly's folder and configuration; returns the configuration's path. */
 async function setUp(options: AptlyRootOptions): Promise<string> {
   requireTools(["aptly", "gpg"]);
   const { root, pool } = options;
@@ -177,7 +177,7 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
       public: { rootDir: tree, linkMethod: "hardlink", verifyMethod: "md5" },
     },
   });
-  // Written again when the state folder was moved: aptly wants absolute paths.
+  // aptly needs absolute paths, so the configuration is rewritten when the state folder has moved.
   if ((await ifExists(readFile(config, "utf8"))) !== text)
     await writeFileAtomic(config, text);
   return config;
@@ -191,10 +191,10 @@ function how(options: AptlyRootOptions): ExecOptions {
   };
 }
 
-/** A killed aptly leaves its temporary files, which the next one's setting up takes away. */
+/** Temporary files of a killed aptly, removed before the next one starts. */
 const temporary = ({ root }: AptlyRootOptions) => join(root, "tmp");
 
-/** aptly must not go on in the background when this process is killed. */
+/** aptly ends when this process is killed. */
 function command(config: string, args: readonly string[]): string[] {
   const [verb = "", what = "", ...more] = args;
   return [
@@ -207,12 +207,12 @@ function failed(
   args: readonly string[],
   result: Awaited<ReturnType<typeof exec>>,
 ) {
-  // aptly says what is wrong with a file on stdout, and that something is wrong on stderr.
-  const complaints = result.stdout
+  // aptly prints on stdout what is wrong with a file, and on stderr only that something is wrong.
+  const messages = result.stdout
     .split("\n")
     .filter((line) => line.startsWith("[!]"));
   return notNow(
-    `aptly ${args.slice(0, 2).join(" ")} ${describeEnd(result)}: ${lastLines([...complaints, result.stderr].join("\n"), 6)}`,
+    `aptly ${args.slice(0, 2).join(" ")} ${describeEnd(result)}: ${lastLines([...messages, result.stderr].join("\n"), 6)}`,
   );
 }
 

@@ -40,7 +40,7 @@ import { ensureSigningKey } from "./signing-key.ts";
 import { remedy } from "../../domain/remedy.ts";
 
 /**
- * Keeps the archive with aptly; it takes packages from PPAs that aptly keeps.
+ * An archive kept with aptly; it copies packages from PPAs that aptly keeps.
  *
  * @param origin Origin and Label of the Release files
  */
@@ -55,7 +55,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
   });
   const repository = (series: string, root = paths.archive) =>
     signedRepository(paths, "archive", root, series);
-  // One is enough: whoever checks has the archive for himself. No PPA has such a name.
+  // One folder is enough, since only the holder of the archive's lock checks. No PPA can have this name.
   const clientFolder = join(paths.aptly, ".client");
   const make = async (
     series: string,
@@ -158,7 +158,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       throw notNow(
         `aptly did not publish for ${series} what ${ppa} and the archive hold`,
       );
-    // aptly makes what it makes private.
+    // aptly creates its files private.
     await openToEverybody(paths.archive, pathsOf(wanted));
     await flushPool(paths.archive, wanted);
     const revision: StoredRevision = {
@@ -178,7 +178,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
         ending,
       );
     await check(prepared, signal);
-    // From here on it is published: ending it halfway would only leave the last check out.
+    // The revision is published from here on: cancelling would only skip the final check.
     signal?.throwIfAborted();
     await tree.show(revision, prepared);
     crashPoint("publish.shown");
@@ -187,7 +187,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
   }
 }
 
-/** The newest revision that a ticket made. */
+/** The newest revision that this ticket made. */
 async function revisionOf(
   tree: RevisionTree,
   ticket: number,
@@ -200,9 +200,9 @@ async function revisionOf(
 }
 
 /**
- * Why packages can't go into the pool, or undefined: a revision, also one that is not current, has
- * other files of their names, and must stay as it is. Files of no revision were left by a run that was
- * killed; they are removed.
+ * Why packages cannot go into the pool, or undefined: some revision, current or not, refers to other
+ * files of the same name, which must not change. Files that no revision refers to are left over from a
+ * killed run and are removed.
  */
 async function otherFileOfThatName(
   tree: RevisionTree,
@@ -234,7 +234,7 @@ async function flushPool(
   await Promise.all([...files, ...folders].map((path) => syncPath(path)));
 }
 
-/** Tools and disks that failed; not what was asked, and not a mistake in this program. */
+/** Whether a tool or the disk failed: neither the package's fault nor a bug in this program. */
 function isOurs(thrown: unknown): thrown is Error {
   if (thrown instanceof UbuntuCiError)
     return thrown.exitCode === ExitCode.notNow;

@@ -5,7 +5,7 @@ export interface Publication {
   readonly kind: "source" | "binary";
   readonly name: string;
   readonly version: string;
-  /** `source`, `all`, or the machine's own. */
+  /** `source`, `all`, or the machine's own architecture. */
   readonly architecture: string;
   /** The source package it belongs to. */
   readonly source: string;
@@ -15,7 +15,7 @@ export interface Publication {
 export interface Revision {
   readonly revision: number;
   readonly created_at: string;
-  /** Ticket that made it, or null (init, revert). */
+  /** The ticket that made it; null for init and revert. */
   readonly ticket: number | null;
   /** Revision this one goes back to, or null. */
   readonly reverts_to: number | null;
@@ -40,12 +40,12 @@ export type PublishResult =
   /** failed: the archive holds that version or a higher one; tmpfail: our tools or disk. */
   | { readonly outcome: "failed" | "tmpfail"; readonly reason: string };
 
-/** Something that is wrong with the archive's files; where is an absolute path. */
+/** A fault in the archive's files; `where` is an absolute path. */
 export interface ArchiveFault {
   /**
-   * half-made and unreferenced: leftovers of killed runs, {@link Archive.removeRevisions}
-   * removes them. broken-old: a revision that is not current; it can be removed. broken, wrong-file:
-   * what clients see is damaged.
+   * half-made and unreferenced: left over from killed runs, and removed by {@link
+   * Archive.removeRevisions}. broken-old: in a revision that is not current and can be removed. broken,
+   * wrong-file: clients are affected.
    */
   readonly kind:
     "half-made" | "unreferenced" | "broken-old" | "broken" | "wrong-file";
@@ -54,27 +54,26 @@ export interface ArchiveFault {
   readonly revision?: number;
 }
 
-/** What a backup keeps of an archive; paths are relative to the state folder. */
+/** What a backup copies of an archive; paths are relative to the state folder. */
 export interface KeptFiles {
-  /** Files, and folders with all that is in them. */
+  /** Files, and folders with all their contents. */
   readonly paths: readonly string[];
-  /** A symbolic link and where it leads: it has the copy show the last of its revisions. */
+  /** A symbolic link and its target in the copy, where the last of the revisions is to be current. */
   readonly link: { readonly path: string; readonly target: string };
 }
 
 /**
- * Keeps the archive as a signed apt repository, in revisions. Every method can be killed at any
- * instant and called again with the same arguments; the result is the same. The signal ends the tools
- * it has started, and its own waiting for another process.
+ * A signed apt repository kept in revisions. Every method can be killed at any instant and repeated with
+ * the same arguments and result. The signal stops the tools it runs and its waiting for locks.
  */
 export interface Archive {
-  /** Makes the signing key and revision 0, with these series, unless they are there. */
+  /** Makes the signing key and revision 0 with these series, unless they exist. */
   init(series: readonly string[]): Promise<void>;
   repository(series: string): Promise<AptRepository>;
   /**
-   * Copies source versions and their binary packages from a PPA into the archive's series of that
-   * name: as one new revision that appears at once, then checked as a client sees it. Files are bit
-   * for bit those of the PPA. If the current revision has them by this ticket already, it only checks.
+   * Copies source versions and their binaries from a PPA into the archive's series of the same name, bit
+   * for bit. The new revision appears at once and is then checked as a client sees it. If this ticket's
+   * packages are already in the current revision, only the check is done.
    */
   publish(
     from: PpaRef,
@@ -82,27 +81,22 @@ export interface Archive {
     ticket: number,
     signal?: AbortSignal,
   ): Promise<PublishResult>;
-  /** Whether it was made. */
   exists(): Promise<boolean>;
-  /**
-   * The revision that clients see.
-   *
-   * @throws UbuntuCiError (78) before the first
-   */
+  /** @throws UbuntuCiError (78) before the first revision */
   current(): Promise<Revision>;
-  /** All revisions that are kept, ascending. */
+  /** All kept revisions, ascending. */
   revisions(): Promise<readonly Revision[]>;
-  /** Makes a new revision with the contents of that one. */
+  /** Makes a new revision with the contents of an older one. */
   revert(revision: number): Promise<Revision>;
   /**
-   * Removes revisions, and from the pool what no other one refers to; with none named, what killed
-   * runs left.
+   * Removes revisions, and the pool files that only they refer to; with an empty list, leftovers of
+   * killed runs.
    *
    * @throws UbuntuCiError (2) when one of them is current
    */
   removeRevisions(revisions: readonly number[]): Promise<void>;
-  /** Looks whether all files of all revisions are there; with digests, reads them all. */
+  /** Checks that the files of all revisions are there; with `digests`, also their contents. */
   inspect(digests: boolean): Promise<readonly ArchiveFault[]>;
-  /** What a backup keeps so that these revisions are there again, the last of them current. */
+  /** What a backup has to copy to restore these revisions, the last of them current. */
   filesToKeep(revisions: readonly [number, ...number[]]): Promise<KeptFiles>;
 }

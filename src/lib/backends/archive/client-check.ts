@@ -9,13 +9,11 @@ import { aptSource } from "./apt-source.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
 /**
- * Checks a repository as its clients see it: a real apt-get with nothing but this source verifies
- * the signature and the indexes, has each package at that version and no other as its candidate,
- * and names a file that is there with the right size and digest.
+ * Checks a repository as a client would: apt-get with no other source verifies the signature and
+ * indexes, offers each package at exactly that version, and names a file with the right size and digest.
  *
- * @param expected the packages that it has to offer; its others are not looked at
- * @param scratch folder for a client of its own, made and removed; whatever is in it is gone
- * @param signal ends it
+ * @param expected packages that it has to offer; others are not checked
+ * @param scratch emptied first, and removed afterwards
  * @throws UbuntuCiError (75) saying what a client would not get
  */
 export async function checkAsClient(
@@ -26,11 +24,11 @@ export async function checkAsClient(
 ): Promise<void> {
   await removed(scratch);
   await mkdir(scratch, { recursive: true });
-  // Never the same path twice: apt's methods may outlive a killed check by a moment, and write.
+  // A new path each time: apt's methods may outlive a killed check for a moment and still write.
   const folder = await mkdtemp(join(scratch, "apt-"));
   let tree;
   try {
-    // A list is named by its repository's whole path, and a file's name holds 255 bytes at most.
+    // apt names a list after the repository's whole path, and a file name has at most 255 bytes.
     tree = await open(folderOf(repository));
     const root = `/proc/${process.pid}/fd/${tree.fd}`;
     const apt = await client(
@@ -39,7 +37,7 @@ export async function checkAsClient(
       signal,
     );
     await apt(["update"]);
-    // apt does not know installer packages (.udeb): only their file can be looked at.
+    // apt does not know installer packages (.udeb), so only their files are checked.
     const known = expected.filter(({ files }) =>
       files.every(({ path }) => !path.endsWith(".udeb")),
     );
@@ -62,7 +60,7 @@ export async function checkAsClient(
   }
 }
 
-/** Removes a folder that a process which is about to end may still put files into. */
+/** Removes a folder into which a dying process may still be writing. */
 async function removed(folder: string): Promise<void> {
   const patient = { maxRetries: 10, retryDelay: 20 };
   await rm(folder, { recursive: true, force: true, ...patient });
@@ -70,7 +68,7 @@ async function removed(folder: string): Promise<void> {
 
 type Apt = (args: readonly string[]) => Promise<string>;
 
-/** An apt-get that knows of nothing but this repository, and writes nowhere but in that folder. */
+/** An apt-get that knows only this repository and writes only into that folder. */
 async function client(
   repository: AptRepository,
   folder: string,
@@ -101,7 +99,7 @@ async function client(
     "Dir::Bin::solvers": "/usr/lib/apt/solvers",
     "Dir::Bin::planners": "/usr/lib/apt/planners",
     "Acquire::Languages": "none",
-    // apt started by root would otherwise read as _apt, which may not see the state folder.
+    // Otherwise apt, started by root, would read as _apt, which cannot enter the state folder.
     "APT::Sandbox::User": "",
   };
   const lines = Object.entries(settings).map(
@@ -110,7 +108,7 @@ async function client(
   await writeFile(config, lines.join(""));
   return async (args) => {
     const argv = [
-      // A client must not go on when whoever asks it is killed.
+      // apt-get ends when this process is killed.
       ...["setpriv", "--pdeathsig", "KILL", "--"],
       ...["apt-get", "-q", ...args],
     ];
@@ -126,7 +124,7 @@ async function client(
       timeoutMs: 120_000,
       ...(signal !== undefined && { signal }),
     });
-    // Some of what goes wrong is only a warning to apt: an index that it could not get, for one.
+    // apt reports some failures only as warnings, such as an index that it could not fetch.
     if (result.exitCode !== 0 || /^[WE]:/m.test(result.stderr)) {
       throw notNow(
         `the published tree of ${repository.name} does not hold as apt sees it: apt-get ${args[0] ?? ""} ${describeEnd(result)}: ${lastLines(result.stderr)}`,
@@ -158,7 +156,7 @@ async function offered(
   }
   for (const { name, version, files } of expected) {
     for (const { path, size } of files) {
-      // An epoch's colon is escaped once more in a file's name.
+      // In a file name an epoch's colon is escaped twice.
       const sizeSeen = seen.get(decodeURIComponent(join(root, path)));
       if (sizeSeen !== size) {
         throw notNow(

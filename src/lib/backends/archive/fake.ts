@@ -22,11 +22,11 @@ import { revisionArchive } from "./revision-archive.ts";
 import type { StoredRevision } from "./revisions.ts";
 
 /**
- * An archive without tools: files are copied from fake PPAs, nothing is signed, there are no index
- * files, and what a package is is read from its file's name. Revisions are those of the real one. A
- * `kill` has the points begun, copied, prepared and shown.
+ * An archive without tools: files are copied from fake PPAs, nothing is signed, there are no indexes,
+ * and packages are known by their file names. Revisions work as in the real one. `kill` points: begun,
+ * copied, prepared, shown.
  *
- * @param knobs the setting `fake.archive`, for `publish` alone
+ * @param knobs the setting `fake.archive`; applies to `publish` only
  */
 export function fakeArchive(paths: StatePaths, knobs: string): Archive {
   const { tree, inTurn, ...common } = revisionArchive(paths);
@@ -89,7 +89,7 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
     return { outcome: "passed", revision };
   }
 
-  /** Copies these sources and their binary packages, which are those whose names begin alike. */
+  /** Copies these sources and the binaries whose names begin with a source's name. */
   async function copied(
     ppa: string,
     what: readonly SourceVersion[],
@@ -126,7 +126,7 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
   }
 }
 
-/** The package's name in that of its file. */
+/** The package name in a file name. */
 function nameOf(file: string): string {
   return file.split("_", 1)[0] ?? "";
 }

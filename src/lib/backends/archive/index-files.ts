@@ -7,22 +7,22 @@ import { linesOf, parseDeb822 } from "../../debian/deb822.ts";
 import { notNow } from "../../domain/error.ts";
 import type { Publication } from "./archive.ts";
 
-/** A file of a package in a pool; path is relative to the repository, size in bytes. */
+/** A package's file in a pool; `path` is relative to the repository, `size` in bytes. */
 export interface PoolFile {
   readonly path: string;
   readonly size: number;
   readonly sha256: string;
 }
 
-/** A publication and the files it consists of. */
+/** A publication with its files. */
 export interface PublishedPackage extends Publication {
   readonly files: readonly PoolFile[];
 }
 
-/** An index file that a Release file names; path is relative to it. */
+/** An index file listed in a Release file; `path` is relative to that file. */
 export interface IndexFile {
   readonly path: string;
-  /** As it is called in by-hash/: MD5Sum, SHA1, SHA256, SHA512. */
+  /** Its name in by-hash/: MD5Sum, SHA1, SHA256, SHA512. */
   readonly algorithm: string;
   readonly hash: string;
 }
@@ -40,7 +40,7 @@ export function indexFilesOf(release: string): IndexFile[] {
   );
 }
 
-/** The packages of a Sources or Packages file. */
+/** The packages in a Sources or Packages file. */
 export function packagesOf(
   index: string,
   kind: Publication["kind"],
@@ -49,9 +49,9 @@ export function packagesOf(
 }
 
 /**
- * Everything that a distribution (dists/SERIES) publishes, from its index files.
+ * Everything that a distribution (dists/SERIES) publishes, according to its indexes.
  *
- * @throws UbuntuCiError (75) when an index is not what apt expects
+ * @throws UbuntuCiError (75) when an index is not valid for apt
  */
 export async function readPublished(
   distribution: string,
@@ -69,12 +69,12 @@ export async function readPublished(
   return packages;
 }
 
-/** Paths of the files of packages, in their repository. */
+/** Paths of the packages' files in their repository. */
 export function pathsOf(packages: readonly PublishedPackage[]): string[] {
   return packages.flatMap(({ files }) => files.map(({ path }) => path));
 }
 
-/** Whether packages have all files of these SHA-256 digests. */
+/** Whether the packages include files with all of these SHA-256 digests. */
 export function holds(
   packages: readonly PublishedPackage[],
   wanted: ReadonlySet<string>,
@@ -83,7 +83,7 @@ export function holds(
   return [...wanted].every((sha256) => held.has(sha256));
 }
 
-/** SHA-256 digests of the files of packages. */
+/** SHA-256 digests of the packages' files. */
 export function digestsIn(
   packages: readonly PublishedPackage[],
 ): ReadonlySet<string> {
@@ -92,7 +92,7 @@ export function digestsIn(
   );
 }
 
-/** Whether two lists of packages are of the same files under the same names. */
+/** Whether two lists of packages name the same files with the same contents. */
 export function sameFiles(
   a: readonly PublishedPackage[],
   b: readonly PublishedPackage[],

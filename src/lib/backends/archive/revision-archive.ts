@@ -15,11 +15,11 @@ import {
 import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { revisionTree } from "./revisions.ts";
 
-/** How the index files of a series come about, where an archive has any. */
+/** How an archive makes and checks the indexes of a series. */
 export interface SeriesIndexes {
-  /** Makes those of a series that holds just these packages; returns its distribution folder. */
+  /** Makes the indexes of a series that holds exactly these packages; returns its distribution folder. */
   make(series: string, packages: readonly PublishedPackage[]): Promise<string>;
-  /** Checks a series of a revision that clients do not see yet. */
+  /** Checks a series of a revision that is not public yet. */
   check(
     prepared: string,
     series: string,
@@ -27,20 +27,20 @@ export interface SeriesIndexes {
   ): Promise<void>;
 }
 
-/** What every archive on a tree of revisions does alike. */
+/** The operations that all archives with a revision tree share. */
 export interface RevisionArchive extends Omit<
   Archive,
   "publish" | "repository"
 > {
   readonly tree: RevisionTree;
-  /** Runs work while nobody else changes the archive. */
+  /** Runs a function while holding the archive's lock. */
   readonly inTurn: <T>(
     work: () => Promise<T>,
     signal?: AbortSignal,
   ) => Promise<T>;
 }
 
-/** The archive of a state folder, but for what comes into it. */
+/** The archive operations for a state folder, except for publishing. */
 export function revisionArchive(
   paths: StatePaths,
   indexes?: SeriesIndexes,

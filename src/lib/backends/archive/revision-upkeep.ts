@@ -18,8 +18,8 @@ import type { RevisionTree } from "./revisions.ts";
 const revisionsOf = (tree: RevisionTree) => join(tree.root, ".revisions");
 
 /**
- * Removes revisions that clients do not see, what killed runs left of others, and the files of the
- * pool that no revision refers to any more. For whoever has the archive for himself.
+ * Removes these revisions, leftovers of killed runs, and pool files that no revision refers to. The
+ * caller holds the archive's lock.
  *
  * @throws UbuntuCiError (2) when one of them is the current revision
  */
@@ -39,7 +39,7 @@ export async function removeRevisions(
       ? Number(name) > current || revisions.includes(Number(name))
       : isUnfinished(name);
     if (!wanted) continue;
-    // Gone in one instant: half a revision is none.
+    // A rename first, so that a revision disappears in one instant.
     const gone = isUnfinished(name)
       ? join(folder, name)
       : besidePath(join(folder, name));
@@ -49,17 +49,14 @@ export async function removeRevisions(
   }
   await syncPath(folder);
   const files = await poolFiles(tree);
-  // A revision that can't be read may refer to any of them.
+  // An unreadable revision may refer to any file.
   if (files === undefined) return;
   for (const path of await unreferenced(tree, files))
     await rm(join(tree.root, path), { force: true });
   await removeEmptyFolders(join(tree.root, "pool"));
 }
 
-/**
- * What is wrong with an archive's files, as far as their sizes tell. For whoever has the archive for
- * himself.
- */
+/** Faults in an archive's files that show without reading their contents. The caller holds the archive's lock. */
 export async function inspectRevisions(
   tree: RevisionTree,
 ): Promise<ArchiveFault[]> {
@@ -124,7 +121,7 @@ export async function inspectRevisions(
     if (fault !== undefined)
       faults.push({ kind: "wrong-file", where: path, what: fault });
   }
-  // A revision that can't be read may refer to any of them.
+  // An unreadable revision may refer to any file.
   if (readable)
     for (const path of await unreferenced(tree, files))
       faults.push({
@@ -148,8 +145,8 @@ async function faultOf(
 }
 
 /**
- * The files of the pool that do not have their digests, of those that have their sizes. It reads them
- * all, which takes long; a published file never changes, so others may go on publishing meanwhile.
+ * Pool files with the right size but the wrong digest. Reading them all takes long, but published files
+ * never change, so no lock is needed.
  */
 export async function wrongDigests(
   tree: RevisionTree,
@@ -166,7 +163,7 @@ export async function wrongDigests(
   return faults;
 }
 
-/** Every file that a revision refers to, by its path; undefined when one cannot be read. */
+/** Every file that a revision refers to, by path; undefined when a revision cannot be read. */
 async function poolFiles(
   tree: RevisionTree,
 ): Promise<ReadonlyMap<string, PoolFile> | undefined> {

@@ -34,7 +34,7 @@ export interface StoredRevision extends Revision {
 }
 
 /**
- * A repository's public tree, which changes in one instant:
+ * A repository's public tree, which is switched atomically:
  *
  *     pool/                         only grows
  *     dists -> .revisions/7/dists   what clients see
@@ -42,35 +42,34 @@ export interface StoredRevision extends Revision {
  *     .revisions/7/pool -> ../../pool
  *     .revisions/7/revision.json
  *
- * A revision is a repository of its own before clients see it. One that is newer than what clients
- * see was left by a process that was killed; it is made again.
+ * A revision is a complete repository before clients see it. One newer than what clients see is left
+ * over from a killed process and is made again.
  */
 export interface RevisionTree {
   readonly root: string;
-  /** Number of the revision that clients see, or null before the first. */
+  /** The revision that clients see, or null before the first. */
   currentNumber(): Promise<number | null>;
   /** @throws UbuntuCiError (78) before the first revision */
   current(): Promise<StoredRevision>;
   /** @throws UbuntuCiError (2) when there is no such revision */
   read(revision: number): Promise<StoredRevision>;
-  /** Numbers of all revisions that clients have seen, ascending. */
+  /** All revisions that have been public, ascending. */
   numbers(): Promise<number[]>;
   /**
-   * Makes the next revision beside the current one: the series given come from their new
-   * distribution folder, all others stay; a series that has none has none yet. Returns its root,
-   * which clients do not see yet.
+   * Makes the next revision without showing it to clients: the given series come from new distribution
+   * folders and all others stay; one without a folder is empty. Returns its root.
    */
   prepare(
     revision: StoredRevision,
     distributions: ReadonlyMap<string, string>,
   ): Promise<string>;
-  /** Shows clients what `prepare` has made. */
+  /** Makes a prepared revision public. */
   show(revision: StoredRevision, prepared: string): Promise<void>;
-  /** Removes revisions older than the one before the current. */
+  /** Removes all revisions older than the previous one. */
   forgetOld(): Promise<void>;
 }
 
-/** The revisions of the public tree in that folder. */
+/** The revision tree in that folder. */
 export function revisionTree(root: string): RevisionTree {
   const revisions = join(root, ".revisions");
   const folderOf = (revision: number) => join(revisions, String(revision));
@@ -148,7 +147,7 @@ export function revisionTree(root: string): RevisionTree {
     },
     async show(revision, prepared) {
       const folder = folderOf(revision.revision);
-      // Never shown, see above; nobody else is at work here.
+      // It was never public, and the caller holds the lock.
       await rm(folder, { recursive: true, force: true });
       await rename(prepared, folder);
       crashPoint("publish.renamed");
@@ -165,8 +164,8 @@ export function revisionTree(root: string): RevisionTree {
 }
 
 /**
- * Links the index files that a new Release file names, also by hash, and those of the Release file
- * before it by hash: a client that has read the old one finds what it was promised.
+ * Links the indexes of a new Release file, also by hash, and those of the previous one by hash: a client
+ * that has read the old Release file can still fetch what it names.
  */
 async function linkDistribution(
   from: string,

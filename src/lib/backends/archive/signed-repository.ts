@@ -5,7 +5,7 @@ import type { KeyPaths } from "./signing-key.ts";
 import { readSigningKey } from "./signing-key.ts";
 
 /**
- * A repository of ours, with the installation's key.
+ * A repository signed with the installation's key.
  *
  * @param root absolute path of its public tree
  * @throws UbuntuCiError (78) when there is no key yet
@@ -26,9 +26,9 @@ export async function signedRepository(
 }
 
 /**
- * A series is a folder in dists/ and an argument of aptly.
+ * Validates a series, which becomes a folder in dists/ and an argument of aptly.
  *
- * @throws UbuntuCiError (2) for what cannot be one
+ * @throws UbuntuCiError (2) for an invalid name
  */
 export function checkedSeries(series: string): string {
   if (!/^[a-z0-9][a-z0-9+.-]*$/.test(series))

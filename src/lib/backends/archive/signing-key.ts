@@ -11,10 +11,10 @@ import { ifExists } from "../../files/optional-file.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** Where the signing key is, and where a GnuPG home of one run is made. */
+/** Where the signing key is kept, and where temporary GnuPG homes are made. */
 export type KeyPaths = Pick<StatePaths, "gnupg" | "run" | "locks">;
 
-/** The key an installation signs its archives with; publicKey is ASCII-armoured. */
+/** The key that signs an installation's archives; publicKey is ASCII-armoured. */
 export interface SigningKey {
   readonly fingerprint: string;
   readonly publicKey: string;
@@ -25,10 +25,10 @@ const secretKeys = "private-keys-v1.d";
 const publicKeys = "pubring.kbx";
 
 /**
- * Makes the installation's OpenPGP key, unless it is there: ed25519, for signing only, no
- * passphrase, no expiry. Killed at any instant, the folder holds a whole key or is not there.
+ * Makes the installation's OpenPGP key unless it exists: ed25519, signing only, no passphrase, no
+ * expiry. It appears whole or not at all.
  *
- * @param paths its GnuPG home is this user's alone
+ * @param paths the GnuPG home is readable only by this user
  * @param name user ID of the key
  * @throws UbuntuCiError (78) when the folder holds something else
  */
@@ -51,7 +51,7 @@ async function makeKey(
   name: string,
 ): Promise<SigningKey> {
   const made = `${gnupg}.new`;
-  // Left by a run that was killed.
+  // Left over from a killed run.
   await rm(made, { recursive: true, force: true });
   await mkdir(join(made, secretKeys), { recursive: true, mode: 0o700 });
   const links = { [secretKeys]: join(made, secretKeys) };
@@ -70,7 +70,7 @@ async function makeKey(
       if (fingerprint === undefined) throw notNow(`gpg made no key: ${listed}`);
       const show = ["gpg", "--batch", "--armor", "--export"];
       const publicKey = await execOk(show, { env });
-      // gpg replaces this file, so that a link to its lasting place would not stay one.
+      // gpg replaces this file on writing, which would break a link to its final place.
       const ring = await readFile(join(home, publicKeys));
       await writeFileAtomic(join(made, publicKeys), ring, 0o600);
       return { fingerprint, publicKey };
@@ -98,9 +98,9 @@ async function makeKey(
 }
 
 /**
- * The installation's key, without starting gpg.
+ * Reads the installation's key without starting gpg.
  *
- * @throws UbuntuCiError (78) when it was not made yet
+ * @throws UbuntuCiError (78) when there is none yet
  */
 export async function readSigningKey(gnupg: string): Promise<SigningKey> {
   const key = await readKey(gnupg);
@@ -112,9 +112,9 @@ export async function readSigningKey(gnupg: string): Promise<SigningKey> {
 }
 
 /**
- * Runs a program that calls gpg to sign with the installation's key (GNUPGHOME is set for it). The
- * gpg-agent it needs is its parent's for this one run: it ends with the program, killed or not, and
- * no other run depends on it. The program itself is killed when this process dies.
+ * Runs a program that calls gpg to sign with the installation's key (GNUPGHOME is set). Each run has a
+ * gpg-agent of its own, which ends with the program, killed or not. The program is killed when this
+ * process dies.
  */
 export async function execSigning(
   { gnupg, run }: KeyPaths,
@@ -135,7 +135,7 @@ export async function execSigning(
   );
 }
 
-/** A command with a gpg-agent of its own (gpg-agent(1), --daemon COMMAND). */
+/** Wraps a command in its own gpg-agent (gpg-agent(1), --daemon COMMAND). */
 function withItsAgent(argv: readonly string[]): string[] {
   return [
     ...["setpriv", "--pdeathsig", "KILL", "--"],

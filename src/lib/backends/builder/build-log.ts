@@ -1,6 +1,6 @@
 import { outputLines } from "../../domain/output-lines.ts";
 
-/** Lines that explain a failed build, the most telling kind first. */
+/** Lines that explain a failed build, the most informative kind first. */
 const telling = [
   /(?:^|[\s:])(?:fatal )?error: /i,
   /undefined reference to|cannot find -l|No such file or directory/,
@@ -10,8 +10,8 @@ const telling = [
 ];
 
 /**
- * The line of a build's output that says why it failed: the first of the most telling kind in the
- * last part of the log, else its last line. At most 300 characters.
+ * The line of a build log that best says why the build failed: the first of the most informative kind
+ * near the end, else the last line. At most 300 characters.
  */
 export function explainingLine(log: string): string {
   const lines = [...outputLines(log.slice(-200_000))]
@@ -27,7 +27,7 @@ export function explainingLine(log: string): string {
 const trouble =
   /No space left on device|Cannot allocate memory|Disk quota exceeded/i;
 
-/** Whether our machine, not the package, ended a build: no space, no memory. */
+/** A sign in the log that the machine, not the package, ended the build (no disk space, no memory). */
 export function machineTrouble(log: string): string | undefined {
   for (const line of outputLines(log.slice(-200_000)))
     if (trouble.test(line)) return line.trim().slice(0, 300);

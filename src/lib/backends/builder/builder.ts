@@ -9,7 +9,7 @@ export interface BuildRequest {
   readonly series: string;
   /** Absolute path of the .dsc, its files beside it. */
   readonly dsc: string;
-  /** Repositories beside the distribution's own; the first (the ticket's PPA) wins over all others. */
+  /** Repositories beside the distribution's own; the first (the ticket's PPA) has priority over all others. */
   readonly repositories: readonly AptRepository[];
 }
 
@@ -19,24 +19,24 @@ export interface BuildResult {
   readonly reason: string | null;
   /** .deb, .udeb, .ddeb files, .buildinfo and .changes; empty unless it passed. */
   readonly files: readonly ProducedFile[];
-  /** The build log, always there once the build began. */
+  /** The build log; there as soon as the build began. */
   readonly log: ProducedFile | null;
   /** Digest of the base it was built on. */
   readonly base: string | null;
-  /** Milliseconds a stage took: session, build-deps, compile, collect. For the bench and the page. */
+  /** Milliseconds by stage: session, build-deps, compile, collect. */
   readonly stages: Readonly<Record<string, number>>;
 }
 
-/** Builds one source package into binary packages for the machine's own architecture. */
+/** Builds one source package into binaries for the machine's own architecture. */
 export interface Builder {
   readonly name: "session" | "sbuild" | "fake";
   build(request: BuildRequest, work: RunContext): Promise<BuildResult>;
 }
 
-/** All that is built for a ticket, in one job. */
+/** All builds of a ticket, as one job. */
 export interface BuildJob {
   readonly series: string;
-  /** What can be built side by side, wave after wave; each is to be built with those before it. */
+  /** Groups that can be built in parallel; each may need the binaries of those before it. */
   readonly waves: readonly (readonly Pick<
     BuildRequest,
     "source" | "version" | "dsc"
@@ -44,7 +44,7 @@ export interface BuildJob {
   readonly repositories: readonly AptRepository[];
 }
 
-/** What came of one source package of a job, by its name. */
+/** The result for one source package of a job. */
 export interface SourceResult {
   readonly source: string;
   readonly result: BuildResult;

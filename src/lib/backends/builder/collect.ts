@@ -11,18 +11,18 @@ import { packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import type { BuildRequest } from "./builder.ts";
 
-/** No .changes of a build comes near this. */
+/** Size limit of a .changes file, far above any real one. */
 const listLimit = 4 * 1024 * 1024;
 
-/** Nor takes a control file that long to be read. */
+/** Time limit for reading a control file. */
 const controlSeconds = 60;
 
 /**
- * The files of a build that are in `folder`, checked against the .changes that the build wrote: the
- * exit code alone is no success.
+ * Collects the files of a build in `folder`, checked against the .changes it wrote: exit code 0 alone is
+ * not success.
  *
- * @param signal ends the looking, which costs what the build made it cost
- * @throws Verdict (failed) when the result is not what was asked for
+ * @param signal stops the checks, whose cost the package controls
+ * @throws Verdict (failed) when the files are not what the source was to build
  */
 export async function collectBuild(
   folder: string,
@@ -36,7 +36,7 @@ export async function collectBuild(
     throw packageFault(
       `the build left ${lists.length} .changes files, not one`,
     );
-  // It comes out of a build, so nothing in it is trusted.
+  // A build wrote this file, so nothing in it is trusted.
   const problems: Problem[] = [];
   if ((await lstat(join(folder, list))).size > listLimit)
     throw packageFault(`${list} is larger than ${listLimit} bytes`);
@@ -75,8 +75,8 @@ export async function collectBuild(
 }
 
 /**
- * What dpkg cannot read no archive takes; it would look like the archive's own fault. Its control file
- * is read from a stream: unpacked here it could be a link to a file of ours, or a pipe, or have no end.
+ * Rejects a .deb that dpkg cannot read, which would otherwise look like an archive failure. The control
+ * file is streamed, since on disk it could be a link, a pipe, or endless.
  */
 async function requireReadable(
   name: string,

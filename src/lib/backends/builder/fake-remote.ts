@@ -10,18 +10,18 @@ import type { JobId } from "../remote.ts";
 import type { BuildJob, RemoteBuilder, SourceResult } from "./builder.ts";
 import { createFakeBuilder } from "./fake.ts";
 
-/** What "the other side" knows of a job. */
+/** What the fake remote side records about a job. */
 interface FakeJob extends BuildJob {
   readonly key: string;
-  /** How often it was submitted: more than once is a mistake of ours. */
+  /** How often it was submitted; more than once is a bug of ours. */
   readonly submitted: number;
   readonly looks: number;
   readonly state: "at work" | "ended" | "cancelled";
 }
 
 /**
- * A builder whose jobs take several passes, kept as files in the state folder as if that were somebody
- * else's engine; `knobs` is the setting `fake.builder`.
+ * A builder whose jobs take several passes. They are kept as files in the state folder that stand for
+ * another engine. `knobs` is the setting `fake.builder`.
  */
 export function createFakeRemoteBuilder(
   paths: StatePaths,

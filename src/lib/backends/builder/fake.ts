@@ -8,7 +8,7 @@ import type { Builder } from "./builder.ts";
 import { smallDeb } from "./small-deb.ts";
 import { withoutEpoch } from "../../debian/version.ts";
 
-/** A builder that takes milliseconds and no tools; `knob` is the setting `fake.builder`. */
+/** A builder that needs no tools and takes milliseconds; `knob` is the setting `fake.builder`. */
 export function createFakeBuilder(knob: string): Builder {
   return {
     name: "fake",

@@ -12,17 +12,17 @@ import type { PublishedBinary } from "../published.ts";
 import { ourFault } from "../verdict.ts";
 
 /**
- * What the build dependencies of a source came to on a base when apt resolved them: reading the
- * distribution's lists again to find out the same takes apt two seconds.
+ * The build dependencies of a source on a base, as apt once resolved them. Recalling them saves the two
+ * seconds that apt takes to read the distribution's lists.
  */
 export interface KnownDeps {
-  /** Name of the layer that has them; null when the base has them all. */
+  /** The layer that holds them; null when the base has them all. */
   readonly layer: string | null;
-  /** The packages installed then, and all that they name: dependencies, conflicts, what they provide. */
+  /** Packages installed then, and every package that they name: dependencies, conflicts, provides. */
   readonly names: readonly string[];
 }
 
-/** Of dpkg-query: every field that names a package. */
+/** dpkg-query format: every field that names packages. */
 const format = `${[
   "Package",
   "Provides",
@@ -40,7 +40,7 @@ const format = `${[
 
 const packageName = /[a-z0-9][a-z0-9+.-]+/g;
 
-/** The Build- fields of a .dsc, in one text. */
+/** The Build-* fields of a .dsc, as one text. */
 function wishesOf(dsc: string): string {
   const fields = readStanza(dsc, ".dsc", [])?.stanza.fields ?? [];
   return fields
@@ -50,21 +50,21 @@ function wishesOf(dsc: string): string {
     .join("");
 }
 
-/** What a resolution depends on besides our own repositories: the base, and the source's Build- fields. */
+/** What a resolution depends on besides our own repositories: the base, and the source's Build-* fields. */
 export function knownDepsKey(base: Pick<Base, "digest">, dsc: string): string {
   return (
     createHash("sha256")
-      // The 2: notes of before may have been made of packages that are not the distribution's.
+      // Version 2 of the key: earlier records may include packages that are not the distribution's.
       .update(`2\n${base.digest}\n${wishesOf(dsc)}`)
       .digest("hex")
   );
 }
 
 /**
- * Whether it would come out the same with what our repositories publish now. It does when none of
- * their packages goes by a name that had a part in it: then apt has no reason to look at them.
+ * Whether apt would resolve the same again with what our repositories publish now: none of their
+ * packages has a name that took part in the resolution.
  *
- * dsc: its Build- fields name packages too, also those of alternatives that were not taken.
+ * @param dsc its Build-* fields name packages too, including alternatives that were not chosen
  */
 export function stillHolds(
   known: KnownDeps,
@@ -88,7 +88,7 @@ export function stillHolds(
 
 const folderOf = (layers: string): string => join(layers, ".known-deps");
 
-/** What is known under a key, or undefined. */
+/** The record under a key, or undefined. */
 export async function recallDeps(
   layers: string,
   key: string,
@@ -98,7 +98,7 @@ export async function recallDeps(
   return text === undefined ? undefined : (JSON.parse(text) as KnownDeps);
 }
 
-/** Notes down what they came to, from a session that has them installed. */
+/** Records the resolution from a session that has the packages installed. */
 export async function rememberDeps(
   layers: string,
   key: string,

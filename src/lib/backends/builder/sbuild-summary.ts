@@ -2,7 +2,7 @@ import { aptVerdict } from "../apt-verdict.ts";
 import { cutLine } from "../../domain/output-lines.ts";
 import type { Outcome } from "../../domain/ticket.ts";
 
-/** sbuild's stages in which a failure is the package's own; all others are preparation, ours. */
+/** sbuild stages in which a failure is the package's own; all others prepare the build. */
 const packageStages = new Set([
   "arch-check",
   "build",
@@ -13,7 +13,7 @@ const packageStages = new Set([
   "unpack",
 ]);
 
-/** The last line `NAME: VALUE` of a text, its value. */
+/** The value of the last `NAME: VALUE` line in a text. */
 function lastField(text: string, name: string): string | undefined {
   const begin = `\n${text}`.lastIndexOf(`\n${name}:`);
   if (begin < 0) return undefined;
@@ -23,10 +23,10 @@ function lastField(text: string, name: string): string | undefined {
 }
 
 /**
- * Reads the summary at the end of sbuild's log (`Status:`, `Fail-Stage:`) and its exit code: never
- * only the code.
+ * Judges a build by the summary at the end of sbuild's log (`Status:`, `Fail-Stage:`) and its exit code,
+ * never by the code alone.
  *
- * exit: undefined when a signal ended it.
+ * @param exit undefined when a signal ended sbuild
  */
 export function readSbuildSummary(
   log: string,
@@ -37,7 +37,7 @@ export function readSbuildSummary(
   const stage = last("Fail-Stage") ?? null;
   if (exit === 0 && status === "successful")
     return { outcome: "passed", stage, status };
-  // In install-deps it is apt that knows whether a dependency or the mirror is missing.
+  // In install-deps only apt's messages tell a missing dependency from an unreachable mirror.
   const blamed =
     stage === "install-deps"
       ? aptVerdict(log).blame === "package"

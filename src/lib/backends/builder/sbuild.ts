@@ -26,7 +26,7 @@ export interface SbuildOptions {
   readonly timeoutMs: number;
 }
 
-/** A builder that does exactly what Debian's buildds do: sbuild, on the series' base tarball. */
+/** A builder that runs sbuild, as Debian's buildds do, on the series' base tarball. */
 export function createSbuildBuilder(options: SbuildOptions): Builder {
   return {
     name: "sbuild",
@@ -89,7 +89,7 @@ async function runSbuild(
   const ended = await clock.time("compile", () =>
     exec(
       [
-        // When we die, in whatever way, it is asked to end, and removes what it unpacked.
+        // sbuild is asked to end when this process dies, and removes what it unpacked.
         ...["setpriv", "--pdeathsig", "TERM"],
         ...perl("shed"),
         "sbuild",
@@ -137,9 +137,9 @@ async function runSbuild(
 }
 
 /**
- * sbuild's configuration: its default one would mail, and keep logs elsewhere. The base stays as it
- * is, so that both builders start from the same. apt inside is told of our repositories, whose
- * folders the users of sbuild's namespace may not enter, by address.
+ * sbuild's configuration, without its default mails and log folders. The base is left unchanged, so that
+ * both builders start from the same. Our repositories are served over HTTP, since the users in sbuild's
+ * namespace cannot enter their folders.
  */
 function sbuildConf(
   { sources, preferences }: RepositoryFiles,
@@ -150,7 +150,7 @@ function sbuildConf(
     "preferences.d/ubuntu-ci": preferences,
     "apt.conf.d/ubuntu-ci": `${acquire}Acquire::http::Proxy::127.0.0.1 "DIRECT";\n`,
   };
-  // sbuild gives them to a shell, after it has replaced what follows a percent sign.
+  // sbuild expands percent signs in these and passes them to a shell.
   const commands = Object.entries(files).map(([file, text]) => {
     const encoded = Buffer.from(text).toString("base64");
     return `  ['echo ${encoded} | base64 --decode >/etc/apt/${file}'],\n`;

@@ -33,17 +33,17 @@ import {
   stillHolds,
 } from "./known-deps.ts";
 
-/** Where a source is unpacked: the same for every build and builder, so that .debs are the same. */
+/** Where a source is unpacked: always the same path, so that the .debs are reproducible. */
 export const buildPath = "/build/reproducible-path";
 
 const sourceInside = "/usr/lib/ubuntu-ci/source";
 
-/** More than any package has; see SECURITY.md. */
+/** Above any real package; see SECURITY.md. */
 const resultLimits = { files: 10_000, bytes: 64 * 1024 ** 3 };
 
 export interface SessionBuilderOptions {
   readonly paths: StatePaths;
-  /** Processes a build may use (`DEB_BUILD_OPTIONS=parallel=N`). */
+  /** Parallel jobs of a build (`DEB_BUILD_OPTIONS=parallel=N`). */
   readonly parallel: number;
   /** Time limit of one build. */
   readonly timeoutMs: number;
@@ -61,7 +61,7 @@ interface BuildRun extends TaskRun {
 
 /**
  * A builder that compiles in a throw-away session over the series' base and a kept layer of build
- * dependencies. Only fetching has the network; the compile runs as a plain user without it.
+ * dependencies. Only downloads have network access; the compile runs as a plain user without it.
  */
 export function createSessionBuilder(options: SessionBuilderOptions): Builder {
   return {
@@ -105,14 +105,14 @@ export function createSessionBuilder(options: SessionBuilderOptions): Builder {
 /** The layer with the build dependencies; null when the base has them all. */
 interface BuildDeps {
   readonly layer: Layer | null;
-  /** Notes down, in a session that has them, what they came to; null when that is known. */
+  /** Records the resolution from a session that has them installed; null when it is known already. */
   readonly remember: ((session: Session) => Promise<void>) | null;
 }
 
 /**
- * Finds the layer with the build dependencies: without apt where they are known, else with it. Only
- * what came to the distribution's own packages is noted down: others may be gone next time, and theirs
- * could write whatever note they like.
+ * Finds the layer with the build dependencies, using apt only if they are not on record. Only
+ * resolutions entirely from the distribution are recorded: other packages may be gone next time, and
+ * could forge the record.
  */
 async function buildDeps(run: BuildRun, base: Base): Promise<BuildDeps> {
   const { request, clock, log, paths } = run;
@@ -143,14 +143,14 @@ async function buildDeps(run: BuildRun, base: Base): Promise<BuildDeps> {
   };
 }
 
-/** What apt made of the build dependencies. */
+/** apt's resolution of the build dependencies. */
 interface Resolved {
   readonly layer: Layer | null;
-  /** Whether all of its packages are the distribution's. */
+  /** Whether all of the packages are the distribution's. */
   readonly allOfDistribution: boolean;
 }
 
-/** Has apt resolve the build dependencies, and makes their layer unless it is kept. */
+/** Has apt resolve the build dependencies, and makes their layer unless it exists. */
 async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
   const { request, work, clock, limits, log, paths } = run;
   const apt = await setUpApt(base, request.repositories, run.allow);
@@ -205,7 +205,7 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
   }
 }
 
-/** The layer that a plan of apt's comes to; null where it does nothing. */
+/** The layer for an apt plan; null when the plan does nothing. */
 function layerFor(
   base: Base,
   series: string,
@@ -228,8 +228,8 @@ function layerFor(
 }
 
 /**
- * What a layer of build dependencies depends on, as apt said before anything of it ran: each package
- * with the hash of its file and the repository it comes from, and what is removed for it.
+ * What a layer of build dependencies depends on, from apt's plan before any package ran: each package
+ * with its file's hash and repository, and what is removed.
  */
 function layerKey(
   base: Base,
@@ -243,7 +243,7 @@ function layerKey(
   return hash.digest("hex");
 }
 
-/** The files of a source package, as they lie in a session where it is unpacked. */
+/** A source package's files, placed where a session unpacks them. */
 async function sourceFiles(dsc: string): Promise<readonly GivenFile[]> {
   const { files } = parseDsc(await readFile(dsc), dsc);
   return [basename(dsc), ...files.map(({ name }) => name)].map((name) => ({
@@ -303,7 +303,7 @@ async function compile(
         env: { ...buildEnv, DEB_BUILD_OPTIONS: `parallel=${run.parallel}` },
       });
       limits.any.throwIfAborted();
-      // Few packages end their own build by a signal; a machine that is short of memory does.
+      // Builds rarely end by a signal of their own; on a machine short of memory the kernel kills them.
       if (built.exitCode === undefined)
         throw ourFault(`dpkg-buildpackage ${describeEnd(built)}`);
       if (built.exitCode !== 0) {
@@ -317,7 +317,7 @@ async function compile(
       }
     });
     return await clock.time("collect", async () => {
-      // A build may leave processes behind: what they would still change is not the result.
+      // Ends processes that the build left behind, before they can change the result.
       await session.close({ keep: true });
       const out = join(work.scratch, "out");
       try {
@@ -340,7 +340,7 @@ async function compile(
   }
 }
 
-/** What sbuild gives a build, too: no home, a plain locale. */
+/** The environment that sbuild gives a build: no home, a plain locale. */
 const buildEnv = {
   HOME: "/nonexistent",
   LC_ALL: "C.UTF-8",

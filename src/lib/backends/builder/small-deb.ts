@@ -1,10 +1,10 @@
 import { gzipSync } from "node:zlib";
 
 /**
- * The smallest .deb that dpkg and aptly take (deb(5)): a control file and no contents. The same
- * fields give the same bytes.
+ * Makes a minimal .deb that dpkg and aptly accept (deb(5)): a control file and no contents. Equal fields
+ * give equal bytes.
  *
- * @param control the fields of the control file, without a last newline
+ * @param control the fields of the control file, without a final newline
  */
 export function smallDeb(control: string): Buffer {
   const folder = tarEntry("./", "5", 0o755, "");
@@ -17,7 +17,7 @@ export function smallDeb(control: string): Buffer {
   ]);
 }
 
-/** A member of an ar archive: a header of 60 bytes, the contents, padded to an even size. */
+/** An ar member: a 60-byte header and the contents, padded to an even size. */
 function arMember(name: string, contents: Buffer): Buffer {
   const header = [
     name.padEnd(16),
@@ -34,7 +34,7 @@ function arMember(name: string, contents: Buffer): Buffer {
 
 const blockBytes = 512;
 
-/** An entry of a ustar archive (tar(5)): a header, and the contents in whole blocks. */
+/** A ustar entry (tar(5)): a header, and the contents in whole blocks. */
 function tarEntry(
   name: string,
   type: "0" | "5",
@@ -51,7 +51,7 @@ function tarEntry(
   header.write(octal(0, 8), 116);
   header.write(octal(contents.length, 12), 124);
   header.write(octal(0, 12), 136);
-  // The checksum is that of the header with blanks in its place.
+  // The checksum is computed with blanks in its own place.
   header.write(" ".repeat(8), 148);
   header.write(type, 156);
   header.write("ustar\x0000", 257);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import {
-  inOneInstant,
+  inImmediateTransaction,
   isPublished,
   newestRevision,
 } from "../../state/inspection.ts";
@@ -77,7 +77,7 @@ export async function archive(
           where: `revision ${current.revision}`,
           remedy: advice`${mending} records it`,
           mend: () =>
-            inOneInstant(db, () => {
+            inImmediateTransaction(db, () => {
               recordPublication(db, {
                 revision: current.revision,
                 series,

@@ -9,7 +9,7 @@ import {
 } from "../../session/abandoned-layers.ts";
 import {
   activity,
-  inOneInstant,
+  inImmediateTransaction,
   stillRunning,
 } from "../../state/inspection.ts";
 import { imageLayersInUse } from "../../state/retention.ts";
@@ -103,7 +103,7 @@ function imagesGone(
       where: `ticket ${id}`,
       remedy: advice`${mending} has its image made again`,
       mend: () => {
-        inOneInstant(db, () => {
+        inImmediateTransaction(db, () => {
           if (!stillRunning(db, id))
             startOver(db, actor, id, "its image was gone (fsck)");
         });

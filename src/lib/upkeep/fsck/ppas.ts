@@ -1,6 +1,9 @@
 import { join } from "node:path";
 
-import { inOneInstant, stillRunning } from "../../state/inspection.ts";
+import {
+  inImmediateTransaction,
+  stillRunning,
+} from "../../state/inspection.ts";
 import { listPpas, ppaOfTicket } from "../../state/ppas.ts";
 import { startOver, stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -54,7 +57,7 @@ export async function ppas({
     };
     if (!isNeeded() || (await pool.has(name))) continue;
     // It may have been given back, and emptied, meanwhile.
-    if (!inOneInstant(db, isNeeded)) continue;
+    if (!inImmediateTransaction(db, isNeeded)) continue;
     found.push({
       check: "ppa",
       what: `the PPA of ticket ${ticket} is not there`,
@@ -62,7 +65,7 @@ export async function ppas({
       remedy: advice`${mending} has it filled again from what is stored`,
       mend: async () => {
         if (await pool.has(name)) return;
-        inOneInstant(db, () => {
+        inImmediateTransaction(db, () => {
           if (isNeeded())
             startOver(db, actor, ticket, "its PPA was gone (fsck)");
         });

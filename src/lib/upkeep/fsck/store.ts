@@ -6,7 +6,7 @@ import { exclusively } from "../../locks/exclusively.ts";
 import {
   artifactAt,
   expiredArtifacts,
-  inOneInstant,
+  inImmediateTransaction,
   stillRunning,
 } from "../../state/inspection.ts";
 import { storedArtifacts } from "../../state/snapshot.ts";
@@ -60,7 +60,7 @@ export async function artifacts(
       where,
       remedy: advice`${mending} removes it`,
       mend: () =>
-        inOneInstant(db, () => {
+        inImmediateTransaction(db, () => {
           if (!stillRunning(db, artifact.ticket))
             removeStored(engine, artifact);
         }),
@@ -78,7 +78,7 @@ export async function strayFiles(
   // Whoever creates a ticket has its files in place before its rows can be seen.
   const atRest = <T>(look: () => T): Promise<T> =>
     exclusively(creationLock(paths), () =>
-      Promise.resolve(inOneInstant(db, look)),
+      Promise.resolve(inImmediateTransaction(db, look)),
     );
   for (const container of await namesIn(store.root)) {
     const folder = join(store.root, container);
