@@ -1,10 +1,5 @@
 import type { Step, StepCode } from "../../lib/domain/step.ts";
-import {
-  comesAfter,
-  commandOf,
-  publishStep,
-  stepOf,
-} from "../../lib/domain/step.ts";
+import { commandOf, publishStep, stepOf } from "../../lib/domain/step.ts";
 import type { Progress } from "../../lib/domain/ticket.ts";
 import type {
   Engine,
