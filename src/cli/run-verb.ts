@@ -1,6 +1,6 @@
 import { adviceText } from "../lib/host/command-line.ts";
 import { printJson, printLine } from "../lib/host/output.ts";
-import type { Outcome, Verb } from "./command.ts";
+import type { Result, Verb } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { isRemote } from "./global-options.ts";
 
@@ -47,7 +47,7 @@ async function outcomeOf(
   verb: Verb,
   options: object,
   context: CommandContext,
-): Promise<Outcome> {
+): Promise<Result | undefined> {
   if (!verb.changes) return verb.run(context, options);
   const plan = async () => await verb.plan(context, options);
   const changes = verb.onlyReads?.(options) !== true;
