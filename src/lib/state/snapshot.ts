@@ -6,7 +6,7 @@ import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import { dropJob } from "./jobs.ts";
-import { isInFlight, isOpen } from "./queue.ts";
+import { inFlightCondition, openCondition } from "./queue.ts";
 
 /** A file that a row of the state names, in the data store. */
 export interface StoredArtifact {
@@ -171,7 +171,7 @@ export function wakeRestored(
     ).run(at);
     const inFlight = db
       .prepare<[], { id: number }>(
-        `SELECT id FROM ticket WHERE ${isOpen} AND ${isInFlight}`,
+        `SELECT id FROM ticket WHERE ${openCondition} AND ${inFlightCondition}`,
       )
       .all();
     for (const { id } of inFlight) startOver(db, actor, id, why);
@@ -208,7 +208,9 @@ export function startOver(
     .prepare<
       [number],
       { step: WorkStepCode; status: string; resume_step: WorkStepCode | null }
-    >(`SELECT step, status, resume_step FROM ticket WHERE id = ? AND ${isOpen}`)
+    >(
+      `SELECT step, status, resume_step FROM ticket WHERE id = ? AND ${openCondition}`,
+    )
     .get(ticket);
   if (row === undefined) return;
   const at = now();

@@ -20,7 +20,7 @@ import type { Connection } from "./database.ts";
 import { prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { jobOf } from "./open-jobs.ts";
-import { isOpen, queuePosition, queuePositions } from "./queue.ts";
+import { openCondition, queuePosition, queuePositions } from "./queue.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 interface TicketRow {
@@ -95,7 +95,7 @@ export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
     conditions.push("person.email = ?");
     values.push(filter.owner);
   }
-  if (filter.open === true) conditions.push(isOpen);
+  if (filter.open === true) conditions.push(openCondition);
   const where =
     conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
   const rows = db

@@ -87,7 +87,7 @@ export async function writeJournal(
 }
 
 /** Whether a change was interrupted. */
-export const isOpen = ({ phase }: UpgradeJournal) =>
+export const isUnfinished = ({ phase }: UpgradeJournal) =>
   phase !== "done" && phase !== "undone";
 
 /** A journal's last change that succeeded, without what came before that. */

@@ -4,7 +4,7 @@ import { refused } from "../../domain/error.ts";
 import { isPlainFolder } from "./place.ts";
 import { findTarget, refuseUncommitted, versionOf } from "./target.ts";
 import type { UpgradeJournal } from "./journal.ts";
-import { isOpen, lastGood, readJournal } from "./journal.ts";
+import { isUnfinished, lastGood, readJournal } from "./journal.ts";
 import { state } from "./programs.ts";
 import type { UpgradeRequest, Upgrading } from "./upgrading.ts";
 import { nameOf, toolsOf } from "./upgrading.ts";
@@ -19,7 +19,7 @@ export async function planUpgrade(
   const tools = toolsOf(work, null);
   const left = readJournal(place);
   const plan: string[] = [];
-  if (left !== null && isOpen(left))
+  if (left !== null && isUnfinished(left))
     plan.push(
       `${left.phase === "finishing" ? "finish" : "undo"} the interrupted ${left.kind} to ${left.to}`,
     );

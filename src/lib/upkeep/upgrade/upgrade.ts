@@ -32,7 +32,7 @@ import { findTarget, refuseUncommitted, versionOf } from "./target.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { UpgradeJournal } from "./journal.ts";
 import {
-  isOpen,
+  isUnfinished,
   journalFile,
   lastGood,
   readJournal,
@@ -80,7 +80,7 @@ export async function upgrade(
       "mount its parent instead, or make it a link to a folder",
     );
   const left = readJournal(place);
-  if (left === null || !isOpen(left)) refuseInMaintenance(paths);
+  if (left === null || !isUnfinished(left)) refuseInMaintenance(paths);
   if (!existsSync(place.releases)) {
     mkdirSync(place.releases, { mode: 0o755 });
     if (rootFor(owner) !== null)
@@ -121,7 +121,7 @@ async function upgradeAlone(
 ): Promise<UpgradeReport> {
   const { place, say } = work;
   const left = readJournal(place);
-  if (left !== null && isOpen(left)) {
+  if (left !== null && isUnfinished(left)) {
     const finished = await recover(work, left);
     if (finished !== null) return finished;
   }
