@@ -158,7 +158,7 @@ const mainIn = (program: string) =>
   join(program, "dist/lib/upkeep/upgrade/state-main.js");
 
 /** Schema and last event of the state, which is not migrated for that. */
-export async function stateVersion(
+export async function askStateVersion(
   work: Upgrading,
   journal: UpgradeJournal,
 ): Promise<StateVersion> {

@@ -16,9 +16,9 @@ import { endLeftOver } from "./run-tool.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import type { UpgradeJournal } from "./journal.ts";
 import { writeJournal } from "./journal.ts";
-import { maintenanceOff, record, state, stateVersion } from "./programs.ts";
+import { maintenanceOff, record, state, askStateVersion } from "./programs.ts";
 import type { Upgrading, UpgradeReport } from "./upgrading.ts";
-import { logFile } from "./upgrading.ts";
+import { upgradeLogFile } from "./upgrading.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Undoes a change that failed, and tells what came of that. */
@@ -39,7 +39,7 @@ export async function undoAfter(
       `${what}; going back failed too: ${messageOf(second)}`,
       {
         exitCode: exitCodes.notNow,
-        hint: advice`maintenance stays on; run ${remedy("upgrade")} again to go on going back${journal.before === null || journal.backup === null ? "" : `; the state as it was is ${journal.backup}`}; the log is ${logFile(work.place)}`,
+        hint: advice`maintenance stays on; run ${remedy("upgrade")} again to go on going back${journal.before === null || journal.backup === null ? "" : `; the state as it was is ${journal.backup}`}; the log is ${upgradeLogFile(work.place)}`,
         cause: thrown,
       },
     );
@@ -51,7 +51,7 @@ export async function undoAfter(
     `${what}; ${journal.from} runs on, with the state as it was`,
     {
       exitCode,
-      hint: advice`${hint === undefined ? "" : advice`${hint}; `}the log is ${logFile(work.place)}`,
+      hint: advice`${hint === undefined ? "" : advice`${hint}; `}the log is ${upgradeLogFile(work.place)}`,
       cause: thrown,
     },
   );
@@ -69,7 +69,7 @@ async function undo(work: Upgrading, journal: UpgradeJournal): Promise<void> {
   const { before, backup } = journal;
   if (before !== null && backup !== null) {
     // The schema is the last thing that a migration writes.
-    if ((await stateVersion(work, journal)).schema !== before.schema)
+    if ((await askStateVersion(work, journal)).schema !== before.schema)
       await state(work, journal, "put-back", backup);
     await record(work, journal, "upgrade-undone", journal.why);
   }
@@ -96,7 +96,7 @@ export async function finish(
   );
   await state(work, journal, "tidy");
   await maintenanceOff(work, journal);
-  journal.after = await stateVersion(work, journal);
+  journal.after = await askStateVersion(work, journal);
   journal.phase = "done";
   await writeJournal(place, journal);
 }

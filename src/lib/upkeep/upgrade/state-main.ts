@@ -28,7 +28,7 @@ import {
   eventsSince,
   putStateBack,
   recordOnce,
-  stateVersion,
+  readStateVersion,
 } from "../../state/copies.ts";
 
 /** What a trial of a program must not share with the real state. */
@@ -45,7 +45,7 @@ async function perform(
   const [first = "", second = ""] = args;
   switch (verb) {
     case "version":
-      return stateVersion(paths.database);
+      return readStateVersion(paths.database);
     case "since":
       return eventsSince(paths.database, Number(first));
     case "copy":

@@ -45,11 +45,11 @@ import {
   migrate,
   refuseNewFailings,
   state,
-  stateVersion,
+  askStateVersion,
 } from "./programs.ts";
 import { finish, recover, reportOf, undoAfter } from "./settle.ts";
 import type { UpgradeReport, UpgradeRequest, Upgrading } from "./upgrading.ts";
-import { logFile, nameOf, rootFor, toolsOf } from "./upgrading.ts";
+import { upgradeLogFile, nameOf, rootFor, toolsOf } from "./upgrading.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
 /**
@@ -99,7 +99,7 @@ export async function upgrade(
     if (rootFor(owner) !== null)
       for (const file of [
         journalFile(place),
-        logFile(place),
+        upgradeLogFile(place),
         join(place.releases, "upgrade.pid"),
       ])
         await lchown(file, owner.uid, owner.gid).catch(
@@ -199,7 +199,7 @@ async function change(
   };
   try {
     const tools = toolsOf(work, journal.id);
-    await rm(logFile(place), { force: true });
+    await rm(upgradeLogFile(place), { force: true });
     await writeJournal(place, journal);
     begin(stage);
     await maintenanceOn(work, journal);
@@ -250,7 +250,7 @@ async function change(
     begin("migrating the state");
     if (restore !== null) await state(work, journal, "put-back", restore);
     await migrate(work, journal, next, paths.root);
-    journal.after = await stateVersion(work, journal);
+    journal.after = await askStateVersion(work, journal);
     await writeJournal(place, journal);
     begin("swapping the programs");
     await putInPlace(place, next);

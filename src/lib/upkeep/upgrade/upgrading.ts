@@ -39,7 +39,7 @@ export interface UpgradeReport {
 }
 
 /** What the tools of the last upgrade printed. */
-export function logFile(place: Place): string {
+export function upgradeLogFile(place: Place): string {
   return join(place.releases, "upgrade.log");
 }
 
@@ -57,7 +57,7 @@ export function rootFor(owner: Account): Account | null {
 export function toolsOf(work: Upgrading, id: string | null): Tools {
   return {
     account: rootFor(work.place.owner),
-    log: id === null ? null : logFile(work.place),
+    log: id === null ? null : upgradeLogFile(work.place),
     id,
     signal: work.signal,
   };
