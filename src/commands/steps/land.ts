@@ -3,7 +3,7 @@ import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
 import { planText } from "../../cli/plan-text.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
-import type { LandingOptions } from "./land-work.ts";
+import type { LandingOptions } from "./land-tickets.ts";
 
 export const command: Command<LandingOptions, readonly StepPlan[]> = {
   changes: true,
@@ -29,15 +29,15 @@ export const command: Command<LandingOptions, readonly StepPlan[]> = {
     return { value: { plans: [], runs: [] } };
   },
   async plan(context, options) {
-    const { planLanding } = await import("./land-work.ts");
-    return planLanding(context, options);
+    const { planLandTickets } = await import("./land-tickets.ts");
+    return planLandTickets(context, options);
   },
   describe: (plans) => ({
     text: plans.map(planText).join("\n") || "nothing to do",
     value: { plans },
   }),
   async run(context, options) {
-    const { landTickets } = await import("./land-work.ts");
+    const { landTickets } = await import("./land-tickets.ts");
     return landTickets(context, options);
   },
 };

@@ -29,16 +29,16 @@ export function stepCommand(
       return { value: { plan: null, runs: [] } };
     },
     async plan(context, { ticket }) {
-      const { planWork } = await import("./step-work.ts");
-      return planWork(context, code, ticket);
+      const { planStepCommand } = await import("./run-step-command.ts");
+      return planStepCommand(context, code, ticket);
     },
     describe: (plan) => ({
       text: plan === null ? "nothing to do" : planText(plan),
       value: { plan },
     }),
     async run(context, { ticket }) {
-      const { workOnStep } = await import("./step-work.ts");
-      return workOnStep(context, code, ticket);
+      const { runStepCommand } = await import("./run-step-command.ts");
+      return runStepCommand(context, code, ticket);
     },
   };
 }

@@ -6,8 +6,8 @@ import {
   stageClock,
   startHeartbeat,
   startLog,
-  type WorkLog,
-} from "./work-log.ts";
+  type LiveLog,
+} from "./live-log.ts";
 import type { ProducedFile, RunContext } from "./run-context.ts";
 
 /** A piece of work of a backend, as people are told of it. */
@@ -28,7 +28,7 @@ export interface Task {
 /** What the stages of a piece of work share. */
 export interface TaskRun {
   readonly work: RunContext;
-  readonly log: WorkLog;
+  readonly log: LiveLog;
   readonly limits: Limits;
   readonly clock: ReturnType<typeof stageClock>;
   readonly say: ReturnType<typeof startHeartbeat>["say"];

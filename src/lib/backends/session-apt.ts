@@ -11,7 +11,7 @@ import { type AptRepository, repositoriesInside } from "./apt-repository.ts";
 import { aptVerdict, readPrintUris } from "./apt-verdict.ts";
 import { repositoryFiles } from "./repository-files.ts";
 import { ourFault, packageFault, type Verdict } from "./verdict.ts";
-import type { WorkLog } from "./work-log.ts";
+import type { LiveLog } from "./live-log.ts";
 
 /** How apt is set up in a session: what it is opened with, and the environment for every apt-get. */
 export interface SessionApt {
@@ -145,7 +145,7 @@ export async function askApt(
   session: Session,
   apt: SessionApt,
   args: readonly string[],
-  log: WorkLog,
+  log: LiveLog,
   signal: AbortSignal,
 ): Promise<string> {
   // Not -qq: that keeps apt's explanations back. SHA-256 because layers are named after it.
@@ -175,7 +175,7 @@ export async function runApt(
   apt: SessionApt,
   args: readonly string[],
   plan: string,
-  log: WorkLog,
+  log: LiveLog,
   signal: AbortSignal,
 ): Promise<string> {
   let carriedOut = plan;

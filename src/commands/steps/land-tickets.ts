@@ -85,7 +85,7 @@ function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
 }
 
 /** The plan of the next step of each open ticket. */
-export async function planLanding(
+export async function planLandTickets(
   context: CommandContext,
   options: LandingOptions,
 ): Promise<StepPlan[]> {

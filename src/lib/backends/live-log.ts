@@ -6,7 +6,7 @@ import type { RunContext } from "./run-context.ts";
 const heartbeatMs = 30_000;
 
 /** Appends to a log file as things happen, so that it can be followed. */
-export interface WorkLog {
+export interface LiveLog {
   readonly path: string;
   write(text: string): Promise<void>;
   /** Its last part, for finding the line that explains a failure. */
@@ -18,7 +18,7 @@ export async function startLog(
   path: string,
   title: string,
   facts: Readonly<Record<string, string>>,
-): Promise<WorkLog> {
+): Promise<LiveLog> {
   const write = (text: string) => appendFile(path, text);
   const lines = Object.entries(facts).map(([key, value]) => `${key}: ${value}`);
   await write(
