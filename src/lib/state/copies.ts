@@ -106,7 +106,10 @@ export async function copyState(
  * Replaces a state file's contents by those of a copy, atomically for readers. Event numbers given out
  * since are not reused.
  */
-export async function putStateBack(copy: string, file: string): Promise<void> {
+export async function restoreStateFile(
+  copy: string,
+  file: string,
+): Promise<void> {
   const { lastEvent } = existsSync(file)
     ? readStateVersion(file)
     : { lastEvent: 0 };

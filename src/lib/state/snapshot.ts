@@ -131,7 +131,7 @@ export function inspectFile(file: string): string[] {
 }
 
 /** Highest numbers that were given out, by table; null when the file cannot be read. */
-export function numbersGiven(file: string): Record<string, number> | null {
+export function lastIdsByTable(file: string): Record<string, number> | null {
   let db: Connection | undefined;
   try {
     db = new Database(file, { timeout: 30_000, fileMustExist: true });
@@ -154,7 +154,7 @@ export function numbersGiven(file: string): Record<string, number> | null {
  * with a PPA, which is not in a backup, and go on where they were; numbers that the state before had
  * given out are not given out again.
  */
-export function wakeRestored(
+export function resumeRestoredState(
   db: Connection,
   actor: string,
   why: string,

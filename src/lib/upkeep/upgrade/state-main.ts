@@ -26,7 +26,7 @@ import { keepFilesPrivate } from "../../host/umask.ts";
 import {
   copyState,
   eventsSince,
-  putStateBack,
+  restoreStateFile,
   recordOnce,
   readStateVersion,
 } from "../../state/copies.ts";
@@ -69,7 +69,7 @@ async function perform(
         rmSync(file, { force: true });
       return {};
     case "put-back":
-      await putStateBack(first, paths.database);
+      await restoreStateFile(first, paths.database);
       return {};
     case "record":
       recordOnce(
