@@ -220,7 +220,7 @@ export function startOver(
   dropJob(db, ticket);
   db.prepare(
     `UPDATE ticket SET step = ${queueStep}, resume_step = ?, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END,
-       waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?`,
+       waiting_for = NULL, remedy = NULL, retry_at = NULL, updated_at = ? WHERE id = ?`,
   ).run(resume, at, ticket);
   db.prepare(
     `UPDATE subticket SET step = ${queueStep}, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,

@@ -21,6 +21,7 @@ import { prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { jobOf } from "./open-jobs.ts";
 import { openCondition, queuePosition, queuePositions } from "./queue.ts";
+import type { Remedy } from "../domain/remedy.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 interface TicketRow {
@@ -169,6 +170,15 @@ function whole(
     artifacts: artifactsOf(db, row.id),
     tests: testsOf(db, row.id),
   };
+}
+
+/** The command that gets what a waiting ticket's last attempt found missing, or null. */
+export function remedyOf(db: Connection, ticket: number): Remedy | null {
+  const row = prepared<[number], { remedy: string | null }>(
+    db,
+    "SELECT remedy FROM ticket WHERE id = ?",
+  ).get(ticket);
+  return JSON.parse(row?.remedy ?? "null") as Remedy | null;
 }
 
 function pendingOf(db: Connection, ticket: number): PendingJob | null {
