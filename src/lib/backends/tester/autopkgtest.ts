@@ -27,7 +27,7 @@ import type { ProducedFile, RunContext } from "../run-context.ts";
 import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
 import type { TestbedOptions } from "./virt-server.ts";
 
-export interface AutopkgtestOptions {
+interface AutopkgtestOptions {
   readonly paths: StatePaths;
   /** Time limit of one package's tests together. */
   readonly timeoutMs: number;
@@ -40,7 +40,6 @@ export interface AutopkgtestOptions {
 /** A tester that runs Debian's autopkgtest with sessions over the image as its testbed. */
 export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
   return {
-    name: "autopkgtest",
     async test(request, work) {
       const { source, version } = request;
       const subject = `${source} ${version}`;
