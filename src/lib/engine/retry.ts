@@ -1,3 +1,4 @@
+import { binaryFile } from "../debian/package-file.ts";
 import { containerName } from "../backends/store/store.ts";
 import { compareVersions } from "../debian/version.ts";
 import type { Kept, RetryPlan } from "../domain/retry.ts";
@@ -98,9 +99,7 @@ async function keptOf({ db, paths, store }: Engine, id: number): Promise<Kept> {
   );
   return {
     sources: sources.every((source) => there("SPU", /./, source.id)),
-    results: sources.every((source) =>
-      there("RESULTS", /\.(?:deb|udeb|ddeb)$/, source.id),
-    ),
+    results: sources.every((source) => there("RESULTS", binaryFile, source.id)),
     image: image !== null && layers.every((layer) => layer !== undefined),
   };
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 
+import { packageName } from "../debian/control-file.ts";
 import type { Store, Stored } from "../backends/store/store.ts";
 import { containerName } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
@@ -212,7 +213,7 @@ function checkNames(
   problems: Problem[],
 ): void {
   for (const name of names) {
-    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name)) {
+    if (!packageName.test(name)) {
       problems.push({
         where: option,
         message: `${JSON.stringify(name)} is not the name of a binary package`,
