@@ -6,7 +6,7 @@ import { planRetry } from "../domain/retry.ts";
 import type { Step } from "../domain/step.ts";
 import { failedStep } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { findLayer } from "../session/layers.ts";
+import { findLayer } from "../session/find-layer.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
 import { imageOf } from "../state/images.ts";
 import { reopenTicket, retryNow } from "../state/retries.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import { serveFolders } from "../../host/serve-folders.ts";
 import type { Base } from "../../session/layer.ts";
-import { requireBase } from "../../session/layers.ts";
+import { requireBase } from "../../session/find-layer.ts";
 import { perl } from "../../session/perl.ts";
 import { aptVerdict } from "../apt-verdict.ts";
 import type { TaskRun } from "../run-task.ts";

@@ -9,10 +9,10 @@ import { describeEnd } from "../../host/exec.ts";
 import type { Base, Layer } from "../../session/layer.ts";
 import {
   findLayer,
-  keepUpper,
   requireBase,
   touchLayer,
-} from "../../session/layers.ts";
+} from "../../session/find-layer.ts";
+import { keepUpper } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import { takeFiles, TooMuch } from "../../session/receive.ts";
 import type { GivenFile, Session } from "../../session/session.ts";
