@@ -1,5 +1,5 @@
 import { binaryFile } from "../debian/package-file.ts";
-import { containerName } from "../backends/store/store.ts";
+import { ticketContainer } from "../backends/store/store.ts";
 import { compareVersions } from "../debian/version.ts";
 import type { Kept, RetryPlan } from "../domain/retry.ts";
 import { planRetry } from "../domain/retry.ts";
@@ -78,7 +78,7 @@ function obstaclesOf(db: Engine["db"], ticket: Ticket): string[] {
 async function keptOf({ db, paths, store }: Engine, id: number): Promise<Kept> {
   const ticket = findTicket(db, id);
   const stored = new Set<string>();
-  for await (const { name } of store.list(containerName("ticket", id)))
+  for await (const { name } of store.list(ticketContainer(id)))
     stored.add(name);
   const files = (ticket?.artifacts ?? []).filter(
     ({ expired_at }) => expired_at === null,
