@@ -1,3 +1,4 @@
+import { binaryFile } from "../debian/package-file.ts";
 import { outputLines } from "../domain/output-lines.ts";
 
 /** Whose fault a failed apt is, and the line that says why. */
@@ -101,7 +102,7 @@ export function readPrintUris(output: string): readonly AptUri[] {
     if (match === null) continue;
     const [, uri = "", file = "", hash = ""] = match;
     const [name, version, architecture] = file
-      .replace(/\.u?deb$/, "")
+      .replace(binaryFile, "")
       .split("_")
       .map(unescaped);
     if (

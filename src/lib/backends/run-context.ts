@@ -1,4 +1,4 @@
-import type { Progress } from "../domain/ticket.ts";
+import type { Outcome, Progress } from "../domain/ticket.ts";
 
 /** What every backend is told of the run it works for. */
 export interface RunContext {
@@ -18,4 +18,15 @@ export interface RunContext {
 export interface ProducedFile {
   readonly name: string;
   readonly path: string;
+}
+
+/** How a piece of work of a builder, an imager or a tester ended. */
+export interface WorkResult {
+  readonly outcome: Outcome;
+  /** One line for people: what failed and where, null when it passed. */
+  readonly reason: string | null;
+  /** Its log, which exists as soon as the work began. */
+  readonly log: ProducedFile | null;
+  /** Milliseconds by stage: session, build-deps, compile, collect and others. */
+  readonly stages: Readonly<Record<string, number>>;
 }

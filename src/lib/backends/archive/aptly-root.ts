@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, symlink } from "node:fs/promises";
 import { join, relative } from "node:path";
 
+import { packageFile } from "../../debian/package-file.ts";
 import { messageOf, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
 import { machineArchitecture } from "../../host/architecture.ts";
@@ -84,7 +85,7 @@ async function publishOnce(
   const missing = [...wanted]
     .filter(([key]) => !held.has(key))
     .flatMap(([, { files }]) => files.map(({ path }) => path))
-    .filter((path) => /\.(dsc|u?deb|ddeb)$/.test(path))
+    .filter((path) => packageFile.test(path))
     .map((path) => join(options.pool, "..", path));
   const files = [...missing, ...added];
   for (let done = 0; done < files.length; done += filesPerCall) {

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
+import { packageFile } from "../../debian/package-file.ts";
 import {
   ExitCode,
   misconfigured,
@@ -149,7 +150,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     const made = await publishWithAptly(aptly(signal), series, {
       kept,
       added: pathsOf(wanted)
-        .filter((path) => /\.(?:dsc|u?deb|ddeb)$/.test(path))
+        .filter((path) => packageFile.test(path))
         .map((path) => join(root, path)),
     });
     crashPoint("publish.copied");

@@ -1,12 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { packageName } from "../../debian/control-file.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Base } from "../../session/layer.ts";
-import { keepUpper, requireBase } from "../../session/layers.ts";
+import { requireBase } from "../../session/find-layer.ts";
+import { keepUpper } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import type { Session } from "../../session/session.ts";
 import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
@@ -30,16 +32,14 @@ import {
   wrongOrigin,
 } from "./manifest.ts";
 
-export interface SessionImagerOptions {
+interface SessionImagerOptions {
   readonly paths: StatePaths;
   readonly timeoutMs: number;
   /** Private networks that sessions may reach. */
   readonly allow: readonly string[];
 }
 
-interface ImageRun extends TaskRun {
-  readonly paths: StatePaths;
-  readonly allow: readonly string[];
+interface ImageRun extends TaskRun, SessionImagerOptions {
   readonly request: ImageRequest;
 }
 
@@ -49,10 +49,8 @@ interface ImageRun extends TaskRun {
  */
 export function createSessionImager(options: SessionImagerOptions): Imager {
   return {
-    name: "session",
     async buildImage(request, work) {
       const subject = `ticket-${request.ticket}`;
-      const built: { base: string | null } = { base: null };
       const { value, ...ended } = await runTask(
         work,
         {
@@ -81,13 +79,12 @@ export function createSessionImager(options: SessionImagerOptions): Imager {
             request.series,
             request.baseImage,
           );
-          built.base = base.digest;
+          run.startFrom(base);
           return makeImage({ ...run, ...options, request }, base);
         },
       );
       return {
         ...ended,
-        ...built,
         image: value?.image ?? null,
         files: value?.files ?? [],
       };
@@ -224,7 +221,7 @@ async function changePackages(
   ];
   if (words.length === 0) return { wanted: [], removed: [] };
   const odd = [...request.add, ...request.remove].find(
-    (name) => !/^[a-z0-9][a-z0-9+.-]+$/.test(name),
+    (name) => !packageName.test(name),
   );
   if (odd !== undefined)
     throw packageFault(`${JSON.stringify(odd)} is not a package's name`);

@@ -52,10 +52,11 @@ export function isLocal(store: Store): store is LocalStore {
   return "pathOf" in store;
 }
 
-/** Name of the container of a component: `COMPONENT` or `COMPONENT.IDENTIFIER`. */
-export function containerName(
-  component: string,
-  identifier?: string | number,
+/** Name of a ticket's container, `ticket.ID`, or of the one that a component has for it. */
+export function ticketContainer(
+  ticket: number,
+  component?: "test-runner",
 ): string {
-  return identifier === undefined ? component : `${component}.${identifier}`;
+  const own = `ticket.${ticket}`;
+  return component === undefined ? own : `${own}.${component}`;
 }

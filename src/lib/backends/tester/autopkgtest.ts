@@ -18,7 +18,8 @@ import type { TestResult } from "../../domain/ticket.ts";
 import { describeEnd, exec, findTool, requireTools } from "../../host/exec.ts";
 import { programRoot, type StatePaths } from "../../host/paths.ts";
 import type { Base } from "../../session/layer.ts";
-import { findLayer, makeUsable, requireBase } from "../../session/layers.ts";
+import { findLayer, requireBase } from "../../session/find-layer.ts";
+import { makeUsable } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
@@ -27,7 +28,7 @@ import type { ProducedFile, RunContext } from "../run-context.ts";
 import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
 import type { TestbedOptions } from "./virt-server.ts";
 
-export interface AutopkgtestOptions {
+interface AutopkgtestOptions {
   readonly paths: StatePaths;
   /** Time limit of one package's tests together. */
   readonly timeoutMs: number;
@@ -40,7 +41,6 @@ export interface AutopkgtestOptions {
 /** A tester that runs Debian's autopkgtest with sessions over the image as its testbed. */
 export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
   return {
-    name: "autopkgtest",
     async test(request, work) {
       const { source, version } = request;
       const subject = `${source} ${version}`;

@@ -13,7 +13,7 @@ import { subidFinding } from "./subids.ts";
 import { toolFindings } from "./tools.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import type { StatePaths } from "../../host/paths.ts";
-import { listLayers } from "../../session/layers.ts";
+import { listLayers } from "../../session/find-layer.ts";
 import { remedy } from "../../domain/remedy.ts";
 
 /** Looks whether this machine can do each step. */
