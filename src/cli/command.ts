@@ -1,5 +1,6 @@
 import type { Command as Commander } from "commander";
 
+import type { Planned } from "../lib/domain/plan.ts";
 import type { Advice } from "../lib/domain/remedy.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -50,7 +51,7 @@ interface ReadingVerb<Options> extends AnyVerb<Options> {
   ): MaybeResult | Promise<MaybeResult>;
 }
 
-interface ChangingVerb<Options, Plan> extends AnyVerb<Options> {
+interface ChangingVerb<Options, P extends Planned> extends AnyVerb<Options> {
   /** It is refused in maintenance, takes its locks, and has --dry-run. */
   readonly changes: true;
   /** It runs in maintenance as well. */
@@ -65,9 +66,9 @@ interface ChangingVerb<Options, Plan> extends AnyVerb<Options> {
     options: Options,
   ): Promise<Result | undefined>;
   /** What it would do now. Must not change anything. */
-  plan(context: CommandContext, options: Options): Plan | Promise<Plan>;
-  /** The plan as --dry-run shows it. */
-  describe(plan: Plan, context: CommandContext): Result;
+  plan(context: CommandContext, options: Options): P | Promise<P>;
+  /** What --dry-run prints, where that is not just the plan. */
+  describe?(plan: P, context: CommandContext): Result;
   /**
    * Does the work, under the locks.
    *
@@ -78,7 +79,7 @@ interface ChangingVerb<Options, Plan> extends AnyVerb<Options> {
   run(
     context: CommandContext,
     options: Options,
-    plan: () => Promise<Plan>,
+    plan: () => Promise<P>,
   ): Promise<MaybeResult | (() => Promise<Result>)>;
 }
 
@@ -86,13 +87,13 @@ interface ChangingVerb<Options, Plan> extends AnyVerb<Options> {
  * What one command line does. `Options` holds its arguments and options by name, without the global
  * ones; what was not given is absent.
  */
-export type Verb<Options = object, Plan = unknown> =
-  ReadingVerb<Options> | ChangingVerb<Options, Plan>;
+export type Verb<Options = object, P extends Planned = Planned> =
+  ReadingVerb<Options> | ChangingVerb<Options, P>;
 
 /** One verb of a command that has several: `ppa add`. */
-export type NamedVerb<Options = object, Plan = unknown> = Verb<
+export type NamedVerb<Options = object, P extends Planned = Planned> = Verb<
   Options,
-  Plan
+  P
 > & { readonly name: string; readonly summary: string };
 
 /** Properties that a command's verbs share. */
@@ -111,8 +112,10 @@ export interface CommandTraits {
 }
 
 /** A command with one action. */
-export type Command<Options = object, Plan = unknown> = CommandTraits &
-  Verb<Options, Plan>;
+export type Command<
+  Options = object,
+  P extends Planned = Planned,
+> = CommandTraits & Verb<Options, P>;
 
 /** A command with verbs; the first one is the default. */
 export interface CommandWithVerbs extends CommandTraits {

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { adviceText } from "../lib/host/command-line.ts";
 
 import { refused } from "../lib/domain/error.ts";
+import type { Plan } from "../lib/domain/plan.ts";
 import { statePaths } from "../lib/host/paths.ts";
 import type { Verb } from "./command.ts";
 import type { CommandContext, GlobalOptions } from "./context.ts";
@@ -46,12 +47,16 @@ function run(
 let done: { plan: object; locked: boolean }[];
 beforeEach(() => (done = []));
 
-const paint: Verb<{ colour?: string }, { colour: string }> = {
+const paintIt = (colour: string) => ({
+  command: "paint",
+  actions: [`paint it ${colour}`],
+});
+
+const paint: Verb<{ colour?: string }, Plan> = {
   changes: true,
   locks: [{ name: "paint" }],
   onlyReads: ({ colour }) => colour === undefined,
-  plan: (_context, { colour = "" }) => ({ colour }),
-  describe: ({ colour }) => ({ text: `paint it ${colour}`, value: { colour } }),
+  plan: (_context, { colour = "" }) => paintIt(colour),
   async run(_context, { colour }, plan) {
     if (colour === undefined) return { text: "white", value: null };
     done.push({ plan: await plan(), locked: locked() });
@@ -62,12 +67,12 @@ const paint: Verb<{ colour?: string }, { colour: string }> = {
 test("a run executes under its lock the plan that --dry-run shows, which changes nothing", async () => {
   await run(paint, { colour: "red" }, { dryRun: true });
   expect([printed, done, existsSync(join(root, "run"))]).toEqual([
-    [["paint it red", { colour: "red" }]],
+    [["paint it red", { plan: paintIt("red") }]],
     [],
     false,
   ]);
   await run(paint, { colour: "red" });
-  expect(done).toEqual([{ plan: { colour: "red" }, locked: true }]);
+  expect(done).toEqual([{ plan: paintIt("red"), locked: true }]);
   expect(printed.at(-1)).toEqual(["painted", { locked: true }]);
   expect([exitCode, locked()]).toEqual([1, false]);
 });
@@ -104,7 +109,7 @@ test("maintenance stops what changes something, unless it says that it runs in m
 
 test("a lock of this machine does not hold up a ticket system elsewhere", async () => {
   await run(paint, { colour: "red" }, { url: "https://ci.example.org" });
-  expect(done).toEqual([{ plan: { colour: "red" }, locked: false }]);
+  expect(done).toEqual([{ plan: paintIt("red"), locked: false }]);
 });
 
 test("where a look shows that there is nothing to do, no lock is taken", async () => {

@@ -3,6 +3,7 @@ import { printJson, printLine } from "../lib/host/output.ts";
 import type { Result, Verb } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { isRemote } from "./global-options.ts";
+import { describePlan } from "./plan-text.ts";
 
 /** Whether maintenance holds a command line back. */
 export function stopsInMaintenance(verb: Verb, options: object): boolean {
@@ -52,7 +53,9 @@ async function outcomeOf(
   const plan = async () => await verb.plan(context, options);
   const changes = verb.onlyReads?.(options) !== true;
   if (changes && context.options.dryRun === true)
-    return verb.describe(await plan(), context);
+    return verb.describe === undefined
+      ? describePlan(await plan(), context)
+      : verb.describe(await plan(), context);
   const nothing = await verb.nothingToDo?.(context, options);
   if (nothing !== undefined) return nothing;
   const run = () => verb.run(context, options, plan);

@@ -1,6 +1,5 @@
 import { wholeNumber } from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
@@ -69,7 +68,6 @@ const revert: NamedVerb<{ revision: number }, Plan> = {
     const { planRevert } = await import("../../lib/upkeep/revert-archive.ts");
     return planRevert(context.backends(), revision);
   },
-  describe: describePlan,
   async run(context, { revision }) {
     const { revertArchive } =
       await import("../../lib/upkeep/revert-archive.ts");

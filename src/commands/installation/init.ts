@@ -1,5 +1,4 @@
 import type { Command } from "../../cli/command.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import type { InitPlan } from "../../lib/upkeep/init.ts";
 
 export const command: Command<{ series?: readonly string[] }, InitPlan> = {
@@ -16,7 +15,6 @@ export const command: Command<{ series?: readonly string[] }, InitPlan> = {
     const { planInit, seriesToInit } = await import("../../lib/upkeep/init.ts");
     return planInit(paths, config, seriesToInit(config, options.series));
   },
-  describe: describePlan,
   async run(context, _options, makePlan) {
     const { initialise } = await import("../../lib/upkeep/init.ts");
     const plan = await makePlan();

@@ -1,5 +1,4 @@
 import type { Command } from "../../cli/command.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 
 interface RefreshPlan extends Plan {
@@ -24,7 +23,6 @@ export const command: Command<{ series?: readonly string[] }, RefreshPlan> = {
       series,
     };
   },
-  describe: describePlan,
   async run(context, _options, makePlan) {
     const { refreshBases } = await import("../../lib/upkeep/init.ts");
     const plan = await makePlan();

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 
 import { refused } from "../../lib/domain/error.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
 import type { UpgradeReport } from "../../lib/upkeep/upgrade/upgrading.ts";
 import type { Command } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
@@ -20,7 +21,7 @@ interface Options {
   force?: boolean;
 }
 
-export const command: Command<Options, readonly string[]> = {
+export const command: Command<Options, Plan> = {
   state: "optional",
   staysCaller: true,
   changes: true,
@@ -49,7 +50,6 @@ export const command: Command<Options, readonly string[]> = {
     const { planUpgrade } = await import("../../lib/upkeep/upgrade/plan.ts");
     return planUpgrade(await upgradingOf(context), requestOf(options));
   },
-  describe: (plan) => ({ text: plan.join("\n"), value: { plan } }),
   async run(context, options) {
     const { upgrade } = await import("../../lib/upkeep/upgrade/upgrade.ts");
     const upgrading = await upgradingOf(context);

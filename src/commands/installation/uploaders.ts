@@ -2,6 +2,7 @@ import { pathArgument } from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { describePlan } from "../../cli/plan-text.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
 import { rightsInWords } from "../../lib/domain/package-rights.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type {
@@ -38,7 +39,11 @@ interface AddOptions {
   readonly packages?: readonly string[];
 }
 
-const add: NamedVerb<AddOptions, readonly NewUploader[]> = {
+interface AddPlan extends Plan {
+  readonly keys: readonly NewUploader[];
+}
+
+const add: NamedVerb<AddOptions, AddPlan> = {
   name: "add",
   summary: "accept the signatures of the keys in a file",
   define: (command) =>
@@ -61,12 +66,17 @@ was good for, and --packages '*' makes it good for all.`,
   reads: ({ keyfile }) => [keyfile],
   async plan({ paths, readable }, { keyfile, packages }) {
     const { checkUploaders } = await import("../../lib/tickets/uploaders.ts");
-    return checkUploaders(paths, readable(keyfile), packages);
+    const keys = await checkUploaders(paths, readable(keyfile), packages);
+    const actions = keys.map(
+      (key) => `accept ${key.fingerprint}  ${key.uid}${rightsPlanned(key)}`,
+    );
+    return { command: "uploaders", actions, keys };
   },
-  describe: (keys) => describePlan(planOf(keys)),
+  // Without the bytes of the keys.
+  describe: ({ command, actions }) => describePlan({ command, actions }),
   async run(context, _options, plan) {
     const { addUploaders } = await import("../../lib/tickets/uploaders.ts");
-    const keys = await plan();
+    const { keys, ...shown } = await plan();
     await addUploaders(context.paths, keys);
     await record(context, keys.map(eventOfAdding));
     const uploaders = keys.map(({ fingerprint, uid, packages }) => ({
@@ -76,12 +86,16 @@ was good for, and --packages '*' makes it good for all.`,
     }));
     return {
       text: textOfLines(keys.map(lineOf)),
-      value: { plan: planOf(keys), uploaders },
+      value: { plan: shown, uploaders },
     };
   },
 };
 
-const remove: NamedVerb<{ fingerprint: string }, string> = {
+interface RemovePlan extends Plan {
+  readonly fingerprint: string;
+}
+
+const remove: NamedVerb<{ fingerprint: string }, RemovePlan> = {
   name: "remove",
   summary: "accept a key's signatures no longer",
   define: (command) =>
@@ -92,17 +106,19 @@ const remove: NamedVerb<{ fingerprint: string }, string> = {
   ],
   changes: true,
   locks: [{ name: "uploaders" }],
-  async plan({ paths }, { fingerprint }) {
+  async plan({ paths }, options) {
     const { knownFingerprint } = await import("../../lib/tickets/uploaders.ts");
-    return knownFingerprint(paths, fingerprint);
+    const fingerprint = knownFingerprint(paths, options.fingerprint);
+    const actions = [`remove ${fingerprint}`];
+    return { command: "uploaders", actions, fingerprint };
   },
-  describe: (known) => describePlan(planOfRemoving(known)),
-  async run(context, _options, plan) {
+  async run(context, _options, makePlan) {
     const { removeUploader } = await import("../../lib/tickets/uploaders.ts");
-    const known = await plan();
-    await removeUploader(context.paths, known);
-    await record(context, [{ subject_id: known, what: "removed" }]);
-    return { value: { plan: planOfRemoving(known), removed: known } };
+    const plan = await makePlan();
+    const { fingerprint } = plan;
+    await removeUploader(context.paths, fingerprint);
+    await record(context, [{ subject_id: fingerprint, what: "removed" }]);
+    return { value: { plan, removed: fingerprint } };
   },
 };
 
@@ -145,19 +161,6 @@ function eventOfAdding({
     ...(before !== undefined && { from_state: rightsInWords(before) }),
     to_state: rightsInWords(packages),
   };
-}
-
-function planOf(keys: readonly NewUploader[]) {
-  return {
-    command: "uploaders",
-    actions: keys.map(
-      (key) => `accept ${key.fingerprint}  ${key.uid}${rightsPlanned(key)}`,
-    ),
-  };
-}
-
-function planOfRemoving(fingerprint: string) {
-  return { command: "uploaders", actions: [`remove ${fingerprint}`] };
 }
 
 function rightsPlanned({ packages, before }: NewUploader): string {

@@ -3,7 +3,6 @@ import { join } from "node:path";
 
 import type { Plan } from "../../lib/domain/plan.ts";
 import type { Command } from "../../cli/command.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 
 export const command: Command<object, Plan> = {
   changes: true,
@@ -22,7 +21,6 @@ export const command: Command<object, Plan> = {
     const { toBeCleaned } = await import("../../lib/state/ppas.ts");
     return planOf(toBeCleaned(await context.db()));
   },
-  describe: describePlan,
   async run(context) {
     const { cleanPpas } = await import("../../lib/engine/clean-ppas.ts");
     const cleaned = await cleanPpas(await context.engine());

@@ -1,6 +1,5 @@
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import { isPpaName } from "../../lib/domain/ppa-name.ts";
@@ -32,7 +31,6 @@ interface AddPlan extends Plan {
 const adding = {
   changes: true,
   locks: [{ name: "ppa" }],
-  describe: describePlan,
   async run(
     context: CommandContext,
     _options: object,

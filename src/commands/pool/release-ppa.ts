@@ -1,7 +1,6 @@
 import type { Plan } from "../../lib/domain/plan.ts";
 import { ticketNumber } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import type { CommandContext } from "../../cli/context.ts";
 
 export const command: Command<{ ticket?: number }, Plan> = {
@@ -20,7 +19,6 @@ export const command: Command<{ ticket?: number }, Plan> = {
     await requireTicket(context, ticket);
     return planOf(releasable(db, ticket));
   },
-  describe: describePlan,
   async run(context, { ticket }) {
     const { releaseEnded } = await import("../../lib/state/ppas.ts");
     const db = await context.db();

@@ -4,7 +4,6 @@ import { pathArgument } from "../../cli/arguments.ts";
 import { misconfigured } from "../../lib/domain/error.ts";
 import type { Command } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 
 interface ReportPlan extends Plan {
@@ -65,7 +64,6 @@ export const command: Command<
       target,
     };
   },
-  describe: describePlan,
   async run(context, { all }, plan) {
     const { output, target } = await plan();
     const { writeStateReport, sendReport } = await import("./report-work.ts");

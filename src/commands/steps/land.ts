@@ -1,7 +1,6 @@
 import { stepCommands } from "../../lib/domain/step.ts";
 import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
-import { planText } from "../../cli/plan-text.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
 import type { LandingOptions } from "./land-tickets.ts";
 
@@ -32,10 +31,6 @@ export const command: Command<LandingOptions, readonly StepPlan[]> = {
     const { planLandTickets } = await import("./land-tickets.ts");
     return planLandTickets(context, options);
   },
-  describe: (plans) => ({
-    text: plans.map(planText).join("\n") || "nothing to do",
-    value: { plans },
-  }),
   async run(context, options) {
     const { landTickets } = await import("./land-tickets.ts");
     return landTickets(context, options);

@@ -1,6 +1,5 @@
 import { ticketNumber } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
-import { planText } from "../../cli/plan-text.ts";
 import type { StepCommand } from "../../lib/domain/step.ts";
 import { stepCommands } from "../../lib/domain/step.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
@@ -32,10 +31,6 @@ export function stepCommand(
       const { planStepCommand } = await import("./run-step-command.ts");
       return planStepCommand(context, code, ticket);
     },
-    describe: (plan) => ({
-      text: plan === null ? "nothing to do" : planText(plan),
-      value: { plan },
-    }),
     async run(context, { ticket }) {
       const { runStepCommand } = await import("./run-step-command.ts");
       return runStepCommand(context, code, ticket);

@@ -1,6 +1,5 @@
 import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import type { CancelPlan } from "../../lib/domain/cancel.ts";
 import { notNow, refused } from "../../lib/domain/error.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
@@ -24,7 +23,6 @@ export const command: Command<{ ticket: number; reason?: string }, CancelPlan> =
     examples: ["cancel 7", 'cancel 7 --reason "uploaded by mistake"'],
     plan: async (context, { ticket }) =>
       (await context.tickets()).planCancel(ticket),
-    describe: describePlan,
     async run(context, { ticket: id, reason = "" }) {
       const tickets = await context.tickets();
       const plan = await tickets.cancel(id, reason === "" ? null : reason);

@@ -1,7 +1,6 @@
 import { collectPath, wholeNumber } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import type { CreateRequest } from "../../lib/tickets/ticket-system.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
@@ -69,7 +68,6 @@ export const command: Command<Options, Plan> = {
     const actions = await tickets.planCreate(requestOf(context, options));
     return { command: "create_ticket", actions };
   },
-  describe: describePlan,
   async run(context, options) {
     const tickets = await context.tickets();
     const ticket = await tickets.create(requestOf(context, options));

@@ -10,7 +10,7 @@ import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import type { Command, Result } from "../../cli/command.ts";
-import { describePlan, planText } from "../../cli/plan-text.ts";
+import { planText } from "../../cli/plan-text.ts";
 import type { OverrideWanted } from "../../lib/tickets/ticket-system.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
@@ -32,8 +32,7 @@ type Wanted =
       readonly reason: string;
     };
 
-type OverridingPlan =
-  TicketPlan | { readonly ticket: number; readonly undo: Override };
+type OverridingPlan = TicketPlan | (TicketPlan & { readonly undo: Override });
 
 export const command: Command<Options, OverridingPlan> = {
   changes: true,
@@ -79,17 +78,13 @@ export const command: Command<Options, OverridingPlan> = {
         return { ticket, command: "override", actions: [] };
       case "ignore":
         return tickets.planOverride(ticket, wanted.target);
-      case "undo":
-        return { ticket, undo: await tickets.planUndo(ticket, wanted.which) };
+      case "undo": {
+        const undo = await tickets.planUndo(ticket, wanted.which);
+        const actions = [`undo ${overrideInWords(undo)}`];
+        return { ticket, command: "override", actions, undo };
+      }
     }
   },
-  describe: (plan) =>
-    "undo" in plan
-      ? {
-          text: `ticket ${plan.ticket}: undo ${overrideInWords(plan.undo)}`,
-          value: { undo: plan.undo },
-        }
-      : describePlan(plan),
   async run(context, options) {
     const { ticket: id } = options;
     const wanted = wantedBy(options);

@@ -1,7 +1,7 @@
 import type { Step } from "../../lib/domain/step.ts";
 import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
-import { describePlan, planText } from "../../cli/plan-text.ts";
+import { planText } from "../../cli/plan-text.ts";
 import type { RetryPlan } from "../../lib/domain/retry.ts";
 
 export const command: Command<{ ticket: number; from?: Step }, RetryPlan> = {
@@ -18,7 +18,6 @@ export const command: Command<{ ticket: number; from?: Step }, RetryPlan> = {
   examples: ["retry 7", "retry 7 --from build-source"],
   plan: async (context, { ticket, from }) =>
     (await context.tickets()).planRetry(ticket, from),
-  describe: describePlan,
   async run(context, { ticket, from }) {
     const tickets = await context.tickets();
     const plan = await tickets.retry(ticket, from);

@@ -1,7 +1,6 @@
 import { ticketNumber, wholeNumber } from "../../cli/arguments.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Command } from "../../cli/command.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import type { TicketPlan } from "../../lib/domain/plan.ts";
 import type { UpdateRequest } from "../../lib/tickets/ticket-system.ts";
 
@@ -52,7 +51,6 @@ export const command: Command<Options, TicketPlan> = {
   },
   plan: async (context, options) =>
     (await context.tickets()).planUpdate(...asked(options)),
-  describe: describePlan,
   async run(context, options) {
     const tickets = await context.tickets();
     const ticket = await tickets.update(...asked(options));

@@ -30,10 +30,6 @@ state file, the signing key, the uploaders, the data store and the archive; base
 \`ubuntu-ci init\`, PPAs are filled again. It has the secret key in it: keep it as you keep that.`,
   plan: (context, { file, databaseOnly }) =>
     planBackup(context, databaseOnly === true ? "database" : "full", file),
-  describe: (plan) => ({
-    text: [`write ${plan.file}`, ...plan.contents].join("\n"),
-    value: { plan },
-  }),
   async run(context, _options, plan) {
     const engine = await context.engine();
     const backup = await backUp(engine, await plan(), context.signal);

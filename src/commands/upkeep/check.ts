@@ -11,7 +11,6 @@ import { printText } from "../../lib/host/output.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { pathArgument } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
-import { planText } from "../../cli/plan-text.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 
 type Found =
@@ -53,10 +52,6 @@ of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two m
     const actions = [`write ${pathArgument(file)}`];
     return { command: "check", actions, file };
   },
-  describe: (plan) => ({
-    text: planText(plan),
-    value: { plan, file: plan.file },
-  }),
   async run(context, { prometheus }) {
     const found = await look(context);
     if (prometheus !== undefined) {

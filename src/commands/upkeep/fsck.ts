@@ -1,5 +1,6 @@
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { ExitCode, refused } from "../../lib/domain/error.ts";
+import type { Plan } from "../../lib/domain/plan.ts";
 import type { Command, Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { existsSync } from "node:fs";
@@ -8,10 +9,11 @@ import type { Inconsistency } from "../../lib/upkeep/fsck/fsck.ts";
 import { damagedState, fsck } from "../../lib/upkeep/fsck/fsck.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
-export const command: Command<
-  { mend?: true; digests?: true },
-  readonly Inconsistency[]
-> = {
+interface MendingPlan extends Plan {
+  readonly findings: readonly Inconsistency[];
+}
+
+export const command: Command<{ mend?: true; digests?: true }, MendingPlan> = {
   tellsModes: true,
   changes: true,
   onlyReads: ({ mend }) => mend !== true,
@@ -26,8 +28,14 @@ export const command: Command<
   examples: ["fsck --digests", "fsck --mend"],
   notes: `Exits with 0 when all is well or was mended, with 75 when --mend would mend all that is wrong, with 1
 when something is left that needs a person. It can run at any time, beside all other commands.`,
-  plan: (context, { digests }) => look(context, false, digests === true),
-  describe,
+  async plan(context, { digests }) {
+    const findings = await look(context, false, digests === true);
+    const actions = findings
+      .filter(({ mendable }) => mendable)
+      .map(({ check, where }) => `mend ${check}: ${where}`);
+    return { command: "fsck", actions, findings };
+  },
+  describe: ({ findings }, context) => describe(findings, context),
   run: async (context, { mend, digests }) =>
     describe(await look(context, mend === true, digests === true), context),
 };

@@ -4,7 +4,6 @@ import { reasonArgument, seconds } from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { recordBegin, recordEnd } from "../../cli/maintenance-guard.ts";
-import { describePlan } from "../../cli/plan-text.ts";
 import { messageOf, refused } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import { heldBackInWords, readHeldBack } from "../../lib/locks/held-back.ts";
@@ -59,7 +58,6 @@ const on: NamedVerb<{ reason?: string }, Plan> = {
     command: "maintenance",
     actions: [`write ${paths.maintenance}`],
   }),
-  describe: describePlan,
   async run(context, { reason = null }) {
     const { paths, actor } = context;
     if (!existsSync(paths.root))
@@ -84,7 +82,6 @@ const off: NamedVerb<object, Plan> = {
     command: "maintenance",
     actions: [`remove ${paths.maintenance}`],
   }),
-  describe: describePlan,
   async run(context) {
     const { paths, actor } = context;
     endMaintenance(paths.maintenance);

@@ -36,7 +36,6 @@ aside in STATE/set-aside. Every file is checked against its digest before anythi
 was killed, run it again. Afterwards \`ubuntu-ci init\` makes the bases anew.`,
   reads: ({ file }) => [file],
   plan: (context, options) => planRestore(requestOf(context, options)),
-  describe: (plan) => ({ text: plan.steps.join("\n"), value: { plan } }),
   async run(context, options, plan) {
     const request = requestOf(context, options);
     const restored = await restore(request, await plan());

@@ -9,3 +9,6 @@ export interface Plan {
 export interface TicketPlan extends Plan {
   readonly ticket: number;
 }
+
+/** What a command plans: one thing, something for each of several tickets, or null when no ticket is ready. */
+export type Planned = Plan | readonly TicketPlan[] | null;

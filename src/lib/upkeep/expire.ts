@@ -2,6 +2,7 @@ import { rmdirSync, rmSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import type { Plan } from "../domain/plan.ts";
 import { possibleNames } from "../domain/published-name.ts";
 import { deadLocks } from "../locks/lock.ts";
 import { freeDeadLock } from "../locks/lock-slots.ts";
@@ -38,8 +39,8 @@ import { cleanPpas } from "../engine/clean-ppas.ts";
 import type { Engine, LocalEngine } from "../engine/engine.ts";
 import { abandonedFolders, abandonedOutside } from "./abandoned-folders.ts";
 
-/** What the policy says is to go now, as data. Paths are absolute. */
-export interface ExpiryPlan {
+/** What the settings say is to be removed now. Paths are absolute. */
+export interface ExpiryPlan extends Plan {
   readonly artifacts: readonly (DueFiles & {
     readonly before: string;
     readonly why: string;
@@ -84,7 +85,7 @@ export async function planExpiry(engine: Engine): Promise<ExpiryPlan> {
     },
   );
   const marked = expiringFiles(db, 1000).map(({ ticket }) => ticket);
-  return {
+  const found = {
     artifacts,
     unfinished: [...new Set(marked)],
     ppas: unneededPpas(db),
@@ -98,10 +99,11 @@ export async function planExpiry(engine: Engine): Promise<ExpiryPlan> {
       ...(await unfinishedNotes(paths.run)),
     ],
   };
+  const actions = inWords(found).map((what) => `remove ${what}`);
+  return { command: "expire", actions, ...found };
 }
 
-/** A plan in words, a line each. */
-export function describeExpiry(plan: ExpiryPlan): string[] {
+function inWords(plan: Omit<ExpiryPlan, keyof Plan>): string[] {
   return [
     ...plan.unfinished.map(
       (ticket) => `ticket ${ticket}: files of an earlier run that was ended`,

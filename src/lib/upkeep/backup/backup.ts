@@ -11,6 +11,7 @@ import {
 import { dirname, join } from "node:path";
 
 import { messageOf, notNow, refused } from "../../domain/error.ts";
+import type { Plan } from "../../domain/plan.ts";
 import {
   digestFile,
   replaceSymlink,
@@ -36,12 +37,10 @@ import { listFiles } from "./files.ts";
 import type { BackupKind, BackupManifest } from "./manifest.ts";
 import { backupName, contentsOf } from "./manifest.ts";
 
-/** What a backup is going to do. */
-export interface BackupPlan {
+export interface BackupPlan extends Plan {
   /** The file to write, absolute. */
   readonly file: string;
   readonly kind: BackupKind;
-  readonly contents: readonly string[];
 }
 
 export interface Backup {
@@ -65,7 +64,8 @@ export function planBackup(
 ): BackupPlan {
   if (lstatSync(file, { throwIfNoEntry: false }) !== undefined)
     throw refused(`there is a file ${file}`, "name another place");
-  return { file, kind, contents: contentsOf[kind] };
+  const actions = [`write ${file}`, ...contentsOf[kind]];
+  return { command: "backup", actions, file, kind };
 }
 
 /**

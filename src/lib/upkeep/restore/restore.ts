@@ -7,6 +7,7 @@ import { archiveOf } from "../../backends/kinds.ts";
 import type { Config } from "../../config/config.ts";
 import { localStore } from "../../backends/store/local-store.ts";
 import type { Problem } from "../../domain/error.ts";
+import type { Plan } from "../../domain/plan.ts";
 import { ExitCode, UbuntuCiError } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
@@ -55,16 +56,13 @@ export interface RestoreRequest {
   readonly say: (line: string) => void;
 }
 
-/** What a restore is going to do. */
-export interface RestorePlan {
+export interface RestorePlan extends Plan {
   /** The backup: of a restore that was ended in the middle and goes on, that one's. */
   readonly file: string;
   readonly manifest: BackupManifest;
   /** Entries of the state folder that are replaced, and the folder they go to. */
   readonly replaces: readonly string[];
   readonly setAside: string;
-  /** All of it in words, a line each. */
-  readonly steps: readonly string[];
   /** The journal of the restore that goes on, or null. */
   readonly goesOn: RestoreJournal | null;
 }
@@ -92,11 +90,12 @@ export async function planRestore({
   const journal = await readRestoreJournal(paths);
   if (journal !== null && journal.phase !== "unpacking")
     return {
+      command: "restore",
       file: journal.file,
       manifest: journal.manifest,
       replaces: existing(paths, journal.manifest.kind),
       setAside: journal.setAside,
-      steps: [
+      actions: [
         `go on with the restore of ${journal.file}, which was ended in the middle`,
       ],
       goesOn: journal,
@@ -109,11 +108,12 @@ export async function planRestore({
     `restore-${now().replaceAll(":", "-")}`,
   );
   return {
+    command: "restore",
     file,
     manifest,
     replaces,
     setAside,
-    steps: [
+    actions: [
       `unpack ${file}, a ${manifest.kind} backup of ${manifest.made_at}, and check every file's digest`,
       ...(replaces.length === 0
         ? []
@@ -139,7 +139,7 @@ export async function restore(
   const { paths, say } = request;
   let journal = plan.goesOn;
   if (journal === null) journal = await prepare(request, plan);
-  else say(plan.steps[0] ?? "");
+  else say(plan.actions[0] ?? "");
   await swapState(paths, journal);
   const { file, manifest, setAside, artifacts, damaged } = journal;
   return {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 
 import { refused } from "../../domain/error.ts";
+import type { Plan } from "../../domain/plan.ts";
 import { isPlainFolder } from "./place.ts";
 import { findTarget, refuseUncommitted, versionOf } from "./target.ts";
 import type { UpgradeJournal } from "./journal.ts";
@@ -10,11 +11,10 @@ import type { UpgradeRequest, Upgrading } from "./upgrading.ts";
 import { nameOf, toolsOf } from "./upgrading.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** What would be done, a line each. */
 export async function planUpgrade(
   work: Upgrading,
   request: UpgradeRequest,
-): Promise<string[]> {
+): Promise<Plan> {
   const { place, paths } = work;
   const tools = toolsOf(work, null);
   const left = readJournal(place);
@@ -58,7 +58,7 @@ export async function planUpgrade(
     );
   }
   plan.push("run its doctor", "switch maintenance off");
-  return plan;
+  return { command: "upgrade", actions: plan };
 }
 
 export async function rollbackOf(
