@@ -1,7 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { ifExists } from "../files/optional-file.ts";
+import { namesIn } from "../files/names-in.ts";
 import { type AptRepository, folderOf } from "./apt-repository.ts";
 
 /** A binary package in a repository's index; filename is relative to its root. */
@@ -67,7 +67,7 @@ export async function publishedIn(
   );
   const byFile = new Map<string, PublishedBinary>();
   // An empty repository may have no folder of packages at all.
-  for (const name of (await ifExists(readdir(folder))) ?? []) {
+  for (const name of await namesIn(folder)) {
     if (!name.startsWith("binary-")) continue;
     const index = join(folder, name, "Packages");
     for (const binary of readPackages(await readFile(index, "utf8")))

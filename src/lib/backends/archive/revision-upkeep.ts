@@ -10,7 +10,7 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
-import { ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
 import type { ArchiveFault } from "./archive.ts";
 import type { PoolFile } from "./index-files.ts";
 import type { RevisionTree } from "./revisions.ts";
@@ -205,7 +205,7 @@ async function removeEmptyFolders(pool: string): Promise<void> {
     const folder = join(pool, entry.name);
     await removeEmptyFolders(folder);
     await rmdir(folder).catch((thrown: unknown) => {
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw thrown;
+      if (!hasCode(thrown, "ENOTEMPTY")) throw thrown;
     });
   }
 }

@@ -17,7 +17,7 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
-import { ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
 import {
   linkPublicly,
   makePublicFolder,
@@ -104,7 +104,7 @@ export function revisionTree(root: string): RevisionTree {
             advice`${remedy("fsck")} says what can be done`,
             thrown,
           );
-        if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+        if (!hasCode(thrown, "ENOENT")) throw thrown;
       }
       throw refused(
         `there is no revision ${revision}`,
@@ -204,7 +204,7 @@ async function linkByHash(
   try {
     await linkPublicly(file, join(folder, hash));
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+    if (!hasCode(thrown, "EEXIST")) throw thrown;
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { packageName } from "../../debian/control-file.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
-import { describeEnd, exec, requireTools } from "../../host/exec.ts";
+import { exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Base } from "../../session/layer.ts";
 import { requireBase } from "../../session/find-layer.ts";
@@ -21,7 +21,7 @@ import {
   setUpApt,
   type SessionApt,
 } from "../session-apt.ts";
-import { ourFault, packageFault } from "../verdict.ts";
+import { packageFault, toolFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import type { Image, ImageRequest, Imager } from "./imager.ts";
 import {
@@ -196,8 +196,7 @@ async function packagesIn(run: ImageRun, session: Session): Promise<string> {
     ["dpkg-query", "-W", "-f", manifestFormat],
     { signal: run.limits.any },
   );
-  if (listing.exitCode !== 0)
-    throw ourFault(`dpkg-query ${describeEnd(listing)}: ${listing.stderr}`);
+  if (listing.exitCode !== 0) throw toolFault("dpkg-query", listing);
   return listing.stdout;
 }
 
@@ -247,10 +246,7 @@ rm -f /var/lib/dbus/machine-id`,
     ],
     { signal: run.limits.any },
   );
-  if (cleaned.exitCode !== 0)
-    throw ourFault(
-      `cleaning the image ${describeEnd(cleaned)}: ${cleaned.stderr.trim()}`,
-    );
+  if (cleaned.exitCode !== 0) throw toolFault("cleaning the image", cleaned);
 }
 
 /**
@@ -292,10 +288,7 @@ async function exportImage(
       { cwd: "/", signal: run.limits.any },
     );
     run.limits.any.throwIfAborted();
-    if (packed.exitCode !== 0)
-      throw ourFault(
-        `exporting the image ${describeEnd(packed)}: ${packed.stderr.trim()}`,
-      );
+    if (packed.exitCode !== 0) throw toolFault("exporting the image", packed);
   } finally {
     run.limits.any.removeEventListener("abort", stop);
     await session.close();

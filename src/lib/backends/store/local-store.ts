@@ -25,6 +25,7 @@ import {
   publicFile,
   publicFolder,
 } from "../../files/modes.ts";
+import { namesIn } from "../../files/names-in.ts";
 import { hasCode, ifExists } from "../../files/optional-file.ts";
 import { isAbandoned } from "../../files/own-folder.ts";
 import { childPath } from "../../host/paths.ts";
@@ -125,8 +126,7 @@ async function setFileMode(
 
 /** Names of a folder's files, without those of writes that go on or were killed. */
 async function finishedIn(folder: string): Promise<string[]> {
-  const names = (await ifExists(readdir(folder))) ?? [];
-  return names.filter((name) => !isUnfinished(name)).sort();
+  return (await namesIn(folder)).filter((name) => !isUnfinished(name));
 }
 
 /** Moves a file to its place; from another file system it is copied. */

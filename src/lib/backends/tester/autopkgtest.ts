@@ -23,7 +23,7 @@ import { makeUsable } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
-import { ourFault, Verdict } from "../verdict.ts";
+import { ourFault, toolFault, Verdict } from "../verdict.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
 import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
 import type { TestbedOptions } from "./virt-server.ts";
@@ -336,8 +336,6 @@ async function packOutput(
   );
   signal.throwIfAborted();
   if (packed.exitCode !== 0)
-    throw ourFault(
-      `packing the test output: tar ${describeEnd(packed)}: ${packed.stderr.trim()}`,
-    );
+    throw toolFault("packing the test output: tar", packed);
   return { name, path };
 }
