@@ -23,8 +23,9 @@ import {
   makePublicFolder,
   writePublicFile,
 } from "../../files/public-files.ts";
+import { now } from "../../host/clock.ts";
 import type { Revision } from "./archive.ts";
-import type { PublishedPackage } from "./index-files.ts";
+import type { PoolFile, PublishedPackage } from "./index-files.ts";
 import { indexFilesOf } from "./index-files.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
@@ -67,6 +68,40 @@ export interface RevisionTree {
   show(revision: StoredRevision, prepared: string): Promise<void>;
   /** Removes all revisions older than the previous one. */
   forgetOld(): Promise<void>;
+}
+
+/** A revision that is made now; its origin is a ticket, or the older revision that it goes back to. */
+export function newRevision(
+  revision: number,
+  publications: StoredRevision["publications"],
+  origin: { readonly ticket?: number; readonly reverts_to?: number } = {},
+): StoredRevision {
+  return {
+    revision,
+    created_at: now(),
+    ticket: origin.ticket ?? null,
+    reverts_to: origin.reverts_to ?? null,
+    publications,
+  };
+}
+
+/** All pool files that a revision refers to. */
+export function filesIn({ publications }: StoredRevision): PoolFile[] {
+  return Object.values(publications).flatMap((packages) =>
+    packages.flatMap(({ files }) => files),
+  );
+}
+
+/** The newest revision that this ticket made, or undefined. */
+export async function revisionOfTicket(
+  tree: RevisionTree,
+  ticket: number,
+): Promise<StoredRevision | undefined> {
+  for (const number of (await tree.numbers()).reverse()) {
+    const revision = await tree.read(number);
+    if (revision.ticket === ticket) return revision;
+  }
+  return undefined;
 }
 
 /** The revision tree in that folder. */

@@ -7,7 +7,6 @@ import { notNow, refused } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { namesIn } from "../../files/names-in.ts";
 import { openToEverybody } from "../../files/public-files.ts";
-import { now } from "../../host/clock.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { childPath } from "../../host/paths.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
@@ -16,8 +15,7 @@ import { publishWithAptly } from "../archive/aptly-root.ts";
 import type { PpaRef } from "../archive/archive.ts";
 import type { PublishedPackage } from "../archive/index-files.ts";
 import { holds, pathsOf, readPublished } from "../archive/index-files.ts";
-import type { StoredRevision } from "../archive/revisions.ts";
-import { revisionTree } from "../archive/revisions.ts";
+import { newRevision, revisionTree } from "../archive/revisions.ts";
 import {
   checkedSeries,
   signedRepository,
@@ -66,13 +64,7 @@ export function aptlyPool(paths: StatePaths, origin: string): Pool {
     if (!holds(all, wanted))
       throw notNow(`aptly did not publish all files in ${ppa}`);
     await openToEverybody(tree.root, pathsOf(all));
-    const revision: StoredRevision = {
-      revision: number,
-      created_at: now(),
-      ticket: null,
-      reverts_to: null,
-      publications: { [series]: all },
-    };
+    const revision = newRevision(number, { [series]: all });
     const distributions = new Map([[series, made]]);
     await tree.show(revision, await tree.prepare(revision, distributions));
     await tree.forgetOld();
