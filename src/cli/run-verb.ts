@@ -54,7 +54,7 @@ async function outcomeOf(
   const changes = verb.onlyReads?.(options) !== true;
   if (changes && context.options.dryRun === true)
     return verb.describe === undefined
-      ? describePlan(await plan(), context)
+      ? describePlan(await plan())
       : verb.describe(await plan(), context);
   const nothing = await verb.nothingToDo?.(context, options);
   if (nothing !== undefined) return nothing;

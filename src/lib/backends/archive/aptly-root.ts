@@ -7,7 +7,7 @@ import { writeFileAtomic } from "../../files/atomic-file.ts";
 import { machineArchitecture } from "../../host/architecture.ts";
 import type { ExecOptions } from "../../host/exec.ts";
 import { describeEnd, exec, lastLines, requireTools } from "../../host/exec.ts";
-import { ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
 import type { KeyPaths } from "./signing-key.ts";
 import { execSigning, readSigningKey } from "./signing-key.ts";
@@ -165,7 +165,7 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
   try {
     await symlink(relative(tree, pool), join(tree, "pool"));
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+    if (!hasCode(thrown, "EEXIST")) throw thrown;
   }
   const config = join(root, "aptly.conf");
   const text = JSON.stringify({

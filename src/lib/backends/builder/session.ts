@@ -20,9 +20,9 @@ import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
 import type { TaskRun } from "../run-task.ts";
 import { publishedIn } from "../published.ts";
 import { askApt, repositoryOf, runApt, setUpApt } from "../session-apt.ts";
-import { ourFault, packageFault } from "../verdict.ts";
+import { ourFault, packageFault, toolFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
-import { explainingLine, machineTrouble } from "./build-log.ts";
+import { buildFault } from "./build-log.ts";
 import { runBuild, type BuilderOptions } from "./build-task.ts";
 import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
@@ -157,8 +157,7 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
         ["sh", "-c", "apt-get clean && find /var/log -type f -delete"],
         { env: apt.env, signal: limits.any },
       );
-      if (cleaned.exitCode !== 0)
-        throw ourFault(`cleaning ${describeEnd(cleaned)}: ${cleaned.stderr}`);
+      if (cleaned.exitCode !== 0) throw toolFault("cleaning", cleaned);
       await session.close({ keep: true });
       await log.write(`keeping the build dependencies as ${made.name}\n`);
       const layer = await keepUpper(paths.layers, session.upper, {
@@ -256,13 +255,8 @@ async function compile(
       );
       await log.write(unpacked.stdout + unpacked.stderr);
       limits.any.throwIfAborted();
-      if (unpacked.exitCode !== 0) {
-        const text = unpacked.stdout + unpacked.stderr;
-        const trouble = machineTrouble(text);
-        throw trouble === undefined
-          ? packageFault(`unpacking: ${explainingLine(text)}`)
-          : ourFault(trouble);
-      }
+      if (unpacked.exitCode !== 0)
+        throw buildFault("unpacking", unpacked.stdout + unpacked.stderr);
     });
     await clock.time("compile", async () => {
       const argv = ["dpkg-buildpackage", "-us", "-uc", "--build=binary"];
@@ -278,15 +272,11 @@ async function compile(
       // Builds rarely end by a signal of their own; on a machine short of memory the kernel kills them.
       if (built.exitCode === undefined)
         throw ourFault(`dpkg-buildpackage ${describeEnd(built)}`);
-      if (built.exitCode !== 0) {
-        const tail = await log.tail();
-        const trouble = machineTrouble(tail);
-        throw trouble === undefined
-          ? packageFault(
-              `dpkg-buildpackage ${describeEnd(built)}: ${explainingLine(tail)}`,
-            )
-          : ourFault(trouble);
-      }
+      if (built.exitCode !== 0)
+        throw buildFault(
+          `dpkg-buildpackage ${describeEnd(built)}`,
+          await log.tail(),
+        );
     });
     return await clock.time("collect", async () => {
       // Ends processes that the build left behind, before they can change the result.
