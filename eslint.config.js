@@ -35,6 +35,7 @@ const house = [
   "tickets",
   "upkeep",
   "report",
+  "shepherd",
   "cli",
   "commands",
 ];
