@@ -259,8 +259,14 @@ async function sourceTests(
     ];
     return (await session.run(argv, { user: "builder", signal })).stdout;
   };
-  const files = Promise.all([read("tests/control"), read("control")]);
-  const [text, control] = await files.finally(() => session.close());
+  const readBoth = async () => {
+    try {
+      return await Promise.all([read("tests/control"), read("control")]);
+    } finally {
+      await session.close();
+    }
+  };
+  const [text, control] = await readBoth();
   if (text === "" || control === "") return "unknown";
   try {
     return { tests: declaredTests(text), control };
