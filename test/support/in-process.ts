@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   cpSync,
+  existsSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -10,10 +11,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
-import { vi } from "vitest";
+import { expect, vi } from "vitest";
 
 import { ProgramCall } from "../../src/cli/program.ts";
+import type { WorkStepCode } from "../../src/lib/domain/step.ts";
 import type { FileRef } from "../../src/lib/domain/ticket.ts";
+import { thisProcess } from "../../src/lib/files/process-identity.ts";
+import { openDatabase } from "../../src/lib/state/database.ts";
+import { takeLease } from "../../src/lib/state/leases.ts";
 import type { TicketDocument } from "../../src/lib/tickets/ticket-document.ts";
 import type { Ended } from "./program.ts";
 import { fakeBackends } from "./program.ts";
@@ -38,7 +43,10 @@ export class InProcess {
   readonly #config: string;
 
   private constructor() {
-    this.root = mkdtempSync(join(tmpdir(), "uci-here-"));
+    // In memory where there is room: no test of ours waits for a disk.
+    const memory = "/dev/shm";
+    const place = existsSync(memory) ? memory : tmpdir();
+    this.root = mkdtempSync(join(place, "uci-here-"));
     this.state = join(this.root, "state");
     this.#config = join(this.root, "config.json");
   }
@@ -178,6 +186,23 @@ export class InProcess {
     }
   }
 
+  /**
+   * Leaves a run open whose process is gone, as when it was killed at the beginning of its step.
+   *
+   * @returns the ticket that it worked on
+   */
+  killedAt(step: WorkStepCode): number {
+    const db = openDatabase(join(this.state, "state.sqlite"));
+    try {
+      const process = { ...thisProcess(), process_start: "another one's" };
+      const lease = takeLease(db, step, process, { concurrency: 9 });
+      if (lease === null) throw new Error(`nothing is ready at ${step}`);
+      return lease.ticket;
+    } finally {
+      db.close();
+    }
+  }
+
   remove(): void {
     rmSync(this.root, { recursive: true, force: true });
   }
@@ -203,3 +228,9 @@ function checksums(
       .join("");
   return `Checksums-Sha1:\n${lines("sha1", "")}Checksums-Sha256:\n${lines("sha256", "")}Files:\n${lines("md5", words)}`;
 }
+
+/** A text that has that in it, for `toMatchObject`. */
+export const saying = (text: string | RegExp): string =>
+  (typeof text === "string"
+    ? expect.stringContaining(text)
+    : expect.stringMatching(text)) as string;
