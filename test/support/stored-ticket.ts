@@ -54,7 +54,7 @@ export class StoredTicket {
       bug: null,
       series: "bookworm",
       priority: 0,
-      held: false,
+      draft: false,
       add: [],
       remove: [],
       base_image: null,

@@ -27,6 +27,7 @@ export function sampleTicket(over: Partial<Ticket> = {}): Ticket {
     base_image: null,
     progress: null,
     waiting_for: null,
+    set_aside: null,
     pending: null,
     retry_at: null,
     subtickets: [

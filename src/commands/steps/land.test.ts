@@ -322,11 +322,11 @@ describe("a ticket that does not land", () => {
     await ci.ok("assign-ppa");
     rmSync(ci.stored({ container: "ticket.1", name: "hello_1.0.dsc" }));
     expect(await ci.run("build-source")).toMatchObject({
-      code: 75,
+      code: 78,
       stderr: saying("hello_1.0.dsc"),
     });
     expect(await ci.ticket(1)).toMatchObject({
-      status: "waiting",
+      status: "set-aside",
       step: { code: 200 },
     });
   });

@@ -75,12 +75,13 @@ export async function runStepCommand(
 /** The named ticket, if any; refuses one that is past the step. */
 function ticketAt(
   { say }: CommandContext,
-  { db }: Engine,
+  engine: Engine,
   step: WorkStepCode,
   id: number | undefined,
 ): Ticket | "beyond" | undefined {
   if (id === undefined) return undefined;
-  const ticket = getTicket(db, id);
+  const ticket = getTicket(engine.db, id);
+  if (ticket.set_aside !== null) throw whyNot(engine, ticket);
   if (ticket.step.code === step) return ticket;
   const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
   const at = workStep(ticket.step.code);

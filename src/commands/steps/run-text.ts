@@ -56,7 +56,7 @@ function followLog(
 
 /**
  * Reports a run that did not pass. Under cron only when a person has to act: a tool is missing, or
- * infrastructure failures used up the retries. Package failures are in the report for their owners, and
+ * infrastructure failures used up the retries, or a ticket was set aside. Package failures are in the report for their owners, and
  * temporary ones are retried.
  */
 export function tellFailure(
@@ -68,6 +68,7 @@ export function tellFailure(
     underCron &&
     report.exitCode !== ExitCode.misconfigured &&
     report.exitCode !== ExitCode.bug &&
+    report.outcome !== "set-aside" &&
     ticket?.failure?.kind !== "infrastructure"
   )
     return;
@@ -85,6 +86,8 @@ export function reportLine(
   name: string,
 ): string {
   if (cancelled) return `ticket ${ticket}: ${name} ended: ${reason ?? ""}`;
+  if (outcome === "set-aside")
+    return `ticket ${ticket}: set aside at ${name}: ${reason ?? ""}`;
   const how = waiting && outcome !== "pending" ? "waits" : outcome;
   return `ticket ${ticket}: ${name} ${how}${reason === null ? "" : `: ${reason}`}`;
 }

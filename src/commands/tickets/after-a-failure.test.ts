@@ -58,7 +58,7 @@ describe("cancel", () => {
         "ticket 1: end the ticket, which is waiting\nticket 1: give back ci_pool-001, to be emptied\n",
     });
     expect(await ci.ticket(1)).toMatchObject({
-      status: "failed",
+      status: "cancelled",
       step: { code: 999 },
       failure: null,
       ppa: null,
@@ -98,7 +98,10 @@ describe("cancel", () => {
     ci.killedAt(200);
     expect((await ci.ticket(1)).status).toBe("running");
     await ci.ok("cancel", "1");
-    expect(await ci.ticket(1)).toMatchObject({ status: "failed", ppa: null });
+    expect(await ci.ticket(1)).toMatchObject({
+      status: "cancelled",
+      ppa: null,
+    });
   });
 
   test("asked of a run whose process died afterwards, the next pass ends it", async () => {
@@ -111,7 +114,7 @@ describe("cancel", () => {
     expect(await ci.ok("status", "1")).toContain("to be cancelled by me");
     await ci.run("land");
     expect(await ci.ticket(1)).toMatchObject({
-      status: "failed",
+      status: "cancelled",
       ppa: null,
       cancelled: { by: "me" },
     });
@@ -145,7 +148,7 @@ describe("cancel", () => {
     ci.killedAt(500);
     expect(await ci.ok("cancel", "1")).toBe("ticket 1 was cancelled");
     expect(await ci.ticket(1)).toMatchObject({
-      status: "failed",
+      status: "cancelled",
       archive_revision: null,
     });
     expect(await ci.ok("archive", "list", "--json")).toContain('"current": 0');
@@ -343,7 +346,7 @@ describe("override", () => {
       "ticket 1: ignore-step run-tests is undone",
     );
     expect(await ci.ok("override", "1", "--undo", "2", "--dry-run")).toBe(
-      "ticket 1: undo ignore-test hello",
+      "ticket 1: override\n  undo ignore-test hello",
     );
     await ci.ok("override", "1", "--undo");
     expect((await ci.run("override", "1", "--undo", "1")).code).toBe(2);
@@ -414,7 +417,7 @@ describe("explain", () => {
       "it waits behind ticket 1, which is at Package Building (waiting)",
     );
     expect(await explain(3)).toMatchObject({
-      because: [saying(/^it is held by .*, since 20/)],
+      because: ["it is a draft: it was created with --wait"],
       next: null,
     });
     await unblock(3);

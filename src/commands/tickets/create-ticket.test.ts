@@ -61,7 +61,7 @@ describe("create_ticket", () => {
         bug: "https://bugs.launchpad.net/bugs/12345",
         series: "bookworm",
         priority: 7,
-        status: "held",
+        status: "draft",
         add: ["hello", "other"],
         remove: ["nano"],
         base_image: "base-1",
@@ -73,7 +73,7 @@ describe("create_ticket", () => {
       },
     });
     expect(await ci.ok("status")).toMatch(
-      /^# +status +step .*\n1 +held +Queued +hello 1\.0, other 2\.0 +boss@example\.com +two at once$/,
+      /^# +status +step .*\n1 +draft +Queued +hello 1\.0, other 2\.0 +boss@example\.com +two at once$/,
     );
   });
 

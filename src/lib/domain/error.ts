@@ -1,4 +1,5 @@
 import type { Advice } from "./remedy.ts";
+import type { SetAside } from "./ticket.ts";
 import { advice, remedy } from "./remedy.ts";
 
 /** Exit codes of the commands, after sysexits.h where it has a fitting one. */
@@ -36,6 +37,8 @@ export class UbuntuCiError extends Error {
   readonly problems: readonly Problem[];
   /** It goes away by itself, like another copy that is running: cron does not mail it. */
   readonly routine: boolean;
+  /** It concerns one ticket alone, which goes on once a person has done what the hint says. */
+  readonly setsAside: SetAside | undefined;
 
   constructor(
     message: string,
@@ -45,6 +48,7 @@ export class UbuntuCiError extends Error {
       problems?: readonly Problem[];
       cause?: unknown;
       routine?: boolean;
+      setsAside?: SetAside;
     },
   ) {
     super(
@@ -55,6 +59,7 @@ export class UbuntuCiError extends Error {
     this.hint = options.hint;
     this.problems = options.problems ?? [];
     this.routine = options.routine ?? false;
+    this.setsAside = options.setsAside;
   }
 }
 
@@ -106,6 +111,24 @@ export function misconfigured(
     exitCode: ExitCode.misconfigured,
     ...(hint !== undefined && { hint }),
     cause,
+  });
+}
+
+/** A ticket needs something to be put right before it can go on (exit 78); others do not. */
+export function needsRepair(message: string, hint: Advice): UbuntuCiError {
+  return new UbuntuCiError(message, {
+    exitCode: ExitCode.misconfigured,
+    hint,
+    setsAside: "repair",
+  });
+}
+
+/** A ticket needs somebody's approval before it can go on (exit 2); the hint is the override that gives it. */
+export function needsApproval(message: string, hint: Advice): UbuntuCiError {
+  return new UbuntuCiError(message, {
+    exitCode: ExitCode.refused,
+    hint,
+    setsAside: "approval",
   });
 }
 

@@ -66,6 +66,7 @@ function toneOf(what: string): Tone {
     case "job not cancelled":
     case "held":
     case "held back":
+    case "set aside":
     case "taken over":
     case "cancelled":
     case "on":

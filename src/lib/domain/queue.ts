@@ -73,5 +73,8 @@ export function isInFlight({
   status,
   ppa,
 }: Pick<Ticket, "step" | "status" | "ppa">): boolean {
-  return step.code !== queueStep || status === "running" || ppa !== null;
+  return (
+    status !== "set-aside" &&
+    (step.code !== queueStep || status === "running" || ppa !== null)
+  );
 }

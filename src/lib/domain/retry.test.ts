@@ -7,7 +7,7 @@ import type { WorkStepCode } from "./step.ts";
 import type { Ticket } from "./ticket.ts";
 import { advice, remedy } from "./remedy.ts";
 
-const all = { sources: true, results: true, image: true };
+const all = { missing: [], sources: true, results: true, image: true };
 const failedAt = (code: WorkStepCode, over: Partial<Ticket> = {}) =>
   sampleTicket({
     step: stepOf(999),

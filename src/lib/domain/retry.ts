@@ -1,4 +1,5 @@
-import { refused } from "./error.ts";
+import type { UbuntuCiError } from "./error.ts";
+import { needsRepair, refused } from "./error.ts";
 import type { Step, WorkStepCode } from "./step.ts";
 import { ignoring } from "./override.ts";
 import {
@@ -60,6 +61,8 @@ export function isDue(retryAt: string | null, nowMs: number): boolean {
 
 /** What is left of a ticket's earlier runs, which later steps build upon. */
 export interface Kept {
+  /** Names of files that the state knows and the data store has lost. */
+  readonly missing: readonly string[];
   /** The uploaded source packages. */
   readonly sources: boolean;
   /** The packages built from them. */
@@ -88,7 +91,8 @@ export function planRetry(
   obstacles: readonly string[],
 ): RetryPlan {
   const { id } = ticket;
-  if (!hasEnded(ticket.step.code)) return planDue(ticket, from);
+  const aside = ticket.set_aside !== null;
+  if (!aside && !hasEnded(ticket.step.code)) return planDue(ticket, from);
   if (ticket.step.code === completeStep)
     throw refused(
       `ticket ${id} is complete: there is nothing to retry`,
@@ -96,6 +100,7 @@ export function planRetry(
     );
   if (obstacles.length > 0)
     throw refused(`ticket ${id} cannot be retried: ${obstacles.join("; ")}`);
+  if (kept.missing.length > 0) throw filesMissing(ticket, kept.missing);
   if (!kept.sources)
     throw refused(
       `ticket ${id} cannot be retried: its source packages are gone from the data store`,
@@ -137,7 +142,11 @@ export function planRetry(
 
 /** The step that a ticket that has ended got to. */
 function furthestStep(ticket: Ticket): WorkStepCode {
-  const reached = [ticket.failure?.step, ticket.resume_step];
+  const reached = [
+    ticket.failure?.step,
+    ticket.resume_step,
+    ticket.set_aside === null ? null : ticket.step,
+  ];
   return lastOf(
     queueStep,
     ...reached.flatMap((step) => {
@@ -151,9 +160,9 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
   const { id, status, step } = ticket;
   if (status === "running")
     throw refused(`ticket ${id} is being worked on (${step.name})`);
-  if (status === "held")
+  if (status === "held" || status === "draft")
     throw refused(
-      `ticket ${id} is held`,
+      `ticket ${id} is ${status === "held" ? "held" : "a draft"}`,
       remedy("update_ticket", [id], { queue: true }),
     );
   const due = ticket.retry_at ?? ticket.pending?.look_again_at ?? null;
@@ -179,8 +188,20 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
   };
 }
 
+/** Files of a ticket are gone without having expired: only a person can bring them back. */
+export function filesMissing(
+  { id }: Ticket,
+  missing: readonly string[],
+): UbuntuCiError {
+  const more = missing.length - 3;
+  return needsRepair(
+    `files of ticket ${id} are missing from the data store, or have another size: ${missing.slice(0, 3).join(", ")}${more > 0 ? ` and ${more} more` : ""}`,
+    advice`bring them back from a backup (${remedy("restore", ["FILE"])}), or upload the sources again as a new ticket and ${remedy("cancel", [id])}`,
+  );
+}
+
 function tooFar(ticket: Ticket, reached: WorkStepCode, wanted: Step): Error {
-  const message = `ticket ${ticket.id} ${ticket.cancelled === null ? "failed" : "was cancelled"} at ${stepOf(reached).name} (${commandOf(reached)}): it cannot go on at ${wanted.name}, which comes later`;
+  const message = `ticket ${ticket.id} ${ticket.set_aside !== null ? "was set aside" : ticket.cancelled === null ? "failed" : "was cancelled"} at ${stepOf(reached).name} (${commandOf(reached)}): it cannot go on at ${wanted.name}, which comes later`;
   const retry = remedy("retry", [ticket.id]);
   return refused(
     message,

@@ -5,7 +5,23 @@ import type { Step } from "./step.ts";
 /** What happened to one attempt at one step. *failed* is the package's fault, *tmpfail* is ours. */
 export type Outcome = "passed" | "failed" | "tmpfail";
 
-export type TicketStatus = "waiting" | "running" | "held" | "failed" | "done";
+/**
+ * - draft: created with --wait, and not queued yet
+ * - held: kept from starting by a person
+ * - set-aside: it needs a person, and leaves its place to others until then
+ */
+export type TicketStatus =
+  | "draft"
+  | "waiting"
+  | "running"
+  | "held"
+  | "set-aside"
+  | "failed"
+  | "cancelled"
+  | "done";
+
+/** What a ticket that was set aside needs of a person: an approval, or something to be put right. */
+export type SetAside = "approval" | "repair";
 export type ArtifactType = "SPU" | "LOGS" | "RESULTS" | "IMAGE";
 export type TestResultKind = "pass" | "fail" | "skip" | "flaky" | "neutral";
 export type Blame = "package" | "infrastructure";
@@ -124,8 +140,10 @@ export interface Ticket {
   readonly remove: readonly string[];
   readonly base_image: string | null;
   readonly progress: Progress | null;
-  /** Why it waits, when it waits for something else than its turn, or why nobody works on a running one. */
+  /** Why it waits, when it waits for something else than its turn, why it was set aside, or why nobody works on a running one. */
   readonly waiting_for: string | null;
+  /** What it needs before it goes on, while its status is set-aside. */
+  readonly set_aside: SetAside | null;
   /** The job that its step has left with somebody else's engine, while nobody works on it here. */
   readonly pending: PendingJob | null;
   /** When the next attempt is due after a temporary failure. */

@@ -2,7 +2,7 @@ import type { RetryPolicy } from "./retry.ts";
 import { longestDelayMs, retryDelaySeconds } from "./retry.ts";
 import type { StepCode, WorkStepCode } from "./step.ts";
 import { lastOf, workAt, workStep } from "./step.ts";
-import type { Blame, Outcome } from "./ticket.ts";
+import type { Blame, Outcome, SetAside } from "./ticket.ts";
 
 /** How a run ended, as far as it decides what comes next. */
 export interface Ended {
@@ -14,6 +14,8 @@ export interface Ended {
   readonly retryAtOnce?: boolean;
   /** The step did not begin: what the ticket waits for (no free PPA); costs no retry. */
   readonly waitFor?: string;
+  /** A person has to act on this ticket before it can go on; costs no retry. */
+  readonly setAside?: SetAside;
   /** When a pending job is to be looked at again, ISO 8601. */
   readonly lookAgainAt?: string;
 }
@@ -46,6 +48,7 @@ export type Transition =
     }
   | { readonly kind: "wait"; readonly for: string }
   | { readonly kind: "lookAgain"; readonly at: string }
+  | { readonly kind: "setAside"; readonly needs: SetAside }
   /** Whether the publication of a cancelled ticket came through has to be looked up first. */
   | { readonly kind: "lookUp" }
   | { readonly kind: "cancelled" };
@@ -90,6 +93,8 @@ export function transitionAfter(
       break;
   }
   if (end.waitFor !== undefined) return { kind: "wait", for: end.waitFor };
+  if (end.setAside !== undefined)
+    return { kind: "setAside", needs: end.setAside };
   const failures = ticket.tmpfails + 1;
   const reason = end.reason ?? "";
   if (failures > policy.limit && !unknown)

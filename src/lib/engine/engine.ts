@@ -39,7 +39,8 @@ export interface RunListener {
 export interface StepReport {
   readonly ticket: number;
   readonly step: WorkStepCode;
-  readonly outcome: Outcome | "pending";
+  /** `set-aside`: a person has to act before the ticket goes on. */
+  readonly outcome: Outcome | "pending" | "set-aside";
   readonly reason: string | null;
   /** The ticket waits for something, such as a pending job; no retry was used up. */
   readonly waiting: boolean;

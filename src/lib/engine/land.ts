@@ -1,5 +1,6 @@
-import { ExitCode, notNow, refused } from "../domain/error.ts";
+import { ExitCode, misconfigured, notNow, refused } from "../domain/error.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
+import { waysOn } from "../domain/set-aside.ts";
 import { comesAfter, workAt, workStep } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
@@ -12,7 +13,7 @@ import {
   blockersOf,
   ticketsInFlight,
 } from "../state/queue.ts";
-import { getTicket, listTickets } from "../state/tickets.ts";
+import { getTicket, listTickets, remedyOf } from "../state/tickets.ts";
 import type { StepPlan } from "../steps/step-definition.ts";
 import { cleanPpas } from "./clean-ppas.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
@@ -237,9 +238,16 @@ function nextToPlan(
 
 /** Why a ticket asked for by name cannot be worked on now. */
 export function whyNot({ db, config }: Engine, ticket: Ticket): Error {
-  if (ticket.status === "held") {
+  if (ticket.set_aside !== null) {
+    const message = `ticket ${ticket.id} is set aside: ${ticket.waiting_for ?? ""}`;
+    const way = waysOn(ticket, remedyOf(db, ticket.id));
+    return ticket.set_aside === "approval"
+      ? refused(message, way)
+      : misconfigured(message, way);
+  }
+  if (ticket.status === "held" || ticket.status === "draft") {
     return refused(
-      `ticket ${ticket.id} is held`,
+      `ticket ${ticket.id} is ${ticket.status === "held" ? "held" : "a draft"}`,
       remedy("update_ticket", [ticket.id], { queue: true }),
     );
   }

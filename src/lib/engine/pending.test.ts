@@ -174,7 +174,7 @@ function create(source = "hello", version = "1.0"): number {
       bug: null,
       series: "bookworm",
       priority: 0,
-      held: false,
+      draft: false,
       add: [],
       remove: [],
       base_image: null,

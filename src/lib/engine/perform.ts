@@ -244,6 +244,16 @@ function troubleOf(caught: unknown): Performed {
     const { hint = "", message } = thrown;
     const reason = hint === "" ? message : `${message} (${adviceText(hint)})`;
     const remedy = remedyIn(hint);
+    if (thrown.setsAside !== undefined)
+      return {
+        end: {
+          outcome: "tmpfail",
+          reason: thrown.message,
+          setAside: thrown.setsAside,
+          remedy,
+        },
+        exitCode: thrown.exitCode,
+      };
     if (thrown.exitCode === ExitCode.misconfigured)
       return waiting(reason, ExitCode.misconfigured, remedy);
     return {

@@ -98,6 +98,9 @@ async function keptOf({ db, paths, store }: Engine, id: number): Promise<Kept> {
     (image?.layers ?? []).map((name) => findLayer(paths.layers, name)),
   );
   return {
+    missing: files
+      .filter(({ type, name }) => type === "SPU" && !stored.has(name))
+      .map(({ container, name }) => `${container}/${name}`),
     sources: sources.every((source) => there("SPU", /./, source.id)),
     results: sources.every((source) => there("RESULTS", binaryFile, source.id)),
     image: image !== null && layers.every((layer) => layer !== undefined),

@@ -121,7 +121,7 @@ export async function runStep(
       case "recorded":
         return {
           ...report,
-          outcome: end.outcome,
+          outcome: end.setAside === undefined ? end.outcome : "set-aside",
           reason: end.reason,
           waiting: end.waitFor !== undefined || end.outcome === "pending",
           exitCode,

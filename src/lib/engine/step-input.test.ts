@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => state.remove());
 
 function inputFrom(store: Store, folder: () => string) {
-  const engine = { db: state.db, store } as Engine;
+  const engine = { db: state.db, store, paths: state.paths } as Engine;
   return stepInput(engine, getTicket(state.db, 1), folder);
 }
 

@@ -1,9 +1,20 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 
 import { binaryFile } from "../debian/package-file.ts";
 import type { Store } from "../backends/store/store.ts";
 import { isLocal } from "../backends/store/store.ts";
-import { commandOf } from "../domain/step.ts";
+import { needsRepair } from "../domain/error.ts";
+import { remedy } from "../domain/remedy.ts";
+import { filesMissing } from "../domain/retry.ts";
+import {
+  comesAfter,
+  commandOf,
+  imageStep,
+  packagesStep,
+  queueStep,
+  workStep,
+} from "../domain/step.ts";
 import type { WorkStepCode } from "../domain/step.ts";
 import type { Artifact, Ticket } from "../domain/ticket.ts";
 import { passedOver } from "../domain/override.ts";
@@ -21,6 +32,7 @@ import type {
   StepPlan,
   TicketSource,
 } from "../steps/step-definition.ts";
+import { findLayer } from "../session/find-layer.ts";
 import type { Engine } from "./engine.ts";
 
 export const definitions: {
@@ -39,12 +51,14 @@ export const definitions: {
  * @param folder where to copy stored files; called only when the store has no local paths
  */
 export async function stepInput(
-  { db, config, store }: Engine,
+  { db, config, paths, store }: Engine,
   ticket: Ticket,
   folder: () => string,
 ): Promise<StepInput> {
+  checkStored(store, ticket);
   const job = jobOf(db, ticket.id);
   const image = imageOf(db, ticket.id);
+  await checkImage(paths.layers, ticket, image);
   const sources: TicketSource[] = [];
   for (const { id, source, version } of ticket.subtickets) {
     const mine = ticket.artifacts.filter(
@@ -82,6 +96,43 @@ export async function stepInput(
             manifest: JSON.parse(image.manifest) as [],
           },
   };
+}
+
+/** @throws UbuntuCiError (78) when a layer of the image that the step needs is gone */
+async function checkImage(
+  layers: string,
+  { id, step }: Ticket,
+  image: { readonly layers: readonly string[] } | null,
+): Promise<void> {
+  if (image === null || workStep(step.code)?.needsImage !== true) return;
+  for (const name of image.layers)
+    if ((await findLayer(layers, name)) === undefined)
+      throw needsRepair(
+        `layer ${name} of the image of ticket ${id} is gone`,
+        remedy("retry", [id], { from: commandOf(imageStep) }),
+      );
+}
+
+/** @throws UbuntuCiError (78) when a local store has lost files that steps of the ticket still need */
+function checkStored(store: Store, ticket: Ticket): void {
+  if (!isLocal(store)) return;
+  const lost = ticket.artifacts.filter(
+    (file) =>
+      file.expired_at === null &&
+      (file.type === "SPU" || binaryFile.test(file.name)) &&
+      statSync(store.pathOf(file), { throwIfNoEntry: false })?.size !==
+        file.size,
+  );
+  const names = (files: readonly Artifact[]) =>
+    files.map(({ container, name }) => `${container}/${name}`);
+  const sources = lost.filter(({ type }) => type === "SPU");
+  if (sources.length > 0) throw filesMissing(ticket, names(sources));
+  const step = workStep(ticket.step.code)?.code ?? queueStep;
+  if (lost.length > 0 && comesAfter(step, packagesStep))
+    throw needsRepair(
+      `built packages of ticket ${ticket.id} are missing from the data store, or have another size: ${names(lost).join(", ")}`,
+      remedy("retry", [ticket.id], { from: commandOf(packagesStep) }),
+    );
 }
 
 /** Local paths of stored files: the store's own, or copies in a folder. */

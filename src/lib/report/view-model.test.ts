@@ -37,6 +37,7 @@ const ticket = (over: Partial<Ticket>): Ticket => ({
   base_image: null,
   progress: null,
   waiting_for: null,
+  set_aside: null,
   pending: null,
   retry_at: null,
   subtickets: [],

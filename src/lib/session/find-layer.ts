@@ -1,8 +1,8 @@
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
-import { misconfigured } from "../domain/error.ts";
-import { remedy } from "../domain/remedy.ts";
+import { misconfigured, needsRepair } from "../domain/error.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 import { namesIn } from "../files/names-in.ts";
 import { ifExists } from "../files/optional-file.ts";
 import { childPath } from "../host/paths.ts";
@@ -70,10 +70,13 @@ export async function requireBase(
       ? await findBase(folder, series)
       : await findLayer(folder, name);
   if (layer?.kind !== "base") {
+    if (name !== null)
+      throw needsRepair(
+        `there is no base ${name} any more`,
+        advice`take it from a backup (${remedy("restore", ["FILE"])}), or create the ticket anew without --base-image`,
+      );
     throw misconfigured(
-      name === null
-        ? `there is no base of ${series}`
-        : `there is no base ${name}`,
+      `there is no base of ${series}`,
       remedy("init", [], { series }),
     );
   }

@@ -141,7 +141,7 @@ export function holdOf(
     db
       .prepare<[string], { by: string; at: string }>(
         `SELECT actor AS "by", at FROM event WHERE subject = 'ticket' AND subject_id = ?
-           AND (what = 'held' OR (what = 'created' AND to_state = 'held')) ORDER BY id DESC LIMIT 1`,
+           AND (what = 'held' OR (what = 'created' AND to_state IN ('held', 'draft'))) ORDER BY id DESC LIMIT 1`,
       )
       .get(String(ticket)) ?? null
   );

@@ -2,6 +2,7 @@ import type { StepCode } from "../domain/step.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 import { openCondition } from "./queue.ts";
+import { statusOfTicket, stepOfTicket } from "./ticket-status.ts";
 
 /** A waiting ticket: since when it has not moved, and what it waits for. */
 export interface WaitingTicket {
@@ -45,7 +46,8 @@ export function unfinishedTickets(
 ): { step: StepCode; status: TicketStatus; count: number }[] {
   return db
     .prepare<[], { step: StepCode; status: TicketStatus; count: number }>(
-      `SELECT step, status, count(*) AS count FROM ticket WHERE ${openCondition} GROUP BY step, status ORDER BY step, status`,
+      `SELECT ${stepOfTicket} AS step, ${statusOfTicket} AS status, count(*) AS count FROM ticket
+       WHERE ${openCondition} GROUP BY 1, 2 ORDER BY 1, 2`,
     )
     .all();
 }

@@ -236,4 +236,10 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE ticket ADD COLUMN remedy TEXT;
   `,
+  // Tickets that need a person, and those that are not queued yet; both are held as well.
+  `
+  ALTER TABLE ticket ADD COLUMN set_aside TEXT CHECK (set_aside IN ('approval', 'repair'));
+  ALTER TABLE ticket ADD COLUMN draft INTEGER NOT NULL DEFAULT 0 CHECK (draft IN (0, 1));
+  CREATE INDEX ticket_set_aside ON ticket (id) WHERE set_aside IS NOT NULL;
+  `,
 ];

@@ -1,5 +1,6 @@
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+import { statusOfTicket } from "./ticket-status.ts";
 
 /** How far a state's history has got. */
 export interface Happened {
@@ -105,7 +106,7 @@ export function packageRows(db: Connection): PackageRow[] {
   // Beside max() the other columns are of that row (SQLite's "bare columns in an aggregate query").
   return db
     .prepare<[], PackageRow & { newest: number }>(
-      `SELECT source_package.name AS source, upload.version, ticket.status, count(*) AS tickets, max(ticket.id) AS newest
+      `SELECT source_package.name AS source, upload.version, ${statusOfTicket} AS status, count(*) AS tickets, max(ticket.id) AS newest
        FROM subticket JOIN ticket ON ticket.id = subticket.ticket
        JOIN source_package_upload upload ON upload.id = subticket.upload
        JOIN source_package ON source_package.id = upload.source_package
@@ -152,7 +153,7 @@ export function packageHistory(
 ): PackageVersion[] {
   return db
     .prepare<[string], PackageVersion>(
-      `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ticket.status, ticket.updated_at
+      `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ${statusOfTicket} AS status, ticket.updated_at
        FROM source_package JOIN source_package_upload upload ON upload.source_package = source_package.id
        JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
        WHERE source_package.name = ? ORDER BY ticket.id DESC`,

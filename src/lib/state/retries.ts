@@ -1,4 +1,4 @@
-import type { WorkStepCode } from "../domain/step.ts";
+import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import {
   comesAfter,
   failedStep,
@@ -12,15 +12,21 @@ import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import { lookAt } from "./jobs.ts";
 import { jobOf } from "./open-jobs.ts";
+import { stepOfTicket } from "./ticket-status.ts";
 import { moveTicket } from "./ticket-step.ts";
 
-/** Starts a ticket that has ended again, to go on at that step; called inside the checking transaction. */
+/** Starts a ticket again that has ended or was set aside, to go on at that step; called inside the checking transaction. */
 export function reopenTicket(
   db: Connection,
   ticket: number,
   resume: WorkStepCode,
   actor: string,
 ): void {
+  const from = db
+    .prepare<[number], { step: StepCode }>(
+      `SELECT ${stepOfTicket} AS step FROM ticket WHERE id = ?`,
+    )
+    .get(ticket);
   moveTicket(db, ticket, queueStep, "waiting", now());
   forgetCancellation(db, ticket);
   db.prepare(
@@ -36,7 +42,7 @@ export function reopenTicket(
     subject: "ticket",
     subject_id: ticket,
     what: "retried",
-    from_state: String(failedStep),
+    from_state: String(from?.step ?? failedStep),
     to_state: String(queueStep),
     why: `to go on at ${resume}`,
   });

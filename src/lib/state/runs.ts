@@ -22,6 +22,7 @@ import { jobOf } from "./open-jobs.ts";
 import { releasePpa } from "./ppas.ts";
 import type { RunEnd } from "./run-products.ts";
 import { keepProducts, recordRevision } from "./run-products.ts";
+import { setTicketAside } from "./set-aside.ts";
 import { moveTicket } from "./ticket-step.ts";
 
 /** Gives up a lease that was taken over: the run ends as tmpfail, and the ticket is ready again. */
@@ -156,6 +157,19 @@ function follow(ending: Ending, following: Transition): void {
       break;
     case "lookAgain":
       waitForJob(ending, following.at);
+      break;
+    case "setAside":
+      setTicketAside(
+        ending.db,
+        ending.lease.ticket,
+        {
+          needs: following.needs,
+          reason: end.reason ?? "",
+          remedy: end.remedy ?? null,
+          run: ending.lease.run,
+        },
+        ending.actor,
+      );
       break;
     case "lookUp":
       lookUp(ending);

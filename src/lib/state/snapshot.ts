@@ -220,7 +220,8 @@ export function startOver(
   dropJob(db, ticket);
   db.prepare(
     `UPDATE ticket SET step = ${queueStep}, resume_step = ?, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END,
-       waiting_for = NULL, remedy = NULL, retry_at = NULL, updated_at = ? WHERE id = ?`,
+       waiting_for = iif(set_aside IS NULL, NULL, waiting_for), remedy = iif(set_aside IS NULL, NULL, remedy),
+       retry_at = NULL, updated_at = ? WHERE id = ?`,
   ).run(resume, at, ticket);
   db.prepare(
     `UPDATE subticket SET step = ${queueStep}, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,

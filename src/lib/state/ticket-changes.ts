@@ -13,7 +13,8 @@ export interface NewTicket {
   readonly bug: string | null;
   readonly series: string;
   readonly priority: number;
-  readonly held: boolean;
+  /** It is not queued yet. */
+  readonly draft: boolean;
   readonly add: readonly string[];
   readonly remove: readonly string[];
   readonly base_image: string | null;
@@ -55,8 +56,8 @@ export function insertTicket(
     ).run(ticket.owner, ticket.owner);
     db.prepare(
       `INSERT INTO ticket (id, title, description, owner, bug, series, priority, step, status, add_packages, remove_packages,
-               base_image, created_at, updated_at)
-             VALUES (?, ?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?)`,
+               base_image, draft, created_at, updated_at)
+             VALUES (?, ?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       id,
       ticket.title,
@@ -65,15 +66,16 @@ export function insertTicket(
       ticket.bug,
       ticket.series,
       ticket.priority,
-      ticket.held ? "held" : "waiting",
+      ticket.draft ? "held" : "waiting",
       JSON.stringify(ticket.add),
       JSON.stringify(ticket.remove),
       ticket.base_image,
+      ticket.draft ? 1 : 0,
       at,
       at,
     );
     for (const upload of ticket.uploads) {
-      const subticket = insertSubticket(db, id, upload, ticket.held);
+      const subticket = insertSubticket(db, id, upload, ticket.draft);
       recordArtifacts(
         db,
         id,
@@ -86,7 +88,7 @@ export function insertTicket(
       subject: "ticket",
       subject_id: id,
       what: "created",
-      to_state: ticket.held ? "held" : "100",
+      to_state: ticket.draft ? "draft" : "100",
       why: ticket.uploads
         .map(({ source, version }) => `${source} ${version}`)
         .join(", "),
@@ -161,7 +163,10 @@ export function updateTicket(
     sets["add_packages"] = JSON.stringify(change.add);
   if (change.remove !== undefined)
     sets["remove_packages"] = JSON.stringify(change.remove);
-  if (change.status !== undefined) sets["status"] = change.status;
+  if (change.status !== undefined) {
+    sets["status"] = change.status;
+    sets["draft"] = 0;
+  }
   if (change.owner !== undefined) {
     db.prepare(
       "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -194,6 +199,9 @@ export function updateTicket(
         : change.status === "waiting"
           ? "queued"
           : "updated",
-    why: columns.filter((column) => column !== "status").join(", ") || null,
+    why:
+      columns
+        .filter((column) => column !== "status" && column !== "draft")
+        .join(", ") || null,
   });
 }

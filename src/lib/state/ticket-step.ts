@@ -12,7 +12,7 @@ export function moveTicket(
   at: string,
 ): void {
   db.prepare(
-    `UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, remedy = NULL,
+    `UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, remedy = NULL, set_aside = NULL, draft = 0,
        updated_at = ?, resume_step = iif(? < ${failedStep}, NULL, resume_step) WHERE id = ?`,
   ).run(step, status, at, step, ticket);
   db.prepare("UPDATE subticket SET step = ?, status = ? WHERE ticket = ?").run(

@@ -11,6 +11,7 @@ import type {
   OverrideKind,
   Progress,
   Run,
+  SetAside,
   Subticket,
   TestResult,
   Ticket,
@@ -21,6 +22,7 @@ import { prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { jobOf } from "./open-jobs.ts";
 import { openCondition, queuePosition, queuePositions } from "./queue.ts";
+import { statusOfTicket, stepOfTicket } from "./ticket-status.ts";
 import type { Remedy } from "../domain/remedy.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
@@ -33,7 +35,12 @@ interface TicketRow {
   series: string;
   priority: number;
   step: StepCode;
-  status: TicketStatus;
+  /** As the queue has it. */
+  status: "waiting" | "running" | "held" | "failed" | "done";
+  /** As people are told it. */
+  told_status: TicketStatus;
+  told_step: StepCode;
+  set_aside: SetAside | null;
   add_packages: string;
   remove_packages: string;
   base_image: string | null;
@@ -53,7 +60,7 @@ interface TicketRow {
   ppa: string | null;
 }
 
-const ticketColumns = `ticket.*, person.email AS owner,
+const ticketColumns = `ticket.*, person.email AS owner, ${statusOfTicket} AS told_status, ${stepOfTicket} AS told_step,
   (SELECT name FROM ppa WHERE ppa.ticket = ticket.id) AS ppa
   FROM ticket JOIN person ON person.id = ticket.owner`;
 
@@ -89,7 +96,7 @@ export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
   const conditions: string[] = [];
   const values: (string | number)[] = [];
   if (filter.step !== undefined) {
-    conditions.push("ticket.step = ?");
+    conditions.push(`${stepOfTicket} = ?`);
     values.push(filter.step);
   }
   if (filter.owner !== undefined) {
@@ -125,8 +132,8 @@ function whole(
     priority: row.priority,
     created_at: row.created_at,
     updated_at: row.updated_at,
-    step: stepOf(row.step),
-    status: row.status,
+    step: stepOf(row.told_step),
+    status: row.told_status,
     ppa: row.ppa,
     queue_position: position,
     archive_revision: row.archive_revision,
@@ -159,13 +166,14 @@ function whole(
         ? `process ${worker.pid} on ${worker.host} is gone: the next pass goes on`
         : pending !== null
           ? `pending: ${pendingInWords(pending)}`
-          : row.status === "waiting"
+          : row.status === "waiting" || row.set_aside !== null
             ? row.waiting_for
             : null,
+    set_aside: row.set_aside,
     pending,
     retry_at:
       row.status === "waiting" && pending === null ? row.retry_at : null,
-    subtickets: subticketsOf(db, row.id),
+    subtickets: subticketsOf(db, row),
     runs: runsOf(db, row.id),
     artifacts: artifactsOf(db, row.id),
     tests: testsOf(db, row.id),
@@ -203,7 +211,7 @@ function progressOf(db: Connection, ticket: number): Progress | null {
   );
 }
 
-function subticketsOf(db: Connection, ticket: number): Subticket[] {
+function subticketsOf(db: Connection, ticket: TicketRow): Subticket[] {
   return prepared<
     [number],
     {
@@ -221,10 +229,12 @@ function subticketsOf(db: Connection, ticket: number): Subticket[] {
        JOIN source_package ON source_package.id = upload.source_package
        WHERE subticket.ticket = ? ORDER BY subticket.id`,
   )
-    .all(ticket)
+    .all(ticket.id)
     .map((row) => ({
       ...row,
-      step: stepOf(row.step),
+      // Those that go with their ticket are told as it is.
+      step: stepOf(row.step === ticket.step ? ticket.told_step : row.step),
+      status: row.status === ticket.status ? ticket.told_status : row.status,
       binaries: JSON.parse(row.binaries) as string[],
     }));
 }

@@ -1,5 +1,5 @@
 import { mkdir, readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 
 import { binaryFile } from "../debian/package-file.ts";
 import type {
@@ -13,10 +13,7 @@ import type { AptRepository } from "../backends/apt-repository.ts";
 import type { RunContext } from "../backends/run-context.ts";
 import { buildOrder } from "../debian/build-order.ts";
 import { parseDsc } from "../debian/dsc.ts";
-import { notNow } from "../domain/error.ts";
 import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
-import { advice, remedy } from "../domain/remedy.ts";
-import { ifExists } from "../files/optional-file.ts";
 import type {
   Done,
   StepDefinition,
@@ -37,7 +34,7 @@ interface BuildPlan extends StepPlan {
 export const buildSource: StepDefinition<BuildPlan> = {
   async plan({ ticket, sources }) {
     const parsed = await Promise.all(
-      sources.map(async ({ dsc }) => parseDsc(await readStored(dsc), dsc)),
+      sources.map(async ({ dsc }) => parseDsc(await readFile(dsc), dsc)),
     );
     const waves = buildOrder(parsed);
     const actions = waves.flatMap((wave) => [
@@ -246,15 +243,4 @@ async function buildWave(
 
 function versioned(sources: readonly TicketSource[], name: string): string {
   return `${name} ${sources.find(({ source }) => source === name)?.version ?? ""}`.trim();
-}
-
-/** @throws UbuntuCiError (75) when the data store has lost the file */
-async function readStored(path: string): Promise<Buffer> {
-  const found = await ifExists(readFile(path));
-  if (found === undefined)
-    throw notNow(
-      `${basename(path)} is not in the data store any more`,
-      advice`${remedy("fsck")} says what else is missing`,
-    );
-  return found;
 }

@@ -5,6 +5,7 @@ import type { Store, Stored } from "../backends/store/store.ts";
 import { ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
 import { refused, refusedWith } from "../domain/error.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 import { textProblem } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { isInFlight } from "../domain/queue.ts";
@@ -55,7 +56,7 @@ export async function createTicket(
           bug,
           series: uploads[0]?.series ?? "",
           priority: request.priority,
-          held: request.wait,
+          draft: request.wait,
           add: request.add,
           remove: request.remove,
           base_image: request.baseImage,
@@ -337,7 +338,12 @@ function checkChangeable(ticket: Ticket, request: UpdateRequest): void {
   const late = (["add", "remove", "priority", "hold"] as const).filter(
     (key) => request[key] !== undefined,
   );
-  if (late.length > 0 && isInFlight(ticket)) {
+  if (request.hold !== undefined && ticket.set_aside !== null)
+    throw refused(
+      `ticket ${ticket.id} is set aside: ${ticket.waiting_for ?? ""}`,
+      advice`${remedy("explain", [ticket.id])} says what gets it going`,
+    );
+  if (late.length > 0 && (isInFlight(ticket) || ticket.set_aside !== null)) {
     throw refused(
       `ticket ${ticket.id} has started (${ticket.step.name}): ${late.join(", ")} cannot change any more`,
       "title, description, bug and owner can",

@@ -34,7 +34,9 @@ export function localTicketSystem(
 
   async function withExpected(tickets: readonly Ticket[]): Promise<Ticket[]> {
     const open = tickets.some(
-      ({ step, status }) => !hasEnded(step.code) && status !== "held",
+      ({ step, status }) =>
+        !hasEnded(step.code) &&
+        !["held", "draft", "set-aside"].includes(status),
     );
     const expected = open
       ? (await import("./expected-of.ts")).expectedOf(state)

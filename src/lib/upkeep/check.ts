@@ -4,6 +4,7 @@ import { statfs } from "node:fs/promises";
 import { ageInWords } from "../domain/age.ts";
 import type { HealthReport, Measure } from "../domain/health.ts";
 import { judgeAll } from "../domain/health.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 import { stepOf } from "../domain/step.ts";
 import type { Config } from "../config/config.ts";
 import { lastDone } from "../host/last-done.ts";
@@ -19,6 +20,7 @@ import {
   stateBegan,
   unfinishedTickets,
 } from "../state/health.ts";
+import { ticketsSetAside } from "../state/set-aside.ts";
 import { listPpas } from "../state/ppas.ts";
 import { openRuns } from "../state/leases.ts";
 
@@ -49,6 +51,7 @@ export async function checkHealth(
     heartbeatAge(watched),
     waitingAge(watched),
     infrastructureFailures(watched),
+    setAside(watched),
     freePpas(watched),
     diskFree(watched, disk),
     inodesFree(watched, disk),
@@ -158,6 +161,26 @@ function infrastructureFailures({ db, config }: Watched): Measure {
     critical: from(config.get("check.infrastructure.critical")),
     bad: "above",
     words: `infrastructure failed ${ids.length === 1 ? "ticket" : "tickets"} ${ids.slice(-5).join(", ")}${ids.length > 5 ? ` and ${ids.length - 5} more` : ""} in the last ${days} days`,
+  };
+}
+
+/** Tickets that need a person are told from the first one on. */
+function setAside({ db }: Watched): Measure {
+  const found = ticketsSetAside(db);
+  const [first] = found;
+  const more = found.length === 1 ? "" : ` (and ${found.length - 1} more)`;
+  return {
+    name: "set_aside",
+    help: "Tickets that were set aside, and need a person.",
+    unit: "",
+    value: found.length,
+    warn: 1,
+    critical: null,
+    bad: "above",
+    words:
+      first === undefined
+        ? ""
+        : advice`ticket ${first.id} is set aside at ${stepOf(first.step).name}: ${first.reason} (${remedy("explain", [first.id])})${more}`,
   };
 }
 

@@ -16,7 +16,13 @@ import {
 } from "./at-step.ts";
 import { failed, published } from "./ended.ts";
 import type { Explanation, Cause } from "./explanation.ts";
-import { behindOthers, held, withoutPpa } from "./in-queue.ts";
+import {
+  behindOthers,
+  drafted,
+  held,
+  setAside,
+  withoutPpa,
+} from "./in-queue.ts";
 import type { Situation } from "./situation.ts";
 import { remedy } from "../remedy.ts";
 
@@ -58,6 +64,8 @@ function findingOf(situation: Situation): Cause {
   if (ticket.step.code === failedStep) return failed(situation);
   if (ticket.status === "running") return running(situation);
   if (ticket.cancelled !== null) return toBeCancelled(situation);
+  if (ticket.status === "set-aside") return setAside(situation);
+  if (ticket.status === "draft") return drafted(situation);
   if (ticket.status === "held") return held(situation);
   if (ticket.pending !== null) return pending(situation, ticket.pending);
   if (!isDue(ticket.retry_at, situation.nowMs)) return retryLater(situation);

@@ -22,6 +22,56 @@ export function held({ ticket, held: by }: Situation): Cause {
   };
 }
 
+/** A draft is queued by whoever made it. */
+export function drafted({ ticket }: Situation): Cause {
+  return {
+    blocked: true,
+    because: ["it is a draft: it was created with --wait"],
+    next: null,
+    unblock: {
+      command: remedy("update_ticket", [ticket.id], { queue: true }),
+      effect: "queues it",
+    },
+  };
+}
+
+/** What a ticket needs of a person before it goes on; others do not wait for it meanwhile. */
+export function setAside({ ticket, missing }: Situation): Cause {
+  const retry = {
+    command: remedy("retry", [ticket.id]),
+    effect: `queues it again, to go on at ${ticket.step.name}`,
+  };
+  const approval = ticket.set_aside === "approval";
+  const helps =
+    missing === null ||
+    (typeof missing !== "string" && missing.verb === "retry")
+      ? null
+      : missing;
+  return {
+    blocked: true,
+    because: [
+      `it is set aside, and needs ${approval ? "an approval" : "something to be put right"}: ${ticket.waiting_for ?? ""}`,
+    ],
+    next: null,
+    unblock:
+      helps === null
+        ? retry
+        : {
+            command: helps,
+            effect: approval
+              ? "gives the approval; the ticket goes on by itself then"
+              : "puts it right",
+          },
+    also: [
+      ...(helps === null ? [] : [retry]),
+      {
+        command: remedy("cancel", [ticket.id]),
+        effect: "ends the ticket, if it is not wanted any more",
+      },
+    ],
+  };
+}
+
 /** Why a queued ticket may not start, by the rules of the queue; null when it may. */
 export function behindOthers(situation: Situation): Cause | null {
   const { ticket, inFlight, ahead, concurrency } = situation;

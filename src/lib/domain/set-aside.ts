@@ -1,0 +1,14 @@
+import type { Advice, Remedy } from "./remedy.ts";
+import { advice, remedy } from "./remedy.ts";
+import type { Ticket } from "./ticket.ts";
+
+/** What gets a ticket going that was set aside: its remedy, after which an approved one goes on by itself. */
+export function waysOn(
+  { id, set_aside: needs }: Pick<Ticket, "id" | "set_aside">,
+  helps: Remedy | null,
+): Advice {
+  const retry = remedy("retry", [id]);
+  if (helps === null) return retry;
+  if (needs === "approval" || helps.verb === "retry") return helps;
+  return advice`${helps}, then ${retry}`;
+}
