@@ -52,8 +52,10 @@ async function outcomeOf(
   if (!verb.changes) return verb.run(context, options);
   const plan = async () => await verb.plan(context, options);
   const changes = verb.onlyReads?.(options) !== true;
-  if (changes && context.options.dryRun === true)
-    return (verb.describe ?? describePlan)(await plan(), context);
+  if (changes && context.options.dryRun === true) {
+    const planned = await plan();
+    return verb.describe?.(planned, context) ?? describePlan(planned);
+  }
   const nothing = await verb.nothingToDo?.(context, options);
   if (nothing !== undefined) return nothing;
   const run = () => verb.run(context, options, plan);
