@@ -4,6 +4,7 @@ import { statfs } from "node:fs/promises";
 import { ageInWords } from "../domain/age.ts";
 import type { HealthReport, Measure } from "../domain/health.ts";
 import { judgeAll } from "../domain/health.ts";
+import type { Advice } from "../domain/remedy.ts";
 import { stepOf } from "../domain/step.ts";
 import type { Config } from "../config/config.ts";
 import { lastDone } from "../host/last-done.ts";
@@ -22,8 +23,7 @@ import {
 import { listPpas } from "../state/ppas.ts";
 import { openRuns } from "../state/leases.ts";
 
-/** What is watched, and where. */
-export interface Watched {
+interface Watched {
   readonly db: Connection;
   readonly paths: StatePaths;
   readonly config: Config;
@@ -36,7 +36,7 @@ const minute = 60;
 const hour = 60 * minute;
 const mebibyte = 1024 * 1024;
 
-/** Looks at everything that goes wrong while nobody looks, and judges it by the settings' thresholds. */
+/** Measures what can go wrong unnoticed, and judges it by the thresholds in the settings. */
 export async function checkHealth(
   watched: Watched,
 ): Promise<{ report: HealthReport; tickets: TicketCounts }> {
@@ -64,83 +64,114 @@ export async function checkHealth(
   return { report: judgeAll(measures, summary), tickets };
 }
 
-/** Seconds since then; a clock that was set back makes nothing younger than new. */
-function secondsSince(time: string): number {
-  return Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+/** The thresholds of a measure in its own unit; 0 in a setting means never. */
+function limits(
+  warn: number,
+  critical: number,
+  factor = 1,
+): Pick<Measure, "warn" | "critical"> {
+  const limit = (value: number) => (value === 0 ? null : value * factor);
+  return { warn: limit(warn), critical: limit(critical) };
 }
 
-/** A threshold of the settings in the figure's own unit; 0 is never. */
-function from(value: number, factor = 1): number | null {
-  return value === 0 ? null : value * factor;
+/** Something that began at a time, and what to say when that is too long ago. */
+interface Lasting {
+  readonly since: string;
+  readonly words: Advice;
+}
+
+/** A measure of the time for which something lasts; it has no value when there is no such thing. */
+function age(
+  measure: Pick<Measure, "name" | "help" | "warn" | "critical">,
+  found: Lasting | null | undefined,
+): Measure {
+  return {
+    ...measure,
+    unit: "s",
+    bad: "above",
+    // Not negative, even when the clock was set back.
+    value: found
+      ? Math.max(0, Math.round((Date.now() - Date.parse(found.since)) / 1000))
+      : null,
+    words: found?.words ?? "",
+  };
 }
 
 function maintenanceAge({ paths, config }: Watched): Measure {
   const found = readMaintenance(paths.maintenance);
-  return {
-    name: "maintenance_age",
-    help: "How long maintenance has been on.",
-    unit: "s",
-    value: found === null ? null : secondsSince(found.since),
-    warn: from(config.get("maintenance.warnAfterMinutes"), minute),
-    critical: from(config.get("check.maintenance.criticalMinutes"), minute),
-    bad: "above",
-    words: found === null ? "" : forgottenInWords(found),
-  };
+  return age(
+    {
+      name: "maintenance_age",
+      help: "How long maintenance has been on.",
+      ...limits(
+        config.get("maintenance.warnAfterMinutes"),
+        config.get("check.maintenance.criticalMinutes"),
+        minute,
+      ),
+    },
+    found && { since: found.since, words: forgottenInWords(found) },
+  );
 }
 
 function lockAge({ paths, config }: Watched): Measure {
   const [oldest] = heldLocks(paths.run)
     .filter(({ dead }) => !dead)
     .sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
-  return {
-    name: "lock_age",
-    help: "Age of the oldest lock that is held.",
-    unit: "s",
-    value: oldest === undefined ? null : secondsSince(oldest.since),
-    warn: from(config.get("lock.warnAfterMinutes"), minute),
-    critical: from(config.get("check.lock.criticalMinutes"), minute),
-    bad: "above",
-    words:
-      oldest === undefined
-        ? ""
-        : `${oldest.name} has been running for ${ageInWords(oldest.since)} (${holderInWords(oldest)})`,
-  };
+  return age(
+    {
+      name: "lock_age",
+      help: "Age of the oldest lock that is held.",
+      ...limits(
+        config.get("lock.warnAfterMinutes"),
+        config.get("check.lock.criticalMinutes"),
+        minute,
+      ),
+    },
+    oldest && {
+      since: oldest.since,
+      words: `${oldest.name} has been running for ${ageInWords(oldest.since)} (${holderInWords(oldest)})`,
+    },
+  );
 }
 
 function heartbeatAge({ db, config }: Watched): Measure {
   const [oldest] = openRuns(db).sort(
     (a, b) => Date.parse(a.heartbeat_at) - Date.parse(b.heartbeat_at),
   );
-  return {
-    name: "heartbeat_age",
-    help: "Silence of the running step that was heard of longest ago.",
-    unit: "s",
-    value: oldest === undefined ? null : secondsSince(oldest.heartbeat_at),
-    warn: from(config.get("check.heartbeat.warnMinutes"), minute),
-    critical: from(config.get("check.heartbeat.criticalMinutes"), minute),
-    bad: "above",
-    words:
-      oldest === undefined
-        ? ""
-        : `nothing was heard of ticket ${oldest.ticket} at ${stepOf(oldest.step).name} for ${ageInWords(oldest.heartbeat_at)} (process ${oldest.pid} on ${oldest.host})`,
-  };
+  return age(
+    {
+      name: "heartbeat_age",
+      help: "Silence of the running step that was heard of longest ago.",
+      ...limits(
+        config.get("check.heartbeat.warnMinutes"),
+        config.get("check.heartbeat.criticalMinutes"),
+        minute,
+      ),
+    },
+    oldest && {
+      since: oldest.heartbeat_at,
+      words: `nothing was heard of ticket ${oldest.ticket} at ${stepOf(oldest.step).name} for ${ageInWords(oldest.heartbeat_at)} (process ${oldest.pid} on ${oldest.host})`,
+    },
+  );
 }
 
 function waitingAge({ db, config }: Watched): Measure {
   const oldest = oldestWaiting(db);
-  return {
-    name: "waiting_age",
-    help: "Time that the ticket has waited which has waited longest.",
-    unit: "s",
-    value: oldest === undefined ? null : secondsSince(oldest.since),
-    warn: from(config.get("check.waiting.warnMinutes"), minute),
-    critical: from(config.get("check.waiting.criticalMinutes"), minute),
-    bad: "above",
-    words:
-      oldest === undefined
-        ? ""
-        : `ticket ${oldest.id} has been waiting at ${stepOf(oldest.step).name} for ${ageInWords(oldest.since)}${oldest.waiting_for === null ? "" : ` (${oldest.waiting_for})`}`,
-  };
+  return age(
+    {
+      name: "waiting_age",
+      help: "Time that the ticket has waited which has waited longest.",
+      ...limits(
+        config.get("check.waiting.warnMinutes"),
+        config.get("check.waiting.criticalMinutes"),
+        minute,
+      ),
+    },
+    oldest && {
+      since: oldest.since,
+      words: `ticket ${oldest.id} has been waiting at ${stepOf(oldest.step).name} for ${ageInWords(oldest.since)}${oldest.waiting_for === null ? "" : ` (${oldest.waiting_for})`}`,
+    },
+  );
 }
 
 function infrastructureFailures({ db, config }: Watched): Measure {
@@ -154,8 +185,10 @@ function infrastructureFailures({ db, config }: Watched): Measure {
     help: "Tickets that our infrastructure failed lately.",
     unit: "",
     value: ids.length,
-    warn: from(config.get("check.infrastructure.warn")),
-    critical: from(config.get("check.infrastructure.critical")),
+    ...limits(
+      config.get("check.infrastructure.warn"),
+      config.get("check.infrastructure.critical"),
+    ),
     bad: "above",
     words: `infrastructure failed ${ids.length === 1 ? "ticket" : "tickets"} ${ids.slice(-5).join(", ")}${ids.length > 5 ? ` and ${ids.length - 5} more` : ""} in the last ${days} days`,
   };
@@ -169,8 +202,10 @@ function freePpas({ db, config }: Watched): Measure {
     help: "PPAs of the pool that are free.",
     unit: "",
     value: free,
-    warn: from(config.get("check.freePpas.warnBelow")),
-    critical: from(config.get("check.freePpas.criticalBelow")),
+    ...limits(
+      config.get("check.freePpas.warnBelow"),
+      config.get("check.freePpas.criticalBelow"),
+    ),
     bad: "below",
     max: all.length,
     words: `${free} of ${all.length} PPAs are free`,
@@ -192,8 +227,11 @@ function diskFree({ paths, config }: Watched, disk: Disk): Measure {
     help: "Free space on the disk of the state folder.",
     unit: "B",
     value: free,
-    warn: from(config.get("check.diskFree.warnMiB"), mebibyte),
-    critical: from(config.get("check.diskFree.criticalMiB"), mebibyte),
+    ...limits(
+      config.get("check.diskFree.warnMiB"),
+      config.get("check.diskFree.criticalMiB"),
+      mebibyte,
+    ),
     bad: "below",
     max: disk.blocks * disk.bsize,
     words: `${(free / 1e9).toFixed(1)} GB are free on the disk of ${paths.root}`,
@@ -201,7 +239,7 @@ function diskFree({ paths, config }: Watched, disk: Disk): Measure {
 }
 
 function inodesFree({ paths, config }: Watched, disk: Disk): Measure {
-  // btrfs makes them as it needs them, and says that there are none.
+  // btrfs allocates inodes as needed, and reports that there are none.
   const free =
     disk.files === 0 ? null : Math.floor((disk.ffree / disk.files) * 100);
   return {
@@ -209,60 +247,59 @@ function inodesFree({ paths, config }: Watched, disk: Disk): Measure {
     help: "Free inodes on the disk of the state folder.",
     unit: "%",
     value: free,
-    warn: from(config.get("check.inodesFree.warnPercent")),
-    critical: from(config.get("check.inodesFree.criticalPercent")),
+    ...limits(
+      config.get("check.inodesFree.warnPercent"),
+      config.get("check.inodesFree.criticalPercent"),
+    ),
     bad: "below",
     words: `${free ?? 0} % of the inodes are free on the disk of ${paths.root}`,
   };
 }
 
-/** What was never done has been due since the state began. */
-function overdue(
+/** Something to be done regularly; until it is first done, it is due since the state began. */
+function sinceDone(
   { db }: Watched,
   last: string | null,
-): { readonly value: number | null; readonly ago: string } {
+  what: string,
+): Lasting | null {
   const since = last ?? stateBegan(db);
-  if (since === null) return { value: null, ago: "" };
-  return {
-    value: secondsSince(since),
-    ago:
-      last === null
-        ? `never, in ${ageInWords(since)}`
-        : `${ageInWords(since)} ago`,
-  };
+  if (since === null) return null;
+  const ago = ageInWords(since);
+  const words = `${what} ${last === null ? `never, in ${ago}` : `${ago} ago`}`;
+  return { since, words };
 }
 
 function reportAge(watched: Watched): Measure {
   const { paths, config } = watched;
-  const { value, ago } = overdue(
-    watched,
-    lastDone(paths.run, "shepherd-report"),
+  const last = lastDone(paths.run, "shepherd-report");
+  return age(
+    {
+      name: "report_age",
+      help: "Time since the report was written.",
+      ...limits(
+        config.get("check.report.warnMinutes"),
+        config.get("check.report.criticalMinutes"),
+        minute,
+      ),
+    },
+    sinceDone(watched, last, "the report was last written"),
   );
-  return {
-    name: "report_age",
-    help: "Time since the report was written.",
-    unit: "s",
-    value,
-    warn: from(config.get("check.report.warnMinutes"), minute),
-    critical: from(config.get("check.report.criticalMinutes"), minute),
-    bad: "above",
-    words: `the report was last written ${ago}`,
-  };
 }
 
 function backupAge(watched: Watched): Measure {
   const { db, config } = watched;
-  const { value, ago } = overdue(watched, lastBackup(db));
-  return {
-    name: "backup_age",
-    help: "Time since the newest backup.",
-    unit: "s",
-    value,
-    warn: from(config.get("check.backup.warnHours"), hour),
-    critical: from(config.get("check.backup.criticalHours"), hour),
-    bad: "above",
-    words: `the last backup was made ${ago}`,
-  };
+  return age(
+    {
+      name: "backup_age",
+      help: "Time since the newest backup.",
+      ...limits(
+        config.get("check.backup.warnHours"),
+        config.get("check.backup.criticalHours"),
+        hour,
+      ),
+    },
+    sinceDone(watched, lastBackup(db), "the last backup was made"),
+  );
 }
 
 function stateSize({ paths, config }: Watched): Measure {
@@ -275,8 +312,11 @@ function stateSize({ paths, config }: Watched): Measure {
     help: "Size of the state file with its write-ahead log.",
     unit: "B",
     value: size,
-    warn: from(config.get("check.stateSize.warnMiB"), mebibyte),
-    critical: from(config.get("check.stateSize.criticalMiB"), mebibyte),
+    ...limits(
+      config.get("check.stateSize.warnMiB"),
+      config.get("check.stateSize.criticalMiB"),
+      mebibyte,
+    ),
     bad: "above",
     words: `the state file has ${(size / 1e6).toFixed(0)} MB`,
   };
