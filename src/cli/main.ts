@@ -140,7 +140,8 @@ async function makeContext(
   if (stops && options.dryRun !== true && !remote) {
     const { mayBeInMaintenance } = await import("../lib/locks/toggle.ts");
     if (mayBeInMaintenance(paths)) {
-      const { stopInMaintenance } = await import("./maintenance-guard.ts");
+      const { stopInMaintenance } =
+        await import("../lib/upkeep/maintenance-guard.ts");
       await stopInMaintenance(paths, actorName(), name);
     }
   }
