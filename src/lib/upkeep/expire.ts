@@ -124,18 +124,16 @@ function inWords(plan: Omit<ExpiryPlan, keyof Plan>): string[] {
 /**
  * Removes what a plan says, except for what is needed again since. If it is killed, the next run
  * continues: a row is marked before its file is removed, and stays marked until the file is gone.
- *
- * @returns number of files removed from the data store
  */
 export async function expire(
   engine: LocalEngine,
   plan: ExpiryPlan,
-): Promise<number> {
+): Promise<void> {
   const { db, paths, actor, backends } = engine;
   for (const due of plan.artifacts)
     markExpired(db, actor, due, due.before, due.why);
   crashPoint("expire.marked");
-  const removed = removeExpired(db, (file) => removeStored(engine, file));
+  removeExpired(db, (file) => removeStored(engine, file));
   if (plan.revisions.length > 0) {
     await (await backends.archive()).removeRevisions(plan.revisions);
     recordEvent(db, {
@@ -169,7 +167,6 @@ export async function expire(
   await freeLocks(engine, plan.locks);
   for (const folder of plan.folders) await removeTree(folder);
   for (const file of plan.files) await rm(file, { force: true });
-  return removed;
 }
 
 /** Releases locks of dead processes, and records it. */

@@ -5,7 +5,9 @@ import { messageOf, misconfigured, notNow } from "../../domain/error.ts";
 import { readMaintenance } from "../../locks/maintenance.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { NewEvent } from "../../state/events.ts";
+import type { Diagnosis } from "../doctor/diagnosis.ts";
 import type { UpgradeJournal } from "./journal.ts";
+import type { ToolOptions } from "./run-tool.ts";
 import { minute, runTool } from "./run-tool.ts";
 import type { Change } from "./upgrading.ts";
 
@@ -19,23 +21,16 @@ export async function migrate(
   await ubuntuCi(change, program, argv, { root, timeoutMs: 60 * minute });
 }
 
-interface Finding {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly remedy: string | null;
-}
-
 /** What a program's `doctor` finds wrong, apart from the mirror: that does not depend on the program. */
 export async function problemsFound(
   change: Change,
   program: string,
   root: string,
-): Promise<Finding[]> {
+): Promise<Diagnosis[]> {
   const argv = ["doctor", "--json"];
   const text = await ubuntuCi(change, program, argv, { root, anyExit: true });
   try {
-    const { findings } = JSON.parse(text) as { findings: Finding[] };
+    const { findings } = JSON.parse(text) as { findings: Diagnosis[] };
     return findings.filter(({ ok, name }) => !ok && !name.startsWith("mirror"));
   } catch (thrown) {
     throw notNow(
@@ -51,7 +46,7 @@ export async function refuseNewProblems(
   change: Change,
   program: string,
   root: string,
-  known: readonly Finding[],
+  known: readonly Diagnosis[],
 ): Promise<void> {
   const fresh = (await problemsFound(change, program, root)).filter(
     ({ name }) => !known.some((one) => one.name === name),
@@ -90,11 +85,7 @@ async function ubuntuCi(
   change: Change,
   program: string,
   args: readonly string[],
-  options: {
-    readonly root?: string;
-    readonly timeoutMs?: number;
-    readonly anyExit?: boolean;
-  } = {},
+  options: Partial<ToolOptions> & { readonly root?: string } = {},
 ): Promise<string> {
   const { root = change.paths.root, ...limits } = options;
   const { configFile } = change;

@@ -14,7 +14,7 @@ import type { Upgrading } from "./upgrading.ts";
 
 export const minute = 60_000;
 
-interface ToolOptions {
+export interface ToolOptions {
   readonly cwd: string;
   readonly timeoutMs?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ interface ToolOptions {
   readonly asCaller?: boolean;
 }
 
-/** Environment variable that marks the processes of an upgrade, so that they can be found when it was killed. */
+/** Environment variable that marks the processes of an upgrade, for {@link endLeftOver}. */
 const mark = "UBUNTU_CI_UPGRADE";
 
 /**

@@ -95,13 +95,28 @@ export async function findTarget(
     });
     return { kind: "tarball", file, name: to };
   }
+  if (to?.startsWith("-") === true) throw refused(`there is no ${to}`);
+  return findCommit(work, to, fetch);
+}
+
+function looksLikeTarball(to: string): boolean {
+  return (
+    /\.(?:tar|tgz|tar\.(?:gz|xz|zst|bz2))$/.test(to) ||
+    lstatSync(resolve(to), { throwIfNoEntry: false })?.isFile() === true
+  );
+}
+
+async function findCommit(
+  work: Upgrading,
+  to: string | undefined,
+  fetch: boolean,
+): Promise<Commit> {
   const folder = work.place.program;
   if (!existsSync(join(folder, ".git")))
     throw refused(
       `${folder} is no git checkout`,
       "name a tarball with --to: `git archive --prefix=ubuntu-ci/ --output=FILE.tar.gz TAG` makes one",
     );
-  if (to?.startsWith("-") === true) throw refused(`there is no ${to}`);
   const ask = (...args: string[]) => gitOrNull(work, folder, args);
   const current = await ask("symbolic-ref", "--short", "HEAD");
   const remotes = linesOf(await git(work, folder, ["remote"]));
@@ -151,11 +166,8 @@ export async function findTarget(
       `there is no tag, branch or commit ${to} in ${folder}, and no such tarball`,
     );
   }
-  const upstream = await ask(
-    "rev-parse",
-    "--symbolic-full-name",
-    "@{upstream}",
-  );
+  const parse = ["rev-parse", "--symbolic-full-name", "@{upstream}"];
+  const upstream = await ask(...parse);
   if (current !== null && upstream !== null) {
     const found = await branchAt(current, upstream);
     if (found !== null) return found;
@@ -171,12 +183,5 @@ export async function findTarget(
   throw refused(
     `${folder} follows no branch and has no version's tag`,
     "name what to upgrade to with --to",
-  );
-}
-
-function looksLikeTarball(to: string): boolean {
-  return (
-    /\.(?:tar|tgz|tar\.(?:gz|xz|zst|bz2))$/.test(to) ||
-    lstatSync(resolve(to), { throwIfNoEntry: false })?.isFile() === true
   );
 }

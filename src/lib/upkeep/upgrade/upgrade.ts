@@ -14,7 +14,6 @@ import {
 } from "../../domain/error.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 import { now } from "../../host/clock.ts";
-import type { StatePaths } from "../../host/paths.ts";
 import { withLock } from "../../locks/lock.ts";
 import {
   maintenanceRefusal,
@@ -23,13 +22,7 @@ import {
 import { waitUntilIdle } from "../../locks/wait-until-idle.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { UpgradeJournal } from "./journal.ts";
-import {
-  isOpen,
-  journalFile,
-  lastGood,
-  readJournal,
-  saveJournal,
-} from "./journal.ts";
+import { journalFile, lastGood, readJournal, saveJournal } from "./journal.ts";
 import type { Place } from "./place.ts";
 import {
   adopt,
@@ -77,8 +70,6 @@ export async function upgrade(
       "name its folder with --state-dir; a program without a state needs no upgrade: git pull, npm ci, npm run build",
     );
   await refuseUnwritable(place);
-  const last = readJournal(place);
-  if (last === null || !isOpen(last)) refuseInMaintenance(paths);
   if (!existsSync(place.releases))
     await makeProgramFolder(place, place.releases);
   try {
@@ -113,12 +104,6 @@ async function refuseUnwritable(place: Place): Promise<void> {
     );
 }
 
-/** An upgrade switches maintenance on itself. Maintenance for another reason has to end first. */
-function refuseInMaintenance(paths: StatePaths): void {
-  const found = readMaintenance(paths.maintenance);
-  if (found !== null) throw maintenanceRefusal(found);
-}
-
 async function upgradeAlone(
   work: Upgrading,
   request: UpgradeRequest,
@@ -126,7 +111,9 @@ async function upgradeAlone(
   const { place, paths, say } = work;
   const finished = await recover(work);
   if (finished !== null) return finished;
-  refuseInMaintenance(paths);
+  // An upgrade switches maintenance on itself. Maintenance for another reason has to end first.
+  const maintenance = readMaintenance(paths.maintenance);
+  if (maintenance !== null) throw maintenanceRefusal(maintenance);
   if (request.rollback !== true) say("looking for the new code");
   const plan = await planUpgrade(work, request, true);
   const { from, goal } = plan;
