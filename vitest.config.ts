@@ -17,6 +17,9 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts"],
           testTimeout: 30_000,
+          // Nothing here changes its process: files share one and what it has loaded.
+          isolate: false,
+          maxWorkers: "100%",
           sequence: { groupOrder: 0 },
         },
       },

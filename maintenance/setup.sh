@@ -40,7 +40,7 @@ build_program() {
     say "installing npm packages"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
   fi
-  if [ ! -e dist/ubuntu-ci.cjs ] || [ -n "$(find src package.json tsconfig.json maintenance/make-bundle.js -newer dist/ubuntu-ci.cjs -print -quit)" ]; then
+  if [ ! -e dist/ubuntu-ci.cjs ] || [ -n "$(find src package.json tsconfig.json tsconfig.build.json maintenance/make-bundle.js -newer dist/ubuntu-ci.cjs -print -quit)" ]; then
     npm run --silent compile
     node maintenance/make-bundle.js bundle
   fi

@@ -63,7 +63,13 @@ beforeAll(() => {
   mkdirSync(source);
   for (const name of [
     ...[".gitignore", "bin", "cron", "maintenance", "package-lock.json"],
-    ...["package.json", "src", "templates", "tsconfig.json"],
+    ...[
+      "package.json",
+      "src",
+      "templates",
+      "tsconfig.json",
+      "tsconfig.build.json",
+    ],
   ])
     run(kit, "cp", "-a", join(here, name), source);
   git(source, "init", "--quiet", "--initial-branch=main");

@@ -13,8 +13,8 @@ export interface Result {
   readonly exitCode?: number;
 }
 
-/** What `run` returns: undefined when it has already written its result through the context. */
-export type Outcome = Result | undefined;
+/** A result, or nothing when `run` has already written it through the context. */
+type MaybeResult = Result | undefined;
 
 /** A PID-file lock that a changing command holds while it runs. */
 export interface CommandLock {
@@ -45,7 +45,10 @@ interface AnyVerb<Options> extends Help {
 
 interface ReadingVerb<Options> extends AnyVerb<Options> {
   readonly changes: false;
-  run(context: CommandContext, options: Options): Outcome | Promise<Outcome>;
+  run(
+    context: CommandContext,
+    options: Options,
+  ): MaybeResult | Promise<MaybeResult>;
 }
 
 interface ChangingVerb<Options, P extends Planned> extends AnyVerb<Options> {
@@ -77,7 +80,7 @@ interface ChangingVerb<Options, P extends Planned> extends AnyVerb<Options> {
     context: CommandContext,
     options: Options,
     plan: () => Promise<P>,
-  ): Promise<Outcome | (() => Promise<Result>)>;
+  ): Promise<MaybeResult | (() => Promise<Result>)>;
 }
 
 /**

@@ -52,6 +52,8 @@ export interface CommandContext {
   readonly text: (advice: Advice) => string;
   /** Sets the exit code of the process. */
   readonly exit: (code: number) => void;
+  /** Closes the state file, if it was opened. */
+  readonly close: () => void;
 }
 
 /** Who acts, for the history: `user@host`. Under sudo it is the person, not the target account. */
@@ -76,9 +78,10 @@ export function createContext(
   let backends: StepBackends | undefined;
   const openBackends = (): StepBackends =>
     (backends ??= lazyBackends(paths, config));
+  let opened: Connection | undefined;
   const db = once(async () => {
     const { openDatabase } = await import("../lib/state/database.ts");
-    return openDatabase(paths.database);
+    return (opened = openDatabase(paths.database));
   });
   const store = once(async (): Promise<LocalStore> => {
     const { localStore } = await import("../lib/backends/store/local-store.ts");
@@ -108,6 +111,9 @@ export function createContext(
     },
     exit(code) {
       process.exitCode = code;
+    },
+    close() {
+      opened?.close();
     },
     backends: openBackends,
     db,

@@ -1,6 +1,6 @@
 import { adviceText } from "../lib/host/command-line.ts";
 import { printJson, printLine } from "../lib/host/output.ts";
-import type { Outcome, Verb } from "./command.ts";
+import type { Result, Verb } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { isRemote } from "./global-options.ts";
 import { describePlan } from "./plan-text.ts";
@@ -48,14 +48,14 @@ async function outcomeOf(
   verb: Verb,
   options: object,
   context: CommandContext,
-): Promise<Outcome> {
+): Promise<Result | undefined> {
   if (!verb.changes) return verb.run(context, options);
   const plan = async () => await verb.plan(context, options);
   const changes = verb.onlyReads?.(options) !== true;
-  if (changes && context.options.dryRun === true) {
-    const planned = await plan();
-    return verb.describe?.(planned, context) ?? describePlan(planned);
-  }
+  if (changes && context.options.dryRun === true)
+    return verb.describe === undefined
+      ? describePlan(await plan())
+      : verb.describe(await plan(), context);
   const nothing = await verb.nothingToDo?.(context, options);
   if (nothing !== undefined) return nothing;
   const run = () => verb.run(context, options, plan);

@@ -18,7 +18,7 @@ const project = resolve(import.meta.dirname, "../..");
 const plants = {
   // A publication that was killed before it was recorded is not recognised as the ticket's own.
   "published-twice": {
-    file: "backends/archive/fake.js",
+    file: "backends/archive/revisions.js",
     from: "if (revision.ticket === ticket)",
     to: "if (Number.isNaN(revision.ticket))",
     also: {

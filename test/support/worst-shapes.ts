@@ -20,7 +20,7 @@ import { readSbuildSummary } from "../../src/lib/backends/builder/sbuild-summary
 import {
   plannedListing,
   readManifest,
-  sameListing,
+  listingDifference,
   wrongOrigin,
 } from "../../src/lib/backends/imager/manifest.ts";
 import { readPackages } from "../../src/lib/backends/published.ts";
@@ -689,7 +689,7 @@ export const readers: readonly Reader[] = [
         .map(({ package: name }) => `${name}\t0\tamd64\tii \n`)
         .join("");
       const planned = plannedListing(listing, wanted, []);
-      return sameListing(planned, listing);
+      return listingDifference(planned, listing);
     },
     shapes: { "many packages": names },
   },

@@ -40,7 +40,8 @@ export const command: Command<
   async nothingToDo(context, options) {
     const { output = context.paths.report, rsync, all } = options;
     if (rsync === true || all === true) return undefined;
-    const { isUpToDate } = await import("./report-basis.ts");
+    const { isUpToDate } =
+      await import("../../lib/shepherd/report-up-to-date.ts");
     if (!isUpToDate(context, output)) return undefined;
     await markReported(context);
     const index = join(output, "index.html");
@@ -66,7 +67,8 @@ export const command: Command<
   },
   async run(context, { all }, plan) {
     const { output, target } = await plan();
-    const { writeStateReport, sendReport } = await import("./report-work.ts");
+    const { writeStateReport, sendReport } =
+      await import("../../lib/shepherd/state-report.ts");
     const written = await writeStateReport(context, output, all === true);
     if (target !== null) await sendReport(output, target);
     await markReported(context);

@@ -2,7 +2,7 @@ import { stepCommands } from "../../lib/domain/step.ts";
 import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
-import type { LandingOptions } from "./land-work.ts";
+import type { LandingOptions } from "./land-tickets.ts";
 
 export const command: Command<LandingOptions, readonly StepPlan[]> = {
   changes: true,
@@ -28,11 +28,11 @@ export const command: Command<LandingOptions, readonly StepPlan[]> = {
     return { value: { plans: [], runs: [] } };
   },
   async plan(context, options) {
-    const { planLanding } = await import("./land-work.ts");
-    return planLanding(context, options);
+    const { planLandTickets } = await import("./land-tickets.ts");
+    return planLandTickets(context, options);
   },
   async run(context, options) {
-    const { landTickets } = await import("./land-work.ts");
+    const { landTickets } = await import("./land-tickets.ts");
     return landTickets(context, options);
   },
 };

@@ -28,12 +28,12 @@ export function stepCommand(
       return { value: { plan: null, runs: [] } };
     },
     async plan(context, { ticket }) {
-      const { planWork } = await import("./step-work.ts");
-      return planWork(context, code, ticket);
+      const { planStepCommand } = await import("./run-step-command.ts");
+      return planStepCommand(context, code, ticket);
     },
     async run(context, { ticket }) {
-      const { workOnStep } = await import("./step-work.ts");
-      return workOnStep(context, code, ticket);
+      const { runStepCommand } = await import("./run-step-command.ts");
+      return runStepCommand(context, code, ticket);
     },
   };
 }

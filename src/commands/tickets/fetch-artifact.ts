@@ -16,7 +16,7 @@ import type { TicketSystem } from "../../lib/tickets/ticket-system.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { pathArgument } from "../../cli/arguments.ts";
 import { sizeInWords } from "../../lib/domain/size.ts";
-import type { Outcome } from "../../cli/command.ts";
+import type { Result } from "../../cli/command.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 /** Fetches an artifact into a file, a folder, or standard output (`-`), with progress on a terminal. */
@@ -25,7 +25,7 @@ export async function fetchTo(
   tickets: TicketSystem,
   artifact: Artifact,
   output: string,
-): Promise<Outcome> {
+): Promise<Result | undefined> {
   if (artifact.expired_at !== null)
     throw refused(
       `${artifact.name} expired on ${artifact.expired_at.slice(0, 10)} by policy`,

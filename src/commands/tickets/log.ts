@@ -3,7 +3,7 @@ import {
   ticketNumber,
   wholeNumber,
 } from "../../cli/arguments.ts";
-import type { LogOptions } from "./log-work.ts";
+import type { LogOptions } from "./show-log.ts";
 import type { Command } from "../../cli/command.ts";
 
 export const command: Command<LogOptions> = {
@@ -28,7 +28,7 @@ export const command: Command<LogOptions> = {
       ),
   examples: ["log 7", "log --follow", "log --since 2h --json"],
   async run(context, options) {
-    const { showLog } = await import("./log-work.ts");
+    const { showLog } = await import("./show-log.ts");
     return showLog(context, options);
   },
 };

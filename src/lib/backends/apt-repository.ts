@@ -1,24 +1,23 @@
 import type { Bind } from "../session/session.ts";
 
-/** A signed apt repository that a session or a client uses: a PPA, or the archive. */
+/** A signed apt repository: a PPA, or the archive. */
 export interface AptRepository {
   /** `ci_pool-001`, or `archive`. */
   readonly name: string;
   /** Base URI of dists/ and pool/, in apt's form: `file:/…` for a folder of this machine. */
   readonly uri: string;
-  /** Its distribution in dists/: the series. */
+  /** Its only distribution, which is named after the series. */
   readonly suite: string;
   readonly component: "main";
-  /** ASCII-armoured public key that signs it. */
+  /** ASCII-armoured public key that verifies it. */
   readonly signingKey: string;
 }
 
-/** A folder as a URI for apt's `file:` method; characters that separate words or escape are escaped. */
+/** The URI of a folder for apt's `file:` method, percent-encoded. */
 export function fileUri(folder: string): string {
   return `file:${folder.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** Whether a repository lies in a folder of this machine. */
 function isLocal({ uri }: AptRepository): boolean {
   return uri.startsWith("file:/");
 }
@@ -26,7 +25,7 @@ function isLocal({ uri }: AptRepository): boolean {
 /**
  * The folder of a repository on this machine.
  *
- * @throws RangeError for one that is elsewhere
+ * @throws RangeError when it is on another machine
  */
 export function folderOf(repository: AptRepository): string {
   const { name, uri } = repository;
@@ -35,7 +34,7 @@ export function folderOf(repository: AptRepository): string {
   return decodeURIComponent(uri.slice("file:".length));
 }
 
-/** The repositories as a session sees them: a local folder is bound into it, below `place`. */
+/** The repositories as a session sees them: those on this machine are bound into it below `place`. */
 export function repositoriesInside(
   repositories: readonly AptRepository[],
   place: string,

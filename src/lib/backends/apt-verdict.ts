@@ -1,7 +1,8 @@
+import { binaryFile } from "../debian/package-file.ts";
 import { outputLines } from "../domain/output-lines.ts";
 
 /** Whose fault a failed apt is, and the line that says why. */
-export interface AptVerdict {
+interface AptVerdict {
   readonly blame: "package" | "infrastructure";
   readonly line: string;
   /** A file was gone from the mirror: fresh package lists may help. */
@@ -74,7 +75,7 @@ function because(blame: AptVerdict["blame"], line: string): AptVerdict {
   return { blame, line: line.slice(0, reasonLimit), stale: false };
 }
 
-/** A package file that apt would download. */
+/** A package file that apt would fetch; `hash` is `ALGORITHM:HEX`. */
 export interface AptUri {
   readonly uri: string;
   readonly file: string;
@@ -101,7 +102,7 @@ export function readPrintUris(output: string): readonly AptUri[] {
     if (match === null) continue;
     const [, uri = "", file = "", hash = ""] = match;
     const [name, version, architecture] = file
-      .replace(/\.u?deb$/, "")
+      .replace(binaryFile, "")
       .split("_")
       .map(unescaped);
     if (

@@ -1,5 +1,6 @@
 import { existsSync, watch } from "node:fs";
 import { dirname } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 import { misconfigured } from "../domain/error.ts";
 import type { Outcome } from "../domain/ticket.ts";
@@ -7,20 +8,22 @@ import { exec } from "../host/exec.ts";
 import type { RunContext } from "./run-context.ts";
 
 /**
- * What a fake backend does with a package. `slow` passes after a while; `hold` passes once that file is
- * not there; `tool` leaves the while to a
- * process of its own, and is a temporary failure when that is killed; `kill` ends this process with
- * SIGKILL, at a point of the backend's choice when it has that point, else at once. `remote` is for the
- * builder, and for all packages: it hands them over as one job, see builder/fake-remote.ts.
+ * What a fake backend does with a package:
+ *
+ * - `slow` passes after a delay;
+ * - `hold` passes as soon as that file does not exist;
+ * - `tool` passes after a process of its own has slept, and is a tmpfail when that process is killed;
+ * - `kill` ends this program with SIGKILL, at that point of the backend's work, or at once;
+ * - `remote` makes the builder submit all packages as one job (builder/fake-remote.ts).
  */
-export type Knob =
+type Knob =
   | { readonly kind: "pass" | "fail" | "tmpfail" }
   | { readonly kind: "slow" | "tool"; readonly milliseconds: number }
   | { readonly kind: "hold"; readonly file: string }
   | { readonly kind: "kill"; readonly at: string | null }
   | {
       readonly kind: "remote";
-      /** How many looks find it at work, and the seconds between two. */
+      /** How many looks find the job still at work, and the seconds between two looks. */
       readonly looks: number;
       readonly seconds: number;
     };
@@ -28,11 +31,11 @@ export type Knob =
 const slowMs = 2000;
 
 /**
- * The knob for a source package, from a setting's text: entries `KNOB` (for all) or `SOURCE=KNOB`,
- * separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS, hold\@FILE, tool,
- * tool\@MILLISECONDS, kill, kill\@POINT, remote\@LOOKS, or remote\@LOOKS\@SECONDS.
+ * The knob of a source package in a setting's text, whose entries are `KNOB` (for all packages) or
+ * `SOURCE=KNOB`, separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS,
+ * hold\@FILE, tool, tool\@MILLISECONDS, kill, kill\@POINT, remote\@LOOKS, or remote\@LOOKS\@SECONDS.
  *
- * @throws UbuntuCiError (78) when the text is something else
+ * @throws UbuntuCiError (78) for any other text
  */
 export function knobFor(text: string, source: string): Knob {
   let found: Knob = { kind: "pass" };
@@ -50,15 +53,17 @@ export function knobFor(text: string, source: string): Knob {
 }
 
 /**
- * Does what a knob says and tells how it ended. A `kill` with a point is left to the backend, which
- * calls {@link killAt} there.
+ * Does what a knob says and returns the outcome. For a `kill` with a point, the backend calls {@link
+ * killAt} when it gets there.
  *
- * @throws the signal's reason, when the work is ended meanwhile
+ * @throws the signal's reason when it aborts
  */
 export async function playKnob(
   knob: Knob,
   work: Pick<RunContext, "signal" | "progress">,
 ): Promise<Outcome> {
+  const say = (message: string) =>
+    work.progress({ state: "STATUS", message, current: null, total: null });
   switch (knob.kind) {
     case "pass":
     case "remote":
@@ -68,21 +73,11 @@ export async function playKnob(
     case "tmpfail":
       return "tmpfail";
     case "slow":
-      work.progress({
-        state: "STATUS",
-        message: "being slow",
-        current: null,
-        total: null,
-      });
+      say("being slow");
       await pause(knob.milliseconds, work.signal);
       return "passed";
     case "hold":
-      work.progress({
-        state: "STATUS",
-        message: "being held",
-        current: null,
-        total: null,
-      });
+      say("being held");
       await untilGone(knob.file, work.signal);
       return "passed";
     case "tool": {
@@ -100,7 +95,7 @@ export async function playKnob(
   }
 }
 
-/** Ends this process with SIGKILL, if the knob says so for that point. */
+/** Ends this program with SIGKILL if the knob names that point. */
 export async function killAt(knob: Knob, point: string): Promise<void> {
   if (knob.kind === "kill" && knob.at === point) await killSelf();
 }
@@ -151,23 +146,13 @@ function notAKnob(text: string) {
 
 async function killSelf(): Promise<never> {
   process.kill(process.pid, "SIGKILL");
-  // The signal is on its way; nothing of ours may run any more.
+  // The signal is delivered soon; until then no more of our code may run.
   return new Promise<never>(() => undefined);
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(milliseconds, undefined, { signal }).catch(() => undefined);
   signal.throwIfAborted();
-  await new Promise<void>((done, fail) => {
-    const ended = () => {
-      clearTimeout(timer);
-      fail(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", ended);
-      done();
-    }, milliseconds);
-    signal.addEventListener("abort", ended, { once: true });
-  });
 }
 
 async function untilGone(file: string, signal: AbortSignal): Promise<void> {

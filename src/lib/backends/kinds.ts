@@ -14,31 +14,29 @@ import type { Tester } from "./tester/tester.ts";
 export interface BackendKind<B> {
   /** The settings that it reads. */
   readonly settings: readonly SettingKey[];
-  /** The programs that it runs, beside those that every installation needs. */
+  /** The programs that it runs, apart from those that every installation needs. */
   readonly tools: readonly string[];
-  /** Whether it needs a base of each series, which `init` makes. */
+  /** Whether it needs a base of each series, made by `init`. */
   readonly needsBase: boolean;
-  /** It does nothing real: whoever sets up an installation is not shown it. */
+  /** It does nothing real, and is hidden from people who set up an installation. */
   readonly forTests?: true;
   /** Loads its code, and that of no other kind. */
   open(paths: StatePaths, config: Config): Promise<B>;
 }
 
-/** The kinds of a port, by their names in the setting that chooses one. */
+/** The kinds of a backend, by their names in the setting that chooses one. */
 type Kinds<Key extends SettingKey, B> = Readonly<
   Record<SettingValue<Key> & string, BackendKind<B>>
 >;
 
-const minute = 60_000;
 const sessionTools = [
   ...["unshare", "nsenter", "newuidmap", "newgidmap", "perl"],
   ...["pasta", "ip", "bash"],
 ];
-const aptlyNeeds = {
-  settings: ["archive.origin"],
-  tools: ["aptly"],
-  needsBase: false,
-} as const;
+const aptly = <B>(open: BackendKind<B>["open"]): BackendKind<B> => ({
+  ...{ settings: ["archive.origin"], tools: ["aptly"], needsBase: false },
+  open,
+});
 
 const fake = <B>(
   settings: readonly SettingKey[],
@@ -48,11 +46,14 @@ const fake = <B>(
   open,
 });
 
-const buildOptions = (paths: StatePaths, config: Config) => ({
-  paths,
-  parallel: availableParallelism(),
-  timeoutMs: config.get("build.timeoutMinutes") * minute,
+const limits = (config: Config, work: "build" | "image" | "test") => ({
+  timeoutMs: config.get(`${work}.timeoutMinutes`) * 60_000,
   allow: config.get("network.allow"),
+});
+
+const buildOptions = (paths: StatePaths, config: Config) => ({
+  ...{ paths, parallel: availableParallelism() },
+  ...limits(config, "build"),
 });
 
 const builders: Kinds<"builder", Builder | RemoteBuilder> = {
@@ -94,8 +95,7 @@ const imagers: Kinds<"imager", Imager> = {
     open: async (paths, config) =>
       (await import("./imager/session.ts")).createSessionImager({
         paths,
-        timeoutMs: config.get("image.timeoutMinutes") * minute,
-        allow: config.get("network.allow"),
+        ...limits(config, "image"),
       }),
   },
   fake: fake(["fake.imager"], async (_paths, config) =>
@@ -109,13 +109,12 @@ const testers: Kinds<"tester", Tester> = {
   autopkgtest: {
     settings: ["test.timeoutMinutes", "network.allow", "tests.network"],
     tools: [...sessionTools, "autopkgtest"],
-    // An image brings its own.
+    // An image includes the base that its tests need.
     needsBase: false,
     open: async (paths, config) =>
       (await import("./tester/autopkgtest.ts")).createAutopkgtestTester({
         paths,
-        timeoutMs: config.get("test.timeoutMinutes") * minute,
-        allow: config.get("network.allow"),
+        ...limits(config, "test"),
         reach: config.get("tests.network"),
       }),
   },
@@ -127,28 +126,24 @@ const testers: Kinds<"tester", Tester> = {
 };
 
 const pools: Kinds<"archiveKeeper", Pool> = {
-  aptly: {
-    ...aptlyNeeds,
-    open: async (paths, config) =>
-      (await import("./pool/aptly.ts")).aptlyPool(
-        paths,
-        config.get("archive.origin"),
-      ),
-  },
+  aptly: aptly(async (paths, config) =>
+    (await import("./pool/aptly.ts")).aptlyPool(
+      paths,
+      config.get("archive.origin"),
+    ),
+  ),
   fake: fake([], async (paths) =>
     (await import("./pool/fake.ts")).fakePool(paths),
   ),
 };
 
 const archives: Kinds<"archiveKeeper", Archive> = {
-  aptly: {
-    ...aptlyNeeds,
-    open: async (paths, config) =>
-      (await import("./archive/aptly.ts")).aptlyArchive(
-        paths,
-        config.get("archive.origin"),
-      ),
-  },
+  aptly: aptly(async (paths, config) =>
+    (await import("./archive/aptly.ts")).aptlyArchive(
+      paths,
+      config.get("archive.origin"),
+    ),
+  ),
   fake: fake(["fake.archive"], async (paths, config) =>
     (await import("./archive/fake.ts")).fakeArchive(
       paths,
@@ -157,7 +152,7 @@ const archives: Kinds<"archiveKeeper", Archive> = {
   ),
 };
 
-/** The kinds that a configuration chooses. */
+/** The kind of each backend that a configuration chooses. */
 export const builderOf = (config: Config) => builders[config.get("builder")];
 export const imagerOf = (config: Config) => imagers[config.get("imager")];
 export const testerOf = (config: Config) => testers[config.get("tester")];
@@ -165,15 +160,15 @@ export const poolOf = (config: Config) => pools[config.get("archiveKeeper")];
 export const archiveOf = (config: Config) =>
   archives[config.get("archiveKeeper")];
 
-/** All of them, in the order in which a ticket meets them. */
+/** The same for all backends, in the order in which a ticket needs them. */
 export const chosenKinds = (config: Config): readonly BackendKind<unknown>[] =>
   [poolOf, builderOf, imagerOf, testerOf, archiveOf].map((of) => of(config));
 
-/** Whether a backend that is chosen needs bases. */
+/** Whether a chosen backend needs bases. */
 export const needsBases = (config: Config): boolean =>
   chosenKinds(config).some(({ needsBase }) => needsBase);
 
-/** Settings without the kinds that are for tests, and without those that only such kinds read. */
+/** The settings without the kinds that are for tests, and without what only such kinds read. */
 export function settingsForPeople(all: readonly Setting[]): Setting[] {
   const ports = [
     ["builder", builders],

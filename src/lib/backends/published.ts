@@ -1,27 +1,31 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { ifExists } from "../files/optional-file.ts";
+import { namesIn } from "../files/names-in.ts";
 import { type AptRepository, folderOf } from "./apt-repository.ts";
 
-/** A binary package in a repository's index; filename is relative to its root. */
+/** A binary package in a repository's index; `filename` is relative to the repository. */
 export interface PublishedBinary {
   readonly package: string;
   readonly version: string;
   readonly architecture: string;
   readonly filename: string;
-  /** The Provides field as it is written. */
+  /** The unparsed Provides field. */
   readonly provides: string;
   readonly essential: boolean;
 }
 
+/** Fields that make a package one that apt installs or keeps without being asked. */
 const essential = ["Essential", "Protected", "Important"];
 const wanted: ReadonlySet<string> = new Set([
   ...["Package", "Version", "Architecture", "Filename", "Provides"],
   ...essential,
 ]);
 
-/** Reads a Packages index (only what we wrote ourselves: paragraphs of one-line fields matter). */
+/**
+ * Reads the one-line fields of a Packages index. It is of our own making, so this need not be a full
+ * deb822 parser.
+ */
 export function readPackages(text: string): readonly PublishedBinary[] {
   const found: PublishedBinary[] = [];
   let fields = new Map<string, string>();
@@ -47,7 +51,7 @@ export function readPackages(text: string): readonly PublishedBinary[] {
     const name = line.slice(0, Math.max(colon, 0));
     if (!wanted.has(name)) continue;
     const value = line.slice(colon + 1).trim();
-    // The first counts, but whatever makes a package essential counts more.
+    // The first value of a field counts, except that any "yes" makes a package essential.
     const counts = essential.includes(name) ? value === "yes" : true;
     if (counts && !fields.has(name)) fields.set(name, value);
   }
@@ -55,7 +59,7 @@ export function readPackages(text: string): readonly PublishedBinary[] {
   return found;
 }
 
-/** The binary packages that a repository publishes at present, over all its architectures. */
+/** The binary packages that a repository publishes now, for all its architectures. */
 export async function publishedIn(
   repository: AptRepository,
 ): Promise<readonly PublishedBinary[]> {
@@ -66,8 +70,8 @@ export async function publishedIn(
     repository.component,
   );
   const byFile = new Map<string, PublishedBinary>();
-  // An empty repository may have no folder of packages at all.
-  for (const name of (await ifExists(readdir(folder))) ?? []) {
+  // An empty repository may have no folder for packages at all.
+  for (const name of await namesIn(folder)) {
     if (!name.startsWith("binary-")) continue;
     const index = join(folder, name, "Packages");
     for (const binary of readPackages(await readFile(index, "utf8")))

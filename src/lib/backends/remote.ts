@@ -1,32 +1,32 @@
 import type { RunContext } from "./run-context.ts";
 
-/** The name that somebody else's engine gives to a piece of work. */
+/** The identifier that a remote engine gives to a piece of work. */
 export type JobId = string;
 
-/** A job that is still at work. */
+/** The state of a job that has not ended. */
 export interface Pending {
   readonly outcome: "pending";
-  /** When it is worth while to look again, ISO 8601. */
+  /** When to look again, ISO 8601. */
   readonly lookAgainAt: string;
 }
 
-/** Somebody else's engine, which works for hours while nobody here waits for it. */
+/** A remote engine (Launchpad, Debusine) that works for hours, while no process of ours waits for it. */
 export interface Remote<Input, Result> {
-  /** Whose it is, for people: "Launchpad". A job is only ever asked for where it was submitted. */
+  /** Its name for people: "Launchpad". Recorded with each job, so that only this engine is asked about it. */
   readonly name: string;
   /**
-   * Hands work over.
+   * Submits work.
    *
-   * @param key ours, never used for other work: asked for twice with it, the work is done once
+   * @param key chosen by us and unique to this work: submitted twice with it, the work is done once
    */
   submit(key: string, input: Input): Promise<JobId>;
-  /** The job that was submitted with that key, or null when there is none. */
+  /** The job that was submitted with that key, or null. */
   find(key: string): Promise<JobId | null>;
-  /** Looks at a job; fetches what one that has ended made into the scratch folder of the run. */
+  /** Asks for a job's state; when it has ended, fetches its results into the run's scratch folder. */
   look(
     job: JobId,
     work: RunContext,
   ): Promise<Pending | { readonly outcome: "ended"; readonly result: Result }>;
-  /** Ends a job, whatever it is at; one that has ended or is gone is left as it is. */
+  /** Cancels a job; does nothing when it has ended or is unknown. */
   cancel(job: JobId): Promise<void>;
 }

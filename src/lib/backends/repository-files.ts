@@ -5,15 +5,15 @@ import { notNow } from "../domain/error.ts";
 import { type AptRepository, folderOf } from "./apt-repository.ts";
 import { aptSource } from "./archive/apt-source.ts";
 
-/** What of apt's configuration makes repositories known, the first of them winning over all else. */
+/** The parts of apt's configuration that add repositories and prefer the first one to all others. */
 export interface RepositoryFiles {
-  /** deb822 sources, each with its key in it. */
+  /** deb822 sources with inline keys. */
   readonly sources: string;
   /** apt_preferences(5). */
   readonly preferences: string;
 }
 
-/** Writes apt's files for repositories; `uriOf` is where apt finds one. */
+/** The texts of apt's files for repositories; apt finds each one at `uriOf`. */
 export async function repositoryFiles(
   repositories: readonly AptRepository[],
   uriOf: (repository: AptRepository) => string,
@@ -30,12 +30,12 @@ export async function repositoryFiles(
   };
 }
 
-/** `file:` sources have no host to pin by (apt_preferences(5)): the label of the Release file does. */
+/** The label in the Release file, to pin by: `file:` sources have no host for that (apt_preferences(5)). */
 async function labelOf(repository: AptRepository): Promise<string> {
   const { suite } = repository;
   const file = join(folderOf(repository), "dists", suite, "Release");
   const label = /^Label:(.*)$/m.exec(await readFile(file, "utf8"))?.[1]?.trim();
-  // Without a pin the distribution's package could win without a word.
+  // Without a pin, apt could silently prefer the distribution's package.
   if (label === undefined || label === "")
     throw notNow(`${file} has no Label to pin by`);
   return label;

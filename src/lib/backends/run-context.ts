@@ -1,21 +1,32 @@
-import type { Progress } from "../domain/ticket.ts";
+import type { Outcome, Progress } from "../domain/ticket.ts";
 
-/** What every backend is told of the run it works for. */
+/** What a backend gets from the run that it works for. */
 export interface RunContext {
-  /** Folder of this run alone, on the state's disk; removed by the engine afterwards. */
+  /** A folder for this run only, on the state's disk; the engine removes it afterwards. */
   readonly scratch: string;
-  /** Ends the work: cancelled, time limit, or the program was asked to stop. */
+  /** Aborts when the run is cancelled, is out of time, or the program was asked to stop. */
   readonly signal: AbortSignal;
-  /** Tells where the work is; the engine stores it and keeps the lease alive. */
+  /** Reports progress; the engine stores it and renews the lease. */
   progress(update: Omit<Progress, "at">): void;
-  /** One line for verbosity 2; the tools' own output goes to log files. */
+  /** Shows a line at verbosity 2. Output of tools goes to log files instead. */
   note(line: string): void;
-  /** Verbosity 3 shows a log file as it grows, until what this returns is called: then all is written. */
+  /** At verbosity 3, shows a log file as it grows. The function returned shows the rest and stops. */
   readonly follow?: (logFile: string) => () => Promise<void>;
 }
 
-/** A file a backend made, in scratch; the engine moves it into the data store. */
+/** A file that a backend left in scratch; the engine moves it into the data store. */
 export interface ProducedFile {
   readonly name: string;
   readonly path: string;
+}
+
+/** How a piece of work of a builder, an imager or a tester ended. */
+export interface WorkResult {
+  readonly outcome: Outcome;
+  /** One line for people: what failed and where, null when it passed. */
+  readonly reason: string | null;
+  /** Its log, which exists as soon as the work began. */
+  readonly log: ProducedFile | null;
+  /** Milliseconds by stage: session, build-deps, compile, collect and others. */
+  readonly stages: Readonly<Record<string, number>>;
 }

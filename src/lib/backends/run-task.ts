@@ -1,22 +1,22 @@
 import { join } from "node:path";
 
-import type { Outcome } from "../domain/ticket.ts";
+import type { Base } from "../session/layer.ts";
 import { limitsOf, verdictOf, type Limits, type Verdict } from "./verdict.ts";
 import {
   stageClock,
   startHeartbeat,
   startLog,
-  type WorkLog,
-} from "./work-log.ts";
-import type { ProducedFile, RunContext } from "./run-context.ts";
+  type LiveLog,
+} from "./live-log.ts";
+import type { ProducedFile, RunContext, WorkResult } from "./run-context.ts";
 
-/** A piece of work of a backend, as people are told of it. */
-export interface Task {
+/** A piece of work of a backend, in the words that its progress and its log use. */
+interface Task {
   /** What is worked on: `hello 2.10-3`. */
   readonly subject: string;
-  /** What is told at the end when it passed: `hello 2.10-3 is built`. */
+  /** The last progress message when it passed: `hello 2.10-3 is built`. */
   readonly done: string;
-  /** File name of the log, its first line, and facts under that. */
+  /** The log's file name, its first line, and the facts below that line. */
   readonly log: {
     readonly name: string;
     readonly title: string;
@@ -28,28 +28,28 @@ export interface Task {
 /** What the stages of a piece of work share. */
 export interface TaskRun {
   readonly work: RunContext;
-  readonly log: WorkLog;
+  readonly log: LiveLog;
   readonly limits: Limits;
   readonly clock: ReturnType<typeof stageClock>;
   readonly say: ReturnType<typeof startHeartbeat>["say"];
+  /** Records the base that the work starts from, for the result. */
+  startFrom(base: Base): void;
 }
 
-/** How a piece of work ended; its value is null unless it passed. */
-export interface TaskResult<T> {
-  readonly outcome: Outcome;
-  /** One line for people: what failed and where, null when it passed. */
-  readonly reason: string | null;
+interface TaskResult<T> extends WorkResult {
+  /** What the stages returned; null unless they passed. */
   readonly value: T | null;
   readonly log: ProducedFile;
-  readonly stages: Readonly<Record<string, number>>;
+  /** Digest of the base that the work started from; null when it did not come that far. */
+  readonly base: string | null;
 }
 
 /**
- * Carries out a backend's work: tells its progress and that it is alive, keeps its log and the time
- * of its stages, ends it at its limits, and turns what is thrown into a verdict.
+ * Runs a backend's work: reports progress with a heartbeat, writes the log, measures the stages,
+ * enforces the limits, and turns what the stages throw into a verdict.
  *
  * @param stages throws a {@link Verdict} when the work does not pass
- * @throws what is a bug, or what a person has to mend first (78)
+ * @throws bugs, and what a person has to fix first (UbuntuCiError 78)
  */
 export async function runTask<T>(
   work: RunContext,
@@ -65,6 +65,7 @@ export async function runTask<T>(
     const shown = work.follow?.(log.path);
     const limits = limitsOf(work.signal, task.timeoutMs);
     let value: T | null = null;
+    let base: string | null = null;
     let verdict: Verdict | undefined;
     try {
       value = await stages({
@@ -73,6 +74,7 @@ export async function runTask<T>(
         limits,
         clock,
         say: (update) => alive.say(update),
+        startFrom: ({ digest }) => (base = digest),
       });
     } catch (thrown) {
       verdict = verdictOf(thrown, limits);
@@ -89,6 +91,7 @@ export async function runTask<T>(
       outcome,
       reason,
       value,
+      base,
       log: { name, path: log.path },
       stages: clock.stages,
     };
@@ -98,7 +101,7 @@ export async function runTask<T>(
 }
 
 function trailer(
-  outcome: Outcome,
+  outcome: WorkResult["outcome"],
   reason: string | null,
   stages: Readonly<Record<string, number>>,
 ): string {

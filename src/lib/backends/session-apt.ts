@@ -11,35 +11,35 @@ import { type AptRepository, repositoriesInside } from "./apt-repository.ts";
 import { aptVerdict, readPrintUris } from "./apt-verdict.ts";
 import { repositoryFiles } from "./repository-files.ts";
 import { ourFault, packageFault, type Verdict } from "./verdict.ts";
-import type { WorkLog } from "./work-log.ts";
+import type { LiveLog } from "./live-log.ts";
 
-/** How apt is set up in a session: what it is opened with, and the environment for every apt-get. */
+/** apt in a session: what to open the session with, and the environment of every apt-get. */
 export interface SessionApt {
   readonly binds: readonly Bind[];
   readonly given: readonly GivenFile[];
-  /** The network that fetching needs. */
+  /** The network that apt needs to fetch. */
   readonly network: NetworkPolicy;
   readonly env: Readonly<Record<string, string>>;
-  /** Reads the lists of the repositories; the distribution's are those of the base. */
+  /** Updates the package lists of our repositories; those of the distribution come from the base. */
   prepare(session: Session): Promise<void>;
 }
 
 const home = "/run/ubuntu-ci";
-/** Where our repositories are in a session, each in a folder of its name. */
+/** Where local repositories are bound, each in a folder of its name. */
 const places = `${home}/repo`;
-/** Our configuration: given to a session beside its layers, so that no image has it. */
+/** Our configuration, a given file of the session, so that it ends up in no image. */
 const configuration = "/usr/lib/ubuntu-ci/apt";
 const update = ["apt-get", "update", "-qq", "--error-on=any"];
 
-/** The name of our repository that a URI of apt's points into; undefined: the distribution's. */
+/** The name of our repository that a URI belongs to; undefined for the distribution. */
 export function repositoryOf(uri: string): string | undefined {
   const repositories = `file:${places}/`;
   if (!uri.startsWith(repositories)) return undefined;
   return uri.slice(repositories.length).split("/")[0];
 }
 
-/** Hosts that apt has to reach for a base: those of its sources, and proxies. */
-export function hostsOf(base: Pick<Base, "sources" | "acquire">): string[] {
+/** The hosts that apt needs for a base: those of its sources, and proxies. */
+function hostsOf(base: Pick<Base, "sources" | "acquire">): string[] {
   const found = new Set<string>();
   for (const word of `${base.sources}\n${base.acquire}`.split(/[\s";]+/)) {
     const uri = word.replace(/^[a-z]{1,20}\+/, "");
@@ -50,11 +50,10 @@ export function hostsOf(base: Pick<Base, "sources" | "acquire">): string[] {
 }
 
 /**
- * Sets apt up so that nothing of it lands in what the session writes: its configuration is given
- * beside the layers, sources and lists are in /run, which is a tmpfs. The first repository wins over
- * all others.
+ * Sets apt up without traces in what the session writes: configuration and sources are given files,
+ * the lists are in /run, a tmpfs. The first repository has priority over all others.
  *
- * @param allow private networks that sessions may reach, as the configuration says
+ * @param allow private networks that sessions may reach
  */
 export async function setUpApt(
   base: Base,
@@ -86,7 +85,7 @@ ${base.acquire}`,
     contents,
   }));
   if (options.startServices !== true)
-    // Services must not start in a build or an image (invoke-rc.d(8)).
+    // Keeps services from starting in a build or an image (invoke-rc.d(8)).
     given.push({
       path: "/usr/sbin/policy-rc.d",
       contents: "#!/bin/sh\nexit 101\n",
@@ -104,13 +103,9 @@ ${base.acquire}`,
     env,
     async prepare(session) {
       const linked = await session.run([
-        ...[
-          "sh",
-          "-c",
-          'mkdir -p "$1/partial" && find /var/lib/apt/lists -maxdepth 1 -type f ! -name lock -exec ln -s -t "$1" {} +',
-          "sh",
-          `${home}/lists`,
-        ],
+        ...["sh", "-c"],
+        'mkdir -p "$1/partial" && find /var/lib/apt/lists -maxdepth 1 -type f ! -name lock -exec ln -s -t "$1" {} +',
+        ...["sh", `${home}/lists`],
       ]);
       if (linked.exitCode !== 0)
         throw notNow(
@@ -118,15 +113,11 @@ ${base.acquire}`,
         );
       if (repositories.length === 0) return;
       const only = [
-        "-o",
         `Dir::Etc::sourcelist=${configuration}/ubuntu-ci.sources`,
-        "-o",
         "Dir::Etc::sourceparts=/dev/null",
-      ];
-      const updated = await session.run(
-        [...update, ...only, "-o", "APT::Get::List-Cleanup=0"],
-        { env },
-      );
+        "APT::Get::List-Cleanup=0",
+      ].flatMap((option) => ["-o", option]);
+      const updated = await session.run([...update, ...only], { env });
       if (updated.exitCode !== 0) {
         throw notNow(
           `the PPA or the archive cannot be read in a session: ${lastLines(updated.stderr || updated.stdout)}`,
@@ -137,18 +128,18 @@ ${base.acquire}`,
 }
 
 /**
- * Runs `apt-get ARGS --print-uris` inside and returns what it printed.
+ * Runs `apt-get ARGS --print-uris` in the session and returns its output, the plan.
  *
- * @throws Verdict with apt's words when what is asked cannot be installed
+ * @throws Verdict with apt's message when the packages cannot be installed
  */
 export async function askApt(
   session: Session,
   apt: SessionApt,
   args: readonly string[],
-  log: WorkLog,
+  log: LiveLog,
   signal: AbortSignal,
 ): Promise<string> {
-  // Not -qq: that keeps apt's explanations back. SHA-256 because layers are named after it.
+  // -qq would suppress apt's explanations. SHA-256, since layers are named after these hashes.
   const argv = [
     ...["apt-get", "-q", "--print-uris"],
     ...["-o", "Acquire::ForceHash=SHA256", ...args],
@@ -162,20 +153,20 @@ export async function askApt(
 }
 
 /**
- * Runs apt-get inside: it fetches with the network what is not at hand, and then unpacks without, since
- * what is unpacked runs code of its own. When a file is gone from the mirror, the package lists are read anew, it is
- * planned anew, and tried once more.
+ * Runs apt-get in the session: it downloads with the network, and installs without, since packages run
+ * code of their own then. When a file is gone from the mirror, it updates the package lists, plans
+ * again, and tries once more.
  *
- * @param plan what {@link askApt} said of the same arguments
+ * @param plan the output of {@link askApt} for the same arguments
  * @returns the plan that was carried out
- * @throws Verdict when it fails: the package's fault or ours, as apt's words tell
+ * @throws Verdict when it fails, our fault or the package's according to apt's messages
  */
 export async function runApt(
   session: Session,
   apt: SessionApt,
   args: readonly string[],
   plan: string,
-  log: WorkLog,
+  log: LiveLog,
   signal: AbortSignal,
 ): Promise<string> {
   let carriedOut = plan;
@@ -188,11 +179,11 @@ export async function runApt(
     signal.throwIfAborted();
     return { passed: ended.exitCode === 0, output };
   };
-  // What our repositories have is at hand: apt takes it from there as it unpacks.
-  const isAtHand = readPrintUris(plan).every(
+  // Files of our repositories need no download: apt reads them in place.
+  const isLocal = readPrintUris(plan).every(
     ({ uri }) => repositoryOf(uri) !== undefined,
   );
-  for (let again = true; !isAtHand; again = false) {
+  for (let again = true; !isLocal; again = false) {
     const fetched = await run(["--download-only"], true);
     if (fetched.passed) break;
     if (!again || !aptVerdict(fetched.output).stale)
@@ -210,7 +201,7 @@ export async function runApt(
         "see whether it can be reached; a retry is due",
       );
     }
-    // What is fetched already would not be named again.
+    // The plan would leave out files that have been downloaded.
     await session.run(["apt-get", "clean"], { env: apt.env, signal });
     carriedOut = await askApt(session, apt, args, log, signal);
   }

@@ -1,47 +1,49 @@
 import type { Setting } from "../domain/setting.ts";
 
-// The choices are the names of the kinds in kinds.ts, which the compiler holds against each other.
+/** What does a part of the work; the choices are the names in kinds.ts, and the compiler compares them. */
+const backend = <
+  const Key extends string,
+  const Choices extends readonly [string, ...string[]],
+>(
+  key: Key,
+  choices: Choices,
+  help: string,
+) =>
+  ({
+    key,
+    kind: { type: "string", choices },
+    default: choices[0],
+    help,
+    trust: true,
+  }) as const;
+
+const timeLimit = <const Key extends string>(
+  key: Key,
+  minutes: number,
+  help: string,
+) =>
+  ({
+    key,
+    kind: { type: "integer", min: 1, max: 10080 },
+    default: minutes,
+    help,
+  }) as const;
+
+/** A knob of a fake backend: see fake-knob.ts. */
+const knob = <const Key extends string>(key: Key, help: string) =>
+  ({ key, kind: { type: "string" }, default: "pass", help }) as const;
+
 export const backendsSettings = [
-  {
-    key: "builder",
-    kind: { type: "string", choices: ["session", "sbuild", "fake"] },
-    default: "session",
-    help: "what builds packages",
-    trust: true,
-  },
-  {
-    key: "imager",
-    kind: { type: "string", choices: ["session", "fake"] },
-    default: "session",
-    help: "what makes images",
-    trust: true,
-  },
-  {
-    key: "tester",
-    kind: { type: "string", choices: ["autopkgtest", "fake"] },
-    default: "autopkgtest",
-    help: "what runs tests",
-    trust: true,
-  },
-  {
-    key: "archiveKeeper",
-    kind: { type: "string", choices: ["aptly", "fake"] },
-    default: "aptly",
-    help: "what keeps the PPAs and the archive",
-    trust: true,
-  },
-  {
-    key: "build.timeoutMinutes",
-    kind: { type: "integer", min: 1, max: 10080 },
-    default: 240,
-    help: "time limit of one package's build",
-  },
-  {
-    key: "image.timeoutMinutes",
-    kind: { type: "integer", min: 1, max: 10080 },
-    default: 60,
-    help: "time limit of one image",
-  },
+  backend("builder", ["session", "sbuild", "fake"], "what builds packages"),
+  backend("imager", ["session", "fake"], "what makes images"),
+  backend("tester", ["autopkgtest", "fake"], "what runs tests"),
+  backend(
+    "archiveKeeper",
+    ["aptly", "fake"],
+    "what keeps the PPAs and the archive",
+  ),
+  timeLimit("build.timeoutMinutes", 240, "time limit of one package's build"),
+  timeLimit("image.timeoutMinutes", 60, "time limit of one image"),
   {
     key: "network.allow",
     kind: { type: "list" },
@@ -56,12 +58,7 @@ export const backendsSettings = [
     help: "network of tests: the internet, as Debian's own CI has it, the configured mirrors, or none",
     trust: true,
   },
-  {
-    key: "test.timeoutMinutes",
-    kind: { type: "integer", min: 1, max: 10080 },
-    default: 240,
-    help: "time limit of one package's tests",
-  },
+  timeLimit("test.timeoutMinutes", 240, "time limit of one package's tests"),
   {
     key: "store.url",
     kind: { type: "string" },
@@ -82,28 +79,11 @@ export const backendsSettings = [
     help: "Origin and Label of the archive's Release files",
     trust: true,
   },
-  {
-    key: "fake.builder",
-    kind: { type: "string" },
-    default: "pass",
-    help: "fake builder: pass, fail, tmpfail, slow, hold, tool, kill, remote; per package as SOURCE=KNOB,…",
-  },
-  {
-    key: "fake.imager",
-    kind: { type: "string" },
-    default: "pass",
-    help: "fake imager: the same knobs",
-  },
-  {
-    key: "fake.tester",
-    kind: { type: "string" },
-    default: "pass",
-    help: "fake tester: the same knobs",
-  },
-  {
-    key: "fake.archive",
-    kind: { type: "string" },
-    default: "pass",
-    help: "fake archive: the same knobs",
-  },
+  knob(
+    "fake.builder",
+    "fake builder: pass, fail, tmpfail, slow, hold, tool, kill, remote; per package as SOURCE=KNOB,…",
+  ),
+  knob("fake.imager", "fake imager: the same knobs"),
+  knob("fake.tester", "fake tester: the same knobs"),
+  knob("fake.archive", "fake archive: the same knobs"),
 ] as const satisfies readonly Setting[];

@@ -1,7 +1,8 @@
 import { ExitCode, messageOf, UbuntuCiError } from "../domain/error.ts";
 import type { Outcome } from "../domain/ticket.ts";
+import { describeEnd, type ExecResult } from "../host/exec.ts";
 
-/** Thrown inside a backend to end its work with a verdict; never leaves it. */
+/** Thrown inside a backend to end its work; runTask catches it. */
 export class Verdict extends Error {
   override readonly name: string = "Verdict";
   readonly outcome: Exclude<Outcome, "passed">;
@@ -12,35 +13,40 @@ export class Verdict extends Error {
   }
 }
 
-/** The package is to blame. */
+/** The package is to blame, so another attempt would fail, too. */
 export const packageFault = (reason: string): Verdict =>
   new Verdict("failed", reason);
 
-/** We are to blame: another attempt may pass. */
+/** Our tools or this machine are to blame, so another attempt may pass. */
 export const ourFault = (reason: string): Verdict =>
   new Verdict("tmpfail", reason);
 
-/** Ends of a piece of work from outside: the time limit is the package's, cancelling is not. */
+/** The verdict that one of our tools failed. */
+export const toolFault = (what: string, ended: ExecResult): Verdict =>
+  ourFault(`${what} ${describeEnd(ended)}: ${ended.stderr.trim()}`);
+
+/** The two ways to end a piece of work early. Running out of time is the package's fault, cancelling is not. */
 export interface Limits {
-  /** Of the caller: cancelled, or the program was asked to stop. */
+  /** The caller's signal: the work was cancelled, or the program was asked to stop. */
   readonly cancel: AbortSignal;
+  /** The time limit, in milliseconds, and its signal. */
   readonly limit: AbortSignal;
   readonly limitMs: number;
-  /** Either. */
+  /** Aborts with either. */
   readonly any: AbortSignal;
 }
 
-/** The limits of a piece of work that may take so many milliseconds. */
+/** The limits of work that is cancelled by a signal, or takes longer than some milliseconds. */
 export function limitsOf(cancel: AbortSignal, limitMs: number): Limits {
   const limit = AbortSignal.timeout(limitMs);
   return { cancel, limit, limitMs, any: AbortSignal.any([cancel, limit]) };
 }
 
 /**
- * The verdict that a thrown value means. What the machine refused (no space, no session) is ours.
+ * Turns a thrown value into a verdict. What the machine refused (no space, no session) is our fault.
  *
- * @throws the value itself, when it is a bug, or when another attempt cannot pass before a person
- * has installed or configured something (78)
+ * @throws the value itself when it is a bug, or an UbuntuCiError (78), since another attempt cannot
+ * pass before a person has installed or configured something
  */
 export function verdictOf(thrown: unknown, limits: Limits): Verdict {
   if (limits.cancel.aborted) return ourFault("was cancelled");

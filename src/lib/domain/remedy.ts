@@ -1,8 +1,10 @@
 /**
- * A command of this program that helps, as data. Whoever shows it writes it as a command line, for the
- * installation or ticket system that its reader works with.
+ * A command that helps, as data. Whoever shows it writes it as a command line; one of this program's gets
+ * the options that name the reader's installation or ticket system.
  */
 export interface Remedy {
+  /** A program of the system's (`apt-get`); absent: this one. */
+  readonly program?: string;
   /** Name of the command, with that of its part where it has some: `archive revert`. */
   readonly verb: string;
   readonly args: readonly string[];
@@ -20,6 +22,13 @@ export function remedy(
   options: Remedy["options"] = {},
 ): Remedy {
   return { verb, args: args.map(String), options };
+}
+
+/** The first remedy in an advice, or null when it names none. */
+export function remedyIn(given: Advice): Remedy | null {
+  if (typeof given === "string") return null;
+  if ("verb" in given) return given;
+  return given.find((part) => typeof part !== "string") ?? null;
 }
 
 /** A sentence with remedies in it, as a template literal. */

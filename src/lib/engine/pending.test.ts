@@ -21,7 +21,7 @@ import { hasWork } from "../state/has-work.ts";
 import { oldestWaiting } from "../state/health.ts";
 import { ticketsOnTheirWay } from "../state/landings.ts";
 import { addPpa } from "../state/ppas.ts";
-import { startOver, wakeRestored } from "../state/snapshot.ts";
+import { startOver, resumeRestoredState } from "../state/snapshot.ts";
 import { insertTicket, nextTicketId } from "../state/ticket-changes.ts";
 import { getTicket } from "../state/tickets.ts";
 import { situationOf } from "../tickets/situation.ts";
@@ -502,7 +502,7 @@ describe("a pending ticket", () => {
   });
 
   test.each([
-    ["restored", () => wakeRestored(engine.db, "dev", "a backup", {})],
+    ["restored", () => resumeRestoredState(engine.db, "dev", "a backup", {})],
     [
       "mended",
       () => {

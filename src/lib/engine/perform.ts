@@ -30,7 +30,8 @@ import type { Engine, RunListener } from "./engine.ts";
 import { submitter } from "./jobs.ts";
 import { endOf } from "./results.ts";
 import { definitions, passOver, planFor, stepInput } from "./step-input.ts";
-import { advice, remedy } from "../domain/remedy.ts";
+import type { Remedy } from "../domain/remedy.ts";
+import { advice, remedy, remedyIn } from "../domain/remedy.ts";
 
 /** The result of a run before it is recorded. */
 interface Performed {
@@ -136,8 +137,15 @@ function contextOf(
 }
 
 /** The ticket waits for something; no retry is used up. */
-function waiting(reason: string, exitCode: ExitCode): Performed {
-  return { end: { outcome: "tmpfail", reason, waitFor: reason }, exitCode };
+function waiting(
+  reason: string,
+  exitCode: ExitCode,
+  remedy: Remedy | null = null,
+): Performed {
+  return {
+    end: { outcome: "tmpfail", reason, waitFor: reason, remedy },
+    exitCode,
+  };
 }
 
 /** A job is still running; the step's time limit covers the whole job. */
@@ -233,14 +241,15 @@ function tooLong(limitMs: number): string {
 function troubleOf(caught: unknown): Performed {
   const thrown = troubleOfMachine(caught) ?? caught;
   if (thrown instanceof UbuntuCiError) {
-    const reason =
-      thrown.hint === undefined
-        ? thrown.message
-        : `${thrown.message} (${adviceText(thrown.hint)})`;
-    if (thrown.exitCode === ExitCode.misconfigured) {
-      return waiting(reason, ExitCode.misconfigured);
-    }
-    return { end: { outcome: "tmpfail", reason }, exitCode: ExitCode.notNow };
+    const { hint = "", message } = thrown;
+    const reason = hint === "" ? message : `${message} (${adviceText(hint)})`;
+    const remedy = remedyIn(hint);
+    if (thrown.exitCode === ExitCode.misconfigured)
+      return waiting(reason, ExitCode.misconfigured, remedy);
+    return {
+      end: { outcome: "tmpfail", reason, remedy },
+      exitCode: ExitCode.notNow,
+    };
   }
   const where =
     thrown instanceof Error ? (thrown.stack?.split("\n")[1]?.trim() ?? "") : "";

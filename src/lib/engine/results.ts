@@ -1,4 +1,4 @@
-import { containerName } from "../backends/store/store.ts";
+import { ticketContainer } from "../backends/store/store.ts";
 import { notNow } from "../domain/error.ts";
 import type { FileRef } from "../domain/ticket.ts";
 import { crashPoint } from "../files/crash-point.ts";
@@ -23,7 +23,7 @@ export async function endOf(
   );
   if (!forgetArtifacts(db, lease, [...names.values()])) throw leaseLost();
   for (const file of result.files) {
-    const container = containerName(`ticket.${lease.ticket}`, file.component);
+    const container = ticketContainer(lease.ticket, file.component);
     const name = keptName(file, lease.attempt);
     // Another process has the ticket now, and may store files under these names.
     if (!renewLease(db, lease.run)) throw leaseLost();
@@ -71,9 +71,9 @@ export async function tidyContainers(
   { run, ticket }: Pick<Lease, "run" | "ticket">,
   stored: readonly FileRef[] = [],
 ): Promise<void> {
-  const own = `ticket.${ticket}`;
   const kept = [...artifactPlaces(db, ticket), ...stored];
-  for (const container of [own, containerName(own, "test-runner")]) {
+  for (const component of [undefined, "test-runner"] as const) {
+    const container = ticketContainer(ticket, component);
     const mine = kept.filter((file) => file.container === container);
     const names = new Set(mine.map(({ name }) => name));
     for await (const file of store.list(container)) {

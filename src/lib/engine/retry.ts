@@ -1,11 +1,12 @@
-import { containerName } from "../backends/store/store.ts";
+import { binaryFile } from "../debian/package-file.ts";
+import { ticketContainer } from "../backends/store/store.ts";
 import { compareVersions } from "../debian/version.ts";
 import type { Kept, RetryPlan } from "../domain/retry.ts";
 import { planRetry } from "../domain/retry.ts";
 import type { Step } from "../domain/step.ts";
 import { failedStep } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { findLayer } from "../session/layers.ts";
+import { findLayer } from "../session/find-layer.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
 import { imageOf } from "../state/images.ts";
 import { reopenTicket, retryNow } from "../state/retries.ts";
@@ -77,7 +78,7 @@ function obstaclesOf(db: Engine["db"], ticket: Ticket): string[] {
 async function keptOf({ db, paths, store }: Engine, id: number): Promise<Kept> {
   const ticket = findTicket(db, id);
   const stored = new Set<string>();
-  for await (const { name } of store.list(containerName("ticket", id)))
+  for await (const { name } of store.list(ticketContainer(id)))
     stored.add(name);
   const files = (ticket?.artifacts ?? []).filter(
     ({ expired_at }) => expired_at === null,
@@ -98,9 +99,7 @@ async function keptOf({ db, paths, store }: Engine, id: number): Promise<Kept> {
   );
   return {
     sources: sources.every((source) => there("SPU", /./, source.id)),
-    results: sources.every((source) =>
-      there("RESULTS", /\.(?:deb|udeb|ddeb)$/, source.id),
-    ),
+    results: sources.every((source) => there("RESULTS", binaryFile, source.id)),
     image: image !== null && layers.every((layer) => layer !== undefined),
   };
 }

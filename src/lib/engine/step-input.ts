@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { binaryFile } from "../debian/package-file.ts";
 import type { Store } from "../backends/store/store.ts";
 import { isLocal } from "../backends/store/store.ts";
 import { commandOf } from "../domain/step.ts";
@@ -60,8 +61,7 @@ export async function stepInput(
     const binaries = await readable(
       store,
       mine.filter(
-        ({ type, name }) =>
-          type === "RESULTS" && /\.(?:deb|udeb|ddeb)$/.test(name),
+        ({ type, name }) => type === "RESULTS" && binaryFile.test(name),
       ),
       folder,
     );

@@ -1,5 +1,4 @@
 import type { Advice, Remedy } from "../domain/remedy.ts";
-import { remedy } from "../domain/remedy.ts";
 import { shellWord } from "../domain/shell-word.ts";
 
 /** Options of every command that a verb has to be given to work on what this command works on. */
@@ -9,15 +8,16 @@ const noOptions: CallOptions = () => [];
 
 /** A remedy as a line that a shell takes as it is. */
 function commandLine(
-  { verb, args, options }: Remedy,
+  { program, verb, args, options }: Remedy,
   callOptions: CallOptions,
 ): string {
   const named = Object.entries(options).flatMap(([name, value]) => [
     `${name.length === 1 ? "-" : "--"}${name}`,
     ...(value === true ? [] : [value]),
   ]);
-  const words = [...args, ...named, ...callOptions(verb)].map(shellWord);
-  return ["ubuntu-ci", verb, ...words].join(" ");
+  const call = program === undefined ? callOptions(verb) : [];
+  const words = [...args, ...named, ...call].map(shellWord);
+  return [program ?? "ubuntu-ci", verb, ...words].join(" ");
 }
 
 /**
@@ -36,17 +36,4 @@ export function adviceText(
       typeof part === "string" ? part : `\`${commandLine(part, callOptions)}\``,
     )
     .join("");
-}
-
-/**
- * The command in a reason that was stored as text: one of this program's, as {@link adviceText} wrote
- * it, or one that installs packages. Null when it names none.
- */
-export function commandIn(reason: string): Remedy | string | null {
-  const [, line, install] =
-    /`ubuntu-ci ([^`]+)`|\b(apt-get install [a-z0-9][a-z0-9 +.-]*[a-z0-9+])/.exec(
-      reason,
-    ) ?? [];
-  const [verb = "", ...args] = line?.split(" ") ?? [];
-  return line === undefined ? (install ?? null) : remedy(verb, args);
 }

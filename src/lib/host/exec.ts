@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 
 import { ExitCode, UbuntuCiError } from "../domain/error.ts";
 import { cutLine, splitLines } from "../domain/output-lines.ts";
+import { remedy } from "../domain/remedy.ts";
 import { environmentOfTools } from "./environment.ts";
 
 /** How one process is run. Everything is an argv array; there is no shell. */
@@ -231,7 +232,10 @@ export function missingTool(tool: string): UbuntuCiError {
   const name = tool.split("/").at(-1) ?? tool;
   return new UbuntuCiError(`${name} is not installed`, {
     exitCode: ExitCode.misconfigured,
-    hint: `apt-get install ${packageOf[name] ?? name}`,
+    hint: {
+      ...remedy("install", [packageOf[name] ?? name]),
+      program: "apt-get",
+    },
   });
 }
 

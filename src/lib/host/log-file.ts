@@ -14,7 +14,7 @@ import { ifExistsSync } from "../files/optional-file.ts";
 import { makeFolder } from "../files/make-folder.ts";
 
 /** The log of a state folder, whose log/ this is. */
-export function logFile(logFolder: string): string {
+export function stateLogFile(logFolder: string): string {
   return join(logFolder, "ubuntu-ci.log");
 }
 

@@ -6,7 +6,7 @@ import { namesIn } from "../files/names-in.ts";
 import { ifExists } from "../files/optional-file.ts";
 import { isAbandoned, makeOwnFolder } from "../files/own-folder.ts";
 import type { Layer } from "./layer.ts";
-import { findLayer } from "./layers.ts";
+import { findLayer } from "./find-layer.ts";
 import { removeTree } from "./remove-tree.ts";
 
 /** Folders of layers that a killed process was creating or removing; `.old` ones can always be deleted. */

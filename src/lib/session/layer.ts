@@ -30,3 +30,7 @@ export interface Base extends Layer {
   /** The machine's own apt settings for reaching the mirror (proxy and such), as apt.conf text. */
   readonly acquire: string;
 }
+
+/** The contents of layer.json; paths follow from its location. */
+export type LayerRecord = Omit<Layer, "root"> &
+  Partial<Pick<Base, "sources" | "acquire">>;

@@ -1,11 +1,12 @@
 import {
   chmod,
+  copyFile,
   mkdir,
+  readFile,
   rename,
   rm,
-  writeFile,
-  copyFile,
   stat,
+  writeFile,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -23,17 +24,14 @@ import {
 } from "../host/exec.ts";
 import { mirrorOf } from "./mirror.ts";
 import { privateFile, publicFile } from "../files/modes.ts";
+import { hasCode } from "../files/optional-file.ts";
 import { makeOwnFolder } from "../files/own-folder.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Base } from "./layer.ts";
-import {
-  commitLayer,
-  findLayer,
-  layerInProgress,
-  requireBase,
-  unpackRoot,
-} from "./layers.ts";
+import { findLayer, requireBase } from "./find-layer.ts";
+import { commitLayer, layerInProgress, unpackRoot } from "./make-layer.ts";
 import { removeTree } from "./remove-tree.ts";
+import { asSubordinateRoot } from "./subordinate-ids.ts";
 
 /** Beside the buildd variant: what builds without root need, and what autopkgtest would install every time. */
 const packages = ["fakeroot", "ca-certificates"];
@@ -95,9 +93,7 @@ export async function makeBase(
       },
     );
     if (made.exitCode !== 0) {
-      const log = await (
-        await import("node:fs/promises")
-      ).readFile(join(scratch, "mmdebstrap.log"), "utf8");
+      const log = await readFile(join(scratch, "mmdebstrap.log"), "utf8");
       throw notNow(
         `mmdebstrap ${describeEnd(made)}: ${messages(log)}`,
         "see whether the mirror can be reached, then run it again",
@@ -135,8 +131,7 @@ export async function makeBase(
  * has setuid files and a world-writable /tmp.
  */
 async function letSubordinatePass(folder: string): Promise<void> {
-  const mapped = ["unshare", "--user", "--map-auto", "--map-root-user"];
-  await execOk([...mapped, "chgrp", "1", folder]);
+  await execOk([...asSubordinateRoot, "chgrp", "1", folder]);
   await chmod(folder, 0o710);
 }
 
@@ -163,7 +158,7 @@ async function move(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EXDEV") throw thrown;
+    if (!hasCode(thrown, "EXDEV")) throw thrown;
     await copyFile(from, to);
   }
 }

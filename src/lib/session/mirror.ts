@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import {
@@ -11,10 +11,11 @@ import type { Stanza } from "../debian/deb822.ts";
 import { misconfigured } from "../domain/error.ts";
 import type { Config } from "../config/config.ts";
 import { exec, execOk } from "../host/exec.ts";
+import { namesIn } from "../files/names-in.ts";
 import { ifExists } from "../files/optional-file.ts";
 
 /** Where the packages of a series come from. */
-export interface Mirror {
+interface Mirror {
   /** deb822 sources, for binary packages. */
   readonly sources: string;
   /** apt.conf lines from this machine that are needed to reach the mirror. */
@@ -141,9 +142,9 @@ export function carriedSettings(dump: string): string {
 
 async function readAptSources(): Promise<{ name: string; text: string }[]> {
   const folder = "/etc/apt/sources.list.d";
-  const names = ((await ifExists(readdir(folder))) ?? [])
-    .filter((name) => /\.(?:list|sources)$/.test(name))
-    .sort();
+  const names = (await namesIn(folder)).filter((name) =>
+    /\.(?:list|sources)$/.test(name),
+  );
   const files = await Promise.all(
     names.map(async (name) => ({
       name,

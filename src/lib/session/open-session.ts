@@ -16,6 +16,7 @@ import {
   start,
   type RunningProcess,
 } from "../host/exec.ts";
+import { hasCode } from "../files/optional-file.ts";
 import { startOf } from "../files/process-identity.ts";
 import { limitWords } from "./limits.ts";
 import {
@@ -26,6 +27,7 @@ import {
 } from "./network.ts";
 import { perl } from "./perl.ts";
 import { removeTree } from "./remove-tree.ts";
+import { asSubordinateRoot } from "./subordinate-ids.ts";
 import type {
   GivenFile,
   NetworkPolicy,
@@ -222,7 +224,7 @@ async function give(top: string, file: GivenFile): Promise<void> {
   for (const part of parts.slice(0, -1)) {
     folder = join(folder, part);
     await makeFolderOf(folder).catch((thrown: unknown) => {
-      if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+      if (!hasCode(thrown, "EEXIST")) throw thrown;
     });
   }
   const place = join(top, inside);
@@ -246,8 +248,8 @@ async function startHolder(options: SessionOptions): Promise<Holder> {
   const ready = new Promise<void>((done) => (isReady = done));
   const holder = start(
     [
-      ...["unshare", "--user", "--map-auto", "--map-root-user", "--mount"],
-      ...["--pid", "--net", "--fork", "--kill-child"],
+      ...[...asSubordinateRoot, "--mount", "--pid", "--net"],
+      ...["--fork", "--kill-child"],
       ...[...perl("holder"), hostname, String(layers.length)],
       options.hidePackageLists === true ? "hidden" : "shown",
       options.tmpOnDisk === true ? "disk" : "memory",

@@ -5,9 +5,10 @@ import { notNow, UbuntuCiError, ExitCode } from "../domain/error.ts";
 import { describeEnd, exec, lastLines } from "../host/exec.ts";
 import { perl } from "./perl.ts";
 import { removeTree } from "./remove-tree.ts";
+import { asSubordinateRoot } from "./subordinate-ids.ts";
 
 /** Limits on what is taken out of a session at a time. */
-export interface ReceiveLimits {
+interface ReceiveLimits {
   readonly files: number;
   readonly bytes: number;
 }
@@ -15,9 +16,9 @@ export interface ReceiveLimits {
 /** Deeper folders would exceed the system's limit on path lengths. */
 const maxDepth = 64;
 
-/** Namespaces with the sessions' ids, in which root is this user. */
+/** Runs a command that sees no process, network or mount of ours, and ends when we do. */
 const asTheirRoot = [
-  ...["unshare", "--user", "--map-auto", "--map-root-user", "--mount"],
+  ...[...asSubordinateRoot, "--mount"],
   ...["--pid", "--net", "--ipc", "--fork", "--kill-child"],
 ];
 
@@ -64,7 +65,7 @@ export async function takeFiles(
   });
 }
 
-export interface Received {
+interface Received {
   /** How many entries were skipped: links, devices, and anything else but plain files and folders. */
   readonly leftOut: number;
   /** The limit at which unpacking stopped, in words, or null. */

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 
 import { execOk } from "../host/exec.ts";
+import { asSubordinateRoot } from "./subordinate-ids.ts";
 
 /**
  * Removes a folder and everything in it, including files of this user's subordinate ids, as in sessions.
@@ -12,16 +13,7 @@ export async function removeTree(path: string): Promise<void> {
   } catch {
     // Another id owns part of it, or its paths are too long: rm(1) descends one folder at a time, and
     // reports what still fails.
-    await execOk([
-      "unshare",
-      "--user",
-      "--map-auto",
-      "--map-root-user",
-      "rm",
-      "-rf",
-      "--one-file-system",
-      "--",
-      path,
-    ]);
+    const rm = ["rm", "-rf", "--one-file-system", "--", path];
+    await execOk([...asSubordinateRoot, ...rm]);
   }
 }

@@ -28,7 +28,7 @@ export interface StateVersion {
 const kept = 5;
 
 /** Reads a state file's version without migrating it. Waits for a migration in progress. */
-export function stateVersion(file: string): StateVersion {
+export function readStateVersion(file: string): StateVersion {
   return withFile(file, (db) =>
     // A killed writer's changes must be recovered before the file can be judged.
     db.transaction(() => versionOf(db)).immediate(),
@@ -106,9 +106,12 @@ export async function copyState(
  * Replaces a state file's contents by those of a copy, atomically for readers. Event numbers given out
  * since are not reused.
  */
-export async function putStateBack(copy: string, file: string): Promise<void> {
+export async function restoreStateFile(
+  copy: string,
+  file: string,
+): Promise<void> {
   const { lastEvent } = existsSync(file)
-    ? stateVersion(file)
+    ? readStateVersion(file)
     : { lastEvent: 0 };
   const db = new Database(copy, { timeout: 30_000, fileMustExist: true });
   try {

@@ -1,7 +1,7 @@
 import type { StepCode } from "../domain/step.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
-import { isOpen } from "./queue.ts";
+import { openCondition } from "./queue.ts";
 
 /** A waiting ticket: since when it has not moved, and what it waits for. */
 export interface WaitingTicket {
@@ -20,7 +20,7 @@ export function oldestWaiting(db: Connection): WaitingTicket | undefined {
            (SELECT look_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0),
            (SELECT max(at) FROM event WHERE subject = 'ticket' AND subject_id = CAST(ticket.id AS TEXT)
               AND what NOT IN ('tmpfail', 'updated')), created_at) AS since
-       FROM ticket WHERE status = 'waiting' AND ${isOpen} ORDER BY since, id LIMIT 1`,
+       FROM ticket WHERE status = 'waiting' AND ${openCondition} ORDER BY since, id LIMIT 1`,
     )
     .get();
 }
@@ -45,7 +45,7 @@ export function unfinishedTickets(
 ): { step: StepCode; status: TicketStatus; count: number }[] {
   return db
     .prepare<[], { step: StepCode; status: TicketStatus; count: number }>(
-      `SELECT step, status, count(*) AS count FROM ticket WHERE ${isOpen} GROUP BY step, status ORDER BY step, status`,
+      `SELECT step, status, count(*) AS count FROM ticket WHERE ${openCondition} GROUP BY step, status ORDER BY step, status`,
     )
     .all();
 }

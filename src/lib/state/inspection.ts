@@ -6,7 +6,7 @@ import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import type { ExpiredFile } from "./retention.ts";
 import { openRuns } from "./leases.ts";
-import { isOpen } from "./queue.ts";
+import { openCondition } from "./queue.ts";
 
 /** Runs of dead processes, tickets marked running without a run, and tickets in flight. */
 export function activity(db: Connection): {
@@ -26,14 +26,14 @@ export function activity(db: Connection): {
     dead: openRuns(db).filter((run) => isGone(run) === true),
     stuck: db
       .prepare<[], { id: number }>(
-        `SELECT id FROM ticket WHERE ${isOpen} AND status = 'running'
+        `SELECT id FROM ticket WHERE ${openCondition} AND status = 'running'
            AND NOT EXISTS (SELECT 1 FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL)`,
       )
       .all()
       .map(({ id }) => id),
     inFlight: db
       .prepare<[], { id: number; step: WorkStepCode }>(
-        `SELECT id, step FROM ticket WHERE ${isOpen} AND step > ${queueStep}`,
+        `SELECT id, step FROM ticket WHERE ${openCondition} AND step > ${queueStep}`,
       )
       .all(),
   };

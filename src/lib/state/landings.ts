@@ -2,7 +2,7 @@ import type { Landing, OnItsWay } from "../domain/expected.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { completeStep, publishStep, stepCommands } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
-import { isOpen, isQueued, sourcesOf } from "./queue.ts";
+import { openCondition, queuedCondition, sourcesOf } from "./queue.ts";
 
 /** How many landed tickets are considered: the newest overall, and of one source package. */
 const newest = 50;
@@ -97,10 +97,10 @@ export function ticketsOnTheirWay(db: Connection): {
     >(
       // A pending ticket counts as working.
       `SELECT id, step, iif(job IS NULL, retry_at, NULL) AS retry_at, sources, coalesce(started_at, job) AS since, queued FROM
-         (SELECT *, ${sourcesOf} AS sources, ${isQueued} AS queued,
+         (SELECT *, ${sourcesOf} AS sources, ${queuedCondition} AS queued,
             (SELECT started_at FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL) AS started_at,
             (SELECT began_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0 AND look_at IS NOT NULL) AS job
-          FROM ticket WHERE ${isOpen} AND status <> 'held') ORDER BY priority DESC, id`,
+          FROM ticket WHERE ${openCondition} AND status <> 'held') ORDER BY priority DESC, id`,
     )
     .all()
     .map(({ since, retry_at, sources, ...row }) => ({

@@ -138,7 +138,7 @@ export function takeLease(
       );
       crashPoint("lease.written");
       db.prepare(
-        "UPDATE ticket SET status = 'running', waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?",
+        "UPDATE ticket SET status = 'running', waiting_for = NULL, remedy = NULL, retry_at = NULL, updated_at = ? WHERE id = ?",
       ).run(at, found);
       return {
         run,

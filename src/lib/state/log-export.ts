@@ -7,7 +7,7 @@ import { warnPerson } from "../host/cron-mail.ts";
 import {
   appendLog,
   lastLinesOfFile,
-  logFile,
+  stateLogFile,
   logLine,
   parseLogLine,
 } from "../host/log-file.ts";
@@ -58,7 +58,7 @@ export function exportSoon(
  * writing and the commit, the log's last line shows how far it got.
  */
 function exportEvents(db: Connection, shape: (event: Event) => object): void {
-  const file = logFile(join(dirname(db.name), "log"));
+  const file = stateLogFile(join(dirname(db.name), "log"));
   // How far the log has got is not worth an fsync.
   db.pragma("synchronous = NORMAL");
   try {

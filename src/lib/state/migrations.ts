@@ -232,4 +232,8 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX job_of_ticket ON job (ticket) WHERE unwanted = 0;
   CREATE INDEX job_unwanted ON job (began_at) WHERE unwanted = 1;
   `,
+  // The command that gets what a ticket waits for: a Remedy as JSON, or null.
+  `
+  ALTER TABLE ticket ADD COLUMN remedy TEXT;
+  `,
 ];

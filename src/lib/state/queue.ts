@@ -7,16 +7,16 @@ import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 
 /** SQL: whether the `ticket` row at hand has not ended; just as the index `ticket_open` has it. */
-export const isOpen = `ticket.step < ${failedStep}`;
+export const openCondition = `ticket.step < ${failedStep}`;
 
 /** SQL: whether the `ticket` row at hand has a PPA. At the first step it is in flight then. */
-const hasPpa = "EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)";
+const ppaCondition = "EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)";
 
 /** SQL: the rule `isInFlight` of domain/queue.ts, of the open `ticket` row at hand. */
-export const isInFlight = `(ticket.step > ${queueStep} OR ticket.status = 'running' OR ${hasPpa})`;
+export const inFlightCondition = `(ticket.step > ${queueStep} OR ticket.status = 'running' OR ${ppaCondition})`;
 
 /** SQL: whether the `ticket` row at hand waits in the queue, and its order there. */
-export const isQueued = `(ticket.step = ${queueStep} AND ticket.status = 'waiting' AND NOT ${hasPpa})`;
+export const queuedCondition = `(ticket.step = ${queueStep} AND ticket.status = 'waiting' AND NOT ${ppaCondition})`;
 const queueOrder = "ticket.priority DESC, ticket.id";
 
 /** The tickets in flight, oldest first: past the first step, at work, or with a PPA of their own. */
@@ -26,7 +26,7 @@ export function ticketsInFlight(db: Connection): OpenTicket[] {
       [],
       { id: number; step: StepCode; status: TicketStatus; sources: string }
     >(
-      `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE ${isOpen} AND ${isInFlight} ORDER BY id`,
+      `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE ${openCondition} AND ${inFlightCondition} ORDER BY id`,
     )
     .all()
     .map((row) => ({ ...row, sources: JSON.parse(row.sources) as string[] }));
@@ -100,7 +100,7 @@ function* queue(
   const waiting = db
     .prepare<[string, string], { id: number; ready: 0 | 1 }>(
       `SELECT id, retry_at IS NULL OR retry_at <= ? OR retry_at > ? AS ready FROM ticket
-       WHERE ${isQueued} ORDER BY ${queueOrder}`,
+       WHERE ${queuedCondition} ORDER BY ${queueOrder}`,
     )
     .all(after, until);
   for (const { id, ready } of waiting)
@@ -123,7 +123,7 @@ export function nextToGoOn(
   return db
     .prepare<[string, string, string], { id: number }>(
       `SELECT id FROM ticket WHERE status = 'waiting' AND step IN (SELECT value FROM json_each(?))
-         AND ${isInFlight}
+         AND ${inFlightCondition}
          AND (retry_at IS NULL OR retry_at <= ? OR retry_at > ?) ORDER BY ${queueOrder}`,
     )
     .all(JSON.stringify(steps), after, until)
@@ -135,9 +135,9 @@ export function queuePosition(db: Connection, ticket: number): number | null {
   return (
     db
       .prepare<[number], { position: number }>(
-        `SELECT (SELECT count(*) FROM ticket WHERE ${isQueued} AND (ticket.priority > mine.priority
+        `SELECT (SELECT count(*) FROM ticket WHERE ${queuedCondition} AND (ticket.priority > mine.priority
              OR (ticket.priority = mine.priority AND ticket.id <= mine.id))) AS position
-         FROM (SELECT id, priority FROM ticket WHERE id = ? AND ${isQueued}) mine`,
+         FROM (SELECT id, priority FROM ticket WHERE id = ? AND ${queuedCondition}) mine`,
       )
       .get(ticket)?.position ?? null
   );
@@ -147,7 +147,7 @@ export function queuePosition(db: Connection, ticket: number): number | null {
 export function queuePositions(db: Connection): ReadonlyMap<number, number> {
   const waiting = db
     .prepare<[], { id: number }>(
-      `SELECT id FROM ticket WHERE ${isQueued} ORDER BY ${queueOrder}`,
+      `SELECT id FROM ticket WHERE ${queuedCondition} ORDER BY ${queueOrder}`,
     )
     .all();
   return new Map(waiting.map(({ id }, index) => [id, index + 1]));
@@ -169,7 +169,7 @@ export function queueBefore(db: Connection, ticket: number): QueuedTicket[] {
        FROM ticket mine JOIN ticket
          ON ticket.priority > mine.priority OR (ticket.priority = mine.priority AND ticket.id < mine.id)
        WHERE mine.id = ? AND mine.step = ${queueStep} AND mine.status IN ('waiting', 'held')
-         AND ${isQueued} ORDER BY ${queueOrder}`,
+         AND ${queuedCondition} ORDER BY ${queueOrder}`,
     )
     .all(ticket)
     .map(({ id, priority, retry_at, sources }) => ({

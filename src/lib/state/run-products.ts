@@ -1,3 +1,4 @@
+import type { Remedy } from "../domain/remedy.ts";
 import type { TestResult } from "../domain/ticket.ts";
 import type { Ended } from "../domain/transition.ts";
 import type { NewArtifact } from "./artifacts.ts";
@@ -10,6 +11,8 @@ import { recordPublication } from "./publications.ts";
 
 /** What a run leaves behind, recorded in one transaction. */
 export interface RunEnd extends Ended {
+  /** The command that gets what the run found missing, for a person to run. */
+  readonly remedy?: Remedy | null;
   /** Name of the artifact that shows a failure. */
   readonly evidence?: string | null;
   readonly artifacts?: readonly NewArtifact[];

@@ -226,11 +226,8 @@ function tell(
  * looks (engine/perform.ts) and ends the ticket one way or the other.
  */
 function lookUp(ending: Ending): void {
-  const { db, lease, end, at } = ending;
-  db.prepare(
-    "UPDATE ticket SET status = 'waiting', updated_at = ? WHERE id = ?",
-  ).run(at, lease.ticket);
-  tell(ending, "tmpfail", lease.step, end.reason);
+  setWaiting(ending, {});
+  tell(ending, "tmpfail", ending.lease.step, ending.end.reason);
 }
 
 function goOn(ending: Ending, next: StepCode): void {
@@ -262,10 +259,8 @@ function fail(ending: Ending, kind: Blame, why: string | null): void {
 
 /** Records a wait. Waiting for the same thing again is neither an event nor an attempt. */
 function waitFor(ending: Ending, what: string): void {
-  const { db, lease, at } = ending;
-  db.prepare(
-    "UPDATE ticket SET status = 'waiting', waiting_for = ?, updated_at = ? WHERE id = ?",
-  ).run(what, at, lease.ticket);
+  const { db, lease } = ending;
+  setWaiting(ending, { for: what });
   db.prepare("DELETE FROM run WHERE id = ?").run(lease.run);
   if (!isKnownToWait(db, lease, what))
     tell(ending, "waiting", lease.step, what);
@@ -273,15 +268,12 @@ function waitFor(ending: Ending, what: string): void {
 
 /** Leaves a job to its remote engine until that time; that it is still running is not an event. */
 function waitForJob(ending: Ending, at: string): void {
-  const { db, lease, at: moment } = ending;
+  const { db, lease } = ending;
   const job = jobOf(db, lease.ticket);
   if (job?.id == null)
     throw new RangeError(`ticket ${lease.ticket} has no job`);
   lookAt(db, lease.ticket, at);
-  db.prepare(
-    `UPDATE ticket SET status = 'waiting', tmpfails = ?, retry_at = ?, waiting_for = NULL, updated_at = ?
-     WHERE id = ?`,
-  ).run(job.tmpfails, at, moment, lease.ticket);
+  setWaiting(ending, { tmpfails: job.tmpfails, until: at });
   if (!isKnownToWait(db, lease))
     tell(
       ending,
@@ -295,11 +287,26 @@ function tryAgain(
   ending: Ending,
   { failures, at: due, waitingFor }: Transition & { kind: "tryAgain" },
 ): void {
-  const { db, lease, end, at } = ending;
+  setWaiting(ending, { tmpfails: failures, until: due, for: waitingFor });
+  tell(ending, "tmpfail", ending.lease.step, ending.end.reason);
+}
+
+/** Has the ticket wait at its step: until when, what for, and after how many temporary failures. */
+function setWaiting(
+  { db, lease, end, at }: Ending,
+  wait: { tmpfails?: number; until?: string | null; for?: string },
+): void {
   db.prepare(
-    "UPDATE ticket SET status = 'waiting', tmpfails = ?, retry_at = ?, waiting_for = ?, updated_at = ? WHERE id = ?",
-  ).run(failures, due, waitingFor, at, lease.ticket);
-  tell(ending, "tmpfail", lease.step, end.reason);
+    `UPDATE ticket SET status = 'waiting', tmpfails = coalesce(?, tmpfails), retry_at = ?, waiting_for = ?,
+       remedy = ?, updated_at = ? WHERE id = ?`,
+  ).run(
+    wait.tmpfails ?? null,
+    wait.until ?? null,
+    wait.for ?? null,
+    end.remedy == null ? null : JSON.stringify(end.remedy),
+    at,
+    lease.ticket,
+  );
 }
 
 /** The log of the last attempt that left one: an attempt whose process died has none. */

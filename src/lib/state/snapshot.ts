@@ -6,7 +6,7 @@ import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import { dropJob } from "./jobs.ts";
-import { isInFlight, isOpen } from "./queue.ts";
+import { inFlightCondition, openCondition } from "./queue.ts";
 
 /** A file that a row of the state names, in the data store. */
 export interface StoredArtifact {
@@ -131,7 +131,7 @@ export function inspectFile(file: string): string[] {
 }
 
 /** Highest numbers that were given out, by table; null when the file cannot be read. */
-export function numbersGiven(file: string): Record<string, number> | null {
+export function lastIdsByTable(file: string): Record<string, number> | null {
   let db: Connection | undefined;
   try {
     db = new Database(file, { timeout: 30_000, fileMustExist: true });
@@ -154,7 +154,7 @@ export function numbersGiven(file: string): Record<string, number> | null {
  * with a PPA, which is not in a backup, and go on where they were; numbers that the state before had
  * given out are not given out again.
  */
-export function wakeRestored(
+export function resumeRestoredState(
   db: Connection,
   actor: string,
   why: string,
@@ -171,7 +171,7 @@ export function wakeRestored(
     ).run(at);
     const inFlight = db
       .prepare<[], { id: number }>(
-        `SELECT id FROM ticket WHERE ${isOpen} AND ${isInFlight}`,
+        `SELECT id FROM ticket WHERE ${openCondition} AND ${inFlightCondition}`,
       )
       .all();
     for (const { id } of inFlight) startOver(db, actor, id, why);
@@ -208,7 +208,9 @@ export function startOver(
     .prepare<
       [number],
       { step: WorkStepCode; status: string; resume_step: WorkStepCode | null }
-    >(`SELECT step, status, resume_step FROM ticket WHERE id = ? AND ${isOpen}`)
+    >(
+      `SELECT step, status, resume_step FROM ticket WHERE id = ? AND ${openCondition}`,
+    )
     .get(ticket);
   if (row === undefined) return;
   const at = now();
@@ -218,7 +220,7 @@ export function startOver(
   dropJob(db, ticket);
   db.prepare(
     `UPDATE ticket SET step = ${queueStep}, resume_step = ?, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END,
-       waiting_for = NULL, retry_at = NULL, updated_at = ? WHERE id = ?`,
+       waiting_for = NULL, remedy = NULL, retry_at = NULL, updated_at = ? WHERE id = ?`,
   ).run(resume, at, ticket);
   db.prepare(
     `UPDATE subticket SET step = ${queueStep}, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,

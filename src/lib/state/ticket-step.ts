@@ -12,8 +12,8 @@ export function moveTicket(
   at: string,
 ): void {
   db.prepare(
-    `UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, updated_at = ?,
-       resume_step = iif(? < ${failedStep}, NULL, resume_step) WHERE id = ?`,
+    `UPDATE ticket SET step = ?, status = ?, tmpfails = 0, retry_at = NULL, waiting_for = NULL, remedy = NULL,
+       updated_at = ?, resume_step = iif(? < ${failedStep}, NULL, resume_step) WHERE id = ?`,
   ).run(step, status, at, step, ticket);
   db.prepare("UPDATE subticket SET step = ?, status = ? WHERE ticket = ?").run(
     step,

@@ -20,7 +20,8 @@ import type { Connection } from "./database.ts";
 import { prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { jobOf } from "./open-jobs.ts";
-import { isOpen, queuePosition, queuePositions } from "./queue.ts";
+import { openCondition, queuePosition, queuePositions } from "./queue.ts";
+import type { Remedy } from "../domain/remedy.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 interface TicketRow {
@@ -95,7 +96,7 @@ export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
     conditions.push("person.email = ?");
     values.push(filter.owner);
   }
-  if (filter.open === true) conditions.push(isOpen);
+  if (filter.open === true) conditions.push(openCondition);
   const where =
     conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
   const rows = db
@@ -169,6 +170,15 @@ function whole(
     artifacts: artifactsOf(db, row.id),
     tests: testsOf(db, row.id),
   };
+}
+
+/** The command that gets what a waiting ticket's last attempt found missing, or null. */
+export function remedyOf(db: Connection, ticket: number): Remedy | null {
+  const row = prepared<[number], { remedy: string | null }>(
+    db,
+    "SELECT remedy FROM ticket WHERE id = ?",
+  ).get(ticket);
+  return JSON.parse(row?.remedy ?? "null") as Remedy | null;
 }
 
 function pendingOf(db: Connection, ticket: number): PendingJob | null {

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { binaryFile } from "../debian/package-file.ts";
 import type {
   Builder,
   BuildResult,
@@ -184,7 +185,7 @@ async function take(
   files.push(...made);
   const started = performance.now();
   const packages = made
-    .filter(({ name }) => /\.(?:deb|udeb|ddeb)$/.test(name))
+    .filter(({ name }) => binaryFile.test(name))
     .map(({ path }) => path);
   const sources = results.map(({ source }) => source.dsc);
   await pool.add(

@@ -1,5 +1,4 @@
 import type { Config } from "../config/config.ts";
-import type { Base } from "../session/layer.ts";
 import type {
   ArtifactType,
   Outcome,
@@ -14,8 +13,6 @@ import type { Tester } from "../backends/tester/tester.ts";
 import type { JobId, Pending } from "../backends/remote.ts";
 import type { ProducedFile, RunContext } from "../backends/run-context.ts";
 import type { TicketPlan } from "../domain/plan.ts";
-
-export type { Base };
 
 /** One source package of the ticket, as it lies in the data store. */
 export interface TicketSource {

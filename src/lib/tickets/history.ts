@@ -1,6 +1,10 @@
 import type { LogRecord } from "../domain/log-record.ts";
 import { followLines } from "../files/follow-file.ts";
-import { lastLinesOfFile, logFile, parseLogLine } from "../host/log-file.ts";
+import {
+  lastLinesOfFile,
+  stateLogFile,
+  parseLogLine,
+} from "../host/log-file.ts";
 import { listEvents, logRecord } from "../state/events.ts";
 import type { LocalState } from "./local-state.ts";
 import type { HistoryRequest } from "./ticket-system.ts";
@@ -18,7 +22,7 @@ export function readHistory(
     ...(since !== undefined && { since }),
     ...(last !== undefined && { last }),
   }).map(logRecord);
-  const file = logFile(paths.log);
+  const file = stateLogFile(paths.log);
   const aside =
     ticket !== undefined
       ? []
@@ -39,7 +43,10 @@ export async function* followHistory(
   signal: AbortSignal,
 ): AsyncGenerator<LogRecord> {
   let shown: number | undefined;
-  for await (const lines of followLines(logFile(state.paths.log), signal)) {
+  for await (const lines of followLines(
+    stateLogFile(state.paths.log),
+    signal,
+  )) {
     // Events recorded after the file was opened and before the history was read are in both: shown once.
     if (shown === undefined) {
       const before = readHistory(state, request);

@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 
+import { packageName } from "../debian/control-file.ts";
 import type { Store, Stored } from "../backends/store/store.ts";
-import { containerName } from "../backends/store/store.ts";
+import { ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
 import { refused, refusedWith } from "../domain/error.ts";
 import { textProblem } from "../domain/shown-text.ts";
@@ -42,7 +43,7 @@ export async function createTicket(
   return admitted(state, request, (uploads, bug, owner) =>
     exclusively(creationLock(paths), async () => {
       const id = nextTicketId(db);
-      const container = containerName("ticket", id);
+      const container = ticketContainer(id);
       // A predecessor killed before its commit may have left files under this number.
       await emptyContainer(store, container);
       try {
@@ -212,7 +213,7 @@ function checkNames(
   problems: Problem[],
 ): void {
   for (const name of names) {
-    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name)) {
+    if (!packageName.test(name)) {
       problems.push({
         where: option,
         message: `${JSON.stringify(name)} is not the name of a binary package`,

@@ -1,6 +1,5 @@
 import type { Situation } from "../domain/explain/situation.ts";
 import type { Ticket } from "../domain/ticket.ts";
-import { commandIn } from "../host/command-line.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
 import { holdOf } from "../state/events.ts";
@@ -8,6 +7,7 @@ import { listPpas } from "../state/ppas.ts";
 import { queueBefore, ticketsInFlight } from "../state/queue.ts";
 import { imageOf } from "../state/images.ts";
 import { workerOf } from "../state/leases.ts";
+import { remedyOf } from "../state/tickets.ts";
 import type { LocalState } from "./local-state.ts";
 
 /** All that decides where a ticket is, from the state and the machine as they are now. */
@@ -28,6 +28,6 @@ export function situationOf(
     held: ticket.status === "held" ? holdOf(db, ticket.id) : null,
     hasImage: imageOf(db, ticket.id) !== null,
     architecture: machineArchitecture(),
-    missing: commandIn(ticket.waiting_for ?? ""),
+    missing: remedyOf(db, ticket.id),
   };
 }

@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts";
 import { closeConfig } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Base } from "../session/layer.ts";
-import { findBase } from "../session/layers.ts";
+import { findBase } from "../session/find-layer.ts";
 import { makeBase } from "../session/make-base.ts";
 import { lastEvent, recordEvent } from "../state/events.ts";
 import { addPpa, listPpas } from "../state/ppas.ts";

@@ -65,9 +65,10 @@ export async function logAside(
   subject_id: string,
   lines: readonly { readonly what: string; readonly why: string }[],
 ): Promise<void> {
-  const { appendLog, logFile, logLine } = await import("../host/log-file.ts");
+  const { appendLog, stateLogFile, logLine } =
+    await import("../host/log-file.ts");
   appendLog(
-    logFile(paths.log),
+    stateLogFile(paths.log),
     lines.map(({ what, why }) =>
       logLine({
         at: now(),

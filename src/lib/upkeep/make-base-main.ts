@@ -10,7 +10,7 @@ import { adviceText } from "../host/command-line.ts";
 import { printLine } from "../host/output.ts";
 import { statePaths } from "../host/paths.ts";
 import { keepFilesPrivate } from "../host/umask.ts";
-import { findBase } from "../session/layers.ts";
+import { findBase } from "../session/find-layer.ts";
 import { makeBase } from "../session/make-base.ts";
 
 keepFilesPrivate();

@@ -1,12 +1,13 @@
 import { mkdir, readFile, rm, symlink } from "node:fs/promises";
 import { join, relative } from "node:path";
 
+import { packageFile } from "../../debian/package-file.ts";
 import { messageOf, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
 import { machineArchitecture } from "../../host/architecture.ts";
 import type { ExecOptions } from "../../host/exec.ts";
 import { describeEnd, exec, lastLines, requireTools } from "../../host/exec.ts";
-import { ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
 import type { KeyPaths } from "./signing-key.ts";
 import { execSigning, readSigningKey } from "./signing-key.ts";
@@ -84,7 +85,7 @@ async function publishOnce(
   const missing = [...wanted]
     .filter(([key]) => !held.has(key))
     .flatMap(([, { files }]) => files.map(({ path }) => path))
-    .filter((path) => /\.(dsc|u?deb|ddeb)$/.test(path))
+    .filter((path) => packageFile.test(path))
     .map((path) => join(options.pool, "..", path));
   const files = [...missing, ...added];
   for (let done = 0; done < files.length; done += filesPerCall) {
@@ -164,7 +165,7 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
   try {
     await symlink(relative(tree, pool), join(tree, "pool"));
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+    if (!hasCode(thrown, "EEXIST")) throw thrown;
   }
   const config = join(root, "aptly.conf");
   const text = JSON.stringify({

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
+import { packageFile } from "../../debian/package-file.ts";
 import {
   ExitCode,
   misconfigured,
@@ -11,7 +12,6 @@ import { digestFile, syncPath } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import { openToEverybody } from "../../files/public-files.ts";
-import { now } from "../../host/clock.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { contentsOfPpa } from "../pool/aptly.ts";
 import { downgraded, overtaken, remaining, selected } from "./admit.ts";
@@ -21,7 +21,6 @@ import type {
   Archive,
   PpaRef,
   PublishResult,
-  Revision,
   SourceVersion,
 } from "./archive.ts";
 import { checkAsClient } from "./client-check.ts";
@@ -34,7 +33,8 @@ import {
   sameFiles,
 } from "./index-files.ts";
 import { revisionArchive } from "./revision-archive.ts";
-import type { RevisionTree, StoredRevision } from "./revisions.ts";
+import type { RevisionTree } from "./revisions.ts";
+import { filesIn, newRevision, revisionOfTicket } from "./revisions.ts";
 import { checkedSeries, signedRepository } from "./signed-repository.ts";
 import { ensureSigningKey } from "./signing-key.ts";
 import { remedy } from "../../domain/remedy.ts";
@@ -61,21 +61,25 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     series: string,
     kept: readonly PublishedPackage[],
   ): Promise<string> => {
-    const contents = { kept, added: [] };
-    const made = await publishWithAptly(
-      aptly(),
-      checkedSeries(series),
-      contents,
-    );
+    const name = checkedSeries(series);
+    const made = await publishWithAptly(aptly(), name, { kept, added: [] });
     if (!sameFiles(await readPublished(made), kept))
       throw notNow(`aptly did not publish ${series} as it was told`);
     return made;
   };
-  const { tree, inTurn, ...common } = revisionArchive(paths, {
-    make,
-    check: async (prepared, series, packages) =>
-      checkAsClient(await repository(series, prepared), packages, clientFolder),
-  });
+  const check = async (
+    root: string,
+    series: string,
+    packages: readonly PublishedPackage[],
+    signal?: AbortSignal,
+  ): Promise<void> =>
+    checkAsClient(
+      await repository(series, root),
+      packages,
+      clientFolder,
+      signal,
+    );
+  const { tree, inTurn, ...common } = revisionArchive(paths, { make, check });
 
   return {
     ...common,
@@ -86,10 +90,8 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     repository: (series) => repository(series),
     async publish(from, what, ticket, signal) {
       try {
-        return await inTurn(
-          () => publishInTurn(from, what, ticket, signal),
-          signal,
-        );
+        const publish = () => publishInTurn(from, what, ticket, signal);
+        return await inTurn(publish, signal);
       } catch (thrown) {
         if (isOurs(thrown))
           return { outcome: "tmpfail", reason: thrown.message };
@@ -121,16 +123,12 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     const wanted = selected(ppa, packages, what);
     const digests = digestsIn(wanted);
     if (holds(published, digests)) {
-      const mine = await revisionOf(tree, ticket);
+      const mine = await revisionOfTicket(tree, ticket);
       if (mine !== undefined) {
-        await checkAsClient(
-          await repository(series),
-          published.filter(({ files }) =>
-            files.some(({ sha256 }) => digests.has(sha256)),
-          ),
-          clientFolder,
-          signal,
+        const held = published.filter(({ files }) =>
+          files.some(({ sha256 }) => digests.has(sha256)),
         );
+        await check(paths.archive, series, held, signal);
         return { outcome: "passed", revision: mine };
       }
     }
@@ -149,7 +147,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     const made = await publishWithAptly(aptly(signal), series, {
       kept,
       added: pathsOf(wanted)
-        .filter((path) => /\.(?:dsc|u?deb|ddeb)$/.test(path))
+        .filter((path) => packageFile.test(path))
         .map((path) => join(root, path)),
     });
     crashPoint("publish.copied");
@@ -161,42 +159,21 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     // aptly creates its files private.
     await openToEverybody(paths.archive, pathsOf(wanted));
     await flushPool(paths.archive, wanted);
-    const revision: StoredRevision = {
-      revision: current.revision + 1,
-      created_at: now(),
-      ticket,
-      reverts_to: null,
-      publications: { ...current.publications, [series]: all },
-    };
+    const revision = newRevision(
+      current.revision + 1,
+      { ...current.publications, [series]: all },
+      { ticket },
+    );
     const prepared = await tree.prepare(revision, new Map([[series, made]]));
     crashPoint("publish.prepared");
-    const check = async (shown: string, ending?: AbortSignal) =>
-      checkAsClient(
-        await repository(series, shown),
-        wanted,
-        clientFolder,
-        ending,
-      );
-    await check(prepared, signal);
+    await check(prepared, series, wanted, signal);
     // The revision is published from here on: cancelling would only skip the final check.
     signal?.throwIfAborted();
     await tree.show(revision, prepared);
     crashPoint("publish.shown");
-    await check(paths.archive);
+    await check(paths.archive, series, wanted);
     return { outcome: "passed", revision };
   }
-}
-
-/** The newest revision that this ticket made. */
-async function revisionOf(
-  tree: RevisionTree,
-  ticket: number,
-): Promise<Revision | undefined> {
-  for (const number of (await tree.numbers()).reverse()) {
-    const revision = await tree.read(number);
-    if (revision.ticket === ticket) return revision;
-  }
-  return undefined;
 }
 
 /**
@@ -215,8 +192,8 @@ async function otherFileOfThatName(
   }
   if (others.length === 0) return undefined;
   for (const number of await tree.numbers()) {
-    const { publications } = await tree.read(number);
-    const paths = new Set(Object.values(publications).flatMap(pathsOf));
+    const revision = await tree.read(number);
+    const paths = new Set(filesIn(revision).map(({ path }) => path));
     const used = others.find((path) => paths.has(path));
     if (used !== undefined)
       return `revision ${number} of the archive has another ${basename(used)}; a file that was published keeps its contents, so the version must be raised`;

@@ -6,7 +6,6 @@ import { copyDurably } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { publicFile } from "../../files/modes.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
-import { now } from "../../host/clock.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { killAt, knobFor, playKnob } from "../fake-knob.ts";
 import { fakeRepository, filesOfFakePpa } from "../pool/fake.ts";
@@ -19,7 +18,7 @@ import type {
 } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { revisionArchive } from "./revision-archive.ts";
-import type { StoredRevision } from "./revisions.ts";
+import { newRevision, revisionOfTicket } from "./revisions.ts";
 
 /**
  * An archive without tools: files are copied from fake PPAs, nothing is signed, there are no indexes,
@@ -48,10 +47,8 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
     const published = current.publications[series];
     if (published === undefined)
       throw misconfigured(`the archive has no series ${series}`);
-    for (const number of (await tree.numbers()).reverse()) {
-      const revision = await tree.read(number);
-      if (revision.ticket === ticket) return { outcome: "passed", revision };
-    }
+    const own = await revisionOfTicket(tree, ticket);
+    if (own !== undefined) return { outcome: "passed", revision: own };
     const knobsOfTicket = what.map(({ name }) => knobFor(knobs, name));
     for (const knob of knobsOfTicket) {
       const outcome = await playKnob(knob, {
@@ -75,13 +72,11 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
       new Set(what.map(({ name }) => name)),
       new Set(added.map(({ name }) => name)),
     );
-    const revision: StoredRevision = {
-      revision: current.revision + 1,
-      created_at: now(),
-      ticket,
-      reverts_to: null,
-      publications: { ...current.publications, [series]: [...kept, ...added] },
-    };
+    const revision = newRevision(
+      current.revision + 1,
+      { ...current.publications, [series]: [...kept, ...added] },
+      { ticket },
+    );
     const prepared = await tree.prepare(revision, new Map());
     await point("prepared");
     await tree.show(revision, prepared);

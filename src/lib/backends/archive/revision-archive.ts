@@ -1,22 +1,21 @@
 import { lstatSync } from "node:fs";
 import { join, relative } from "node:path";
 
-import { now } from "../../host/clock.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
 import type { Archive } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
-import { pathsOf, sameFiles } from "./index-files.ts";
+import { sameFiles } from "./index-files.ts";
 import {
   inspectRevisions,
   removeRevisions,
   wrongDigests,
 } from "./revision-upkeep.ts";
 import type { RevisionTree, StoredRevision } from "./revisions.ts";
-import { revisionTree } from "./revisions.ts";
+import { filesIn, newRevision, revisionTree } from "./revisions.ts";
 
 /** How an archive makes and checks the indexes of a series. */
-export interface SeriesIndexes {
+interface SeriesIndexes {
   /** Makes the indexes of a series that holds exactly these packages; returns its distribution folder. */
   make(series: string, packages: readonly PublishedPackage[]): Promise<string>;
   /** Checks a series of a revision that is not public yet. */
@@ -28,10 +27,7 @@ export interface SeriesIndexes {
 }
 
 /** The operations that all archives with a revision tree share. */
-export interface RevisionArchive extends Omit<
-  Archive,
-  "publish" | "repository"
-> {
+interface RevisionArchive extends Omit<Archive, "publish" | "repository"> {
   readonly tree: RevisionTree;
   /** Runs a function while holding the archive's lock. */
   readonly inTurn: <T>(
@@ -68,13 +64,10 @@ export function revisionArchive(
         const missing = series.filter((one) => held[one] === undefined);
         if (number !== null && missing.length === 0) return;
         const empty = missing.map((one) => [one, []] as const);
-        const revision: StoredRevision = {
-          revision: number === null ? 0 : number + 1,
-          created_at: now(),
-          ticket: null,
-          reverts_to: null,
-          publications: { ...held, ...Object.fromEntries(empty) },
-        };
+        const revision = newRevision(number === null ? 0 : number + 1, {
+          ...held,
+          ...Object.fromEntries(empty),
+        });
         const made = await makeIndexes(revision, missing);
         await tree.show(revision, await tree.prepare(revision, made));
       }),
@@ -92,13 +85,9 @@ export function revisionArchive(
         const publications = Object.fromEntries(
           series.map((one) => [one, target.publications[one] ?? []]),
         );
-        const revision: StoredRevision = {
-          revision: current.revision + 1,
-          created_at: now(),
-          ticket: null,
+        const revision = newRevision(current.revision + 1, publications, {
           reverts_to: number,
-          publications,
-        };
+        });
         const changed = series.filter(
           (one) =>
             !sameFiles(
@@ -123,8 +112,7 @@ export function revisionArchive(
       const place = relative(paths.root, tree.root);
       const kept = await Promise.all(revisions.map((one) => tree.read(one)));
       const files = kept
-        .flatMap(({ publications }) => Object.values(publications))
-        .flatMap(pathsOf)
+        .flatMap((revision) => filesIn(revision).map(({ path }) => path))
         .filter((path) => isPlainFile(join(tree.root, path)));
       return {
         paths: [

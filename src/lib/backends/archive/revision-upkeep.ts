@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { lstat, readdir, readlink, rename, rm, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 
-import { refused } from "../../domain/error.ts";
+import { messageOf, refused } from "../../domain/error.ts";
 import {
   besidePath,
   digestFile,
@@ -10,10 +10,11 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
-import { ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
 import type { ArchiveFault } from "./archive.ts";
 import type { PoolFile } from "./index-files.ts";
 import type { RevisionTree } from "./revisions.ts";
+import { filesIn } from "./revisions.ts";
 
 const revisionsOf = (tree: RevisionTree) => join(tree.root, ".revisions");
 
@@ -35,15 +36,14 @@ export async function removeRevisions(
   for (const name of await unfinishedIn(tree.root))
     await rm(join(tree.root, name), { recursive: true });
   for (const name of await readdir(folder)) {
-    const wanted = /^[0-9]+$/.test(name)
-      ? Number(name) > current || revisions.includes(Number(name))
-      : isUnfinished(name);
-    if (!wanted) continue;
-    // A rename first, so that a revision disappears in one instant.
-    const gone = isUnfinished(name)
-      ? join(folder, name)
-      : besidePath(join(folder, name));
-    if (!isUnfinished(name)) await rename(join(folder, name), gone);
+    const unfinished = isUnfinished(name);
+    const number = /^[0-9]+$/.test(name) ? Number(name) : NaN;
+    if (!unfinished && !(number > current) && !revisions.includes(number))
+      continue;
+    const place = join(folder, name);
+    // Renamed first, so that a revision disappears in one instant.
+    const gone = unfinished ? place : besidePath(place);
+    if (!unfinished) await rename(place, gone);
     crashPoint("expire.revision-gone");
     await rm(gone, { recursive: true });
   }
@@ -61,74 +61,57 @@ export async function inspectRevisions(
   tree: RevisionTree,
 ): Promise<ArchiveFault[]> {
   const faults: ArchiveFault[] = [];
+  const add = (
+    kind: ArchiveFault["kind"],
+    where: string,
+    what: string,
+    revision?: number,
+  ) =>
+    faults.push({
+      ...{ kind, where, what },
+      ...(revision !== undefined && { revision }),
+    });
   const folder = revisionsOf(tree);
+  const dists = join(tree.root, "dists");
   const current = await tree.currentNumber();
   if (current === null || Number.isNaN(current)) {
+    const target = current === null ? "" : `: ${await readlink(dists)}`;
     if (existsSync(folder))
-      faults.push({
-        kind: "broken",
-        where: join(tree.root, "dists"),
-        what: `it does not name a revision${current === null ? "" : `: ${await readlink(join(tree.root, "dists"))}`}`,
-      });
+      add("broken", dists, `it does not name a revision${target}`);
     return faults;
   }
   for (const name of await unfinishedIn(tree.root))
-    faults.push({
-      kind: "half-made",
-      where: join(tree.root, name),
-      what: "a killed process left it",
-    });
-  for (const name of await readdir(folder)) {
-    const half = isUnfinished(name) || Number(name) > current;
-    if (half)
-      faults.push({
-        kind: "half-made",
-        where: join(folder, name),
-        what: "a revision that was never shown",
-      });
-  }
+    add("half-made", join(tree.root, name), "a killed process left it");
+  for (const name of await readdir(folder))
+    if (isUnfinished(name) || Number(name) > current)
+      add("half-made", join(folder, name), "a revision that was never shown");
   const numbers = await tree.numbers();
   if (!numbers.includes(current))
-    faults.push({
-      kind: "broken",
-      where: join(tree.root, "dists"),
-      what: `it names revision ${current}, which is not there`,
-    });
+    add("broken", dists, `it names revision ${current}, which is not there`);
   let readable = true;
   const files = new Map<string, PoolFile>();
   for (const number of numbers) {
+    const place = join(folder, String(number));
     try {
-      const { publications } = await tree.read(number);
-      for (const file of Object.values(publications)
-        .flat()
-        .flatMap((one) => one.files))
+      for (const file of filesIn(await tree.read(number)))
         files.set(file.path, file);
-      if (!existsSync(join(folder, String(number), "dists")))
-        throw new Error("it has no dists");
+      if (!existsSync(join(place, "dists"))) throw new Error("it has no dists");
     } catch (thrown) {
       readable = false;
-      faults.push({
-        kind: number === current ? "broken" : "broken-old",
-        where: join(folder, String(number)),
-        what: `revision ${number} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-        revision: number,
-      });
+      const kind = number === current ? "broken" : "broken-old";
+      const why = messageOf(thrown);
+      add(kind, place, `revision ${number} cannot be read: ${why}`, number);
     }
   }
   for (const file of files.values()) {
     const path = join(tree.root, file.path);
     const fault = await faultOf(path, file);
-    if (fault !== undefined)
-      faults.push({ kind: "wrong-file", where: path, what: fault });
+    if (fault !== undefined) add("wrong-file", path, fault);
   }
   // An unreadable revision may refer to any file.
   if (readable)
     for (const path of await unreferenced(tree, files))
-      faults.push({
-        kind: "unreferenced",
-        where: join(tree.root, path),
-        what: "no revision refers to it",
-      });
+      add("unreferenced", join(tree.root, path), "no revision refers to it");
   return faults;
 }
 
@@ -171,8 +154,7 @@ async function poolFiles(
   for (const number of await tree.numbers()) {
     const revision = await tree.read(number).catch(() => undefined);
     if (revision === undefined) return undefined;
-    for (const { files: some } of Object.values(revision.publications).flat())
-      for (const file of some) files.set(file.path, file);
+    for (const file of filesIn(revision)) files.set(file.path, file);
   }
   return files;
 }
@@ -205,7 +187,7 @@ async function removeEmptyFolders(pool: string): Promise<void> {
     const folder = join(pool, entry.name);
     await removeEmptyFolders(folder);
     await rmdir(folder).catch((thrown: unknown) => {
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw thrown;
+      if (!hasCode(thrown, "ENOTEMPTY")) throw thrown;
     });
   }
 }

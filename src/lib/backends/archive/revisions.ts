@@ -17,14 +17,15 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
-import { ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
 import {
   linkPublicly,
   makePublicFolder,
   writePublicFile,
 } from "../../files/public-files.ts";
+import { now } from "../../host/clock.ts";
 import type { Revision } from "./archive.ts";
-import type { PublishedPackage } from "./index-files.ts";
+import type { PoolFile, PublishedPackage } from "./index-files.ts";
 import { indexFilesOf } from "./index-files.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
@@ -69,6 +70,40 @@ export interface RevisionTree {
   forgetOld(): Promise<void>;
 }
 
+/** A revision that is made now; its origin is a ticket, or the older revision that it goes back to. */
+export function newRevision(
+  revision: number,
+  publications: StoredRevision["publications"],
+  origin: { readonly ticket?: number; readonly reverts_to?: number } = {},
+): StoredRevision {
+  return {
+    revision,
+    created_at: now(),
+    ticket: origin.ticket ?? null,
+    reverts_to: origin.reverts_to ?? null,
+    publications,
+  };
+}
+
+/** All pool files that a revision refers to. */
+export function filesIn({ publications }: StoredRevision): PoolFile[] {
+  return Object.values(publications).flatMap((packages) =>
+    packages.flatMap(({ files }) => files),
+  );
+}
+
+/** The newest revision that this ticket made, or undefined. */
+export async function revisionOfTicket(
+  tree: RevisionTree,
+  ticket: number,
+): Promise<StoredRevision | undefined> {
+  for (const number of (await tree.numbers()).reverse()) {
+    const revision = await tree.read(number);
+    if (revision.ticket === ticket) return revision;
+  }
+  return undefined;
+}
+
 /** The revision tree in that folder. */
 export function revisionTree(root: string): RevisionTree {
   const revisions = join(root, ".revisions");
@@ -104,7 +139,7 @@ export function revisionTree(root: string): RevisionTree {
             advice`${remedy("fsck")} says what can be done`,
             thrown,
           );
-        if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+        if (!hasCode(thrown, "ENOENT")) throw thrown;
       }
       throw refused(
         `there is no revision ${revision}`,
@@ -204,7 +239,7 @@ async function linkByHash(
   try {
     await linkPublicly(file, join(folder, hash));
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+    if (!hasCode(thrown, "EEXIST")) throw thrown;
   }
 }
 

@@ -7,7 +7,7 @@ import { exclusively, lockFile } from "../../locks/exclusively.ts";
 import type { ExecOptions, ExecResult } from "../../host/exec.ts";
 import { exec, execOk } from "../../host/exec.ts";
 import { withGnupgHome } from "../../host/gnupg-home.ts";
-import { ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists } from "../../files/optional-file.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
@@ -85,8 +85,8 @@ async function makeKey(
     await rename(made, gnupg);
   } catch (thrown) {
     await rm(made, { recursive: true });
-    const { code } = thrown as NodeJS.ErrnoException;
-    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw thrown;
+    if (!hasCode(thrown, "ENOTEMPTY") && !hasCode(thrown, "EEXIST"))
+      throw thrown;
     throw misconfigured(
       `${gnupg} holds something else than the signing key`,
       advice`move it away, and run ${remedy("init")} again`,

@@ -1,4 +1,5 @@
 import { outputLines } from "../../domain/output-lines.ts";
+import { ourFault, packageFault, type Verdict } from "../verdict.ts";
 
 /** Lines that explain a failed build, the most informative kind first. */
 const telling = [
@@ -32,4 +33,12 @@ export function machineTrouble(log: string): string | undefined {
   for (const line of outputLines(log.slice(-200_000)))
     if (trouble.test(line)) return line.trim().slice(0, 300);
   return undefined;
+}
+
+/** The verdict on a failed part of a build: the package's fault, unless the log shows that the machine failed. */
+export function buildFault(what: string, log: string): Verdict {
+  const trouble = machineTrouble(log);
+  return trouble === undefined
+    ? packageFault(`${what}: ${explainingLine(log)}`)
+    : ourFault(trouble);
 }

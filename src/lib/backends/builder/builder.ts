@@ -1,7 +1,6 @@
-import type { Outcome } from "../../domain/ticket.ts";
 import type { AptRepository } from "../apt-repository.ts";
 import type { Remote } from "../remote.ts";
-import type { ProducedFile, RunContext } from "../run-context.ts";
+import type { ProducedFile, RunContext, WorkResult } from "../run-context.ts";
 
 export interface BuildRequest {
   readonly source: string;
@@ -13,23 +12,15 @@ export interface BuildRequest {
   readonly repositories: readonly AptRepository[];
 }
 
-export interface BuildResult {
-  readonly outcome: Outcome;
-  /** One line for people: what failed and where, null when it passed. */
-  readonly reason: string | null;
+export interface BuildResult extends WorkResult {
   /** .deb, .udeb, .ddeb files, .buildinfo and .changes; empty unless it passed. */
   readonly files: readonly ProducedFile[];
-  /** The build log; there as soon as the build began. */
-  readonly log: ProducedFile | null;
   /** Digest of the base it was built on. */
   readonly base: string | null;
-  /** Milliseconds by stage: session, build-deps, compile, collect. */
-  readonly stages: Readonly<Record<string, number>>;
 }
 
 /** Builds one source package into binaries for the machine's own architecture. */
 export interface Builder {
-  readonly name: "session" | "sbuild" | "fake";
   build(request: BuildRequest, work: RunContext): Promise<BuildResult>;
 }
 

@@ -1,6 +1,8 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { packageName } from "../../debian/control-file.ts";
+import { binaryFile } from "../../debian/package-file.ts";
 import { readChanges } from "../../debian/changes.ts";
 import type { Problem } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
@@ -55,7 +57,7 @@ export async function collectBuild(
       `the build made ${changes.source} ${changes.version}, not ${request.source} ${request.version}`,
     );
   }
-  if (!changes.files.some(({ name }) => /\.(?:u|d)?deb$/.test(name)))
+  if (!changes.files.some(({ name }) => binaryFile.test(name)))
     throw packageFault("the build made no binary package");
   const files: ProducedFile[] = [];
   for (const { name, size, sha256 } of changes.files) {
@@ -68,7 +70,7 @@ export async function collectBuild(
       );
     if (status.size !== size || (await digestFile(path)).sha256 !== sha256)
       throw packageFault(`${name} is not what ${list} says it is`);
-    if (/\.(?:u|d)?deb$/.test(name)) await requireReadable(name, path, signal);
+    if (binaryFile.test(name)) await requireReadable(name, path, signal);
     files.push({ name, path });
   }
   return [...files, { name: list, path: join(folder, list) }];
@@ -99,6 +101,6 @@ async function requireReadable(
   const named = /^Package:[ \t]*(.*)$/im.exec(read.stdout)?.[1]?.trimEnd();
   if (named === undefined)
     throw packageFault(`${name} is no package: it has no control file`);
-  if (!/^[a-z0-9][a-z0-9+.-]+$/.test(named))
+  if (!packageName.test(named))
     throw packageFault(`${name} is of a package whose name is none: ${named}`);
 }

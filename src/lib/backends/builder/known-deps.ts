@@ -4,18 +4,17 @@ import { join } from "node:path";
 
 import { readStanza } from "../../debian/control-file.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
-import { describeEnd } from "../../host/exec.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import type { Base } from "../../session/layer.ts";
 import type { Session } from "../../session/session.ts";
 import type { PublishedBinary } from "../published.ts";
-import { ourFault } from "../verdict.ts";
+import { toolFault } from "../verdict.ts";
 
 /**
  * The build dependencies of a source on a base, as apt once resolved them. Recalling them saves the two
  * seconds that apt takes to read the distribution's lists.
  */
-export interface KnownDeps {
+interface KnownDeps {
   /** The layer that holds them; null when the base has them all. */
   readonly layer: string | null;
   /** Packages installed then, and every package that they name: dependencies, conflicts, provides. */
@@ -38,7 +37,7 @@ const format = `${[
   .map((field) => `\${${field}}`)
   .join(",")}\\n`;
 
-const packageName = /[a-z0-9][a-z0-9+.-]+/g;
+const packageNames = /[a-z0-9][a-z0-9+.-]+/g;
 
 /** The Build-* fields of a .dsc, as one text. */
 function wishesOf(dsc: string): string {
@@ -74,13 +73,13 @@ export function stillHolds(
     "package" | "provides" | "essential"
   >[],
 ): boolean {
-  const wishes = wishesOf(dsc).match(packageName) ?? [];
+  const wishes = wishesOf(dsc).match(packageNames) ?? [];
   const names = new Set([...known.names, ...wishes]);
   return published.every(
     (binary) =>
       !binary.essential &&
       !names.has(binary.package) &&
-      !(binary.provides.match(packageName) ?? []).some((name) =>
+      !(binary.provides.match(packageNames) ?? []).some((name) =>
         names.has(name),
       ),
   );
@@ -106,9 +105,8 @@ export async function rememberDeps(
   session: Session,
 ): Promise<void> {
   const listed = await session.run(["dpkg-query", "-W", "-f", format]);
-  if (listed.exitCode !== 0)
-    throw ourFault(`dpkg-query ${describeEnd(listed)}: ${listed.stderr}`);
-  const names = [...new Set(listed.stdout.match(packageName) ?? [])].sort();
+  if (listed.exitCode !== 0) throw toolFault("dpkg-query", listed);
+  const names = [...new Set(listed.stdout.match(packageNames) ?? [])].sort();
   await mkdir(folderOf(layers), { recursive: true });
   await writeFileAtomic(
     join(folderOf(layers), `${key}.json`),

@@ -1,78 +1,50 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { withoutEpoch } from "../../debian/version.ts";
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
-import type { StatePaths } from "../../host/paths.ts";
 import { serveFolders } from "../../host/serve-folders.ts";
 import type { Base } from "../../session/layer.ts";
-import { requireBase } from "../../session/layers.ts";
+import { requireBase } from "../../session/find-layer.ts";
 import { perl } from "../../session/perl.ts";
 import { aptVerdict } from "../apt-verdict.ts";
-import { runTask, type TaskRun } from "../run-task.ts";
+import type { TaskRun } from "../run-task.ts";
 import { folderOf } from "../apt-repository.ts";
 import { repositoryFiles, type RepositoryFiles } from "../repository-files.ts";
 import { ourFault, packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import { explainingLine, machineTrouble } from "./build-log.ts";
+import { runBuild, type BuilderOptions } from "./build-task.ts";
 import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
 import { readSbuildSummary } from "./sbuild-summary.ts";
 import { buildPath } from "./session.ts";
 
-export interface SbuildOptions {
-  readonly paths: StatePaths;
-  readonly parallel: number;
-  readonly timeoutMs: number;
-}
-
 /** A builder that runs sbuild, as Debian's buildds do, on the series' base tarball. */
-export function createSbuildBuilder(options: SbuildOptions): Builder {
+export function createSbuildBuilder(options: BuilderOptions): Builder {
   return {
-    name: "sbuild",
-    async build(request, work) {
-      const { source, version, series } = request;
-      const subject = `${source} ${version}`;
-      const built: { base: string | null } = { base: null };
-      const { value, ...ended } = await runTask(
-        work,
-        {
-          subject,
-          done: `${subject} is built`,
-          log: {
-            name: `${source}_${withoutEpoch(version)}.build.log`,
-            title: `Build of ${subject} for ${series}`,
-            facts: { builder: "sbuild" },
-          },
-          timeoutMs: options.timeoutMs,
-        },
-        async (run) => {
-          requireTools(["sbuild"]);
-          const base = await requireBase(options.paths.layers, series, null);
-          built.base = base.digest;
-          const served = await serveFolders(
-            new Map(
-              request.repositories.map((one) => [one.name, folderOf(one)]),
-            ),
+    build: (request, work) =>
+      runBuild("sbuild", request, work, options.timeoutMs, async (run) => {
+        requireTools(["sbuild"]);
+        const { series, repositories } = request;
+        const base = await requireBase(options.paths.layers, series, null);
+        run.startFrom(base);
+        const served = await serveFolders(
+          new Map(repositories.map((one) => [one.name, folderOf(one)])),
+        );
+        try {
+          const apt = await repositoryFiles(repositories, ({ name }) =>
+            served.urlOf(name),
           );
-          try {
-            const apt = await repositoryFiles(
-              request.repositories,
-              ({ name }) => served.urlOf(name),
-            );
-            return await runSbuild(options, request, run, base, apt);
-          } finally {
-            await served.close();
-          }
-        },
-      );
-      return { ...ended, ...built, files: value ?? [] };
-    },
+          return await runSbuild(options, request, run, base, apt);
+        } finally {
+          await served.close();
+        }
+      }),
   };
 }
 
 async function runSbuild(
-  options: SbuildOptions,
+  options: BuilderOptions,
   request: BuildRequest,
   { work, clock, limits, log, say }: TaskRun,
   base: Base,

@@ -3,28 +3,28 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { parseDsc } from "../../debian/dsc.ts";
-import { parseVersion, withoutEpoch } from "../../debian/version.ts";
+import { parseVersion } from "../../debian/version.ts";
 import { now } from "../../host/clock.ts";
 import { describeEnd } from "../../host/exec.ts";
-import type { StatePaths } from "../../host/paths.ts";
 import type { Base, Layer } from "../../session/layer.ts";
 import {
   findLayer,
-  keepUpper,
   requireBase,
   touchLayer,
-} from "../../session/layers.ts";
+} from "../../session/find-layer.ts";
+import { keepUpper } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import { takeFiles, TooMuch } from "../../session/receive.ts";
 import type { GivenFile, Session } from "../../session/session.ts";
 import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
-import { runTask, type TaskRun } from "../run-task.ts";
+import type { TaskRun } from "../run-task.ts";
 import { publishedIn } from "../published.ts";
 import { askApt, repositoryOf, runApt, setUpApt } from "../session-apt.ts";
-import { ourFault, packageFault } from "../verdict.ts";
+import { ourFault, packageFault, toolFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
-import { explainingLine, machineTrouble } from "./build-log.ts";
-import type { Builder, BuildRequest, BuildResult } from "./builder.ts";
+import { buildFault } from "./build-log.ts";
+import { runBuild, type BuilderOptions } from "./build-task.ts";
+import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
 import {
   knownDepsKey,
@@ -41,21 +41,13 @@ const sourceInside = "/usr/lib/ubuntu-ci/source";
 /** Above any real package; see SECURITY.md. */
 const resultLimits = { files: 10_000, bytes: 64 * 1024 ** 3 };
 
-export interface SessionBuilderOptions {
-  readonly paths: StatePaths;
-  /** Parallel jobs of a build (`DEB_BUILD_OPTIONS=parallel=N`). */
-  readonly parallel: number;
-  /** Time limit of one build. */
-  readonly timeoutMs: number;
+interface SessionBuilderOptions extends BuilderOptions {
   /** Private networks that sessions may reach. */
   readonly allow: readonly string[];
 }
 
 /** What the stages of one build share. */
-interface BuildRun extends TaskRun {
-  readonly paths: StatePaths;
-  readonly parallel: number;
-  readonly allow: readonly string[];
+interface BuildRun extends TaskRun, SessionBuilderOptions {
   readonly request: BuildRequest;
 }
 
@@ -65,40 +57,20 @@ interface BuildRun extends TaskRun {
  */
 export function createSessionBuilder(options: SessionBuilderOptions): Builder {
   return {
-    name: "session",
-    async build(request, work): Promise<BuildResult> {
-      const { source, version, series } = request;
-      const subject = `${source} ${version}`;
-      const built: { base: string | null } = { base: null };
-      const { value, ...ended } = await runTask(
-        work,
-        {
-          subject,
-          done: `${subject} is built`,
-          log: {
-            name: `${source}_${withoutEpoch(version)}.build.log`,
-            title: `Build of ${subject} for ${series}`,
-            facts: { builder: "session" },
-          },
-          timeoutMs: options.timeoutMs,
-        },
-        async (carried) => {
-          const run = { ...carried, ...options, request };
-          const { clock, log } = run;
-          const base = await clock.time("session", () =>
-            requireBase(options.paths.layers, series, null),
-          );
-          built.base = base.digest;
-          await log.write(`base: ${base.name} ${base.digest}\n`);
-          const deps = await buildDeps(run, base);
-          if (deps.layer !== null)
-            await touchLayer(options.paths.layers, deps.layer.name);
-          const layers = deps.layer === null ? [base] : [deps.layer, base];
-          return compile(run, layers, deps.remember);
-        },
-      );
-      return { ...ended, ...built, files: value ?? [] };
-    },
+    build: (request, work) =>
+      runBuild("session", request, work, options.timeoutMs, async (task) => {
+        const { layers } = options.paths;
+        const base = await task.clock.time("session", () =>
+          requireBase(layers, request.series, null),
+        );
+        task.startFrom(base);
+        await task.log.write(`base: ${base.name} ${base.digest}\n`);
+        const run = { ...task, ...options, request };
+        const deps = await buildDeps(run, base);
+        if (deps.layer === null) return compile(run, [base], deps.remember);
+        await touchLayer(layers, deps.layer.name);
+        return compile(run, [deps.layer, base], deps.remember);
+      }),
   };
 }
 
@@ -185,8 +157,7 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
         ["sh", "-c", "apt-get clean && find /var/log -type f -delete"],
         { env: apt.env, signal: limits.any },
       );
-      if (cleaned.exitCode !== 0)
-        throw ourFault(`cleaning ${describeEnd(cleaned)}: ${cleaned.stderr}`);
+      if (cleaned.exitCode !== 0) throw toolFault("cleaning", cleaned);
       await session.close({ keep: true });
       await log.write(`keeping the build dependencies as ${made.name}\n`);
       const layer = await keepUpper(paths.layers, session.upper, {
@@ -284,13 +255,8 @@ async function compile(
       );
       await log.write(unpacked.stdout + unpacked.stderr);
       limits.any.throwIfAborted();
-      if (unpacked.exitCode !== 0) {
-        const text = unpacked.stdout + unpacked.stderr;
-        const trouble = machineTrouble(text);
-        throw trouble === undefined
-          ? packageFault(`unpacking: ${explainingLine(text)}`)
-          : ourFault(trouble);
-      }
+      if (unpacked.exitCode !== 0)
+        throw buildFault("unpacking", unpacked.stdout + unpacked.stderr);
     });
     await clock.time("compile", async () => {
       const argv = ["dpkg-buildpackage", "-us", "-uc", "--build=binary"];
@@ -306,15 +272,11 @@ async function compile(
       // Builds rarely end by a signal of their own; on a machine short of memory the kernel kills them.
       if (built.exitCode === undefined)
         throw ourFault(`dpkg-buildpackage ${describeEnd(built)}`);
-      if (built.exitCode !== 0) {
-        const tail = await log.tail();
-        const trouble = machineTrouble(tail);
-        throw trouble === undefined
-          ? packageFault(
-              `dpkg-buildpackage ${describeEnd(built)}: ${explainingLine(tail)}`,
-            )
-          : ourFault(trouble);
-      }
+      if (built.exitCode !== 0)
+        throw buildFault(
+          `dpkg-buildpackage ${describeEnd(built)}`,
+          await log.tail(),
+        );
     });
     return await clock.time("collect", async () => {
       // Ends processes that the build left behind, before they can change the result.

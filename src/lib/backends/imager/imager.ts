@@ -1,14 +1,13 @@
-import type { Outcome } from "../../domain/ticket.ts";
 import type { AptRepository } from "../apt-repository.ts";
-import type { ProducedFile, RunContext } from "../run-context.ts";
+import type { ProducedFile, RunContext, WorkResult } from "../run-context.ts";
 
-/** What kind of image file; `qcow2` comes with bootable images. */
-export type ImageType = "rootfs" | "qcow2";
+/** Kinds of image files. `qcow2` is for bootable images, which no imager makes yet. */
+type ImageType = "rootfs" | "qcow2";
 
 export interface ImageRequest {
   readonly ticket: number;
   readonly series: string;
-  /** Layer name of another base to start from, or null for the series' own. */
+  /** Name of the layer of the base to start from; null for the newest base of the series. */
   readonly baseImage: string | null;
   /** Binary packages to install and to remove, by name. */
   readonly add: readonly string[];
@@ -18,7 +17,7 @@ export interface ImageRequest {
   readonly types: readonly ImageType[];
 }
 
-/** A package in an image; from is a repository's name, or the distribution's for all others. */
+/** A package in an image. `from` names our repository that it came from, else the distribution. */
 export interface ManifestEntry {
   readonly package: string;
   readonly version: string;
@@ -34,19 +33,15 @@ export interface Image {
   readonly manifest: readonly ManifestEntry[];
 }
 
-export interface ImageResult {
-  readonly outcome: Outcome;
-  readonly reason: string | null;
+export interface ImageResult extends WorkResult {
   readonly image: Image | null;
   /** The image files, `NAME.rootfs.tar.zst` for rootfs, and the manifest `NAME.manifest.json`. */
   readonly files: readonly ProducedFile[];
-  readonly log: ProducedFile | null;
+  /** Digest of the base it was made from. */
   readonly base: string | null;
-  readonly stages: Readonly<Record<string, number>>;
 }
 
-/** Makes a system image that holds a ticket's packages. */
+/** Makes system images in which a ticket's packages are installed. */
 export interface Imager {
-  readonly name: "session" | "fake";
   buildImage(request: ImageRequest, work: RunContext): Promise<ImageResult>;
 }

@@ -3,16 +3,16 @@ import type { AptUri } from "../apt-verdict.ts";
 import type { PublishedBinary } from "../published.ts";
 import type { ManifestEntry } from "./imager.ts";
 
-/** Of dpkg-query, for {@link readManifest}. */
+/** The format of dpkg-query for a listing, which the functions here read. */
 export const manifestFormat =
   "${Package}\\t${Version}\\t${Architecture}\\t${db:Status-Abbrev}\\n";
 
 /**
- * All packages that are installed in an image, each with its repository, in the order of their
- * names: for those that apt has just fetched the one it fetched from, for all others the first that
- * publishes exactly them, else the distribution.
+ * The installed packages of an image, sorted by name, each with its origin: for a package that apt has
+ * just fetched, where it fetched it from; for all others, the first repository that publishes this
+ * version and architecture, else the distribution.
  *
- * listing: dpkg-query's output in {@link manifestFormat}.
+ * @param listing dpkg-query's output in {@link manifestFormat}
  */
 export function readManifest(
   listing: string,
@@ -27,16 +27,17 @@ export function readManifest(
   }[],
 ): readonly ManifestEntry[] {
   const entries: ManifestEntry[] = [];
-  const fetchedFrom = new Map<string, string | undefined>();
-  for (const { package: name, version, from } of fetched)
-    if (!fetchedFrom.has(keyOf(name, version)))
-      fetchedFrom.set(keyOf(name, version), from);
-  const publishedBy = new Map<string, string>();
-  for (const { name, binaries } of repositories)
-    for (const binary of binaries) {
-      const key = keyOf(binary.package, binary.version, binary.architecture);
-      if (!publishedBy.has(key)) publishedBy.set(key, name);
-    }
+  const fetchedFrom = firstOfEach(
+    fetched.map((uri) => [keyOf(uri.package, uri.version), uri.from]),
+  );
+  const publishedBy = firstOfEach(
+    repositories.flatMap(({ name, binaries }) =>
+      binaries.map((one): [string, string] => [
+        keyOf(one.package, one.version, one.architecture),
+        name,
+      ]),
+    ),
+  );
   for (const line of outputLines(listing)) {
     const [name, version, architecture, status] = line.split("\t");
     if (
@@ -62,14 +63,21 @@ export function readManifest(
   );
 }
 
-/** Tabs separate what dpkg-query prints, so no part has one. */
+/** A key of several parts. None contains a tab, which separates them in a listing. */
 function keyOf(...parts: readonly string[]): string {
   return parts.join("\t");
 }
 
+/** A map in which the first value of a key counts. */
+function firstOfEach<V>(
+  entries: readonly (readonly [string, V])[],
+): ReadonlyMap<string, V> {
+  return new Map(entries.toReversed());
+}
+
 /**
- * What is wrong with where the packages to add came from, or undefined: a package that the first
- * repository (the ticket's PPA) publishes must be installed in that version, from there.
+ * Why the added packages are not those of the first repository (the ticket's PPA), or undefined. What
+ * it publishes must be installed from there, in a version that it publishes.
  */
 export function wrongOrigin(
   manifest: readonly ManifestEntry[],
@@ -79,9 +87,9 @@ export function wrongOrigin(
     readonly binaries: readonly PublishedBinary[];
   },
 ): string | undefined {
-  const entries = new Map<string, ManifestEntry>();
-  for (const entry of manifest)
-    if (!entries.has(entry.package)) entries.set(entry.package, entry);
+  const entries = firstOfEach(
+    manifest.map((entry): [string, ManifestEntry] => [entry.package, entry]),
+  );
   const versions = new Map<string, Set<string>>();
   for (const { package: name, version } of first.binaries)
     versions.set(name, (versions.get(name) ?? new Set()).add(version));
@@ -99,10 +107,10 @@ export function wrongOrigin(
 }
 
 /**
- * The listing that {@link manifestFormat} will give after what apt planned is done.
+ * Predicts the listing after apt has carried out a plan.
  *
- * @param before the listing of before
- * @param removed names, behind each perhaps its architecture (`NAME:ARCH`)
+ * @param before the listing before that
+ * @param removed package names, some with an architecture (`NAME:ARCH`)
  */
 export function plannedListing(
   before: string,
@@ -123,7 +131,7 @@ export function plannedListing(
       install(name, architecture, line);
   }
   for (const { package: name, version, architecture } of wanted) {
-    // Of a package whose architecture changes (any to all) there is one all the same.
+    // A package that becomes Architecture: all, or ceases to be, replaces the installed one.
     for (const other of architectures.get(name) ?? [])
       if (other === "all" || architecture === "all")
         entries.delete(`${name}:${other}`);
@@ -132,18 +140,17 @@ export function plannedListing(
   return [...entries.values()].map((line) => `${line}\n`).join("");
 }
 
-/** The first package in which two listings differ, in words; undefined when they have the same. */
-export function sameListing(
+/** The first package in which a listing differs from the planned one, in words; undefined if none does. */
+export function listingDifference(
   planned: string,
   found: string,
 ): string | undefined {
-  const [one, other] = [planned, found].map(
-    (listing) => new Set(installedLines(listing).map(withoutStatus)),
-  );
-  if (one === undefined || other === undefined) return undefined;
-  const missing = [...one].find((line) => !other.has(line));
+  const packagesOf = (listing: string) =>
+    new Set(installedLines(listing).map(withoutStatus));
+  const [wanted, installed] = [packagesOf(planned), packagesOf(found)];
+  const missing = [...wanted].find((line) => !installed.has(line));
   if (missing !== undefined) return `${missing} is not there`;
-  const extra = [...other].find((line) => !one.has(line));
+  const extra = [...installed].find((line) => !wanted.has(line));
   return extra === undefined ? undefined : `${extra} is there`;
 }
 

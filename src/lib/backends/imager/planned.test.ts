@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { readRemoved } from "../apt-verdict.ts";
-import { plannedListing, sameListing } from "./manifest.ts";
+import { plannedListing, listingDifference } from "./manifest.ts";
 
 const before =
   "apt\t2.6\tamd64\tii \nbar\t1\tamd64\tii \nold\t1\tall\trc \nsame\t1\tall\tii \n";
@@ -18,9 +18,11 @@ test("what apt plans gives the listing of afterwards", () => {
   expect(planned).toBe(
     "apt\t2.6\tamd64\tii \nnew\t1:2\tamd64\tii \nsame\t2\tamd64\tii \n",
   );
-  expect(sameListing(planned, `${planned}old\t1\tall\trc \n`)).toBeUndefined();
-  expect(sameListing(planned, before)).toBe("new 1:2 amd64 is not there");
-  expect(sameListing(planned, `${planned}evil\t9\tall\tii \n`)).toBe(
+  expect(
+    listingDifference(planned, `${planned}old\t1\tall\trc \n`),
+  ).toBeUndefined();
+  expect(listingDifference(planned, before)).toBe("new 1:2 amd64 is not there");
+  expect(listingDifference(planned, `${planned}evil\t9\tall\tii \n`)).toBe(
     "evil 9 all is there",
   );
 });

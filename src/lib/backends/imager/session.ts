@@ -1,12 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { packageName } from "../../debian/control-file.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
-import { describeEnd, exec, requireTools } from "../../host/exec.ts";
+import { exec, requireTools } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { Base } from "../../session/layer.ts";
-import { keepUpper, requireBase } from "../../session/layers.ts";
+import { requireBase } from "../../session/find-layer.ts";
+import { keepUpper } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import type { Session } from "../../session/session.ts";
 import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
@@ -19,40 +21,36 @@ import {
   setUpApt,
   type SessionApt,
 } from "../session-apt.ts";
-import { ourFault, packageFault } from "../verdict.ts";
+import { packageFault, toolFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import type { Image, ImageRequest, Imager } from "./imager.ts";
 import {
   manifestFormat,
   plannedListing,
   readManifest,
-  sameListing,
+  listingDifference,
   wrongOrigin,
 } from "./manifest.ts";
 
-export interface SessionImagerOptions {
+interface SessionImagerOptions {
   readonly paths: StatePaths;
   readonly timeoutMs: number;
   /** Private networks that sessions may reach. */
   readonly allow: readonly string[];
 }
 
-interface ImageRun extends TaskRun {
-  readonly paths: StatePaths;
-  readonly allow: readonly string[];
+interface ImageRun extends TaskRun, SessionImagerOptions {
   readonly request: ImageRequest;
 }
 
 /**
- * An imager that installs and removes packages in a session over the base, and keeps what that
- * wrote as one layer; the export is the merged view. The same request gives the same image.
+ * An imager that installs and removes packages in a session over the base, keeps what that wrote as a
+ * layer, and exports base and layer together. The same request gives the same image, byte by byte.
  */
 export function createSessionImager(options: SessionImagerOptions): Imager {
   return {
-    name: "session",
     async buildImage(request, work) {
       const subject = `ticket-${request.ticket}`;
-      const built: { base: string | null } = { base: null };
       const { value, ...ended } = await runTask(
         work,
         {
@@ -81,13 +79,12 @@ export function createSessionImager(options: SessionImagerOptions): Imager {
             request.series,
             request.baseImage,
           );
-          built.base = base.digest;
+          run.startFrom(base);
           return makeImage({ ...run, ...options, request }, base);
         },
       );
       return {
         ...ended,
-        ...built,
         image: value?.image ?? null,
         files: value?.files ?? [],
       };
@@ -118,9 +115,9 @@ async function makeImage(
       changePackages(run, session, apt),
     );
     const manifest = await clock.time("manifest", async () => {
-      // What was planned before anything of the packages ran; what is inside now says what they want.
+      // Code of the packages may have changed the listing since, so the manifest follows the plan.
       const planned = plannedListing(before, plan.wanted, plan.removed);
-      const odd = sameListing(planned, await packagesIn(run, session));
+      const odd = listingDifference(planned, await packagesIn(run, session));
       if (odd !== undefined)
         throw packageFault(
           `the image has not the packages that apt planned: ${odd}`,
@@ -193,24 +190,23 @@ async function makeImage(
   }
 }
 
-/** The packages in a session, as its dpkg has them. */
+/** The packages that dpkg lists in a session, in {@link manifestFormat}. */
 async function packagesIn(run: ImageRun, session: Session): Promise<string> {
   const listing = await session.run(
     ["dpkg-query", "-W", "-f", manifestFormat],
     { signal: run.limits.any },
   );
-  if (listing.exitCode !== 0)
-    throw ourFault(`dpkg-query ${describeEnd(listing)}: ${listing.stderr}`);
+  if (listing.exitCode !== 0) throw toolFault("dpkg-query", listing);
   return listing.stdout;
 }
 
-/** What apt plans to do: what it installs, and from where, and what it removes. */
+/** A plan of apt: the package files to install, and the names of packages to remove. */
 interface Plan {
   readonly wanted: readonly AptUri[];
   readonly removed: readonly string[];
 }
 
-/** Installs and purges in one go, and tells what was planned before. */
+/** Installs and purges packages in one run of apt; returns the plan. */
 async function changePackages(
   run: ImageRun,
   session: Session,
@@ -219,12 +215,12 @@ async function changePackages(
   const { request, limits, log } = run;
   const words = [
     ...request.add,
-    // apt takes NAME- for a package to remove; it must be sure that none is called so.
+    // apt removes NAME for the argument NAME-. No package name ends with a dash: checked below.
     ...request.remove.map((name) => `${name}-`),
   ];
   if (words.length === 0) return { wanted: [], removed: [] };
   const odd = [...request.add, ...request.remove].find(
-    (name) => !/^[a-z0-9][a-z0-9+.-]+$/.test(name),
+    (name) => !packageName.test(name),
   );
   if (odd !== undefined)
     throw packageFault(`${JSON.stringify(odd)} is not a package's name`);
@@ -236,7 +232,7 @@ async function changePackages(
   return { wanted: readPrintUris(asked), removed: readRemoved(asked) };
 }
 
-/** Leaves nothing in the image that is ours, that is old, or that differs from one run to the next. */
+/** Removes what differs between two runs: caches, logs, backup copies, and the identity of the machine. */
 async function clean(run: ImageRun, session: Session): Promise<void> {
   const cleaned = await session.run(
     [
@@ -250,20 +246,17 @@ rm -f /var/lib/dbus/machine-id`,
     ],
     { signal: run.limits.any },
   );
-  if (cleaned.exitCode !== 0)
-    throw ourFault(
-      `cleaning the image ${describeEnd(cleaned)}: ${cleaned.stderr.trim()}`,
-    );
+  if (cleaned.exitCode !== 0) throw toolFault("cleaning the image", cleaned);
 }
 
 /**
- * Writes an image as a zstd tarball and returns its sha256 in hex. Names are in order and no time is
- * later than the base's, so that the same contents give the same bytes.
+ * Writes an image as a zstd tarball and returns its sha256 in hex. Entries are sorted by name and no
+ * time is later than the base's, so that equal contents give equal bytes.
  *
- * It is read in a session of its own over the base: what packs it is the distribution's, and nothing
- * that the image has in it runs.
+ * tar runs in a new session over the base, so that the distribution's tar packs the image and no code
+ * of the image runs.
  *
- * @param upper what was written over the base
+ * @param upper the upper folder of the session in which the image was made
  */
 async function exportImage(
   run: ImageRun,
@@ -277,7 +270,7 @@ async function exportImage(
     scratch: join(run.work.scratch, "export"),
     binds: [{ from: [upper, base.root], to: view }],
   });
-  // What packs it is ended with its session: ending the shell around it would not do.
+  // Ending the shell would leave tar running, so its session is ended.
   const stop = () => void session.close();
   run.limits.any.addEventListener("abort", stop, { once: true });
   try {
@@ -295,10 +288,7 @@ async function exportImage(
       { cwd: "/", signal: run.limits.any },
     );
     run.limits.any.throwIfAborted();
-    if (packed.exitCode !== 0)
-      throw ourFault(
-        `exporting the image ${describeEnd(packed)}: ${packed.stderr.trim()}`,
-      );
+    if (packed.exitCode !== 0) throw toolFault("exporting the image", packed);
   } finally {
     run.limits.any.removeEventListener("abort", stop);
     await session.close();

@@ -7,7 +7,6 @@ import { notNow, refused } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { namesIn } from "../../files/names-in.ts";
 import { openToEverybody } from "../../files/public-files.ts";
-import { now } from "../../host/clock.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { childPath } from "../../host/paths.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
@@ -16,8 +15,7 @@ import { publishWithAptly } from "../archive/aptly-root.ts";
 import type { PpaRef } from "../archive/archive.ts";
 import type { PublishedPackage } from "../archive/index-files.ts";
 import { holds, pathsOf, readPublished } from "../archive/index-files.ts";
-import type { StoredRevision } from "../archive/revisions.ts";
-import { revisionTree } from "../archive/revisions.ts";
+import { newRevision, revisionTree } from "../archive/revisions.ts";
 import {
   checkedSeries,
   signedRepository,
@@ -27,9 +25,9 @@ import type { Pool } from "./pool.ts";
 type DigestSet = ReadonlySet<string>;
 
 /**
- * Keeps the PPAs with aptly, an aptly folder for each.
+ * Keeps the PPAs with aptly, each with an aptly folder of its own.
  *
- * @param origin what Origin and Label of the Release files begin with
+ * @param origin the beginning of Origin and Label in the Release files
  */
 export function aptlyPool(paths: StatePaths, origin: string): Pool {
   const inTurn = <T>(
@@ -42,7 +40,7 @@ export function aptlyPool(paths: StatePaths, origin: string): Pool {
       work,
       signal,
     );
-  /** Clients of a PPA are in the middle of an update, too: it changes in one instant, as the archive. */
+  /** A PPA changes atomically, as the archive does, since clients may be reading it. */
   const publish = async (
     { ppa, series }: PpaRef,
     { kept, added, wanted }: Contents & { readonly wanted: DigestSet },
@@ -66,19 +64,13 @@ export function aptlyPool(paths: StatePaths, origin: string): Pool {
     if (!holds(all, wanted))
       throw notNow(`aptly did not publish all files in ${ppa}`);
     await openToEverybody(tree.root, pathsOf(all));
-    const revision: StoredRevision = {
-      revision: number,
-      created_at: now(),
-      ticket: null,
-      reverts_to: null,
-      publications: { [series]: all },
-    };
+    const revision = newRevision(number, { [series]: all });
     const distributions = new Map([[series, made]]);
     await tree.show(revision, await tree.prepare(revision, distributions));
     await tree.forgetOld();
   };
   const emptied = async (ppa: string): Promise<void> => {
-    // What clients see goes first: aptly's folder without it would be rebuilt from it.
+    // The public tree goes first: as long as it exists, aptly's folder would be rebuilt from it.
     await rm(ppaPath(paths.ppa, ppa), { recursive: true, force: true });
     await rm(ppaPath(paths.aptly, ppa), { recursive: true, force: true });
   };
@@ -119,9 +111,9 @@ export function aptlyPool(paths: StatePaths, origin: string): Pool {
 }
 
 /**
- * What a PPA publishes at present; the packages' paths are relative to its root.
+ * What a PPA publishes now; the packages' paths are relative to its root.
  *
- * @throws UbuntuCiError (75) when it was not made ready for that series
+ * @throws UbuntuCiError (75) when it has no repository for that series
  */
 export async function contentsOfPpa(
   paths: Pick<StatePaths, "ppa">,
@@ -151,7 +143,7 @@ async function digestsOf(files: readonly string[]): Promise<DigestSet> {
 }
 
 function ppaPath(folder: string, ppa: string): string {
-  // The archive's own aptly folder is beside those of the PPAs.
+  // The name must not be that of the archive, whose aptly folder is beside those of the PPAs.
   if (!isPpaName(ppa))
     throw refused(`${JSON.stringify(ppa)} is not a name for a PPA`);
   return childPath(folder, ppa);

@@ -13,7 +13,7 @@ import { exclusively, lockFile } from "../../locks/exclusively.ts";
 import { type AptRepository, fileUri } from "../apt-repository.ts";
 import type { Pool } from "./pool.ts";
 
-/** A pool without tools: files are copied, nothing is signed, there are no index files. */
+/** A pool that needs no tools: it copies files, signs nothing, and writes no indexes. */
 export function fakePool(paths: StatePaths): Pool {
   const rootOf = (ppa: string) => childPath(paths.ppa, ppa);
   const listOf = (ppa: string) => join(rootOf(ppa), "files.json");
@@ -48,7 +48,7 @@ export function fakePool(paths: StatePaths): Pool {
 }
 
 /**
- * The files that a fake PPA holds: their folder and their names.
+ * The folder of a fake PPA's files, and their names.
  *
  * @throws UbuntuCiError (75) when there is no such PPA
  */
@@ -62,7 +62,7 @@ export async function filesOfFakePpa(
   return { root: join(folder, "pool"), names: JSON.parse(list) as string[] };
 }
 
-/** A repository that says it is signed. */
+/** A repository with a key that is none: nothing is signed. */
 export function fakeRepository(
   name: string,
   root: string,

@@ -1,19 +1,19 @@
 import type { AptRepository } from "../apt-repository.ts";
 
 /**
- * Keeps the PPAs of the pool as signed apt repositories. Every method can be killed at any instant
- * and called again with the same arguments; the result is the same. The signal ends the tools it has
- * started, and its own waiting for another process.
+ * Keeps the PPAs of the pool as signed apt repositories. Every method can be killed at any instant and
+ * repeated with the same arguments and result. The signal stops the tools it runs and its waiting for
+ * locks.
  */
 export interface Pool {
-  /** Makes the PPA's repository, empty, for that series. What it held before is gone. */
+  /** Makes an empty repository of the PPA for that series, in place of what it held. */
   reset(
     ppa: string,
     series: string,
     signal?: AbortSignal,
   ): Promise<AptRepository>;
   /**
-   * Adds packages to a PPA and publishes it. Adding what it holds already changes nothing.
+   * Adds packages to a PPA and publishes it. Packages that it already holds change nothing.
    *
    * @param files absolute paths of .dsc (their files beside them), .deb, .udeb and .ddeb files
    */
@@ -26,8 +26,8 @@ export interface Pool {
   /** Removes a PPA's contents. */
   clear(ppa: string): Promise<void>;
   repository(ppa: string, series: string): Promise<AptRepository>;
-  /** Whether clients find a repository of that PPA, empty or not. */
+  /** Whether there is a repository of that PPA, empty or not. */
   has(ppa: string): Promise<boolean>;
-  /** Names of all PPAs that anything is kept of, known to the state or not. */
+  /** Names of all PPAs that have any files, even if the state does not know them. */
   list(): Promise<readonly string[]>;
 }

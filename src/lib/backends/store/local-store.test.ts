@@ -16,7 +16,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { localStore } from "./local-store.ts";
 import type { LocalStore } from "./store.ts";
-import { containerName } from "./store.ts";
+import { ticketContainer } from "./store.ts";
 
 const sha256 =
   "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
@@ -47,9 +47,8 @@ const modeOf = (...path: string[]) =>
   (statSync(join(folder, "store", ...path)).mode & 0o777).toString(8);
 
 test("names containers after the component and the identifier", () => {
-  expect(containerName("ticket", 1)).toBe("ticket.1");
-  expect(containerName("ticket.1", "test-runner")).toBe("ticket.1.test-runner");
-  expect(containerName("ticket")).toBe("ticket");
+  expect(ticketContainer(1)).toBe("ticket.1");
+  expect(ticketContainer(1, "test-runner")).toBe("ticket.1.test-runner");
 });
 
 test("keeps a file under STORE/CONTAINER/FILE, and takes its source for it", async () => {

@@ -25,6 +25,7 @@ import {
   publicFile,
   publicFolder,
 } from "../../files/modes.ts";
+import { namesIn } from "../../files/names-in.ts";
 import { hasCode, ifExists } from "../../files/optional-file.ts";
 import { isAbandoned } from "../../files/own-folder.ts";
 import { childPath } from "../../host/paths.ts";
@@ -33,10 +34,10 @@ import type { LocalStore, Visibility } from "./store.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
 /**
- * The data store as a folder: ROOT/CONTAINER/FILE. The modes of a container's folder and of its files
- * are its visibility.
+ * A data store in a folder: ROOT/CONTAINER/FILE. A container's visibility is kept as the modes of its
+ * folder and files.
  *
- * @param url address under which a web server shows the root, or null
+ * @param url where a web server serves the root, or null
  */
 export function localStore(root: string, url: string | null): LocalStore {
   const folderOf = (container: string) => placeIn(root, container);
@@ -87,7 +88,7 @@ export function localStore(root: string, url: string | null): LocalStore {
     async setVisibility(container, visibility) {
       const folder = folderOf(container);
       await makeContainer(root, folder);
-      // The folder is shut before its files are, and opened after them.
+      // The folder is closed before its files and opened after them, so that nobody reads half of them.
       if (visibility === "private") await chmod(folder, privateFolder);
       for (const name of await finishedIn(folder))
         await setFileMode(join(folder, name), visibility);
@@ -112,7 +113,7 @@ async function isPublic(folder: string): Promise<boolean> {
   return ((await stat(folder)).mode & 0o777) === publicFolder;
 }
 
-/** A file that is published under another name shares its mode with that one, and stays readable. */
+/** A file with another hard link is published elsewhere and has to stay readable there. */
 async function setFileMode(
   path: string,
   visibility: Visibility,
@@ -123,27 +124,26 @@ async function setFileMode(
   else if (found.nlink === 1) await chmod(path, privateFile);
 }
 
-/** Names of a folder's files, without those of writes that go on or were killed. */
+/** Names of a folder's files, without files that are being written or whose writer was killed. */
 async function finishedIn(folder: string): Promise<string[]> {
-  const names = (await ifExists(readdir(folder))) ?? [];
-  return names.filter((name) => !isUnfinished(name)).sort();
+  return (await namesIn(folder)).filter((name) => !isUnfinished(name));
 }
 
-/** Moves a file to its place; from another file system it is copied. */
+/** Moves a file to its place, or copies it from another file system. */
 async function take(from: string, to: string, folder: string, mode: number) {
   try {
     return await moveDurably(from, to, mode);
   } catch (thrown) {
     if (!hasCode(thrown, "EXDEV")) throw thrown;
   }
-  // Only such a copy can leave something unfinished when it is killed.
+  // Only a copy leaves an unfinished file when it is killed; here those of earlier copies are removed.
   for (const name of await readdir(folder))
     if (isUnfinished(name) && isAbandoned(name) === true)
       await rm(join(folder, name), { force: true });
   return copyDurably(from, to, mode);
 }
 
-/** Like childPath; names of writes in progress are not to be had either. */
+/** As childPath, but also refuses the names of unfinished files. */
 function placeIn(folder: string, name: string): string {
   if (isUnfinished(name))
     throw refused(`${JSON.stringify(name)} is a name kept for the data store`);

@@ -1,6 +1,6 @@
 import type { FileRef } from "../../domain/ticket.ts";
 
-/** A file in the data store; size in bytes, sha256 in hex. */
+/** A file in the data store: size in bytes, sha256 in hex. */
 export interface Stored extends FileRef {
   readonly size: number;
   readonly sha256: string;
@@ -9,53 +9,53 @@ export interface Stored extends FileRef {
 export type Visibility = "public" | "private";
 
 /**
- * Where artifacts and other files are kept for good, in containers. A container is named after the
- * component that uses it and an identifier: `ticket.1`, `ticket.1.test-runner`. It is made with its
- * first file, is private until that is changed, and goes with its last file. Names are checked: none
- * reaches out of its container.
+ * Where artifacts and other files are kept permanently, in containers such as `ticket.1` and
+ * `ticket.1.test-runner`. A container is created with its first file, is private unless that is
+ * changed, and is removed with its last file. Names that would lead out of a container are refused.
  */
 export interface Store {
   /**
-   * Puts a file into a container; a file of that name is replaced. The container holds all of the
-   * file or none of it. The source is the store's to take: it may be gone afterwards.
+   * Puts a file into a container, atomically, and replaces a file of that name. The store may move the
+   * source file instead of copying it.
    */
   put(at: FileRef, from: string): Promise<Stored>;
-  /** The files of a container, by name; none when there is no such container. */
+  /** The files of a container, sorted by name; none when there is no such container. */
   list(container: string): AsyncIterable<FileRef>;
   /**
-   * Copies a file out of the store, and checks it on the way.
+   * Copies a file out of the store and verifies its digest.
    *
    * @throws UbuntuCiError (2) when there is no such file
-   * @throws UbuntuCiError (75) when it is not what was stored; the destination is then untouched
+   * @throws UbuntuCiError (75) when the digest differs; the destination is unchanged then
    */
   fetch(at: FileRef, to: string, sha256: string): Promise<void>;
-  /** Removes a file; none there is fine. */
+  /** Removes a file, if it exists. */
   remove(at: FileRef): Promise<void>;
-  /** Says who may read the files of a container, also those that it gets later. */
+  /** Sets who may read the files of a container, including files added later. */
   setVisibility(container: string, visibility: Visibility): Promise<void>;
-  /** The address of a file; null where the store has none. Its container's visibility says who can read it there. */
+  /** The URL of a file, readable if the container is public; null when the store is not served. */
   urlOf(at: FileRef): string | null;
 }
 
-/** A store that is a folder of this machine can also show where its files are. */
+/** A store in a folder of this machine, which can also tell the paths of its files. */
 export interface LocalStore extends Store {
   /** The folder of all containers. */
   readonly root: string;
-  /** The folder of a container, whether it is there or not. */
+  /** The folder of a container, whether or not it exists. */
   folderOf(container: string): string;
-  /** Where a file is, or would be. It is there to be read, never to be written to. */
+  /** The path of a file, whether or not it exists; only for reading. */
   pathOf(at: FileRef): string;
 }
 
-/** Whether a store can show where its files are. */
+/** Whether a store can tell the paths of its files. */
 export function isLocal(store: Store): store is LocalStore {
   return "pathOf" in store;
 }
 
-/** Name of the container of a component: `COMPONENT` or `COMPONENT.IDENTIFIER`. */
-export function containerName(
-  component: string,
-  identifier?: string | number,
+/** Name of a ticket's container, `ticket.ID`, or of the one that a component has for it. */
+export function ticketContainer(
+  ticket: number,
+  component?: "test-runner",
 ): string {
-  return identifier === undefined ? component : `${component}.${identifier}`;
+  const own = `ticket.${ticket}`;
+  return component === undefined ? own : `${own}.${component}`;
 }

@@ -18,33 +18,33 @@ import type { TestResult } from "../../domain/ticket.ts";
 import { describeEnd, exec, findTool, requireTools } from "../../host/exec.ts";
 import { programRoot, type StatePaths } from "../../host/paths.ts";
 import type { Base } from "../../session/layer.ts";
-import { findLayer, makeUsable, requireBase } from "../../session/layers.ts";
+import { findLayer, requireBase } from "../../session/find-layer.ts";
+import { makeUsable } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
-import { ourFault, Verdict } from "../verdict.ts";
+import { ourFault, toolFault, Verdict } from "../verdict.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
 import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
 import type { TestbedOptions } from "./virt-server.ts";
 
-export interface AutopkgtestOptions {
+interface AutopkgtestOptions {
   readonly paths: StatePaths;
   /** Time limit of one package's tests together. */
   readonly timeoutMs: number;
   /** What tests reach over the network. */
   readonly reach: TestbedOptions["reach"];
-  /** Private networks that they may reach, too. */
+  /** Private networks that tests may reach, too. */
   readonly allow: readonly string[];
 }
 
-/** A tester that runs Debian's autopkgtest with sessions over the image as its testbed. */
+/** A tester that runs Debian's autopkgtest; its testbeds are sessions over the image. */
 export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
   return {
-    name: "autopkgtest",
     async test(request, work) {
       const { source, version } = request;
       const subject = `${source} ${version}`;
-      // What is known of the tests is told also when they did not pass.
+      // The results are wanted also when a verdict is thrown.
       let found: Found = { tests: [], exitCode: null, output: null };
       const { outcome, reason, log, stages } = await runTask(
         work,
@@ -72,7 +72,7 @@ export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
   };
 }
 
-/** What came of the tests. */
+/** The results of tests. */
 type Found = Pick<TestRunResult, "tests" | "exitCode" | "output">;
 
 async function runTests(
@@ -145,18 +145,18 @@ async function runTests(
     try {
       return await exec(
         [
-          // When we die, in whatever way, it dies too; its testbed then reads the end of its input.
+          // autopkgtest is killed when this program dies; its testbed then reads the end of its input.
           ...["setpriv", "--pdeathsig", "KILL"],
-          // autopkgtest opens /dev/stderr anew, which a socket (what Node gives its children) does
-          // not allow and a pipe does. With exec the process that is ended is autopkgtest itself.
+          // autopkgtest reopens /dev/stderr, which fails on the socket that Node gives its children;
+          // hence the pipe. exec, so that the process that gets our signals is autopkgtest itself.
           ...["bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "autopkgtest"],
           "autopkgtest",
           `--output-dir=${output}`,
           "-B",
           request.dsc,
           "--",
-          // The testbed, and its session, end with autopkgtest, whatever a test keeps it waiting for.
-          // By its path: a name alone is that of one of autopkgtest's own servers.
+          // The testbed, and so its session, is killed when autopkgtest dies, even while a test hangs.
+          // Its path is needed, since autopkgtest takes a name for one of its own servers.
           ...[findTool("setpriv") ?? "/usr/bin/setpriv", "--pdeathsig", "KILL"],
           process.execPath,
           join(programRoot, "bin/ubuntu-ci-testbed"),
@@ -166,13 +166,13 @@ async function runTests(
           logFile: log.path,
           signal,
           onLine: live.onLine,
-          // What it copies into the testbed, users of there have to read.
+          // Users inside the testbed have to read what is copied into it.
           umask: "022",
           env: { TMPDIR: temporary },
         },
       );
     } finally {
-      // Ended from outside, autopkgtest's own cleaning may not have come to its end.
+      // When autopkgtest is killed, it does not clean up.
       await removeTree(testbed.scratch);
     }
   });
@@ -202,7 +202,7 @@ async function runTests(
   };
 }
 
-/** One line for people that says why the tests did not pass. */
+/** Why the tests did not pass, in one line for people. */
 function whyNot(meaning: string, { tests, message }: Summary): string {
   const bad = tests
     .filter(({ result }) => result === "fail")
@@ -214,16 +214,16 @@ function whyNot(meaning: string, { tests, message }: Summary): string {
     .join(": ");
 }
 
-/** What a source says of its tests. */
+/** The tests that a source package declares. */
 interface SourceTests {
   readonly tests: readonly DeclaredTest[];
-  /** Its debian/control. */
+  /** The text of its debian/control. */
   readonly control: string;
 }
 
 /**
- * What tests the source declares; unknown when only autopkgtest itself can tell. What somebody
- * uploaded is unpacked in a session over the base.
+ * The tests that a source package declares; unknown when only autopkgtest can tell. The upload is
+ * untrusted, so it is unpacked in a session over the base.
  */
 async function sourceTests(
   dsc: Dsc,
@@ -234,8 +234,8 @@ async function sourceTests(
 ): Promise<SourceTests | "none" | "unknown"> {
   if (!hasTests(dsc.testsuite)) return "none";
   if (hasGeneratedTests(dsc.testsuite)) return "unknown";
-  // 3.0 (quilt) has debian/ in a tarball of its own, 3.0 (native) in the only one; of 1.0 with a
-  // diff autopkgtest sees more than we do.
+  // 3.0 (quilt) has debian/ in a tarball of its own, and a native package in its only tarball. In 1.0
+  // with a diff, debian/ is in the diff, which we do not apply.
   const native = !dsc.files.some(({ name }) => name.endsWith(".diff.gz"));
   const tarball =
     dsc.files.find(({ name }) => /\.debian\.tar\.\w+$/.test(name)) ??
@@ -245,15 +245,11 @@ async function sourceTests(
   if (tarball === undefined) return "unknown";
   const prefix = tarball.name.includes(".debian.tar.") ? "" : "*/";
   const inside = `/source/${tarball.name}`;
+  const contents = { copyOf: join(dirname(path), tarball.name) };
   const session = await openSession({
     layers: [base.root],
     scratch,
-    given: [
-      {
-        path: inside,
-        contents: { copyOf: join(dirname(path), tarball.name) },
-      },
-    ],
+    given: [{ path: inside, contents }],
   });
   const read = async (name: string): Promise<string> => {
     const argv = [
@@ -263,25 +259,23 @@ async function sourceTests(
     ];
     return (await session.run(argv, { user: "builder", signal })).stdout;
   };
-  let text: string;
-  let control: string;
-  try {
-    [text, control] = await Promise.all([
-      read("tests/control"),
-      read("control"),
-    ]);
-  } finally {
-    await session.close();
-  }
+  const readBoth = async () => {
+    try {
+      return await Promise.all([read("tests/control"), read("control")]);
+    } finally {
+      await session.close();
+    }
+  };
+  const [text, control] = await readBoth();
   if (text === "" || control === "") return "unknown";
   try {
     return { tests: declaredTests(text), control };
   } catch {
-    return "unknown"; // autopkgtest says what is wrong with it
+    return "unknown"; // autopkgtest reports what is wrong
   }
 }
 
-/** Follows autopkgtest's output: which test runs, and how long each took. */
+/** Follows autopkgtest's output: reports the test that runs, and measures each test. */
 function liveTests(
   total: number | null,
   say: TaskRun["say"],
@@ -324,20 +318,13 @@ async function packOutput(
   const path = join(work.scratch, name);
   const packed = await exec(
     [
-      "tar",
-      "--create",
-      "--zstd",
-      `--file=${path}`,
-      `--directory=${join(work.scratch, "output")}`,
-      "--",
-      source,
+      ...["tar", "--create", "--zstd", `--file=${path}`],
+      ...[`--directory=${join(work.scratch, "output")}`, "--", source],
     ],
     { signal },
   );
   signal.throwIfAborted();
   if (packed.exitCode !== 0)
-    throw ourFault(
-      `packing the test output: tar ${describeEnd(packed)}: ${packed.stderr.trim()}`,
-    );
+    throw toolFault("packing the test output: tar", packed);
   return { name, path };
 }

@@ -1,51 +1,34 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-
-import { knobFor, playKnob } from "../fake-knob.ts";
+import { runFakeTask } from "../fake-task.ts";
 import type { Tester } from "./tester.ts";
 
-/** A tester that takes milliseconds and no tools; `knob` is the setting `fake.tester`. */
+const exitCodes = { passed: 0, failed: 4, tmpfail: 16 } as const;
+
+/** A tester that needs no tools and takes milliseconds; `knob` is the setting `fake.tester`. */
 export function createFakeTester(knob: string): Tester {
   return {
-    name: "fake",
-    async test(request, work) {
-      const started = performance.now();
-      const { source } = request;
-      const outcome = await playKnob(knobFor(knob, source), work);
-      const seconds = (performance.now() - started) / 1000;
-      const log = {
-        name: `${source}.autopkgtest.log`,
-        path: join(work.scratch, `${source}.autopkgtest.log`),
-      };
-      await writeFile(log.path, `fake test of ${source}: ${outcome}\n`);
-      work.progress({
-        state: outcome === "passed" ? "COMPLETED" : "FAILED",
-        message: source,
-        current: 1,
-        total: 1,
+    async test({ source }, work) {
+      const ended = await runFakeTask(knob, work, {
+        backend: "tester",
+        does: "test",
+        subject: source,
+        source,
+        logName: `${source}.autopkgtest.log`,
+        stage: "test",
+        parts: 1,
       });
-      const reason =
-        outcome === "passed" ? null : `the fake tester was told to: ${outcome}`;
-      const codes = { passed: 0, failed: 4, tmpfail: 16 } as const;
+      const { outcome, reason, stages } = ended;
+      const test = {
+        package: source,
+        name: "fake",
+        result: outcome === "passed" ? "pass" : "fail",
+        seconds: (stages["test"] ?? 0) / 1000,
+        detail: reason ?? "",
+      } as const;
       return {
-        outcome,
-        reason,
-        tests:
-          outcome === "tmpfail"
-            ? []
-            : [
-                {
-                  package: source,
-                  name: "fake",
-                  result: outcome === "passed" ? "pass" : "fail",
-                  seconds,
-                  detail: reason ?? "",
-                },
-              ],
-        exitCode: codes[outcome],
-        log,
+        ...ended,
+        tests: outcome === "tmpfail" ? [] : [test],
+        exitCode: exitCodes[outcome],
         output: null,
-        stages: { test: seconds * 1000 },
       };
     },
   };

@@ -5,10 +5,10 @@ import { messageOf } from "../../domain/error.ts";
 import { keepFilesPrivate } from "../../host/umask.ts";
 import { createTestbed, type TestbedOptions } from "./virt-server.ts";
 
-// autopkgtest, which starts it, is not as private.
+// autopkgtest starts this program with a umask under which others could read its files.
 keepFilesPrivate();
 
-/** Lines in, lines out: autopkgtest's README.virtualisation-server. */
+// A command a line on stdin, an answer a line on stdout: autopkgtest's README.virtualisation-server.
 const [file] = process.argv.slice(2);
 if (file === undefined)
   throw new Error("usage: ubuntu-ci-testbed OPTIONS.json");
@@ -18,12 +18,12 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 say("ok");
 try {
   for await (const line of createInterface({ input: process.stdin })) {
-    // autopkgtest does not wait for the answer to `quit`: its end of our output is closed already.
+    // autopkgtest does not read an answer to `quit`: it has closed our stdout.
     if (line.trim() === "quit") break;
     say(await testbed.answer(line));
   }
 } catch (thrown) {
-  // The protocol: on any error the message goes to stderr and the testbed is closed.
+  // The protocol: after any error, the testbed prints a message on stderr and closes.
   process.stderr.write(`ubuntu-ci-testbed: ${messageOf(thrown)}\n`);
   process.exitCode = 1;
 } finally {

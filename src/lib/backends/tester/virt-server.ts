@@ -10,47 +10,47 @@ import { setUpApt } from "../session-apt.ts";
 import type { Session } from "../../session/session.ts";
 import type { AptRepository } from "../apt-repository.ts";
 
-/** What the tester tells the testbed, in a JSON file. */
+/** What the tester passes to the testbed, in a JSON file. */
 export interface TestbedOptions {
   /** Root folders of the image's layers, the topmost first. */
   readonly layers: readonly string[];
   readonly base: Base;
   readonly repositories: readonly AptRepository[];
   readonly scratch: string;
-  /** Whether package lists are there: without them autopkgtest is quicker, but installs nothing. */
+  /** Whether package lists are visible: without them autopkgtest is faster, but can install nothing. */
   readonly lists: boolean;
-  /** What tests reach over the network. */
+  /** What tests can reach over the network. */
   readonly reach: "internet" | "mirrors" | "none";
-  /** Private networks that they may reach, too. */
+  /** Private networks that tests may reach, too. */
   readonly allow: readonly string[];
 }
 
 interface Testbed {
-  /** The answer to one command of autopkgtest. @throws when it cannot be done */
+  /** Carries out a command of autopkgtest and returns the answer. @throws when it fails */
   answer(line: string): Promise<string>;
   close(): Promise<void>;
 }
 
-/** Where autopkgtest may write inside; /tmp is a folder on disk, not in memory. */
+/** Where autopkgtest may write inside the testbed. */
 const scratchspace = "/tmp/autopkgtest";
 
-/** What a testbed may send at a time: more than a large source tree has. */
+/** Limits on one transfer from a testbed, far above any large source tree. */
 const limits = { files: 1_000_000, bytes: 32 * 1024 ** 3 };
 
 /**
- * autopkgtest's virtualisation server over sessions (README.virtualisation-server): a revert is a
- * fresh session over the same layers.
+ * A virtualisation server for autopkgtest (README.virtualisation-server) whose testbeds are sessions. A
+ * revert opens a new session over the same layers.
  *
- * Files cross only as streams. Of what a testbed sends, plain files and folders are received, in a
- * place where nothing else can be seen. A tree with links that comes from a testbed and goes to the
- * next one, as a source does, goes as it came.
+ * Files are transferred only as streams. From what a testbed sends, only plain files and folders are
+ * unpacked, confined to a folder. The archive itself is kept, so that a tree that is copied on to the
+ * next testbed, as the source package is, arrives there with its links.
  */
 export function createTestbed(options: TestbedOptions): Testbed {
   let opened:
     { session: Session; folder: string; argv: readonly string[] } | undefined;
   let count = 0;
   let copies = 0;
-  /** Archives of what was copied up, by the folder they were copied to. */
+  /** The archives of trees that were copied up, by the folder they went to. */
   const sent = new Map<string, string>();
 
   const open = async (): Promise<string> => {
@@ -75,7 +75,7 @@ export function createTestbed(options: TestbedOptions): Testbed {
       binds: [...apt.binds, ...(lists ? [listsOfBase] : [])],
       ...(reach !== "none" && { network: { ...apt.network, reach } }),
     });
-    // Known before it is complete: what fails from here on is closed like one that is.
+    // Recorded now, so that `close` ends the session also when a later step fails.
     const testbed = (opened = {
       session,
       folder,
@@ -146,7 +146,7 @@ export function createTestbed(options: TestbedOptions): Testbed {
   const nextArchive = (): string =>
     join(options.scratch, `copy-${(copies += 1)}.tar`);
 
-  /** Writes what a command inside prints to a file, up to the limit. */
+  /** Writes the output of a command inside to a file, up to the limit. */
   const printed = async (
     argv: readonly string[],
     to: string,
@@ -158,7 +158,7 @@ export function createTestbed(options: TestbedOptions): Testbed {
       ...(await current().session.enter()),
       ...argv,
     ]);
-    // tar exits with 1 when a file changed while it was read: its test still runs.
+    // tar exits with 1 when a file changed while it was read, as when a test still runs.
     if (ended.exitCode !== 0 && ended.exitCode !== 1)
       throw new Error(
         `${argv.at(-1) ?? ""} cannot be copied from the testbed: ${argv[0] ?? ""} ${describeEnd(ended)}: ${lastLines(ended.stderr)}`,

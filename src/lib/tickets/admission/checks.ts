@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 
+import { binaryFile } from "../../debian/package-file.ts";
 import type { Changes } from "../../debian/changes.ts";
 import type { ListedFile } from "../../debian/control-file.ts";
 import type { Dsc } from "../../debian/dsc.ts";
@@ -15,7 +16,7 @@ export function checkSourceOnly(
   problems: Problem[],
 ): void {
   const binary = files
-    .filter(({ name }) => /\.(?:deb|udeb|ddeb)$/.test(name))
+    .filter(({ name }) => binaryFile.test(name))
     .map(({ name }) => name);
   if (!architectures.includes("source")) {
     problems.push({

@@ -15,7 +15,7 @@ import { ifExists } from "../../files/optional-file.ts";
 import { findTool, missingTool } from "../../host/exec.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { programRoot } from "../../host/paths.ts";
-import { listLayers } from "../../session/layers.ts";
+import { listLayers } from "../../session/find-layer.ts";
 import { remedy } from "../../domain/remedy.ts";
 
 /** Examines whether this machine can run every step. */

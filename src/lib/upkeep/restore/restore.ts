@@ -25,9 +25,9 @@ import { openDatabase } from "../../state/database.ts";
 import {
   danglingRows,
   integrityProblems,
-  numbersGiven,
+  lastIdsByTable,
   storedArtifacts,
-  wakeRestored,
+  resumeRestoredState,
 } from "../../state/snapshot.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 import { checkMembers, readBackupManifest, unpack } from "./backup-file.ts";
@@ -255,11 +255,11 @@ async function unpackAndCheck(
     const unexpected = damaged.filter(({ where }) => !known.has(where));
     if (unexpected.length > 0 && !despiteDamage)
       throw damagedBackup(file, unexpected);
-    wakeRestored(
+    resumeRestoredState(
       db,
       actor,
       `restored from ${file}, a backup of ${manifest.made_at}`,
-      numbersGiven(paths.database) ?? {},
+      lastIdsByTable(paths.database) ?? {},
     );
     return {
       artifacts,

@@ -86,7 +86,7 @@ export async function saveJournal(
 }
 
 /** Whether that change was interrupted. */
-export function isOpen({ phase }: UpgradeJournal): boolean {
+export function isUnfinished({ phase }: UpgradeJournal): boolean {
   return phase === "changing" || phase === "finishing";
 }
 

@@ -120,6 +120,6 @@ export async function removeOtherReleases(
 }
 
 /** The output of the tools that the last upgrade ran. */
-export function logFile({ releases }: Place): string {
+export function upgradeLogFile({ releases }: Place): string {
   return join(releases, "upgrade.log");
 }

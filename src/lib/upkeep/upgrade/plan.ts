@@ -4,7 +4,7 @@ import { refused } from "../../domain/error.ts";
 import type { Plan } from "../../domain/plan.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 import type { UpgradeJournal } from "./journal.ts";
-import { isOpen, lastGood, readJournal } from "./journal.ts";
+import { isUnfinished, lastGood, readJournal } from "./journal.ts";
 import { isPlainFolder } from "./place.ts";
 import { state } from "./programs.ts";
 import type { ProgramVersion, Target } from "./target.ts";
@@ -47,7 +47,7 @@ export async function planUpgrade(
       ? await rollbackOf(work, lastGood(last), request.force === true)
       : await findTarget(work, request.to, fetch);
   const actions = [
-    ...(last !== null && isOpen(last)
+    ...(last !== null && isUnfinished(last)
       ? [
           `${last.phase === "finishing" ? "finish" : "undo"} the interrupted ${last.kind} to ${last.to}`,
         ]

@@ -119,7 +119,7 @@ const mainOf = (program: string) =>
   join(program, "dist/lib/upkeep/upgrade/state-main.js");
 
 /** Schema and last event of the state, read without migrating it. */
-export async function stateVersion(change: Change): Promise<StateVersion> {
+export async function askStateVersion(change: Change): Promise<StateVersion> {
   return (await state(change, "version")) as StateVersion;
 }
 

@@ -9,7 +9,7 @@ import {
   environmentOfTools,
 } from "../../host/environment.ts";
 import { describeEnd, exec, lastLines } from "../../host/exec.ts";
-import { logFile, ownerForRoot } from "./place.ts";
+import { upgradeLogFile, ownerForRoot } from "./place.ts";
 import type { Upgrading } from "./upgrading.ts";
 
 export const minute = 60_000;
@@ -52,7 +52,7 @@ export async function runTool(
   });
   if (journal !== undefined)
     await append(
-      logFile(place),
+      upgradeLogFile(place),
       withoutPasswords(
         `$ ${argv.join(" ")}\n${result.stdout}${result.stderr}${describeEnd(result)}\n`,
       ),

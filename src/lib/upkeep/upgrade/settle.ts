@@ -8,9 +8,14 @@ import {
   UbuntuCiError,
 } from "../../domain/error.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
-import { isOpen, readJournal, saveJournal } from "./journal.ts";
-import { adopt, isPlainFolder, logFile, removeOtherReleases } from "./place.ts";
-import { maintenanceOff, record, state, stateVersion } from "./programs.ts";
+import { isUnfinished, readJournal, saveJournal } from "./journal.ts";
+import {
+  adopt,
+  isPlainFolder,
+  upgradeLogFile,
+  removeOtherReleases,
+} from "./place.ts";
+import { maintenanceOff, record, state, askStateVersion } from "./programs.ts";
 import { endLeftOver } from "./run-tool.ts";
 import type { Change, Upgrading, UpgradeReport } from "./upgrading.ts";
 
@@ -25,7 +30,7 @@ export async function undoAfter(
     ? "it was interrupted"
     : messageOf(thrown);
   const what = `the ${journal.kind} to ${journal.to} failed while ${stage}: ${reason}`;
-  const log = `the log is ${logFile(place)}`;
+  const log = `the log is ${upgradeLogFile(place)}`;
   try {
     journal.why = `${stage}: ${reason}`;
     // The signal that interrupted the change must not interrupt this.
@@ -64,7 +69,7 @@ async function undo(change: Change): Promise<void> {
   await adopt(place, old);
   if (before !== null && backup !== null) {
     // A migration writes the schema's number last.
-    if ((await stateVersion(change)).schema !== before.schema)
+    if ((await askStateVersion(change)).schema !== before.schema)
       await state(change, "put-back", backup);
     await record(change, "upgrade-undone", journal.why);
   }
@@ -86,7 +91,7 @@ export async function finish(change: Change): Promise<void> {
   );
   await state(change, "tidy");
   await maintenanceOff(change);
-  const after = await stateVersion(change);
+  const after = await askStateVersion(change);
   await saveJournal(change, { after, phase: "done" });
 }
 
@@ -94,7 +99,7 @@ export async function finish(change: Change): Promise<void> {
 export async function recover(work: Upgrading): Promise<UpgradeReport | null> {
   const { place, paths, say } = work;
   const journal = readJournal(place);
-  if (journal === null || !isOpen(journal)) return null;
+  if (journal === null || !isUnfinished(journal)) return null;
   if (journal.state !== paths.root)
     throw refused(
       `an interrupted ${journal.kind} of this program belongs to another state, ${journal.state}`,

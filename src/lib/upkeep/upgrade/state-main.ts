@@ -21,9 +21,9 @@ import { keepFilesPrivate } from "../../host/umask.ts";
 import {
   copyState,
   eventsSince,
-  putStateBack,
+  restoreStateFile,
   recordOnce,
-  stateVersion,
+  readStateVersion,
 } from "../../state/copies.ts";
 
 /** Entries of the state folder that a trial does not share with it. */
@@ -40,7 +40,7 @@ async function perform(
   const [first = "", second = ""] = args;
   switch (verb) {
     case "version":
-      return stateVersion(paths.database);
+      return readStateVersion(paths.database);
     case "since":
       return eventsSince(paths.database, Number(first));
     case "copy":
@@ -63,7 +63,7 @@ async function perform(
         rmSync(file, { force: true });
       return {};
     case "put-back":
-      await putStateBack(first, paths.database);
+      await restoreStateFile(first, paths.database);
       return {};
     case "record":
       recordOnce(

@@ -28,7 +28,7 @@ import {
   adopt,
   giveToOwner,
   isPlainFolder,
-  logFile,
+  upgradeLogFile,
   makeProgramFolder,
   putInPlace,
 } from "./place.ts";
@@ -40,7 +40,7 @@ import {
   problemsFound,
   refuseNewProblems,
   state,
-  stateVersion,
+  askStateVersion,
 } from "./programs.ts";
 import { finish, recover, reportOf, undoAfter } from "./settle.ts";
 import { buildCode, installPackages, stageCode } from "./stage.ts";
@@ -82,7 +82,7 @@ export async function upgrade(
     );
   } finally {
     const lock = join(place.releases, "upgrade.pid");
-    for (const file of [journalFile(place), logFile(place), lock])
+    for (const file of [journalFile(place), upgradeLogFile(place), lock])
       await giveToOwner(place, file).catch(() => undefined); // it does not exist
   }
 }
@@ -166,7 +166,7 @@ async function perform(
     say(name);
   };
   try {
-    await rm(logFile(place), { force: true });
+    await rm(upgradeLogFile(place), { force: true });
     await saveJournal(change);
     begin(stage);
     await maintenanceOn(change);
@@ -213,7 +213,7 @@ async function perform(
     begin("migrating the state");
     if (restore !== null) await state(change, "put-back", restore);
     await migrate(change, next, paths.root);
-    await saveJournal(change, { after: await stateVersion(change) });
+    await saveJournal(change, { after: await askStateVersion(change) });
     begin("swapping the programs");
     await putInPlace(place, next);
     begin(`checking ${journal.to} in its place`);

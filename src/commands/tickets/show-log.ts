@@ -3,7 +3,7 @@ import type { LogRecord } from "../../lib/domain/log-record.ts";
 import type { Tone } from "../../lib/domain/log-text.ts";
 import { logText } from "../../lib/domain/log-text.ts";
 import { hasColour, printJson, printLine } from "../../lib/host/output.ts";
-import type { Outcome } from "../../cli/command.ts";
+import type { Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 
 export interface LogOptions {
@@ -17,7 +17,7 @@ export interface LogOptions {
 export async function showLog(
   context: CommandContext,
   { ticket, since, lines, follow }: LogOptions,
-): Promise<Outcome> {
+): Promise<Result | undefined> {
   if (lines !== undefined && lines < 0)
     throw refused("--lines must not be negative");
   const last =

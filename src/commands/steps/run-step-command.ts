@@ -21,7 +21,7 @@ import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
  *
  * @throws UbuntuCiError (2) when there is no such ticket, (75) when it is not ready
  */
-export async function planWork(
+export async function planStepCommand(
   context: CommandContext,
   step: WorkStepCode,
   id: number | undefined,
@@ -39,7 +39,7 @@ export async function planWork(
  *
  * @throws UbuntuCiError (2) when there is no such ticket, (75) when it is not ready
  */
-export async function workOnStep(
+export async function runStepCommand(
   context: CommandContext,
   step: WorkStepCode,
   id: number | undefined,

@@ -12,7 +12,7 @@ import { oneLine, outputLine } from "../../lib/domain/shown-text.ts";
 import { isTerminal } from "../../lib/host/output.ts";
 import { findTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
-import type { Outcome } from "../../cli/command.ts";
+import type { Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { stopInMaintenance } from "../../lib/upkeep/maintenance-guard.ts";
 import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
@@ -26,7 +26,7 @@ export interface LandingOptions {
 export async function landTickets(
   context: CommandContext,
   options: LandingOptions,
-): Promise<Outcome> {
+): Promise<Result | undefined> {
   const engine = await context.engine();
   const plans: StepPlan[] = [];
   const run = (listener: RunListener) =>
@@ -85,7 +85,7 @@ function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
 }
 
 /** The plan of the next step of each open ticket. */
-export async function planLanding(
+export async function planLandTickets(
   context: CommandContext,
   options: LandingOptions,
 ): Promise<StepPlan[]> {

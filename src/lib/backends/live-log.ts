@@ -5,20 +5,20 @@ import type { RunContext } from "./run-context.ts";
 
 const heartbeatMs = 30_000;
 
-/** Appends to a log file as things happen, so that it can be followed. */
-export interface WorkLog {
+/** A log file that is appended to at once, so that people can follow it. */
+export interface LiveLog {
   readonly path: string;
   write(text: string): Promise<void>;
-  /** Its last part, for finding the line that explains a failure. */
+  /** The last 256 KiB, in which to find the line that explains a failure. */
   tail(): Promise<string>;
 }
 
-/** A live log that begins with who, what and when. */
+/** Starts a log with a title, facts, and the time. */
 export async function startLog(
   path: string,
   title: string,
   facts: Readonly<Record<string, string>>,
-): Promise<WorkLog> {
+): Promise<LiveLog> {
   const write = (text: string) => appendFile(path, text);
   const lines = Object.entries(facts).map(([key, value]) => `${key}: ${value}`);
   await write(
@@ -27,7 +27,6 @@ export async function startLog(
   return { path, write, tail: () => tailOf(path) };
 }
 
-/** The last 256 KiB of a file. */
 async function tailOf(path: string): Promise<string> {
   const file = await open(path, "r");
   try {
@@ -42,8 +41,8 @@ async function tailOf(path: string): Promise<string> {
 }
 
 /**
- * Tells the progress now and again every 30 s until stopped: whoever waits is promised a word every
- * 60 s, to know that the work is alive.
+ * Reports progress, and repeats the last report every 30 s until stopped: the engine
+ * expects a sign of life from a run every 60 s.
  */
 export function startHeartbeat(work: RunContext): {
   say(update: Partial<Omit<Progress, "at">> & { message: string }): void;
@@ -65,7 +64,7 @@ export function startHeartbeat(work: RunContext): {
   };
 }
 
-/** Milliseconds of each stage by name, in the order they were run; a stage run twice adds up. */
+/** Measures stages: milliseconds by name, in the order of their first run, summed over all runs. */
 export function stageClock(): {
   readonly stages: Record<string, number>;
   time<T>(stage: string, run: () => Promise<T>): Promise<T>;

@@ -1,0 +1,32 @@
+import { withoutEpoch } from "../../debian/version.ts";
+import type { StatePaths } from "../../host/paths.ts";
+import type { ProducedFile, RunContext } from "../run-context.ts";
+import { runTask, type TaskRun } from "../run-task.ts";
+import type { BuildRequest, BuildResult } from "./builder.ts";
+
+export interface BuilderOptions {
+  readonly paths: StatePaths;
+  /** Parallel jobs of a build (`DEB_BUILD_OPTIONS=parallel=N`). */
+  readonly parallel: number;
+  /** Time limit of one build. */
+  readonly timeoutMs: number;
+}
+
+/** Runs the stages of a build, which return its files, as a task that all builders name alike. */
+export async function runBuild(
+  builder: string,
+  { source, version, series }: BuildRequest,
+  work: RunContext,
+  timeoutMs: number,
+  stages: (run: TaskRun) => Promise<readonly ProducedFile[]>,
+): Promise<BuildResult> {
+  const subject = `${source} ${version}`;
+  const log = {
+    name: `${source}_${withoutEpoch(version)}.build.log`,
+    title: `Build of ${subject} for ${series}`,
+    facts: { builder },
+  };
+  const task = { subject, done: `${subject} is built`, log, timeoutMs };
+  const { value, ...ended } = await runTask(work, task, stages);
+  return { ...ended, files: value ?? [] };
+}

@@ -1,0 +1,90 @@
+import { readFile, utimes } from "node:fs/promises";
+import { join } from "node:path";
+
+import { misconfigured } from "../domain/error.ts";
+import { remedy } from "../domain/remedy.ts";
+import { namesIn } from "../files/names-in.ts";
+import { ifExists } from "../files/optional-file.ts";
+import { childPath } from "../host/paths.ts";
+import type { Base, Layer, LayerKind, LayerRecord } from "./layer.ts";
+import { makeUsable } from "./make-layer.ts";
+
+/** A layer by its name, or undefined. */
+export async function findLayer(
+  folder: string,
+  name: string,
+): Promise<Layer | undefined> {
+  const file = join(childPath(folder, name), "layer.json");
+  const text = await ifExists(readFile(file, "utf8"));
+  if (text === undefined) return undefined;
+  return {
+    ...(JSON.parse(text) as LayerRecord),
+    root: join(folder, name, "root"),
+  };
+}
+
+/** Marks a layer as just used: retention goes by the modification time of its record. */
+export async function touchLayer(folder: string, name: string): Promise<void> {
+  const time = Date.now() / 1000;
+  await utimes(join(childPath(folder, name), "layer.json"), time, time);
+}
+
+/** All layers of a kind. */
+export async function listLayers(
+  folder: string,
+  kind: LayerKind,
+): Promise<Layer[]> {
+  const names = (await namesIn(folder)).filter((name) =>
+    name.startsWith(`${kind}-`),
+  );
+  const found = await Promise.all(names.map((name) => findLayer(folder, name)));
+  return found.flatMap((layer) => layer ?? []);
+}
+
+/** The newest base of a series, or undefined. */
+export async function findBase(
+  folder: string,
+  series: string,
+): Promise<Base | undefined> {
+  const bases = (await listLayers(folder, "base")).filter(
+    (layer) => layer.series === series,
+  );
+  const newest = bases
+    .sort((a, b) => a.created_at.localeCompare(b.created_at))
+    .at(-1);
+  return newest === undefined ? undefined : asBase(folder, newest);
+}
+
+/**
+ * The base of that name, else the newest of the series.
+ *
+ * @throws UbuntuCiError (78) when there is none
+ */
+export async function requireBase(
+  folder: string,
+  series: string,
+  name: string | null,
+): Promise<Base> {
+  const layer =
+    name === null
+      ? await findBase(folder, series)
+      : await findLayer(folder, name);
+  if (layer?.kind !== "base") {
+    throw misconfigured(
+      name === null
+        ? `there is no base of ${series}`
+        : `there is no base ${name}`,
+      remedy("init", [], { series }),
+    );
+  }
+  await makeUsable(folder, layer);
+  return asBase(folder, layer);
+}
+
+function asBase(folder: string, layer: Layer): Base {
+  return {
+    ...(layer as Base),
+    kind: "base",
+    tarball: join(folder, layer.name, "base.tar.zst"),
+  };
+}

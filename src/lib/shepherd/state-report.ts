@@ -1,0 +1,109 @@
+import type { LocalStore } from "../backends/store/store.ts";
+import { crashPoint } from "../files/crash-point.ts";
+import { adviceText } from "../host/command-line.ts";
+import { execOk } from "../host/exec.ts";
+import { oldLock } from "../locks/lock-holder.ts";
+import { heldLocks } from "../locks/lock.ts";
+import type { Maintenance } from "../locks/maintenance.ts";
+import {
+  forgottenMaintenance,
+  maintenanceRefusal,
+  readMaintenance,
+} from "../locks/maintenance.ts";
+import { readMadeFrom, writeMadeFrom } from "../report/made-from.ts";
+import type { WrittenReport } from "../report/write-report.ts";
+import { writeReport } from "../report/write-report.ts";
+import type { Connection } from "../state/database.ts";
+import { openCurrentDatabase, openDatabase } from "../state/database.ts";
+import { recordOldLock } from "../state/old-locks.ts";
+import { changedTickets, whatHappened } from "../state/report-rows.ts";
+import type { StepBackends } from "../steps/step-definition.ts";
+import { ticketDocument } from "../tickets/ticket-document.ts";
+import { reportData } from "./report-data.ts";
+import type { Installation } from "./report-up-to-date.ts";
+import { basisOf } from "./report-up-to-date.ts";
+
+/** What a report is made with. */
+interface Reporting extends Installation {
+  readonly actor: string;
+  readonly backends: () => Pick<StepBackends, "archive">;
+  readonly store: () => Promise<LocalStore>;
+}
+
+/**
+ * Writes the static site from the current state. Pages of single tickets and packages are rewritten only
+ * if something happened to them since the last report in that folder, unless its basis has changed.
+ *
+ * @param all rewrite every page
+ */
+export async function writeStateReport(
+  reporting: Reporting,
+  output: string,
+  all: boolean,
+): Promise<WrittenReport> {
+  const { paths, config, actor } = reporting;
+  const maintenance = readMaintenance(paths.maintenance);
+  // Reading is allowed in maintenance; creating or migrating the state is not.
+  const db = openForReport(paths.database, maintenance);
+  const basis = basisOf(reporting);
+  // Read first: whatever happens from now on belongs to the next report.
+  const { event } = whatHappened(db);
+  const archive = await reporting.backends().archive();
+  const store = await reporting.store();
+  // Our own lock would make every report differ from the last.
+  const locks = heldLocks(paths.run).filter(({ pid }) => pid !== process.pid);
+  const limit = config.get("lock.warnAfterMinutes");
+  const forgotten = forgottenMaintenance(
+    maintenance,
+    config.get("maintenance.warnAfterMinutes"),
+  );
+  const warnings = forgotten === null ? [] : [adviceText(forgotten)];
+  for (const lock of locks) {
+    const warning = oldLock(lock, limit);
+    if (warning === null) continue;
+    warnings.push(warning);
+    if (maintenance === null) recordOldLock(db, actor, lock, warning);
+  }
+  const before = readMadeFrom(output);
+  const { input, pages } = reportData(
+    db,
+    reporting,
+    { locks, maintenance, warnings, revisions: await archive.revisions() },
+    before?.basis === basis && !all ? changedTickets(db, before.event) : null,
+  );
+  const written = await writeReport(
+    input,
+    pages,
+    { pathOf: (at) => store.pathOf(at), documentOf: ticketDocument },
+    output,
+  );
+  const calm =
+    input.open.length === 0 && maintenance === null && locks.length === 0;
+  crashPoint("report.pages-written");
+  await writeMadeFrom(output, { basis, event, calm });
+  return written;
+}
+
+function openForReport(
+  file: string,
+  maintenance: Maintenance | null,
+): Connection {
+  if (maintenance === null) return openDatabase(file);
+  const db = openCurrentDatabase(file);
+  if (db === undefined) throw maintenanceRefusal(maintenance);
+  return db;
+}
+
+/** Uploads the report to a web host. The trailing slash makes rsync copy the contents, not the folder. */
+export async function sendReport(
+  output: string,
+  target: string,
+): Promise<void> {
+  const { RSYNC_PASSWORD, SSH_AUTH_SOCK } = process.env;
+  await execOk(["rsync", "--archive", "--delete", "--", `${output}/`, target], {
+    env: {
+      ...(RSYNC_PASSWORD !== undefined && { RSYNC_PASSWORD }),
+      ...(SSH_AUTH_SOCK !== undefined && { SSH_AUTH_SOCK }),
+    },
+  });
+}

@@ -1,0 +1,205 @@
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import Database from "better-sqlite3";
+import { vi } from "vitest";
+
+import { ProgramCall } from "../../src/cli/program.ts";
+import type { FileRef } from "../../src/lib/domain/ticket.ts";
+import type { TicketDocument } from "../../src/lib/tickets/ticket-document.ts";
+import type { Ended } from "./program.ts";
+import { fakeBackends } from "./program.ts";
+
+/** What every installation here has, unless it says otherwise: fakes, no signatures, retries at once. */
+const usual = {
+  ...fakeBackends,
+  ppa: { pool: 2 },
+  admission: { signatures: "optional" },
+  retry: { firstDelaySeconds: 0 },
+};
+
+/**
+ * A throw-away installation with fake backends, whose commands run in this very process, from their
+ * command line to their exit code. One command at a time.
+ */
+export class InProcess {
+  readonly root: string;
+  readonly state: string;
+  /** Aborted, it interrupts what runs, as SIGTERM does. */
+  stop = new AbortController();
+  readonly #config: string;
+
+  private constructor() {
+    this.root = mkdtempSync(join(tmpdir(), "uci-here-"));
+    this.state = join(this.root, "state");
+    this.#config = join(this.root, "config.json");
+  }
+
+  /**
+   * One that has been set up by `init`.
+   *
+   * @param config beside the usual one, setting by setting
+   */
+  static async init(config: object = {}): Promise<InProcess> {
+    const made = new InProcess();
+    made.configure(config);
+    await made.ok("init");
+    return made;
+  }
+
+  /** Another one, which begins with a copy of this one's state. */
+  copy(config: object = {}): InProcess {
+    const made = new InProcess();
+    cpSync(this.state, made.state, {
+      recursive: true,
+      verbatimSymlinks: true,
+      preserveTimestamps: true,
+    });
+    made.configure(config);
+    return made;
+  }
+
+  /** Changes the configuration to this, beside the usual one. */
+  configure(config: object): void {
+    writeFileSync(this.#config, JSON.stringify({ ...usual, ...config }), {
+      mode: 0o600,
+    });
+  }
+
+  /** Runs a command to its end. */
+  async run(...args: string[]): Promise<Ended> {
+    const said = { stdout: "", stderr: "" };
+    const spies = (["stdout", "stderr"] as const).map((stream) =>
+      vi
+        .spyOn(process[stream], "write")
+        .mockImplementation((piece: string | Uint8Array, ...more) => {
+          said[stream] += Buffer.from(piece).toString();
+          const done = more.at(-1);
+          if (typeof done === "function") process.nextTick(done);
+          return true;
+        }),
+    );
+    const { exitCode } = process;
+    const umask = process.umask(0o077);
+    process.exitCode = undefined;
+    const call = new ProgramCall(this.stop.signal, () => {
+      throw new Error("no other process goes on in its place");
+    });
+    try {
+      await call.run(["node", "ubuntu-ci", ...this.#global(), ...args]);
+      return { code: Number(process.exitCode ?? 0), ...said };
+    } finally {
+      call.close();
+      process.umask(umask);
+      process.exitCode = exitCode;
+      for (const spy of spies) spy.mockRestore();
+    }
+  }
+
+  /** Runs a command that has to succeed, and returns what it printed. */
+  async ok(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...args);
+    if (code !== 0)
+      throw new Error(
+        `ubuntu-ci ${args.join(" ")} ended with ${String(code)}: ${stderr}${stdout}`,
+      );
+    return stdout.trim();
+  }
+
+  /** Runs a command with --json; its exit code, and the document that it printed. */
+  async json<T = Record<string, unknown>>(
+    ...args: string[]
+  ): Promise<{ code: number | null; document: T }> {
+    const { code, stdout } = await this.run(...args, "--json");
+    return { code, document: JSON.parse(stdout) as T };
+  }
+
+  /** A command of this installation's, as hints name it. */
+  line(command: string): string {
+    return ["ubuntu-ci", command, ...this.#global()].join(" ");
+  }
+
+  async ticket(id: string | number): Promise<TicketDocument> {
+    const { document } = await this.json<{ ticket: TicketDocument }>(
+      "status",
+      String(id),
+    );
+    return document.ticket;
+  }
+
+  /** Writes a source upload, unsigned; returns the path of its .changes. */
+  upload(name: string, version = "1.0"): string {
+    const folder = mkdtempSync(join(this.root, "upload-"));
+    const tarball = `${name}_${version}.tar.xz`;
+    writeFileSync(join(folder, tarball), `the source of ${name} ${version}`);
+    const dsc = `${name}_${version}.dsc`;
+    writeFileSync(
+      join(folder, dsc),
+      `Format: 3.0 (native)\nSource: ${name}\nBinary: ${name}\nArchitecture: any\nVersion: ${version}\nMaintainer: Dev <dev@example.com>\nPackage-List:\n ${name} deb misc optional arch=any\n${checksums(folder, [tarball], "")}`,
+    );
+    const changes = join(folder, `${name}_${version}_source.changes`);
+    writeFileSync(
+      changes,
+      `Format: 1.8\nDate: Thu, 01 Jan 2026 00:00:00 +0000\nSource: ${name}\nArchitecture: source\nVersion: ${version}\nDistribution: bookworm\nUrgency: medium\nMaintainer: Dev <dev@example.com>\nChanged-By: Dev <dev@example.com>\nChanges:\n ${name} (${version}) bookworm; urgency=medium\n${checksums(folder, [dsc, tarball], "misc optional ")}`,
+    );
+    return changes;
+  }
+
+  /** Creates a ticket for a new upload; its number. */
+  create(name: string, version = "1.0", ...options: string[]): Promise<string> {
+    const changes = this.upload(name, version);
+    const title = `land ${name}`;
+    return this.ok("create_ticket", "-t", title, "-s", changes, ...options);
+  }
+
+  /** Where a file of the data store is. */
+  stored({ container, name }: FileRef): string {
+    return join(this.state, "store", container, name);
+  }
+
+  /** Changes the state file behind the program's back: as a crash or a person left it, or as time does. */
+  sql(statement: string, ...values: unknown[]): unknown[] {
+    const db = new Database(join(this.state, "state.sqlite"));
+    try {
+      const prepared = db.prepare(statement);
+      if (prepared.reader) return prepared.all(...values);
+      prepared.run(...values);
+      return [];
+    } finally {
+      db.close();
+    }
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+
+  #global(): string[] {
+    return ["--state-dir", this.state, "--config", this.#config];
+  }
+}
+
+/** The three lists of files that a .dsc or .changes has. */
+function checksums(
+  folder: string,
+  names: readonly string[],
+  words: string,
+): string {
+  const lines = (kind: string, between: string) =>
+    names
+      .map((name) => {
+        const data = readFileSync(join(folder, name));
+        const hash = createHash(kind).update(data).digest("hex");
+        return ` ${hash} ${data.length} ${between}${name}\n`;
+      })
+      .join("");
+  return `Checksums-Sha1:\n${lines("sha1", "")}Checksums-Sha256:\n${lines("sha256", "")}Files:\n${lines("md5", words)}`;
+}
