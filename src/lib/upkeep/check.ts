@@ -64,114 +64,81 @@ export async function checkHealth(
   return { report: judgeAll(measures, summary), tickets };
 }
 
-/** The thresholds of a measure in its own unit; 0 in a setting means never. */
-function limits(
-  warn: number,
-  critical: number,
-  factor = 1,
-): Pick<Measure, "warn" | "critical"> {
-  const limit = (value: number) => (value === 0 ? null : value * factor);
-  return { warn: limit(warn), critical: limit(critical) };
+/** A threshold of the settings in the unit of the measure; 0 means never. */
+function from(value: number, factor = 1): number | null {
+  return value === 0 ? null : value * factor;
 }
 
-/** Something that began at a time, and what to say when that is too long ago. */
-interface Lasting {
-  readonly since: string;
-  readonly words: Advice;
-}
-
-/** A measure of the time for which something lasts; it has no value when there is no such thing. */
-function age(
-  measure: Pick<Measure, "name" | "help" | "warn" | "critical">,
-  found: Lasting | null | undefined,
-): Measure {
-  return {
-    ...measure,
-    unit: "s",
-    bad: "above",
-    // Not negative, even when the clock was set back.
-    value: found
-      ? Math.max(0, Math.round((Date.now() - Date.parse(found.since)) / 1000))
-      : null,
-    words: found?.words ?? "",
-  };
+/** The part of a measure that tells how long something has lasted; null when there is no such thing. */
+function lasting(
+  since: string | null | undefined,
+  words: Advice | null | undefined,
+): Pick<Measure, "unit" | "bad" | "value" | "words"> {
+  // Not negative, even when the clock was set back.
+  const seconds = (time: string) =>
+    Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+  const value = since == null ? null : seconds(since);
+  return { unit: "s", bad: "above", value, words: words ?? "" };
 }
 
 function maintenanceAge({ paths, config }: Watched): Measure {
   const found = readMaintenance(paths.maintenance);
-  return age(
-    {
-      name: "maintenance_age",
-      help: "How long maintenance has been on.",
-      ...limits(
-        config.get("maintenance.warnAfterMinutes"),
-        config.get("check.maintenance.criticalMinutes"),
-        minute,
-      ),
-    },
-    found && { since: found.since, words: forgottenInWords(found) },
-  );
+  return {
+    name: "maintenance_age",
+    help: "How long maintenance has been on.",
+    warn: from(config.get("maintenance.warnAfterMinutes"), minute),
+    critical: from(config.get("check.maintenance.criticalMinutes"), minute),
+    ...lasting(found?.since, found && forgottenInWords(found)),
+  };
 }
 
 function lockAge({ paths, config }: Watched): Measure {
   const [oldest] = heldLocks(paths.run)
     .filter(({ dead }) => !dead)
     .sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
-  return age(
-    {
-      name: "lock_age",
-      help: "Age of the oldest lock that is held.",
-      ...limits(
-        config.get("lock.warnAfterMinutes"),
-        config.get("check.lock.criticalMinutes"),
-        minute,
-      ),
-    },
-    oldest && {
-      since: oldest.since,
-      words: `${oldest.name} has been running for ${ageInWords(oldest.since)} (${holderInWords(oldest)})`,
-    },
-  );
+  return {
+    name: "lock_age",
+    help: "Age of the oldest lock that is held.",
+    warn: from(config.get("lock.warnAfterMinutes"), minute),
+    critical: from(config.get("check.lock.criticalMinutes"), minute),
+    ...lasting(
+      oldest?.since,
+      oldest &&
+        `${oldest.name} has been running for ${ageInWords(oldest.since)} (${holderInWords(oldest)})`,
+    ),
+  };
 }
 
 function heartbeatAge({ db, config }: Watched): Measure {
   const [oldest] = openRuns(db).sort(
     (a, b) => Date.parse(a.heartbeat_at) - Date.parse(b.heartbeat_at),
   );
-  return age(
-    {
-      name: "heartbeat_age",
-      help: "Silence of the running step that was heard of longest ago.",
-      ...limits(
-        config.get("check.heartbeat.warnMinutes"),
-        config.get("check.heartbeat.criticalMinutes"),
-        minute,
-      ),
-    },
-    oldest && {
-      since: oldest.heartbeat_at,
-      words: `nothing was heard of ticket ${oldest.ticket} at ${stepOf(oldest.step).name} for ${ageInWords(oldest.heartbeat_at)} (process ${oldest.pid} on ${oldest.host})`,
-    },
-  );
+  return {
+    name: "heartbeat_age",
+    help: "Silence of the running step that was heard of longest ago.",
+    warn: from(config.get("check.heartbeat.warnMinutes"), minute),
+    critical: from(config.get("check.heartbeat.criticalMinutes"), minute),
+    ...lasting(
+      oldest?.heartbeat_at,
+      oldest &&
+        `nothing was heard of ticket ${oldest.ticket} at ${stepOf(oldest.step).name} for ${ageInWords(oldest.heartbeat_at)} (process ${oldest.pid} on ${oldest.host})`,
+    ),
+  };
 }
 
 function waitingAge({ db, config }: Watched): Measure {
   const oldest = oldestWaiting(db);
-  return age(
-    {
-      name: "waiting_age",
-      help: "Time that the ticket has waited which has waited longest.",
-      ...limits(
-        config.get("check.waiting.warnMinutes"),
-        config.get("check.waiting.criticalMinutes"),
-        minute,
-      ),
-    },
-    oldest && {
-      since: oldest.since,
-      words: `ticket ${oldest.id} has been waiting at ${stepOf(oldest.step).name} for ${ageInWords(oldest.since)}${oldest.waiting_for === null ? "" : ` (${oldest.waiting_for})`}`,
-    },
-  );
+  return {
+    name: "waiting_age",
+    help: "Time that the ticket has waited which has waited longest.",
+    warn: from(config.get("check.waiting.warnMinutes"), minute),
+    critical: from(config.get("check.waiting.criticalMinutes"), minute),
+    ...lasting(
+      oldest?.since,
+      oldest &&
+        `ticket ${oldest.id} has been waiting at ${stepOf(oldest.step).name} for ${ageInWords(oldest.since)}${oldest.waiting_for === null ? "" : ` (${oldest.waiting_for})`}`,
+    ),
+  };
 }
 
 function infrastructureFailures({ db, config }: Watched): Measure {
@@ -185,10 +152,8 @@ function infrastructureFailures({ db, config }: Watched): Measure {
     help: "Tickets that our infrastructure failed lately.",
     unit: "",
     value: ids.length,
-    ...limits(
-      config.get("check.infrastructure.warn"),
-      config.get("check.infrastructure.critical"),
-    ),
+    warn: from(config.get("check.infrastructure.warn")),
+    critical: from(config.get("check.infrastructure.critical")),
     bad: "above",
     words: `infrastructure failed ${ids.length === 1 ? "ticket" : "tickets"} ${ids.slice(-5).join(", ")}${ids.length > 5 ? ` and ${ids.length - 5} more` : ""} in the last ${days} days`,
   };
@@ -202,10 +167,8 @@ function freePpas({ db, config }: Watched): Measure {
     help: "PPAs of the pool that are free.",
     unit: "",
     value: free,
-    ...limits(
-      config.get("check.freePpas.warnBelow"),
-      config.get("check.freePpas.criticalBelow"),
-    ),
+    warn: from(config.get("check.freePpas.warnBelow")),
+    critical: from(config.get("check.freePpas.criticalBelow")),
     bad: "below",
     max: all.length,
     words: `${free} of ${all.length} PPAs are free`,
@@ -227,11 +190,8 @@ function diskFree({ paths, config }: Watched, disk: Disk): Measure {
     help: "Free space on the disk of the state folder.",
     unit: "B",
     value: free,
-    ...limits(
-      config.get("check.diskFree.warnMiB"),
-      config.get("check.diskFree.criticalMiB"),
-      mebibyte,
-    ),
+    warn: from(config.get("check.diskFree.warnMiB"), mebibyte),
+    critical: from(config.get("check.diskFree.criticalMiB"), mebibyte),
     bad: "below",
     max: disk.blocks * disk.bsize,
     words: `${(free / 1e9).toFixed(1)} GB are free on the disk of ${paths.root}`,
@@ -247,59 +207,42 @@ function inodesFree({ paths, config }: Watched, disk: Disk): Measure {
     help: "Free inodes on the disk of the state folder.",
     unit: "%",
     value: free,
-    ...limits(
-      config.get("check.inodesFree.warnPercent"),
-      config.get("check.inodesFree.criticalPercent"),
-    ),
+    warn: from(config.get("check.inodesFree.warnPercent")),
+    critical: from(config.get("check.inodesFree.criticalPercent")),
     bad: "below",
     words: `${free ?? 0} % of the inodes are free on the disk of ${paths.root}`,
   };
 }
 
-/** Something to be done regularly; until it is first done, it is due since the state began. */
-function sinceDone(
-  { db }: Watched,
-  last: string | null,
-  what: string,
-): Lasting | null {
+/** How long ago something was last done; until it is first done, since the state began. */
+function sinceDone({ db }: Watched, last: string | null, what: string) {
   const since = last ?? stateBegan(db);
-  if (since === null) return null;
-  const ago = ageInWords(since);
+  const ago = since === null ? "" : ageInWords(since);
   const words = `${what} ${last === null ? `never, in ${ago}` : `${ago} ago`}`;
-  return { since, words };
+  return lasting(since, words);
 }
 
 function reportAge(watched: Watched): Measure {
   const { paths, config } = watched;
   const last = lastDone(paths.run, "shepherd-report");
-  return age(
-    {
-      name: "report_age",
-      help: "Time since the report was written.",
-      ...limits(
-        config.get("check.report.warnMinutes"),
-        config.get("check.report.criticalMinutes"),
-        minute,
-      ),
-    },
-    sinceDone(watched, last, "the report was last written"),
-  );
+  return {
+    name: "report_age",
+    help: "Time since the report was written.",
+    warn: from(config.get("check.report.warnMinutes"), minute),
+    critical: from(config.get("check.report.criticalMinutes"), minute),
+    ...sinceDone(watched, last, "the report was last written"),
+  };
 }
 
 function backupAge(watched: Watched): Measure {
   const { db, config } = watched;
-  return age(
-    {
-      name: "backup_age",
-      help: "Time since the newest backup.",
-      ...limits(
-        config.get("check.backup.warnHours"),
-        config.get("check.backup.criticalHours"),
-        hour,
-      ),
-    },
-    sinceDone(watched, lastBackup(db), "the last backup was made"),
-  );
+  return {
+    name: "backup_age",
+    help: "Time since the newest backup.",
+    warn: from(config.get("check.backup.warnHours"), hour),
+    critical: from(config.get("check.backup.criticalHours"), hour),
+    ...sinceDone(watched, lastBackup(db), "the last backup was made"),
+  };
 }
 
 function stateSize({ paths, config }: Watched): Measure {
@@ -312,11 +255,8 @@ function stateSize({ paths, config }: Watched): Measure {
     help: "Size of the state file with its write-ahead log.",
     unit: "B",
     value: size,
-    ...limits(
-      config.get("check.stateSize.warnMiB"),
-      config.get("check.stateSize.criticalMiB"),
-      mebibyte,
-    ),
+    warn: from(config.get("check.stateSize.warnMiB"), mebibyte),
+    critical: from(config.get("check.stateSize.criticalMiB"), mebibyte),
     bad: "above",
     words: `the state file has ${(size / 1e6).toFixed(0)} MB`,
   };
