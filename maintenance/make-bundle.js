@@ -1,6 +1,6 @@
-// Makes dist/ubuntu-ci.cjs, the program in one file, and beside it what V8 compiles of that file for
-// short commands (src/cli/start.ts uses both). With `bundle` or `precompile` it does only that part: the
-// second runs the program, and so needs better-sqlite3's library.
+// Makes dist/ubuntu-ci.cjs, the program in one file, and V8's code cache of it for short commands
+// (src/cli/start.ts uses both). With `bundle` or `precompile` it does only that part: the second runs the
+// program, and so needs better-sqlite3's native library.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -19,7 +19,7 @@ const dist = resolve(import.meta.dirname, "../dist");
 const bundle = join(dist, "ubuntu-ci.cjs");
 const compiled = `${bundle}.compiled`;
 
-/** Runs one command from the bundle in this process, and keeps what was compiled for it. */
+/** Runs a command from the bundle in this process, and saves the code that V8 has compiled for it. */
 function warm(args) {
   const script = new Script(readFileSync(bundle, "utf8"), {
     filename: bundle,
@@ -42,11 +42,11 @@ async function makeBundle() {
     platform: "node",
     target: "node20",
     format: "cjs",
-    // What is not JavaScript, and what would bring a compiler along.
+    // A native module, and one that would add a compiler to the bundle.
     external: ["better-sqlite3", "cosmiconfig"],
     supported: { "dynamic-import": false },
     define: { "import.meta.dirname": "__dirname" },
-    // A function of what Node gives a module.
+    // A function of the variables that Node gives to a CommonJS module.
     banner: { js: "(function (require, __filename, __dirname) {" },
     footer: { js: "})" },
     logLevel: "warning",
@@ -54,13 +54,13 @@ async function makeBundle() {
   rmSync(compiled, { force: true });
 }
 
-/** Has V8 compile what short commands need. */
+/** Makes the code cache by running short commands. */
 async function precompile() {
   const { openDatabase } = await import("../dist/lib/state/database.js");
   const folder = mkdtempSync(join(tmpdir(), "ubuntu-ci-warm-"));
   try {
     openDatabase(join(folder, "state.sqlite")).close();
-    // Instead of the machine's, as the environment instead of the caller's.
+    // Neither the machine's configuration nor the caller's environment is used.
     writeFileSync(join(folder, "config.json"), "{}", { mode: 0o600 });
     for (const name of ["--help", "status", "land", "publish"]) {
       const { status, stderr } = spawnSync(

@@ -1,8 +1,8 @@
-# Sourced by the push-button scripts: what they all need before the real work.
-# After it, `here` is the checkout, `program` the place the user runs it from, `as_user` runs a
-# command without privileges, and `state` is the state folder.
+# Shared functions of the scripts in this folder, which source it. It sets `here`, the checkout, and
+# `program`, the folder that the program is run from. The script sets `state`, the state folder; after
+# `ensure_user`, `as_user` runs a command as the unprivileged user.
 set -euo pipefail
-# The program is built for others to read, whoever builds it; what is private says so itself.
+# Other users have to be able to read the program. Private files are made with modes of their own.
 umask 022
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 program=$here
@@ -11,7 +11,7 @@ system_user=ubuntu-ci
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$1" && exit "${2:-78}"; }
 
-# Installs the packages named in the files that are missing; what is there already is not touched.
+# Installs those Debian packages named in the given files that are not installed yet.
 install_packages() {
   local missing=() name
   while read -r name; do
@@ -29,8 +29,8 @@ install_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# The npm packages as the lock file says, without better-sqlite3's library, and the program built: all of
-# it but what takes running it.
+# Installs the npm packages and builds the program, without better-sqlite3's native library. What needs
+# that library is left to compile_sqlite.
 build_program() {
   command -v node >/dev/null || die "Node.js 20.19 or later is not installed"
   node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' ||
@@ -48,8 +48,7 @@ build_program() {
 
 sqlite=node_modules/better-sqlite3/build
 precompiled=dist/ubuntu-ci.cjs.compiled
-# What `npm ci` would have compiled, or downloaded where there is a binary for this machine, and what is
-# compiled of the program by running it.
+# Builds or downloads better-sqlite3's native library, and then precompiles the program, which needs it.
 compile_sqlite() {
   cd "$here"
   [ -e $sqlite/Release/better_sqlite3.node ] || rebuild_sqlite
@@ -58,7 +57,7 @@ compile_sqlite() {
 
 rebuild_sqlite() {
   say "compiling better-sqlite3 (a minute or two)"
-  # Node's own headers, where its package brings them, spare node-gyp a download.
+  # With Node's headers, where they are installed, node-gyp need not download them.
   local prefix
   prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
   if [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir=$prefix; fi
@@ -67,12 +66,12 @@ rebuild_sqlite() {
 }
 
 declare -A running=()
-# Runs functions side by side, each after a short name that is put before what it says. The first
-# that fails ends the script, whose EXIT trap has to be end_running.
+# Runs functions in parallel. The arguments are pairs: a prefix for the lines of output, and a function.
+# When one fails, the script exits; its EXIT trap has to call end_running.
 side_by_side() {
   local failed=0 pid
   while [ $# -gt 0 ]; do
-    # A process group of its own, so that all it starts can be ended with it.
+    # In a process group of its own, so that its child processes can be ended, too.
     set -m
     { "$2" 2>&1 | sed -u "s/^/[$1] /" >&2; } </dev/null &
     set +m
@@ -92,7 +91,7 @@ end_running() {
   wait
 }
 
-# A free range of 65536 subordinate ids, behind all that are given out.
+# Gives a user 65536 subordinate ids after all ranges that are in use.
 give_subids() {
   local file option
   for file in /etc/subuid /etc/subgid; do
@@ -106,7 +105,7 @@ give_subids() {
   done
 }
 
-# Builds never run as root: root gets a system user for them, anybody else is that user.
+# Builds never run as root: root makes a system user for them, anybody else uses their own account.
 ensure_user() {
   if [ "$(id -u)" = 0 ]; then
     if ! id "$system_user" >/dev/null 2>&1; then
@@ -121,7 +120,8 @@ ensure_user() {
   fi
 }
 
-# The device of a session's network, as udev would have it; without it doctor says what to do.
+# Opens the device that the network of sessions needs to all users, as udev does. When that fails,
+# `ubuntu-ci doctor` says what to do.
 open_network_device() {
   [ "$(id -u)" = 0 ] || return 0
   [ -c /dev/net/tun ] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200; } || return 0

@@ -182,7 +182,8 @@ export class ProgramCall {
     if (stops && options.dryRun !== true && !remote) {
       const { mayBeInMaintenance } = await import("../lib/locks/toggle.ts");
       if (mayBeInMaintenance(paths)) {
-        const { stopInMaintenance } = await import("./maintenance-guard.ts");
+        const { stopInMaintenance } =
+          await import("../lib/upkeep/maintenance-guard.ts");
         await stopInMaintenance(paths, actorName(), name);
       }
     }

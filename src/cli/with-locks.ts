@@ -11,7 +11,10 @@ import {
 import { readMaintenance } from "../lib/locks/maintenance.ts";
 import type { CommandLock } from "./command.ts";
 import type { CommandContext } from "./context.ts";
-import { logAside, stopInMaintenance } from "./maintenance-guard.ts";
+import {
+  logAside,
+  stopInMaintenance,
+} from "../lib/upkeep/maintenance-guard.ts";
 
 /**
  * Runs a changing command under its locks, unless maintenance forbids it. A patient lock waits a while

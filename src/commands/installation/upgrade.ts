@@ -3,29 +3,22 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 
 import { refused } from "../../lib/domain/error.ts";
-import type { Plan } from "../../lib/domain/plan.ts";
-import type { UpgradeReport } from "../../lib/upkeep/upgrade/upgrading.ts";
+import type { UpgradePlan } from "../../lib/upkeep/upgrade/plan.ts";
 import type { Command } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import type {
-  Upgrading,
+  UpgradeReport,
   UpgradeRequest,
+  Upgrading,
 } from "../../lib/upkeep/upgrade/upgrading.ts";
 import type { Advice } from "../../lib/domain/remedy.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
-interface Options {
-  to?: string;
-  wait: number;
-  rollback?: boolean;
-  force?: boolean;
-}
-
-export const command: Command<Options, Plan> = {
+export const command: Command<UpgradeRequest, UpgradePlan> = {
   state: "optional",
   staysCaller: true,
   changes: true,
-  // It switches maintenance on itself, and an interrupted one left it on.
+  // It switches maintenance on itself, and an interrupted upgrade has left it on.
   inMaintenance: true,
   define: (command) =>
     command
@@ -46,16 +39,16 @@ export const command: Command<Options, Plan> = {
     if (force === true && rollback !== true)
       throw refused("--force is for --rollback");
   },
-  async plan(context, options) {
+  async plan(context, request) {
     const { planUpgrade } = await import("../../lib/upkeep/upgrade/plan.ts");
-    return planUpgrade(await upgradingOf(context), requestOf(options));
+    return planUpgrade(await upgradingOf(context), request, false);
   },
-  async run(context, options) {
+  async run(context, request) {
     const { upgrade } = await import("../../lib/upkeep/upgrade/upgrade.ts");
     const upgrading = await upgradingOf(context);
     // The state's owner must be able to read the program's files.
     process.umask(0o022);
-    const report = await upgrade(upgrading, requestOf(options));
+    const report = await upgrade(upgrading, request);
     return { text: inWords(report), value: report };
   },
 };
@@ -69,15 +62,6 @@ async function upgradingOf(context: CommandContext): Promise<Upgrading> {
     place: locateProgram(process.argv[1] ?? "", programRoot),
     configFile: config === undefined ? null : resolve(config),
   };
-}
-
-function requestOf({
-  wait,
-  rollback = false,
-  force = false,
-  ...to
-}: Options): UpgradeRequest {
-  return { ...to, rollback, force, waitMinutes: wait };
 }
 
 function inWords({ action, from, to, schema, backup }: UpgradeReport): Advice {

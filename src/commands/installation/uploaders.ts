@@ -149,7 +149,7 @@ async function record(
     recordEvent(state, { actor, subject: "uploader", ...event });
 }
 
-/** The event for an added key, by the key's validity. */
+/** The event of accepting a key, with the packages that it was and is accepted for. */
 function eventOfAdding({
   fingerprint,
   packages,

@@ -14,7 +14,7 @@ import { findTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
 import type { Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { stopInMaintenance } from "../../cli/maintenance-guard.ts";
+import { stopInMaintenance } from "../../lib/upkeep/maintenance-guard.ts";
 import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
 
 export interface LandingOptions {

@@ -9,8 +9,7 @@ export const command: Command<
   BackupPlan
 > = {
   changes: true,
-  // It changes nothing that maintenance protects. Only expire also removes files in maintenance; a lock
-  // keeps the two apart.
+  // It does not change what maintenance protects. The lock of expire keeps files from being removed.
   inMaintenance: true,
   locks: [{ name: "backup" }, { name: "expire", patient: true }],
   define: (command) =>

@@ -24,7 +24,7 @@ interface MetricsPlan extends Plan {
 export const command: Command<{ prometheus?: string | true }, MetricsPlan> = {
   state: "optional",
   changes: true,
-  // Monitoring goes on in maintenance.
+  // Monitoring has to work in maintenance, too.
   inMaintenance: true,
   onlyReads: ({ prometheus }) => typeof prometheus !== "string",
   define: (command) =>
@@ -97,7 +97,7 @@ async function look({ paths, config }: CommandContext): Promise<Found> {
   }
 }
 
-/** Prometheus judges the figures itself: once the file is written, the exit code is 0. */
+/** Writes the metrics. The exit code is 0 whatever they say, because Prometheus judges them itself. */
 async function writeMetrics(
   found: Found,
   prometheus: string | true,
@@ -110,7 +110,7 @@ async function writeMetrics(
     printText("stdout", text);
     return;
   }
-  // Prometheus's collector runs as another user.
+  // node_exporter reads the file as another user.
   const { writePublicFile } = await import("../../lib/files/public-files.ts");
   await writePublicFile(pathArgument(prometheus), text);
 }

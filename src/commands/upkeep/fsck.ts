@@ -1,13 +1,10 @@
 import { textOfLines } from "../../lib/domain/shown-text.ts";
-import { ExitCode, refused } from "../../lib/domain/error.ts";
+import { ExitCode } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import type { Command, Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { existsSync } from "node:fs";
-import { inspectFile } from "../../lib/state/snapshot.ts";
-import type { Inconsistency } from "../../lib/upkeep/fsck/fsck.ts";
-import { damagedState, fsck } from "../../lib/upkeep/fsck/fsck.ts";
-import { advice, remedy } from "../../lib/domain/remedy.ts";
+import { fsck } from "../../lib/upkeep/fsck/fsck.ts";
+import type { Inconsistency } from "../../lib/upkeep/fsck/inconsistency.ts";
 
 interface MendingPlan extends Plan {
   readonly findings: readonly Inconsistency[];
@@ -29,7 +26,7 @@ export const command: Command<{ mend?: true; digests?: true }, MendingPlan> = {
   notes: `Exits with 0 when all is well or was mended, with 75 when --mend would mend all that is wrong, with 1
 when something is left that needs a person. It can run at any time, beside all other commands.`,
   async plan(context, { digests }) {
-    const findings = await look(context, false, digests === true);
+    const findings = await look(context, false, digests);
     const actions = findings
       .filter(({ mendable }) => mendable)
       .map(({ check, where }) => `mend ${check}: ${where}`);
@@ -37,26 +34,15 @@ when something is left that needs a person. It can run at any time, beside all o
   },
   describe: ({ findings }, context) => describe(findings, context),
   run: async (context, { mend, digests }) =>
-    describe(await look(context, mend === true, digests === true), context),
+    describe(await look(context, mend === true, digests), context),
 };
 
-/** @throws UbuntuCiError (2) when there is no state file */
-async function look(
-  context: CommandContext,
+function look(
+  { paths, engine }: CommandContext,
   mend: boolean,
-  digests: boolean,
+  digests = false,
 ): Promise<readonly Inconsistency[]> {
-  const { database, root } = context.paths;
-  if (!existsSync(database))
-    throw refused(
-      `there is no state in ${root}`,
-      advice`${remedy("init")} makes one; ${remedy("restore", ["FILE"])} goes on with a restore that was ended`,
-    );
-  // A damaged file cannot be opened as a state, so it is checked first.
-  const damage = inspectFile(database);
-  return damage.length > 0
-    ? damage.map((what) => damagedState(context, what))
-    : fsck(await context.engine(), { mend, digests });
+  return fsck(paths, engine, { mend, digests });
 }
 
 function describe(

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { reasonArgument, seconds } from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
-import { recordBegin, recordEnd } from "../../cli/maintenance-guard.ts";
+import { recordBegin, recordEnd } from "../../lib/upkeep/maintenance-guard.ts";
 import { messageOf, refused } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import { heldBackInWords, readHeldBack } from "../../lib/locks/held-back.ts";

@@ -16,8 +16,7 @@ interface Options {
 export const command: Command<Options, RestorePlan> = {
   state: "restored",
   changes: true,
-  // An existing state is only replaced in maintenance. Expire, backup and fsck run then, too; locks keep
-  // them apart.
+  // A state is only replaced in maintenance. The locks keep out what else runs in maintenance.
   inMaintenance: true,
   locks: [{ name: "restore" }, { name: "expire", patient: true }],
   define: (command) =>

@@ -8,15 +8,15 @@ import type { Connection } from "../state/database.ts";
 import { openRuns } from "../state/leases.ts";
 
 /**
- * Folders of a state that no process needs any more, absolute: scratch of runs that have ended (a
- * session's files are in there, too), and what killed processes had for themselves.
+ * Absolute paths of folders in the state that no process uses any more: scratch folders of finished runs,
+ * which include their sessions, and folders of killed processes.
  */
 export async function abandonedFolders(
   db: Connection,
   paths: StatePaths,
 ): Promise<string[]> {
   const inScratch = await namesIn(paths.scratch);
-  // Read after the folder: a run is on record before its folder is made.
+  // Read after the folder, because a run is recorded before its folder is made.
   const open = new Set(openRuns(db).map(({ id }) => `run.${id}`));
   return [
     ...inScratch
@@ -35,8 +35,8 @@ export async function abandonedFolders(
 }
 
 /**
- * What killed processes of this user, of whatever state, had for themselves in folders that many
- * share. Nothing is wrong with a state because of it.
+ * Folders of killed processes of this user in shared temporary folders. They may belong to another state,
+ * so fsck does not report them.
  */
 export function abandonedOutside(): string[] {
   return [

@@ -5,6 +5,7 @@ import { ageInWords } from "../domain/age.ts";
 import type { HealthReport, Measure } from "../domain/health.ts";
 import { judgeAll } from "../domain/health.ts";
 import { advice, remedy } from "../domain/remedy.ts";
+import type { Advice } from "../domain/remedy.ts";
 import { stepOf } from "../domain/step.ts";
 import type { Config } from "../config/config.ts";
 import { lastDone } from "../host/last-done.ts";
@@ -24,8 +25,7 @@ import { ticketsSetAside } from "../state/set-aside.ts";
 import { listPpas } from "../state/ppas.ts";
 import { openRuns } from "../state/leases.ts";
 
-/** What is watched, and where. */
-export interface Watched {
+interface Watched {
   readonly db: Connection;
   readonly paths: StatePaths;
   readonly config: Config;
@@ -38,7 +38,7 @@ const minute = 60;
 const hour = 60 * minute;
 const mebibyte = 1024 * 1024;
 
-/** Looks at everything that goes wrong while nobody looks, and judges it by the settings' thresholds. */
+/** Measures what can go wrong unnoticed, and judges it by the thresholds in the settings. */
 export async function checkHealth(
   watched: Watched,
 ): Promise<{ report: HealthReport; tickets: TicketCounts }> {
@@ -67,14 +67,21 @@ export async function checkHealth(
   return { report: judgeAll(measures, summary), tickets };
 }
 
-/** Seconds since then; a clock that was set back makes nothing younger than new. */
-function secondsSince(time: string): number {
-  return Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
-}
-
-/** A threshold of the settings in the figure's own unit; 0 is never. */
+/** A threshold of the settings in the unit of the measure; 0 means never. */
 function from(value: number, factor = 1): number | null {
   return value === 0 ? null : value * factor;
+}
+
+/** The part of a measure that tells how long something has lasted; null when there is no such thing. */
+function lasting(
+  since: string | null | undefined,
+  words: Advice | null | undefined,
+): Pick<Measure, "unit" | "bad" | "value" | "words"> {
+  // Not negative, even when the clock was set back.
+  const seconds = (time: string) =>
+    Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+  const value = since == null ? null : seconds(since);
+  return { unit: "s", bad: "above", value, words: words ?? "" };
 }
 
 function maintenanceAge({ paths, config }: Watched): Measure {
@@ -82,12 +89,9 @@ function maintenanceAge({ paths, config }: Watched): Measure {
   return {
     name: "maintenance_age",
     help: "How long maintenance has been on.",
-    unit: "s",
-    value: found === null ? null : secondsSince(found.since),
     warn: from(config.get("maintenance.warnAfterMinutes"), minute),
     critical: from(config.get("check.maintenance.criticalMinutes"), minute),
-    bad: "above",
-    words: found === null ? "" : forgottenInWords(found),
+    ...lasting(found?.since, found && forgottenInWords(found)),
   };
 }
 
@@ -98,15 +102,13 @@ function lockAge({ paths, config }: Watched): Measure {
   return {
     name: "lock_age",
     help: "Age of the oldest lock that is held.",
-    unit: "s",
-    value: oldest === undefined ? null : secondsSince(oldest.since),
     warn: from(config.get("lock.warnAfterMinutes"), minute),
     critical: from(config.get("check.lock.criticalMinutes"), minute),
-    bad: "above",
-    words:
-      oldest === undefined
-        ? ""
-        : `${oldest.name} has been running for ${ageInWords(oldest.since)} (${holderInWords(oldest)})`,
+    ...lasting(
+      oldest?.since,
+      oldest &&
+        `${oldest.name} has been running for ${ageInWords(oldest.since)} (${holderInWords(oldest)})`,
+    ),
   };
 }
 
@@ -117,15 +119,13 @@ function heartbeatAge({ db, config }: Watched): Measure {
   return {
     name: "heartbeat_age",
     help: "Silence of the running step that was heard of longest ago.",
-    unit: "s",
-    value: oldest === undefined ? null : secondsSince(oldest.heartbeat_at),
     warn: from(config.get("check.heartbeat.warnMinutes"), minute),
     critical: from(config.get("check.heartbeat.criticalMinutes"), minute),
-    bad: "above",
-    words:
-      oldest === undefined
-        ? ""
-        : `nothing was heard of ticket ${oldest.ticket} at ${stepOf(oldest.step).name} for ${ageInWords(oldest.heartbeat_at)} (process ${oldest.pid} on ${oldest.host})`,
+    ...lasting(
+      oldest?.heartbeat_at,
+      oldest &&
+        `nothing was heard of ticket ${oldest.ticket} at ${stepOf(oldest.step).name} for ${ageInWords(oldest.heartbeat_at)} (process ${oldest.pid} on ${oldest.host})`,
+    ),
   };
 }
 
@@ -134,15 +134,13 @@ function waitingAge({ db, config }: Watched): Measure {
   return {
     name: "waiting_age",
     help: "Time that the ticket has waited which has waited longest.",
-    unit: "s",
-    value: oldest === undefined ? null : secondsSince(oldest.since),
     warn: from(config.get("check.waiting.warnMinutes"), minute),
     critical: from(config.get("check.waiting.criticalMinutes"), minute),
-    bad: "above",
-    words:
-      oldest === undefined
-        ? ""
-        : `ticket ${oldest.id} has been waiting at ${stepOf(oldest.step).name} for ${ageInWords(oldest.since)}${oldest.waiting_for === null ? "" : ` (${oldest.waiting_for})`}`,
+    ...lasting(
+      oldest?.since,
+      oldest &&
+        `ticket ${oldest.id} has been waiting at ${stepOf(oldest.step).name} for ${ageInWords(oldest.since)}${oldest.waiting_for === null ? "" : ` (${oldest.waiting_for})`}`,
+    ),
   };
 }
 
@@ -224,7 +222,7 @@ function diskFree({ paths, config }: Watched, disk: Disk): Measure {
 }
 
 function inodesFree({ paths, config }: Watched, disk: Disk): Measure {
-  // btrfs makes them as it needs them, and says that there are none.
+  // btrfs allocates inodes as needed, and reports that there are none.
   const free =
     disk.files === 0 ? null : Math.floor((disk.ffree / disk.files) * 100);
   return {
@@ -239,52 +237,34 @@ function inodesFree({ paths, config }: Watched, disk: Disk): Measure {
   };
 }
 
-/** What was never done has been due since the state began. */
-function overdue(
-  { db }: Watched,
-  last: string | null,
-): { readonly value: number | null; readonly ago: string } {
+/** How long ago something was last done; until it is first done, since the state began. */
+function sinceDone({ db }: Watched, last: string | null, what: string) {
   const since = last ?? stateBegan(db);
-  if (since === null) return { value: null, ago: "" };
-  return {
-    value: secondsSince(since),
-    ago:
-      last === null
-        ? `never, in ${ageInWords(since)}`
-        : `${ageInWords(since)} ago`,
-  };
+  const ago = since === null ? "" : ageInWords(since);
+  const words = `${what} ${last === null ? `never, in ${ago}` : `${ago} ago`}`;
+  return lasting(since, words);
 }
 
 function reportAge(watched: Watched): Measure {
   const { paths, config } = watched;
-  const { value, ago } = overdue(
-    watched,
-    lastDone(paths.run, "shepherd-report"),
-  );
+  const last = lastDone(paths.run, "shepherd-report");
   return {
     name: "report_age",
     help: "Time since the report was written.",
-    unit: "s",
-    value,
     warn: from(config.get("check.report.warnMinutes"), minute),
     critical: from(config.get("check.report.criticalMinutes"), minute),
-    bad: "above",
-    words: `the report was last written ${ago}`,
+    ...sinceDone(watched, last, "the report was last written"),
   };
 }
 
 function backupAge(watched: Watched): Measure {
   const { db, config } = watched;
-  const { value, ago } = overdue(watched, lastBackup(db));
   return {
     name: "backup_age",
     help: "Time since the newest backup.",
-    unit: "s",
-    value,
     warn: from(config.get("check.backup.warnHours"), hour),
     critical: from(config.get("check.backup.criticalHours"), hour),
-    bad: "above",
-    words: `the last backup was made ${ago}`,
+    ...sinceDone(watched, lastBackup(db), "the last backup was made"),
   };
 }
 

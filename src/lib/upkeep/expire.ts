@@ -45,12 +45,12 @@ export interface ExpiryPlan extends Plan {
     readonly before: string;
     readonly why: string;
   })[];
-  /** Tickets with files that were marked by a run that was killed. */
+  /** Tickets with files that a killed run marked and did not remove. */
   readonly unfinished: readonly number[];
-  /** PPAs to empty: given back, or of tickets that have ended. */
+  /** PPAs to empty: released ones, and those of ended tickets. */
   readonly ppas: readonly string[];
   readonly folders: readonly string[];
-  /** Names of locks whose process is dead, and whose command has not been run again since. */
+  /** Names of locks that dead processes hold. */
   readonly locks: readonly string[];
   readonly layers: readonly string[];
   readonly revisions: readonly number[];
@@ -68,7 +68,7 @@ const daysOf: Readonly<Record<ExpiryKind, DaysKey>> = {
 
 const dayMs = 24 * 60 * 60_000;
 
-/** What retention would remove now. */
+/** Finds what the settings say is to be removed now. */
 export async function planExpiry(engine: Engine): Promise<ExpiryPlan> {
   const { db, paths, config } = engine;
   const artifacts = (Object.entries(daysOf) as [ExpiryKind, DaysKey][]).flatMap(
@@ -122,20 +122,18 @@ function inWords(plan: Omit<ExpiryPlan, keyof Plan>): string[] {
 }
 
 /**
- * Removes what a plan says, as far as it still holds. Killed at any instant, the next run goes on: a
- * row is marked before its file is removed, and stays marked for removal until that is done.
- *
- * @returns how many files of the data store are gone
+ * Removes what a plan says, except for what is needed again since. If it is killed, the next run
+ * continues: a row is marked before its file is removed, and stays marked until the file is gone.
  */
 export async function expire(
   engine: LocalEngine,
   plan: ExpiryPlan,
-): Promise<number> {
+): Promise<void> {
   const { db, paths, actor, backends } = engine;
   for (const due of plan.artifacts)
     markExpired(db, actor, due, due.before, due.why);
   crashPoint("expire.marked");
-  const removed = removeExpired(db, (file) => removeStored(engine, file));
+  removeExpired(db, (file) => removeStored(engine, file));
   if (plan.revisions.length > 0) {
     await (await backends.archive()).removeRevisions(plan.revisions);
     recordEvent(db, {
@@ -150,7 +148,7 @@ export async function expire(
     releaseEnded(db, undefined, actor);
     await cleanPpas(engine);
   }
-  // A ticket may have been taken up again since.
+  // A ticket may have been retried since the plan was made.
   const unneeded = new Set(await unneededLayers(engine));
   for (const name of plan.layers) {
     if (!unneeded.has(name)) continue;
@@ -169,10 +167,9 @@ export async function expire(
   await freeLocks(engine, plan.locks);
   for (const folder of plan.folders) await removeTree(folder);
   for (const file of plan.files) await rm(file, { force: true });
-  return removed;
 }
 
-/** Takes away what dead processes hold, and says so in the history. */
+/** Releases locks of dead processes, and records it. */
 async function freeLocks(
   { db, paths, actor }: Engine,
   names: readonly string[],
@@ -189,7 +186,10 @@ async function freeLocks(
     );
 }
 
-/** Removes a file from the store and the report, whose link would keep its space taken. */
+/**
+ * Removes a file from the data store, and from the report, whose hard link would keep its space
+ * occupied. It is synchronous, so that it can be called in a transaction.
+ */
 export function removeStored(
   { paths, store }: Pick<LocalEngine, "paths" | "store">,
   file: ExpiredFile,
@@ -207,7 +207,7 @@ export function removeStored(
   }
 }
 
-/** That many days before now, ISO 8601; null for 0, which is never. */
+/** The time that many days ago, as ISO 8601; null for 0, which means never. */
 function daysAgo(days: number): string | null {
   return days === 0 ? null : new Date(Date.now() - days * dayMs).toISOString();
 }
@@ -219,7 +219,7 @@ function unneededPpas(db: Connection): string[] {
   return [...given.map(({ name }) => name), ...releasable(db)].sort();
 }
 
-/** Names of layers that nothing refers to any more, and of what killed processes left of some. */
+/** Names of layers that nothing refers to any more, including incomplete ones of killed processes. */
 async function unneededLayers({
   db,
   paths,
@@ -247,7 +247,7 @@ async function unneededLayers({
       whole.filter((one) => !gone.has(one)).flatMap((one) => one.below),
     );
     const bases = ofKind("base");
-    // Superseded so long ago that nothing can be at work with it.
+    // Superseded so long ago that nothing can be using it.
     const isSuperseded = ({ series, created_at }: Layer) =>
       bases.some(
         (other) =>
@@ -270,7 +270,7 @@ async function unneededLayers({
   ];
 }
 
-/** The ticket that an image's layer is of: image-ticket.N-DIGEST. */
+/** The ticket in the name of an image's layer: image-ticket.N-DIGEST. */
 export function ticketOfImage(layer: string): number {
   return Number(/^image-ticket\.([0-9]+)-/.exec(layer)?.[1] ?? 0);
 }
@@ -305,7 +305,7 @@ async function oldBackups({ paths, config }: Engine): Promise<string[]> {
   return [...old, ...unfinished].map((name) => join(paths.backups, name));
 }
 
-/** Files beside the locks that killed processes did not finish. */
+/** Temporary files beside the locks that killed processes left. */
 async function unfinishedNotes(folder: string): Promise<string[]> {
   return (await namesIn(folder))
     .filter((name) => isUnfinished(name) && isAbandoned(name) === true)

@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { readFileSync } from "node:fs";
 
 import { misconfigured } from "../domain/error.ts";
 import { needsBases } from "../backends/kinds.ts";
@@ -16,11 +15,12 @@ import { isPpaName, pooledName } from "../domain/ppa-name.ts";
 import { knownSeries } from "../tickets/known-series.ts";
 import { cleanPpas } from "../engine/clean-ppas.ts";
 import type { Engine } from "../engine/engine.ts";
+import { wantedSeries } from "./wanted-series.ts";
 
 /**
- * The names of the PPAs that the pool is filled with.
+ * Names of the PPAs that the pool is filled with.
  *
- * @throws UbuntuCiError (78) when a PPA cannot be called that
+ * @throws UbuntuCiError (78) when `ppa.prefix` does not give valid names
  */
 export function poolNames(config: Config): string[] {
   const prefix = config.get("ppa.prefix");
@@ -37,37 +37,32 @@ export function poolNames(config: Config): string[] {
 }
 
 /**
- * The series to make bases for: those named, else those of the configuration, else the machine's own.
+ * The series to make bases of: those named, else {@link wantedSeries}.
  *
- * @throws UbuntuCiError (78) when none of them says
+ * @throws UbuntuCiError (78) when there is none
  */
 export function seriesToInit(
   config: Config,
   named: readonly string[] | undefined,
 ): readonly string[] {
-  const series = named ?? config.get("series");
-  if (series !== null && series.length > 0) return series;
-  const own = /^VERSION_CODENAME="?([a-z0-9.-]+)"?$/m.exec(
-    readFileSync("/etc/os-release", "utf8"),
-  )?.[1];
-  if (own === undefined)
+  const series = named ?? wantedSeries(config);
+  if (series.length === 0)
     throw misconfigured(
       "this machine does not say its series",
       "name one with --series, or set `series`",
     );
-  return [own];
+  return series;
 }
 
-/** What `init` is going to make, unless it is there. */
 export interface InitPlan extends Plan {
   /** Series of the archive. */
   readonly archive: readonly string[];
   readonly pool: readonly string[];
-  /** Series that bases are wanted of; none where nothing would use them. */
+  /** Series to have bases of; empty when the configured backends need no base. */
   readonly bases: readonly string[];
 }
 
-/** What `init` would do, looking at no more than folders: there may be no state yet. */
+/** Plans `init` without opening the state, which may not exist yet. */
 export function planInit(
   paths: StatePaths,
   config: Config,
@@ -91,23 +86,16 @@ export function planInit(
   };
 }
 
-/** Makes what is missing: folders, signing key, archive, pool, bases. Safe to run again. */
+/** Makes what is missing of the folders, signing key, archive, pool and bases. Can be repeated. */
 export async function initialise(
   engine: Engine,
   plan: InitPlan,
   say: (line: string) => void,
 ): Promise<string[]> {
   const { db, paths, actor, backends } = engine;
-  for (const folder of [
-    paths.run,
-    paths.log,
-    paths.store,
-    paths.layers,
-    paths.scratch,
-    paths.uploaders,
-  ]) {
+  const { run, log, store, layers, scratch, uploaders } = paths;
+  for (const folder of [run, log, store, layers, scratch, uploaders])
     mkdirSync(folder, { recursive: true });
-  }
   const done: string[] = [];
   const archive = await backends.archive();
   await archive.init(plan.archive);
@@ -122,13 +110,13 @@ export async function initialise(
     if (base === undefined)
       done.push(`base ${await baseOf(engine, name, say)}`);
     else if (lastEvent(db, "base", base.name) === undefined)
-      recordBase(engine, base); // make-base-main made it
+      recordBase(engine, base); // make-base-main, which made it, has no database
   }
   closeConfig(paths.root);
   return done;
 }
 
-/** Makes new bases; tickets that run keep the ones they began with. */
+/** Makes new bases. Tickets in progress keep the ones that they began with. */
 export async function refreshBases(
   engine: Engine,
   series: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Makes the base of a series unless there is one, without the database, whose library
- * maintenance/quickstart compiles meanwhile; `init` finds it then.
+ * Makes the base of a series unless there is one. It does not use the database, because
+ * maintenance/quickstart compiles the library for that at the same time. `init` records the base later.
  *
  *     node make-base-main.js STATE SERIES
  */

@@ -6,13 +6,12 @@ import { recordPublication } from "../state/publications.ts";
 import type { Engine } from "../engine/engine.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
-/** The plan of going back to a revision. */
 interface RevertPlan extends Plan {
   readonly revision: number;
 }
 
 /**
- * What going back to a revision comes to.
+ * Plans to publish the contents of an older revision again.
  *
  * @throws UbuntuCiError (2) when there is no such revision
  */

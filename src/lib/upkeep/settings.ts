@@ -1,6 +1,6 @@
 import type { Setting } from "../domain/setting.ts";
 
-/** When `ubuntu-ci check` finds a figure bad: two settings, 0 in either is never. */
+/** The two thresholds of a figure that `check` judges; 0 means never. */
 const thresholds = <const Name extends string, const Unit extends string>(
   name: Name,
   unit: Unit,

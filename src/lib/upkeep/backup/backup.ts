@@ -48,14 +48,14 @@ export interface Backup {
   /** Bytes. */
   readonly size: number;
   readonly manifest: BackupManifest;
-  /** Files that were copied and are not what the state says, as CONTAINER/NAME: damaged before. */
+  /** Files that were already damaged when they were copied, as CONTAINER/NAME. */
   readonly damaged: readonly string[];
 }
 
 /**
- * Plans a backup into a file, by default one of STATE/backups named after the time.
+ * Plans a backup into a file, by default in STATE/backups and named after the time.
  *
- * @throws UbuntuCiError (2) when there is a file of that name
+ * @throws UbuntuCiError (2) when the file exists
  */
 export function planBackup(
   { paths }: Pick<Engine, "paths">,
@@ -69,15 +69,14 @@ export function planBackup(
 }
 
 /**
- * Copies the state into one file, consistently, while everything goes on. The state file is copied
- * first; the files that it names are never changed, only replaced or removed by the run of a ticket,
- * which is found out and has the copy made again, or removed by retention, which the caller holds
- * back. aptly's own folders are left out: they are a cache of what the archive is made of. So are the
- * PPAs: they are filled again.
+ * Makes a consistent copy of the state in one file, while other commands run. The state file is copied
+ * first. The files that it names are never modified. A run may replace or remove them: that is detected,
+ * and the copy is made again. Expire may remove them: the caller holds its lock. The working folders of
+ * the archive and the PPAs are left out, because they can be made again.
  *
- * The file is this user's alone: it has the signing key in it. It is there whole or not at all.
+ * Only this user can read the file, because it contains the signing key. It appears complete or not at all.
  *
- * @throws UbuntuCiError (2) when the place cannot be written to, (75) when there is no room
+ * @throws UbuntuCiError (2) when the file cannot be written, (75) when the disk is full
  */
 export async function backUp(
   engine: LocalEngine,
@@ -114,7 +113,7 @@ export async function backUp(
   }
 }
 
-/** Makes the copy; undefined when files were replaced meanwhile, so that rows and files disagree. */
+/** Makes the copy; undefined when files were replaced meanwhile, so that it is not consistent. */
 async function copyOnce(
   engine: LocalEngine,
   made: string,
@@ -165,9 +164,9 @@ async function copyOnce(
       kind === "full"
         ? await damagedFiles(engine, snapshot, began, new Set(missing))
         : [];
-    // tar stops at a file that is gone; that is no trouble when a run has removed it.
+    // Checked first, because tar also fails when a run has removed a file.
     if (damaged === undefined) return undefined;
-    // It says 1 for files whose number of links changed meanwhile; their contents did not.
+    // tar exits with 1 when the link count of a file has changed, which does not matter.
     if (packed.exitCode !== 0 && packed.exitCode !== 1)
       throw unpackable(packed);
     return { manifest, damaged };
@@ -189,7 +188,7 @@ async function pack(
 ): Promise<ExecResult> {
   return exec(
     [
-      // tar must not go on when this process is killed.
+      // Ends tar when this process is killed.
       ...["setpriv", "--pdeathsig", "KILL", "--"],
       ...["tar", "--create", "--zstd", "--format=posix", "--hard-dereference"],
       ...["--numeric-owner", "--warning=no-file-changed", `--file=${made}`],
@@ -208,12 +207,12 @@ function unpackable(packed: ExecResult): Error {
   );
 }
 
-/** A clock that is set back a little must not hide that a file is new. */
+/** So that a new file is recognised even when the clock was set back a little. */
 const clockSlackMs = 10 * 60_000;
 
 /**
- * The files that the snapshot names and that are not what it says, as CONTAINER/NAME; undefined when
- * one has been replaced since by what the state names now, or is about to be.
+ * The files that differ from their rows in the snapshot, as CONTAINER/NAME; undefined when one of them
+ * was replaced by a run since the snapshot, or may be.
  */
 async function damagedFiles(
   { db, store }: LocalEngine,
@@ -251,7 +250,7 @@ async function createPrivate(made: string, file: string): Promise<void> {
   }
 }
 
-/** Removes what backups left that were killed; others' are not ours to remove. */
+/** Removes what killed backups of this user left behind. */
 async function sweep(...folders: readonly string[]): Promise<void> {
   for (const folder of new Set(folders)) {
     if (!existsSync(folder)) continue;

@@ -9,18 +9,18 @@ import type { LocalEngine } from "../../engine/engine.ts";
 import type { StepCode } from "../../domain/step.ts";
 import { completeStep, hasEnded, workStep } from "../../domain/step.ts";
 
-/** What a full backup copies beside the state file. */
+/** What a full backup contains beside the state file. */
 export interface FileList {
-  /** The link that shows the archive's revision in the copy; null when there is no archive. */
+  /** The link to the archive's current revision in the copy; null when there is no archive. */
   readonly archiveLink: KeptFiles["link"] | null;
-  /** Files of the data store that are not there, as CONTAINER/NAME. */
+  /** Missing files of the data store, as CONTAINER/NAME. */
   readonly missing: readonly string[];
 }
 
 /**
- * Writes the names of the files to copy, relative to the state folder, each ended by a NUL: what the
- * snapshot names, and no file that a link leads to. (A folder of the state may be a link: that is
- * how an administrator moves one to another disk.)
+ * Writes the names of the files to copy to `list`, relative to the state folder and NUL-terminated. Links
+ * to files are left out. A top-level folder of the state may be a link: that is how an administrator
+ * moves it to another disk.
  */
 export async function listFiles(
   engine: LocalEngine,
@@ -69,8 +69,8 @@ async function* plainFiles(
 }
 
 /**
- * Numbers of the revisions of the archive that the snapshot knows of. A ticket that the snapshot does not have
- * at its last step yet published after it.
+ * The archive's revisions up to the time of the snapshot. A revision is later when its ticket has not
+ * reached the last step in the snapshot.
  */
 async function knownRevisions(
   archive: Archive,
@@ -86,7 +86,7 @@ async function knownRevisions(
   return known;
 }
 
-/** Whether a ticket at that step may be in the archive. One that failed has no revision that counts. */
+/** Whether a ticket at that step may have published. */
 function mayBePublished(step: StepCode | undefined): boolean {
   return (
     step !== undefined && (hasEnded(step) || workStep(step)?.publishes === true)

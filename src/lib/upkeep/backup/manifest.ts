@@ -1,20 +1,20 @@
-/** What a backup says about itself, in its first member, manifest.json. */
+/** Description of a backup: its first member, manifest.json. */
 export interface BackupManifest {
   readonly format: 1;
-  /** Version of the state file's tables. */
+  /** Schema version of the state file. */
   readonly schema: number;
   readonly made_at: string;
   readonly kind: "full" | "database";
-  /** Where the state was, and the configuration that it went by, or null. */
+  /** The state folder, and its configuration file or null. */
   readonly state: string;
   readonly config: string | null;
-  /** Files of the data store that were not there to be copied, as CONTAINER/NAME. */
+  /** Files of the data store that were already missing, as CONTAINER/NAME. */
   readonly missing: readonly string[];
 }
 
 export type BackupKind = BackupManifest["kind"];
 
-/** What a backup has in it, in words. */
+/** The contents of a backup, for people. */
 export const contentsOf: Readonly<Record<BackupKind, readonly string[]>> = {
   full: [
     "the state file, as it is in one instant",
@@ -34,7 +34,7 @@ export function backupName(kind: BackupKind, at: string): string {
   return `${at.replaceAll(":", "-")}${suffix}`;
 }
 
-/** Which kind of backup a file of STATE/backups is by its name; undefined when it is none of ours. */
+/** The kind of a backup by its file name; undefined when the name is not a backup's. */
 export function backupKind(name: string): BackupKind | undefined {
   const found = /^[0-9]{4}-[0-9-]+T[0-9.-]+Z(\.database)?\.tar\.zst$/.exec(
     name,

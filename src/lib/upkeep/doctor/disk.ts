@@ -8,11 +8,11 @@ import type { Diagnosis } from "./diagnosis.ts";
 import { bad, badBecause, ok } from "./diagnosis.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** Space and inodes that a base, a build and an image take together. */
+/** Space and inodes that a base, a build and an image need together. */
 const neededBytes = 4_000_000_000;
 const neededInodes = 200_000;
 
-/** File systems of other machines, by their magic (statfs(2)): SQLite's log and overlays need a local one. */
+/** Network file systems, by magic number (statfs(2)). SQLite's WAL and overlays need a local file system. */
 const remote: Readonly<Record<number, string>> = {
   0x6969: "NFS",
   0x517b: "SMB",
@@ -21,7 +21,7 @@ const remote: Readonly<Record<number, string>> = {
   0x01021997: "9P",
 };
 
-/** What statfs(2) says, as far as it matters here. */
+/** The needed part of what statfs(2) returns. */
 interface FileSystem {
   readonly type: number;
   readonly bsize: number;
@@ -30,7 +30,7 @@ interface FileSystem {
   readonly ffree: number;
 }
 
-/** Whether the state folder is there, writable, on a local disk with enough room. */
+/** Whether the state folder exists, is writable, and is on a local disk with enough space. */
 export async function diskFindings({
   root,
   scratch,
@@ -60,7 +60,7 @@ async function nearestFileSystem(path: string): Promise<FileSystem> {
   }
 }
 
-/** What is to be said of the file system that the state folder is on. */
+/** Findings about the file system of the state folder. */
 export function spaceFindings(
   { type, bsize, bavail, files, ffree }: FileSystem,
   root: string,
@@ -76,7 +76,7 @@ export function spaceFindings(
           space,
           advice`make room on the disk of ${root}: at least ${neededBytes / 1e9} GB; ${remedy("expire")} removes what the settings give up`,
         ),
-    // btrfs makes them as it needs them, and says that there are none.
+    // btrfs allocates inodes as needed, and reports that there are none.
     files === 0 || ffree >= neededInodes
       ? ok("inodes", files === 0 ? "made as needed" : `${ffree} free`)
       : bad(

@@ -8,7 +8,7 @@ import { removeTree } from "../../session/remove-tree.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { bad, badBecause, ok } from "./diagnosis.ts";
 
-/** What the kernel says of itself; undefined where it has no such setting. */
+/** Reads a kernel setting (sysctl); undefined when the kernel does not have it. */
 type ReadSetting = (name: string) => string | undefined;
 
 const kinds = ["user", "mnt", "pid", "ipc", "uts", "net"];
@@ -29,7 +29,7 @@ const settings: readonly {
     set: "15000",
   })),
   {
-    // An AppArmor profile may allow what this forbids: then it is no matter.
+    // An AppArmor profile may still allow what this setting forbids.
     name: "kernel.apparmor_restrict_unprivileged_userns",
     isBad: (value, sessionsOpen) => value === "1" && !sessionsOpen,
     set: "0",
@@ -37,9 +37,9 @@ const settings: readonly {
 ];
 
 /**
- * The kernel's settings that sessions depend on, each with the command that sets it right.
+ * Findings about the kernel settings that sessions depend on, each with the command that corrects it.
  *
- * @param sessionsOpen whether namespaces can be opened all the same
+ * @param sessionsOpen whether sessions can open their namespaces
  */
 export function settingFindings(
   read: ReadSetting,
@@ -58,7 +58,7 @@ export function settingFindings(
   });
 }
 
-/** Overlays in user namespaces, with attributes of their own, came with Linux 5.11. */
+/** Linux 5.11 introduced overlays in user namespaces, with user extended attributes. */
 export function releaseFinding(version: string): Diagnosis {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major > 5 || (major === 5 && minor >= 11)
@@ -71,7 +71,7 @@ export function releaseFinding(version: string): Diagnosis {
 }
 
 /**
- * Why namespaces cannot be opened where no setting of the kernel forbids it.
+ * What to do when namespaces cannot be opened although no kernel setting forbids it.
  *
  * @param status text of /proc/self/status
  * @param helpersArePrivileged whether newuidmap and newgidmap are setuid
@@ -89,7 +89,7 @@ export function namespaceRemedy(
   return "look at the settings of the kernel, /etc/subuid and /etc/subgid in this list";
 }
 
-/** Whether sessions can be opened, and every setting of the kernel that matters for that. */
+/** Whether the kernel allows sessions, with every setting that this depends on. */
 export async function kernelFindings(scratch: string): Promise<Diagnosis[]> {
   const opened = await namespaces();
   const values = new Map<string, string>();
@@ -97,7 +97,7 @@ export async function kernelFindings(scratch: string): Promise<Diagnosis[]> {
     const value = await readFile(
       join("/proc/sys", name.replaceAll(".", "/")),
       "utf8",
-    ).catch(() => undefined); // this kernel does not have it
+    ).catch(() => undefined); // the kernel does not have this setting
     if (value !== undefined) values.set(name, value);
   }
   return [
@@ -111,7 +111,7 @@ export async function kernelFindings(scratch: string): Promise<Diagnosis[]> {
 async function namespaces(): Promise<Diagnosis> {
   const name = "user namespaces";
   try {
-    // As sessions are opened.
+    // The same options that open a session.
     const { exitCode, stderr } = await exec([
       ...["unshare", "--user", "--map-auto", "--map-root-user", "--mount"],
       ...["--pid", "--ipc", "--uts", "--net", "--fork", "--kill-child", "true"],

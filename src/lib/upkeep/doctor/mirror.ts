@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 
 import { needsBases } from "../../backends/kinds.ts";
@@ -11,21 +11,11 @@ import { makeOwnFolder } from "../../files/own-folder.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { bad, badBecause, ok } from "./diagnosis.ts";
+import { wantedSeries } from "../wanted-series.ts";
 
 const helper = "/usr/lib/apt/apt-helper";
 
-/** The series that bases are for: the configured ones, else this machine's own. */
-export function wantedSeries(config: Config): readonly string[] {
-  const configured = config.get("series");
-  if (configured !== null && configured.length > 0) return configured;
-  return (
-    /^VERSION_CODENAME="?([a-z0-9.-]+)"?$/m
-      .exec(readFileSync("/etc/os-release", "utf8"))
-      ?.slice(1) ?? []
-  );
-}
-
-/** Whether each series has a mirror that is known, answers, and is signed by a key that is here. */
+/** Whether the mirror of each series is known and reachable, and its keyring is installed. */
 export async function mirrorFindings(
   config: Config,
   scratch: string,
@@ -69,7 +59,7 @@ async function mirror(
         words("Suites").map((suite) => indexOf(uri, suite)),
       );
     });
-    // Only bases come from it.
+    // Only bases are made from the mirror.
     if (needsBases(config) && findTool(helper, "/") !== undefined)
       for (const url of new Set(indexes)) {
         const trouble = await unreachable(url, scratch);
@@ -87,7 +77,7 @@ async function mirror(
   }
 }
 
-/** sources.list(5): a suite that ends in a slash is an exact path. */
+/** URL of a suite's index. A suite that ends in a slash is an exact path (sources.list(5)). */
 function indexOf(uri: string, suite: string): string {
   const base = trimmed(uri, "", "/");
   return suite.endsWith("/")
@@ -95,7 +85,7 @@ function indexOf(uri: string, suite: string): string {
     : `${base}/dists/${suite}/InRelease`;
 }
 
-/** Why apt cannot fetch that, in its words; null when it can. It goes by this machine's apt settings. */
+/** Apt's reason why it cannot fetch a URL with this machine's settings, or null when it can. */
 async function unreachable(
   url: string,
   scratch: string,
@@ -110,7 +100,7 @@ async function unreachable(
     ];
     const result = await exec(argv(url), { timeoutMs: 30_000 });
     if (result.exitCode === 0) return null;
-    // Some repositories keep the signature in a file of its own.
+    // Some repositories have a detached signature instead.
     const older = await exec(argv(url.replace(/InRelease$/, "Release")), {
       timeoutMs: 30_000,
     });

@@ -14,7 +14,7 @@ import type { Found, LookOptions } from "./inconsistency.ts";
 import { fromBackup, mending } from "./inconsistency.ts";
 import { advice } from "../../domain/remedy.ts";
 
-/** What the archive shows, against its own record and the state. */
+/** Compares the archive with its own records and with the state. */
 export async function archive(
   { db, paths, backends, actor }: Engine,
   { digests }: LookOptions,
@@ -52,7 +52,7 @@ export async function archive(
   }
   if (found.some(({ mend }) => mend === undefined)) return found;
   if (!(await keeper.exists())) return found;
-  // First the state: a revision is shown before it is recorded.
+  // The state is read first, because a revision is published before it is recorded.
   const newest = newestRevision(db);
   const current = await keeper.current();
   if (newest > current.revision)
@@ -62,7 +62,7 @@ export async function archive(
       where: join(paths.archive, "dists"),
       remedy: advice`the archive is older than the state: ${fromBackup}`,
     });
-  // A ticket at its last step has published and will find that out itself.
+  // A ticket that is still at its last step will record its publication itself.
   const maker =
     current.ticket === null ? completeStep : stepOfTicket(db, current.ticket);
   if (maker === undefined || hasEnded(maker)) {

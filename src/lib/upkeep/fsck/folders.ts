@@ -18,7 +18,7 @@ import type { Found } from "./inconsistency.ts";
 import { mending } from "./inconsistency.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** Scratch that no process needs, and a restore that was ended in the middle. */
+/** Finds scratch folders that no process uses, and an interrupted restore. */
 export async function folders({ db, paths }: Engine): Promise<Found[]> {
   const gone = await abandonedFolders(db, paths);
   const odd = (await namesIn(paths.scratch)).filter(
@@ -55,7 +55,7 @@ function endedRestore(
     what: `a restore of ${file} was ended in the middle`,
     where: workFolder(paths),
   };
-  // The state itself was not changed yet.
+  // Until then, a restore has not changed the state.
   if (phase === "unpacking")
     return {
       ...common,
@@ -65,7 +65,7 @@ function endedRestore(
   return { ...common, remedy: advice`${remedy("restore", [file])} goes on` };
 }
 
-/** Whether the modes are those of a private state, with what is public in it. */
+/** Finds files whose mode is too open, or too closed for what is public. */
 export function modes({ paths }: Engine): Found[] {
   return [...wrongModes(paths.root)]
     .filter(({ path }) => !isKey(paths, path))
@@ -84,7 +84,7 @@ export function modes({ paths }: Engine): Found[] {
     }));
 }
 
-/** What `keys` looks at. */
+/** Whether {@link keys} checks a path. */
 function isKey({ gnupg, backups }: StatePaths, path: string): boolean {
   return (
     path === gnupg ||
@@ -95,7 +95,7 @@ function isKey({ gnupg, backups }: StatePaths, path: string): boolean {
 
 const octal = (mode: number) => mode.toString(8).padStart(4, "0");
 
-/** Whether others may read what is secret. */
+/** Finds secret files that others may read. */
 export async function keys({ paths }: Engine): Promise<Found[]> {
   const found: Found[] = [];
   const walk = async (path: string): Promise<void> => {

@@ -1,10 +1,17 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { troubleOfMachine, UbuntuCiError } from "../../domain/error.ts";
+import {
+  refused,
+  troubleOfMachine,
+  UbuntuCiError,
+} from "../../domain/error.ts";
 import { now } from "../../host/clock.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { recordEvent } from "../../state/events.ts";
-import type { Engine, LocalEngine } from "../../engine/engine.ts";
+import type { StatePaths } from "../../host/paths.ts";
+import { inspectFile } from "../../state/snapshot.ts";
+import type { LocalEngine } from "../../engine/engine.ts";
 import { archive } from "./archive.ts";
 import type { Inconsistency, Look } from "./inconsistency.ts";
 import { fromBackup } from "./inconsistency.ts";
@@ -13,9 +20,7 @@ import { layers } from "./layers.ts";
 import { ppas } from "./ppas.ts";
 import { rows, runs } from "./rows.ts";
 import { artifacts, strayFiles } from "./store.ts";
-import { advice } from "../../domain/remedy.ts";
-
-export type { Inconsistency } from "./inconsistency.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 const looks: readonly (readonly [check: string, look: Look])[] = [
   ["state", rows],
@@ -31,16 +36,35 @@ const looks: readonly (readonly [check: string, look: Look])[] = [
 ];
 
 /**
- * Looks at the state, and whether what is on disk agrees with it; with `mend`, puts right what can be
- * put right without losing anything: what no row speaks of is moved to STATE/set-aside, only
- * what killed processes left unfinished is removed. What one look cannot read or mend does not keep
- * the others from theirs.
+ * Checks the state, and whether the files on disk agree with it. With `mend`, repairs what it can without
+ * losing data: files that no row mentions are moved to STATE/set-aside; only unfinished files of killed
+ * processes are removed. When one check fails, the others are still made.
+ *
+ * @param open opens the state, which is not done when its file is damaged
+ * @throws UbuntuCiError (2) when there is no state
  */
 export async function fsck(
-  engine: LocalEngine,
+  paths: StatePaths,
+  open: () => Promise<LocalEngine>,
   { mend, digests }: { readonly mend: boolean; readonly digests: boolean },
 ): Promise<Inconsistency[]> {
-  const { db, paths, actor } = engine;
+  if (!existsSync(paths.database))
+    throw refused(
+      `there is no state in ${paths.root}`,
+      advice`${remedy("init")} makes one; ${remedy("restore", ["FILE"])} goes on with a restore that was ended`,
+    );
+  const damage = inspectFile(paths.database);
+  if (damage.length > 0)
+    return damage.map((what) => ({
+      check: "state",
+      what,
+      where: paths.database,
+      remedy: advice`the file is damaged: ${fromBackup}`,
+      mendable: false,
+      mended: false,
+    }));
+  const engine = await open();
+  const { db, actor } = engine;
   const options = {
     digests,
     aside: join(paths.setAside, `fsck-${now().replaceAll(":", "-")}`),
@@ -86,7 +110,7 @@ export async function fsck(
   return findings;
 }
 
-/** What came of some work, or what of this machine was in its way. @throws what is a bug */
+/** The result of some work, or how this machine prevented it. @throws bugs of the program */
 async function attempt<T>(
   work: () => T | Promise<T>,
 ): Promise<{ readonly result: T } | { readonly trouble: string }> {
@@ -99,19 +123,4 @@ async function attempt<T>(
     if (!(known instanceof UbuntuCiError) && !ofSystem) throw thrown;
     return { trouble: known.message };
   }
-}
-
-/** The finding for a state file that SQLite itself finds damaged; nothing else can be relied on then. */
-export function damagedState(
-  { paths }: Pick<Engine, "paths">,
-  what: string,
-): Inconsistency {
-  return {
-    check: "state",
-    what,
-    where: paths.database,
-    remedy: advice`the file is damaged: ${fromBackup}`,
-    mendable: false,
-    mended: false,
-  };
 }

@@ -2,33 +2,33 @@ import type { LocalEngine } from "../../engine/engine.ts";
 import type { Advice } from "../../domain/remedy.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** Something that is not as it should be. */
+/** Something that is wrong with the state. */
 export interface Inconsistency {
-  /** Which look found it: state, run, store, archive, ppa, layer, scratch, key, mode. */
+  /** Which check found it: state, run, store, archive, ppa, layer, scratch, key, mode. */
   readonly check: string;
   readonly what: string;
-  /** A path, or the ticket or row it is about. */
+  /** The path, ticket or row that is wrong. */
   readonly where: string;
-  /** What to do, or what was done. */
+  /** What to do about it. */
   readonly remedy: Advice;
-  /** Whether `--mend` puts it right. */
+  /** Whether `--mend` repairs it. */
   readonly mendable: boolean;
   readonly mended: boolean;
 }
 
-/** A finding, with what puts it right where that loses nothing; it looks again before it does. */
+/** A finding, with its repair where that loses nothing. The repair first checks again. */
 export interface Found extends Omit<Inconsistency, "mendable" | "mended"> {
   readonly mend?: () => unknown;
 }
 
 export interface LookOptions {
-  /** Read every file, instead of its size alone. */
+  /** Check the digest of every file, not only its size. */
   readonly digests: boolean;
-  /** Folder that what no row speaks of is moved to. */
+  /** Folder to move files to that no row mentions. */
   readonly aside: string;
 }
 
-/** One look at a part of the state. */
+/** A check of one part of the state. */
 export type Look = (
   engine: LocalEngine,
   options: LookOptions,

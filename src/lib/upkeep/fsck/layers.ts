@@ -22,7 +22,7 @@ import { mending } from "./inconsistency.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 import { workAt } from "../../domain/step.ts";
 
-/** Layers that are half made, or that stand on one which is not there, or that no ticket has. */
+/** Finds layers that are incomplete, lack a layer below them, or belong to no ticket. */
 export async function layers(
   engine: Engine,
   { digests }: LookOptions,
@@ -41,7 +41,7 @@ export async function layers(
   const usable = withAllBelow(whole);
   const isStray = ({ kind, name }: Layer) =>
     kind === "image" &&
-    // In this order: a run records its image in the instant in which it ends.
+    // In this order, because a run ends and records its image in one transaction.
     !stillRunning(db, ticketOfImage(name)) &&
     !imageLayersInUse(db, "").has(name);
   for (const layer of whole) {
@@ -74,7 +74,7 @@ export async function layers(
   return [...found, ...imagesGone(engine, usable)];
 }
 
-/** Names of the layers that have all they stand on. */
+/** Names of the layers whose layers below exist, all the way down. */
 function withAllBelow(whole: readonly Layer[]): ReadonlySet<string> {
   const usable = new Map(whole.map((layer) => [layer.name, layer]));
   for (let before = -1; before !== usable.size;) {
@@ -85,7 +85,7 @@ function withAllBelow(whole: readonly Layer[]): ReadonlySet<string> {
   return new Set(usable.keys());
 }
 
-/** Tickets that are to be tested on an image whose layers are gone. */
+/** Finds tickets that are to be tested on an image whose layers are missing. */
 function imagesGone(
   { db, actor }: Engine,
   usable: ReadonlySet<string>,

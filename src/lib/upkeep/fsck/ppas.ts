@@ -18,7 +18,7 @@ import {
   workStep,
 } from "../../domain/step.ts";
 
-/** PPAs on disk against those of the pool. */
+/** Compares the PPAs on disk with those of the pool. */
 export async function ppas({
   db,
   paths,
@@ -48,7 +48,7 @@ export async function ppas({
     const isNeeded = () => {
       const step = workStep(stepOfTicket(db, ticket) ?? queueStep)?.code;
       return (
-        // At the steps before, it is made anew.
+        // Before that step has passed, the PPA is filled again anyway.
         step !== undefined &&
         comesAfter(step, packagesStep) &&
         !stillRunning(db, ticket) &&
@@ -56,7 +56,7 @@ export async function ppas({
       );
     };
     if (!isNeeded() || (await pool.has(name))) continue;
-    // It may have been given back, and emptied, meanwhile.
+    // It may have been released and emptied in the meantime.
     if (!inImmediateTransaction(db, isNeeded)) continue;
     found.push({
       check: "ppa",

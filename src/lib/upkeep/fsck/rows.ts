@@ -7,7 +7,7 @@ import type { Found } from "./inconsistency.ts";
 import { fromBackup, mending } from "./inconsistency.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** Rows that refer to rows which are not there. */
+/** Finds rows that refer to missing rows. */
 export function rows({ db, paths }: Engine): Found[] {
   return danglingRows(db).map((what) => ({
     check: "state",
@@ -17,7 +17,7 @@ export function rows({ db, paths }: Engine): Found[] {
   }));
 }
 
-/** Runs of dead processes, tickets that run without one, PPAs that ended tickets keep. */
+/** Finds open runs of dead processes, running tickets without a run, and PPAs of ended tickets. */
 export function runs(engine: Engine): Found[] {
   const { db, actor } = engine;
   const { dead, stuck } = activity(db);

@@ -18,7 +18,7 @@ import type { Found, LookOptions } from "./inconsistency.ts";
 import { fromBackup, mending } from "./inconsistency.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** What the data store does not have as the rows say. */
+/** Finds files of the data store that are missing or differ from their rows. */
 export async function artifacts(
   engine: LocalEngine,
   { digests }: LookOptions,
@@ -40,7 +40,7 @@ export async function artifacts(
         : `its sha256 is ${digest}, not ${sha256}`;
     };
     const what = await fault();
-    // A step that is at work replaces files before it records them; retention removes some.
+    // A running step replaces files before it records them, and expire may have removed the row since.
     if (what === undefined || !artifactAt(db, container, name).has(id))
       continue;
     if (stillRunning(db, ticket)) continue;
@@ -69,13 +69,13 @@ export async function artifacts(
   return found;
 }
 
-/** What the data store has that no row speaks of. */
+/** Finds files in the data store that no row mentions. */
 export async function strayFiles(
   { db, paths, store }: LocalEngine,
   { aside }: LookOptions,
 ): Promise<Found[]> {
   const found: Found[] = [];
-  // Whoever creates a ticket has its files in place before its rows can be seen.
+  // While a ticket is created, its files are in place before its rows are committed.
   const atRest = <T>(look: () => T): Promise<T> =>
     exclusively(creationLock(paths), () =>
       Promise.resolve(inImmediateTransaction(db, look)),

@@ -14,7 +14,11 @@ import { describeEnd, exec, execOk, lastLines } from "../../host/exec.ts";
 import { migrations } from "../../state/migrations.ts";
 import type { BackupManifest } from "../backup/manifest.ts";
 
-/** The first member of a backup. @throws UbuntuCiError (2) when it is none, (78) of a newer version */
+/**
+ * Reads the manifest of a backup.
+ *
+ * @throws UbuntuCiError (2) when the file is not a backup, (78) when a newer version made it
+ */
 export async function readBackupManifest(
   file: string,
 ): Promise<BackupManifest> {
@@ -62,7 +66,7 @@ export async function readBackupManifest(
   return found as BackupManifest;
 }
 
-/** One line of GNU tar's listing: type, name and, of a link, where it leads. */
+/** One line of GNU tar's listing: type and name; for a link, the name includes ` -> ` and its target. */
 const line = /^(.)\S+ +[0-9]+\/[0-9]+ +[0-9]+ [0-9-]+ [0-9:]+ (.*)$/;
 const allowed: Readonly<Record<BackupManifest["kind"], RegExp>> = {
   database: /^(?:manifest\.json|configuration|state\.sqlite)$/,
@@ -72,9 +76,11 @@ const links =
   /^archive\/dists -> \.revisions\/[0-9]+\/dists$|^archive\/\.revisions\/[0-9]+\/pool -> \.\.\/\.\.\/pool$/;
 
 /**
- * Looks at the name and type of every member before anything is unpacked.
+ * Checks the name and type of every member before anything is unpacked, so that none can be written
+ * outside of the folder.
  *
- * @throws UbuntuCiError (2) when one has no place in a backup: it could reach out of the folder
+ * @param listing file to write tar's listing to
+ * @throws UbuntuCiError (2) when a member does not belong in a backup
  */
 export async function checkMembers(
   file: string,
@@ -129,9 +135,9 @@ function faultOfMember(
 }
 
 /**
- * Unpacks it into a folder, and flushes that: what takes the place of the state has to last.
+ * Unpacks a backup into a folder, and flushes it to disk.
  *
- * @throws UbuntuCiError (75) when there is no room
+ * @throws UbuntuCiError (75) when the disk is full
  */
 export async function unpack(
   file: string,
@@ -156,7 +162,7 @@ export async function unpack(
   await execOk(["sync", "--file-system", folder]);
 }
 
-/** The signing key is this user's alone, whatever the file says. */
+/** Makes the signing key private, whatever modes the backup has. */
 async function closeToOthers(folder: string): Promise<void> {
   if (!existsSync(folder)) return;
   await chmod(folder, 0o700);

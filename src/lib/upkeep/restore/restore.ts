@@ -42,45 +42,45 @@ import {
   writeRestoreJournal,
 } from "./swap-state.ts";
 
-/** What a restore works with; the state itself may not be there. */
+/** What a restore works with. There may be no state yet. */
 export interface RestoreRequest {
   readonly paths: StatePaths;
   readonly config: Config;
   readonly actor: string;
   readonly file: string;
-  /** Where it can be read: itself, or the copy that root handed over. */
+  /** Where the file can be read: its own path, or that of the copy that root passed on. */
   readonly source: string;
-  /** Restore also what does not have its digest, or is missing. */
+  /** Restore a backup with damaged or missing files, too. */
   readonly despiteDamage: boolean;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
 
 export interface RestorePlan extends Plan {
-  /** The backup: of a restore that was ended in the middle and goes on, that one's. */
+  /** The backup; when an interrupted restore is continued, the one of that. */
   readonly file: string;
   readonly manifest: BackupManifest;
-  /** Entries of the state folder that are replaced, and the folder they go to. */
+  /** Entries of the state folder that are replaced, and the folder that they are moved to. */
   readonly replaces: readonly string[];
   readonly setAside: string;
-  /** The journal of the restore that goes on, or null. */
+  /** Journal of the interrupted restore that is continued, or null. */
   readonly goesOn: RestoreJournal | null;
 }
 
 export interface Restored {
   readonly file: string;
   readonly manifest: BackupManifest;
-  /** Where the state is that was there before, or null. */
+  /** Where the previous state was moved to, or null. */
   readonly setAside: string | null;
   readonly artifacts: number;
   readonly damaged: readonly string[];
 }
 
 /**
- * Plans a restore, looking at all that can be looked at without changing anything.
+ * Plans a restore, checking what can be checked without unpacking the backup.
  *
- * @throws UbuntuCiError (2) for something that is no backup, or when a state is there and maintenance
- *   is off; (75) when something runs; (78) when a newer version made it
+ * @throws UbuntuCiError (2) when the file is not a backup, or there is a state and maintenance is off;
+ *   (75) when a command is running; (78) when a newer version made the backup
  */
 export async function planRestore({
   paths,
@@ -126,11 +126,11 @@ export async function planRestore({
 }
 
 /**
- * Makes the state what a backup says it was. Nothing of the state that is there changes before all of
- * the backup is unpacked and every file has its digest; then the old state is set aside, not deleted,
- * and the new one takes its place. Killed at any instant, the same command goes on.
+ * Replaces the state by that of a backup. The present state is not changed until the backup is unpacked
+ * and every file's digest is checked. Then it is moved aside, not deleted. If it is killed, running the same
+ * command again continues it.
  *
- * @throws UbuntuCiError (2) for something that is no backup, or has damaged files
+ * @throws UbuntuCiError (2) when the file is not a backup, or has damaged files
  */
 export async function restore(
   request: RestoreRequest,
@@ -170,7 +170,7 @@ async function prepare(
     damaged: [],
   };
   await writeRestoreJournal(paths, begun);
-  // In an empty folder, too: cron must not find half a state.
+  // Also where there was no state: cron must not start work on an incomplete one.
   if (ownMaintenance)
     startMaintenance(paths.maintenance, actor, `restore of ${file}`);
   crashPoint("restore.begun");
@@ -210,7 +210,7 @@ async function unpackAndCheck(
   await checkMembers(source, manifest, join(workFolder(paths), "members"));
   say(`unpacking ${file}`);
   await unpack(source, made.root, signal);
-  // tar made all of it private, the archive as well.
+  // tar has made everything private, even the archive.
   putModesRight(made.root);
   say("checking every file's digest");
   const db = openDatabase(made.database);
@@ -221,7 +221,7 @@ async function unpackAndCheck(
         file,
         problems.map((message) => ({ where: "state.sqlite", message })),
       );
-    // Files that a database alone names are those of the state that is there.
+    // A backup of the database alone refers to the files in the present data store.
     const store = localStore(
       manifest.kind === "full" ? made.store : paths.store,
       null,
@@ -242,7 +242,7 @@ async function unpackAndCheck(
       });
     }
     if (manifest.kind === "full") {
-      // Whoever restores has it for himself: its locks go with the work folder.
+      // Nobody else uses this copy of the archive, so its locks can be in the work folder.
       const place = { ...made, locks: join(workFolder(paths), "locks") };
       const archive = await archiveOf(config).open(place, config);
       const faults = await archive.inspect(true);

@@ -16,7 +16,7 @@ import type { StatePaths } from "../../host/paths.ts";
 import type { BackupKind, BackupManifest } from "../backup/manifest.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
-/** Top-level entries that are the state; what else there is (layers, backups, log, run) stays. */
+/** Entries of the state folder that a restore replaces. Others (layers, backups, log, run) stay. */
 const stateFiles = [
   "state.sqlite",
   "state.sqlite-wal",
@@ -37,26 +37,26 @@ const entries = {
   ],
 } as const;
 
-/** Where a restore has got to, in .restore/journal.json: what is written there, another run goes on with. */
+/** Progress of a restore, in .restore/journal.json, from which the next run continues. */
 export interface RestoreJournal {
   readonly phase: "unpacking" | "setting-aside" | "placing";
   readonly file: string;
   readonly setAside: string;
-  /** Whether maintenance was switched on by the restore, which then ends it. */
+  /** Whether the restore switched maintenance on, and so has to switch it off. */
   readonly ownMaintenance: boolean;
   readonly manifest: BackupManifest;
   readonly artifacts: number;
   readonly damaged: readonly string[];
 }
 
-/** Where a restore works, and what it has unpacked there. */
+/** The folder that a restore works in. */
 export const workFolder = (paths: StatePaths) => join(paths.root, ".restore");
 export const unpackedFolder = (paths: StatePaths) =>
   join(workFolder(paths), "new");
 const journalFile = (paths: StatePaths) =>
   join(workFolder(paths), "journal.json");
 
-/** The journal of a restore that was ended, or null. */
+/** The journal of an interrupted restore, or null. */
 export async function readRestoreJournal(
   paths: StatePaths,
 ): Promise<RestoreJournal | null> {
@@ -71,16 +71,16 @@ export async function writeRestoreJournal(
   await writeFileAtomic(journalFile(paths), `${JSON.stringify(journal)}\n`);
 }
 
-/** What of the state is there that a backup of that kind replaces. */
+/** The existing entries of the state folder that a backup of that kind replaces. */
 export function existing(paths: StatePaths, kind: BackupKind): string[] {
   return entries[kind].filter((name) => isThere(join(paths.root, name)));
 }
 
 /**
- * Whether a state folder may be replaced: nothing runs, maintenance is on where there is a state, and
- * all of it can be moved aside in one instant.
+ * Checks that the state may be replaced: no command is running, maintenance is on if there is a state,
+ * and every entry can be moved aside by a rename.
  *
- * @throws UbuntuCiError (2) when it may not, (75) when something runs
+ * @throws UbuntuCiError (2) when it may not, (75) when a command is running
  */
 export function checkPlace(paths: StatePaths): void {
   const running = heldLocks(paths.run).filter(
@@ -117,7 +117,7 @@ export function checkPlace(paths: StatePaths): void {
     );
 }
 
-/** Moves the old state aside and the new one into its place; can be done again from any instant. */
+/** Moves the old state aside and the new one into place. Can be repeated from any point. */
 export async function swapState(
   paths: StatePaths,
   journal: RestoreJournal,
@@ -128,11 +128,11 @@ export async function swapState(
       await moveAside(join(paths.root, name), setAside, name);
     await writeRestoreJournal(paths, { ...journal, phase: "placing" });
   }
-  // The state file last: without it there is no state.
+  // The state file comes last: without it, commands find no state.
   for (const name of [...entries[manifest.kind]].reverse()) {
     const from = join(unpackedFolder(paths), name);
     if (!isThere(from)) continue;
-    // A reading command makes an empty state file where there is none.
+    // A reading command may have made an empty state file in the meantime.
     const there = name === "state.sqlite" ? [...stateFiles] : [name];
     for (const one of there)
       await moveAside(join(paths.root, one), setAside, one);

@@ -3,12 +3,13 @@ import { join } from "node:path";
 
 import { misconfigured, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
-import type { Place } from "./place.ts";
 import type { StateVersion } from "../../state/copies.ts";
+import type { Place } from "./place.ts";
+import type { Change } from "./upgrading.ts";
 
 /**
- * How far a change of the program has come, written before each part of it. `changing`: if it ends
- * now, everything is put back. `finishing`: the new program is good, the rest is tidying.
+ * Progress of a change of the program, written before each step of it. A change that is killed while it
+ * is `changing` is undone by the next upgrade; one that is `finishing` is completed.
  */
 export interface UpgradeJournal {
   readonly format: 1;
@@ -20,14 +21,14 @@ export interface UpgradeJournal {
   readonly started_at: string;
   readonly from: string;
   to: string;
-  /** Folders of the release before, and of the one that takes its place. */
+  /** Folders of the release that is replaced, and of the one that replaces it. */
   readonly old: string;
   readonly next: string;
   backup: string | null;
   before: StateVersion | null;
   after: StateVersion | null;
   why: string | null;
-  /** The last change that succeeded: what `--rollback` goes by when this one is undone. */
+  /** The last successful change before this one: `--rollback` goes by it when this one is undone. */
   readonly former: UpgradeJournal | null;
 }
 
@@ -38,7 +39,7 @@ export function journalFile(place: Place): string {
 /**
  * The journal of the last change of the program, or null.
  *
- * @throws UbuntuCiError (78, 75) when another version of ubuntu-ci wrote it, or has to finish its own
+ * @throws UbuntuCiError (78, 75) when it belongs to another version of ubuntu-ci
  */
 export function readJournal(place: Place): UpgradeJournal | null {
   const file = journalFile(place);
@@ -55,7 +56,7 @@ export function readJournal(place: Place): UpgradeJournal | null {
   return journal;
 }
 
-/** Versions without releases swapped two folders; what is left of that only their own code can finish. */
+/** Versions without releases swapped two folders. Only their own code can finish that. */
 function refuseUnfinishedSwap({ program }: Place): void {
   const work = `${program}.upgrade`;
   const file = join(work, "journal.json");
@@ -74,23 +75,22 @@ function refuseUnfinishedSwap({ program }: Place): void {
   );
 }
 
-/** Writes down how far a change has come. */
-export async function writeJournal(
-  place: Place,
-  journal: UpgradeJournal,
+/** Writes the journal, with what has changed in it. */
+export async function saveJournal(
+  { place, journal }: Change,
+  changed: Partial<UpgradeJournal> = {},
 ): Promise<void> {
-  await writeFileAtomic(
-    journalFile(place),
-    `${JSON.stringify(journal, null, 2)}\n`,
-    0o644,
-  );
+  Object.assign(journal, changed);
+  const text = `${JSON.stringify(journal, null, 2)}\n`;
+  await writeFileAtomic(journalFile(place), text, 0o644);
 }
 
-/** Whether a change was interrupted. */
-export const isUnfinished = ({ phase }: UpgradeJournal) =>
-  phase !== "done" && phase !== "undone";
+/** Whether that change was interrupted. */
+export function isUnfinished({ phase }: UpgradeJournal): boolean {
+  return phase === "changing" || phase === "finishing";
+}
 
-/** A journal's last change that succeeded, without what came before that. */
+/** The last successful change, without those before it. */
 export function lastGood(
   journal: UpgradeJournal | null,
 ): UpgradeJournal | null {

@@ -8,33 +8,35 @@ import {
   statSync,
   symlinkSync,
 } from "node:fs";
+import { lchown, mkdir, readdir } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 
 import type { Account } from "../../host/account.ts";
 import { accountOf } from "../../host/account.ts";
 import { replaceSymlink, syncPath } from "../../files/atomic-file.ts";
+import { removeTree } from "../../session/remove-tree.ts";
 
-/** Where the program is, as people and cron call it, and the releases it is one of. */
+/** Where the program and its releases are. */
 export interface Place {
-  /** A link to the release in use; before its first upgrade it may be a plain folder. */
+  /** A link to the release in use; a plain folder until the first upgrade. */
   readonly program: string;
-  /** The folder of the releases, and of the journal, the log and the lock of upgrades. */
+  /** Folder of the releases, with the journal, the log and the lock of upgrades. */
   readonly releases: string;
-  /** Whose the program's files are. */
+  /** Owner of the program's files. */
   readonly owner: Account;
 }
 
 const suffix = ".releases";
 
 /**
- * Finds the place of the program that runs; started as one of its releases, that of all of them.
+ * Finds where the running program is installed. The executables of all its releases give the same place.
  *
- * @param executable how the command was called, links not followed
- * @param root the folder the running code is in, links followed
+ * @param executable path that the command was called by, links not followed
+ * @param root folder of the running code, links followed
  */
 export function locateProgram(executable: string, root: string): Place {
   let path = resolve(executable);
-  // An executable in /usr/local/bin may be a link into the program; the program's own folder may be one too.
+  // An executable in /usr/local/bin may be a link into the program, and the program a link to a folder.
   while (isLink(path)) path = resolve(dirname(path), readlinkSync(path));
   const folder = dirname(dirname(path));
   const called = join(realpathSync(dirname(folder)), basename(folder));
@@ -55,20 +57,20 @@ function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
-/** Whether the program is a plain folder still, which its first upgrade makes a release of. */
+/** Whether the program is still a plain folder, which its first upgrade turns into a release. */
 export function isPlainFolder({ program }: Place): boolean {
   return existsSync(program) && !isLink(program);
 }
 
-/** Has the program's link lead to that release, in one instant. */
+/** Atomically switches the program's link to that release. */
 export async function putInPlace(place: Place, release: string): Promise<void> {
   await replaceSymlink(linkTo(place, release), place.program);
 }
 
 /**
- * Has the program's link lead to that release, which a plain folder in its place becomes first. That
- * happens once, and for an instant, between two renames, there is no program: killed there, the
- * release's own `bin/ubuntu-ci upgrade` goes on.
+ * Switches the program's link to that release. A plain folder in the place of the link is first moved to
+ * become that release. Between these two renames there is no program: if it is killed there, the
+ * release's own `bin/ubuntu-ci upgrade` continues.
  */
 export async function adopt(place: Place, release: string): Promise<void> {
   if (!isPlainFolder(place)) return putInPlace(place, release);
@@ -83,4 +85,41 @@ export async function adopt(place: Place, release: string): Promise<void> {
 
 function linkTo({ program }: Place, release: string): string {
   return relative(dirname(program), release);
+}
+
+/** The program's owner when this is root and has to act as somebody else; else null. */
+export function ownerForRoot({ owner }: Place): Account | null {
+  return process.geteuid?.() === 0 && owner.uid !== 0 ? owner : null;
+}
+
+/** Gives the program's owner a file that root made. */
+export async function giveToOwner(place: Place, path: string): Promise<void> {
+  const owner = ownerForRoot(place);
+  if (owner !== null) await lchown(path, owner.uid, owner.gid);
+}
+
+/** Makes a folder among the program's files, which everybody may read. */
+export async function makeProgramFolder(
+  place: Place,
+  path: string,
+): Promise<void> {
+  await mkdir(path, { mode: 0o755 });
+  await giveToOwner(place, path);
+}
+
+/** Removes the releases that upgrades made, except for these. */
+export async function removeOtherReleases(
+  { releases }: Place,
+  kept: readonly (string | undefined)[],
+): Promise<void> {
+  for (const name of await readdir(releases)) {
+    const release = join(releases, name);
+    if (/^\d{4}-\d\d-\d\dT/.test(name) && !kept.includes(release))
+      await removeTree(release);
+  }
+}
+
+/** The output of the tools that the last upgrade ran. */
+export function upgradeLogFile({ releases }: Place): string {
+  return join(releases, "upgrade.log");
 }

@@ -2,77 +2,105 @@ import { existsSync } from "node:fs";
 
 import { refused } from "../../domain/error.ts";
 import type { Plan } from "../../domain/plan.ts";
-import { isPlainFolder } from "./place.ts";
-import { findTarget, refuseUncommitted, versionOf } from "./target.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 import type { UpgradeJournal } from "./journal.ts";
 import { isUnfinished, lastGood, readJournal } from "./journal.ts";
+import { isPlainFolder } from "./place.ts";
 import { state } from "./programs.ts";
+import type { ProgramVersion, Target } from "./target.ts";
+import { findTarget, refuseUncommitted, versionOf } from "./target.ts";
 import type { UpgradeRequest, Upgrading } from "./upgrading.ts";
-import { nameOf, toolsOf } from "./upgrading.ts";
-import { advice, remedy } from "../../domain/remedy.ts";
 
+export interface UpgradePlan extends Plan {
+  readonly from: ProgramVersion;
+  readonly goal: Target | Rollback;
+}
+
+/** The previous release, as something to go back to. */
+interface Rollback {
+  readonly kind: "rollback";
+  readonly folder: string;
+  readonly name: string;
+  /** Copy of the state to put back for it, or null. */
+  readonly restore: string | null;
+  /** Number of events that are lost with that. */
+  readonly lost: number;
+}
+
+/**
+ * Plans an upgrade or a rollback.
+ *
+ * @param fetch whether the newest code is fetched before it is looked at
+ * @throws UbuntuCiError (2, 75) when it is refused
+ */
 export async function planUpgrade(
   work: Upgrading,
   request: UpgradeRequest,
-): Promise<Plan> {
+  fetch: boolean,
+): Promise<UpgradePlan> {
   const { place, paths } = work;
-  const tools = toolsOf(work, null);
-  const left = readJournal(place);
-  const plan: string[] = [];
-  if (left !== null && isUnfinished(left))
-    plan.push(
-      `${left.phase === "finishing" ? "finish" : "undo"} the interrupted ${left.kind} to ${left.to}`,
-    );
-  const from = nameOf(await versionOf(tools, place.program));
-  plan.push(
-    `switch maintenance on, and wait up to ${request.waitMinutes} minutes for what runs`,
+  await refuseUncommitted(work);
+  const from = await versionOf(work, place.program);
+  const last = readJournal(place);
+  const goal =
+    request.rollback === true
+      ? await rollbackOf(work, lastGood(last), request.force === true)
+      : await findTarget(work, request.to, fetch);
+  const actions = [
+    ...(last !== null && isUnfinished(last)
+      ? [
+          `${last.phase === "finishing" ? "finish" : "undo"} the interrupted ${last.kind} to ${last.to}`,
+        ]
+      : []),
+    `switch maintenance on, and wait up to ${request.wait} minutes for what runs`,
     ...(isPlainFolder(place)
       ? [`move ${place.program} to ${place.releases} and put a link there`]
       : []),
     `copy ${paths.database} to ${paths.backups}`,
-  );
-  if (request.rollback) {
-    const { folder, to, restore, lost } = await rollbackOf(
-      work,
-      left,
-      request.force,
-    );
-    plan.push(
-      ...(restore === null
-        ? []
-        : [
-            `put ${restore} back as the state${lost === 0 ? "" : `, losing ${lost} events`}`,
-          ]),
-      `have ${place.program} (${from}) lead to ${folder} (${to})`,
-    );
-  } else {
-    await refuseUncommitted(tools, place.program);
-    const target = await findTarget(tools, place.program, request.to, false);
-    plan.push(
-      target.kind === "tarball"
-        ? `unpack ${target.file} in ${place.releases}, install its packages, build it`
-        : `fetch, check out ${target.name} (now ${target.commit.slice(0, 9)}) in ${place.releases}, install its packages, build it`,
-      "try its migration and its doctor on a copy of the state",
-      "migrate the state",
-      `have ${place.program} (${from}) lead to it`,
-    );
-  }
-  plan.push("run its doctor", "switch maintenance off");
-  return { command: "upgrade", actions: plan };
+    ...actionsTo(
+      goal,
+      `have ${place.program} (${from.name}) lead to`,
+      place.releases,
+    ),
+    "run its doctor",
+    "switch maintenance off",
+  ];
+  return { command: "upgrade", actions, from, goal };
 }
 
-export async function rollbackOf(
+function actionsTo(
+  goal: Target | Rollback,
+  lead: string,
+  releases: string,
+): string[] {
+  if (goal.kind === "rollback") {
+    const { restore, lost, folder, name } = goal;
+    const losing = lost === 0 ? "" : `, losing ${lost} events`;
+    return [
+      ...(restore === null
+        ? []
+        : [`put ${restore} back as the state${losing}`]),
+      `${lead} ${folder} (${name})`,
+    ];
+  }
+  const get =
+    goal.kind === "tarball"
+      ? `unpack ${goal.file}`
+      : `fetch, check out ${goal.name} (now ${goal.commit.slice(0, 9)})`;
+  return [
+    `${get} in ${releases}, install its packages, build it`,
+    "try its migration and its doctor on a copy of the state",
+    "migrate the state",
+    `${lead} it`,
+  ];
+}
+
+async function rollbackOf(
   work: Upgrading,
   journal: UpgradeJournal | null,
   force: boolean,
-): Promise<{
-  folder: string;
-  to: string;
-  restore: string | null;
-  lost: number;
-}> {
+): Promise<Rollback> {
   const { place, paths } = work;
-  journal = lastGood(journal);
   if (journal === null || !existsSync(journal.old))
     throw refused(
       `there is no program of an upgrade to go back to in ${place.releases}`,
@@ -83,24 +111,21 @@ export async function rollbackOf(
       `the last upgrade was that of another state, ${journal.state}`,
       `run it with --state-dir ${journal.state}`,
     );
-  const { before, after, backup, from } = journal;
+  const { before, after, backup, from, old } = journal;
+  const common = { kind: "rollback", folder: old, name: from } as const;
   if (before === null || after === null || before.schema === after.schema)
-    return { folder: journal.old, to: from, restore: null, lost: 0 };
+    return { ...common, restore: null, lost: 0 };
   if (backup === null || !existsSync(backup))
     throw refused(
       `the state has another schema now (${after.schema}, then ${before.schema}), and its copy from before the ${journal.kind} is gone`,
       "name what to go to with --to",
     );
-  const lost = (await state(
-    work,
-    journal,
-    "since",
-    String(after.lastEvent),
-  )) as number;
+  const since = String(after.lastEvent);
+  const lost = Number(await state({ ...work, journal }, "since", since));
   if (lost > 0 && !force)
     throw refused(
       `going back to ${from} takes the state of then: ${lost} events since ${journal.started_at} would be lost`,
       advice`--force does it nevertheless; ${remedy("fsck")} then tells what no longer fits together`,
     );
-  return { folder: journal.old, to: from, restore: backup, lost };
+  return { ...common, restore: backup, lost };
 }

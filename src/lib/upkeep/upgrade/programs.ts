@@ -3,47 +3,35 @@ import { basename, join } from "node:path";
 
 import { messageOf, misconfigured, notNow } from "../../domain/error.ts";
 import { readMaintenance } from "../../locks/maintenance.ts";
-import { runTool } from "./run-tool.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { NewEvent } from "../../state/events.ts";
+import type { Diagnosis } from "../doctor/diagnosis.ts";
 import type { UpgradeJournal } from "./journal.ts";
-import type { Upgrading } from "./upgrading.ts";
-import { toolsOf } from "./upgrading.ts";
+import type { ToolOptions } from "./run-tool.ts";
+import { minute, runTool } from "./run-tool.ts";
+import type { Change } from "./upgrading.ts";
 
-/** Whether a program opens that state, migrating it if need be: any version has `status`. */
+/** Has a program open a state, which migrates it. Every version has `status`. */
 export async function migrate(
-  work: Upgrading,
-  journal: UpgradeJournal,
+  change: Change,
   program: string,
   root: string,
 ): Promise<void> {
-  await ci(work, journal, program, ["status", "--step", "100", "--json"], {
-    root,
-    timeoutMs: 60 * 60_000,
-  });
+  const argv = ["status", "--step", "100", "--json"];
+  await ubuntuCi(change, program, argv, { root, timeoutMs: 60 * minute });
 }
 
-/** What a program's `doctor` finds wrong with this machine. The network's weather is not the program's. */
-export async function failings(
-  work: Upgrading,
-  journal: UpgradeJournal,
+/** What a program's `doctor` finds wrong, apart from the mirror: that does not depend on the program. */
+export async function problemsFound(
+  change: Change,
   program: string,
   root: string,
-): Promise<{ name: string; detail: string; remedy: string | null }[]> {
-  const text = await ci(work, journal, program, ["doctor", "--json"], {
-    root,
-    failing: true,
-  });
-  let findings;
+): Promise<Diagnosis[]> {
+  const argv = ["doctor", "--json"];
+  const text = await ubuntuCi(change, program, argv, { root, anyExit: true });
   try {
-    ({ findings } = JSON.parse(text) as {
-      findings: {
-        name: string;
-        ok: boolean;
-        detail: string;
-        remedy: string | null;
-      }[];
-    });
+    const { findings } = JSON.parse(text) as { findings: Diagnosis[] };
+    return findings.filter(({ ok, name }) => !ok && !name.startsWith("mirror"));
   } catch (thrown) {
     throw notNow(
       `the doctor of ${program} does not answer: ${text.slice(-500)}`,
@@ -51,19 +39,17 @@ export async function failings(
       thrown,
     );
   }
-  return findings.filter(({ ok, name }) => !ok && !name.startsWith("mirror"));
 }
 
-/** Refuses a program whose doctor finds wrong what the old one's did not. */
-export async function refuseNewFailings(
-  work: Upgrading,
-  journal: UpgradeJournal,
+/** @throws UbuntuCiError (78) when a program's `doctor` finds more wrong than is known */
+export async function refuseNewProblems(
+  change: Change,
   program: string,
   root: string,
-  before: readonly { name: string }[],
+  known: readonly Diagnosis[],
 ): Promise<void> {
-  const fresh = (await failings(work, journal, program, root)).filter(
-    ({ name }) => !before.some((known) => known.name === name),
+  const fresh = (await problemsFound(change, program, root)).filter(
+    ({ name }) => !known.some((one) => one.name === name),
   );
   const [first] = fresh;
   if (first === undefined) return;
@@ -73,124 +59,91 @@ export async function refuseNewFailings(
   );
 }
 
-/** Switches maintenance on for a change of the program. */
-export async function maintenanceOn(
-  work: Upgrading,
-  journal: UpgradeJournal,
-): Promise<void> {
-  await ci(work, journal, work.place.program, [
-    ...["maintenance", "on", "--reason"],
-    `${reasonOf(journal)} to ${journal.to}`,
-  ]);
+export async function maintenanceOn(change: Change): Promise<void> {
+  const reason = `${reasonOf(change.journal)} to ${change.journal.to}`;
+  const argv = ["maintenance", "on", "--reason", reason];
+  await ubuntuCi(change, change.place.program, argv);
 }
 
-/** Switches maintenance off again, unless somebody has switched it on for another reason meanwhile. */
-export async function maintenanceOff(
-  work: Upgrading,
-  journal: UpgradeJournal,
-): Promise<void> {
-  const found = readMaintenance(work.paths.maintenance);
+/** Switches maintenance off, unless somebody else has switched it on for another reason in the meantime. */
+export async function maintenanceOff(change: Change): Promise<void> {
+  const found = readMaintenance(change.paths.maintenance);
   if (found === null) return;
-  if (found.reason?.startsWith(reasonOf(journal)) !== true) {
-    work.warn(
-      `maintenance stays on: it was switched on${found.by === null ? "" : ` by ${found.by}`} for another reason${found.reason === null ? "" : `, ${found.reason}`}`,
+  const { by, reason } = found;
+  if (reason?.startsWith(reasonOf(change.journal)) === true)
+    await ubuntuCi(change, change.place.program, ["maintenance", "off"]);
+  else
+    change.warn(
+      `maintenance stays on: it was switched on${by === null ? "" : ` by ${by}`} for another reason${reason === null ? "" : `, ${reason}`}`,
     );
-    return;
-  }
-  await ci(work, journal, work.place.program, ["maintenance", "off"]);
 }
 
 const reasonOf = ({ kind, from }: UpgradeJournal) => `${kind} from ${from}`;
 
-/** Runs a command of one of the programs, as the state's owner. */
-export async function ci(
-  work: Upgrading,
-  journal: UpgradeJournal,
+/** Runs a command of a program, which switches to the state's owner. */
+async function ubuntuCi(
+  change: Change,
   program: string,
   args: readonly string[],
-  options: {
-    readonly root?: string;
-    readonly timeoutMs?: number;
-    /** Its exit code says something, and is no failure. */
-    readonly failing?: boolean;
-  } = {},
+  options: Partial<ToolOptions> & { readonly root?: string } = {},
 ): Promise<string> {
+  const { root = change.paths.root, ...limits } = options;
+  const { configFile } = change;
   const argv = [
-    ...[process.execPath, join(program, "bin/ubuntu-ci")],
-    ...["--state-dir", options.root ?? work.paths.root],
-    ...(work.configFile === null ? [] : ["--config", work.configFile]),
+    ...[process.execPath, join(program, "bin/ubuntu-ci"), "--state-dir", root],
+    ...(configFile === null ? [] : ["--config", configFile]),
     ...args,
   ];
-  const place = {
-    cwd: "/",
-    timeoutMs: options.timeoutMs ?? 10 * 60_000,
-    // A doctor's findings are in what it prints.
-    anyExit: options.failing === true,
-  };
-  const tools = { ...toolsOf(work, journal.id), account: null };
-  return runTool(tools, argv, place);
+  return runTool(change, argv, { cwd: "/", asCaller: true, ...limits });
 }
 
 /**
- * Runs a part of the upgrade that touches the state (state-main), with the code of the old
- * program; or, when it is about how this version keeps things, of the one in place.
+ * Has state-main do its part of the upgrade. That is the code of the old program, which knows the
+ * present schema; only an event is recorded by the program in place, which is the one to read it.
  */
 export async function state(
-  work: Upgrading,
-  journal: UpgradeJournal,
-  ...args: string[]
+  change: Change,
+  verb: string,
+  ...args: readonly string[]
 ): Promise<unknown> {
-  const [verb = "", ...rest] = args;
-  const now = mainIn(work.place.program);
-  const main = verb === "record" && existsSync(now) ? now : mainIn(journal.old);
-  const text = await runTool(
-    { ...toolsOf(work, journal.id), account: null },
-    [
-      ...[process.execPath, main],
-      ...[work.paths.root, journal.id, verb, ...rest],
-    ],
-    { cwd: "/", timeoutMs: 60 * 60_000 },
-  );
-  return JSON.parse(text);
+  const { place, paths, journal } = change;
+  const inPlace = mainOf(place.program);
+  const main =
+    verb === "record" && existsSync(inPlace) ? inPlace : mainOf(journal.old);
+  const argv = [process.execPath, main, paths.root, journal.id, verb, ...args];
+  const limits = { cwd: "/", asCaller: true, timeoutMs: 60 * minute };
+  return JSON.parse(await runTool(change, argv, limits));
 }
 
-const mainIn = (program: string) =>
+const mainOf = (program: string) =>
   join(program, "dist/lib/upkeep/upgrade/state-main.js");
 
-/** Schema and last event of the state, which is not migrated for that. */
-export async function askStateVersion(
-  work: Upgrading,
-  journal: UpgradeJournal,
-): Promise<StateVersion> {
-  return (await state(work, journal, "version")) as StateVersion;
+/** Schema and last event of the state, read without migrating it. */
+export async function askStateVersion(change: Change): Promise<StateVersion> {
+  return (await state(change, "version")) as StateVersion;
 }
 
-/** Records what came of a change of the program. */
+/** Records the result of a change in the history, once. */
 export async function record(
-  work: Upgrading,
-  journal: UpgradeJournal,
+  change: Change,
   what: string,
   why: string | null,
 ): Promise<void> {
+  const { place, actor, journal } = change;
   const event: NewEvent = {
-    actor: work.actor,
+    actor,
     subject: "program",
-    subject_id: basename(work.place.program),
+    subject_id: basename(place.program),
     what,
     from_state: journal.from,
     to_state: journal.to,
     ...(why !== null && { why }),
   };
+  const since = String(journal.before?.lastEvent ?? 0);
   try {
-    await state(
-      work,
-      journal,
-      "record",
-      String(journal.before?.lastEvent ?? 0),
-      JSON.stringify(event),
-    );
+    await state(change, "record", since, JSON.stringify(event));
   } catch (thrown) {
-    // The program that runs now may keep its history in another way.
-    work.warn(`the history does not have it: ${messageOf(thrown)}`);
+    // The program in place may have another form of history.
+    change.warn(`the history does not have it: ${messageOf(thrown)}`);
   }
 }

@@ -9,72 +9,68 @@ import {
   environmentOfTools,
 } from "../../host/environment.ts";
 import { describeEnd, exec, lastLines } from "../../host/exec.ts";
-
-/** How tools are run on the program's files: as who, where they write, when to stop. */
-export interface Tools {
-  /** Root runs tools as who owns the program; null: as this process. */
-  readonly account: Account | null;
-  readonly log: string | null;
-  /** The upgrade they are part of: it is in their environment, and in that of all that they start. */
-  readonly id: string | null;
-  readonly signal?: AbortSignal;
-}
+import { upgradeLogFile, ownerForRoot } from "./place.ts";
+import type { Upgrading } from "./upgrading.ts";
 
 export const minute = 60_000;
 
-/** Environment variable that tells what belongs to an upgrade, wherever it was left behind. */
+export interface ToolOptions {
+  readonly cwd: string;
+  readonly timeoutMs?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A non-zero exit code is not a failure. */
+  readonly anyExit?: boolean;
+  /** Do not switch from root to the owner of the program's files. */
+  readonly asCaller?: boolean;
+}
+
+/** Environment variable that marks the processes of an upgrade, for {@link endLeftOver}. */
 const mark = "UBUNTU_CI_UPGRADE";
 
 /**
- * Runs a tool on the program's files and returns what it printed; the log has it too.
+ * Runs a tool, by default as the owner of the program's files, and returns its standard output.
  *
  * @throws UbuntuCiError (75) with the end of its output when it fails
  */
 export async function runTool(
-  tools: Tools,
+  { place, journal, signal }: Upgrading,
   argv: readonly string[],
-  options: {
-    readonly cwd: string;
-    readonly timeoutMs?: number;
-    readonly env?: Readonly<Record<string, string>>;
-    /** Its exit code says something, and is no failure. */
-    readonly anyExit?: boolean;
-  },
+  options: ToolOptions,
 ): Promise<string> {
-  const { account, log, signal } = tools;
+  const account = options.asCaller === true ? null : ownerForRoot(place);
   const result = await exec(argv, {
     cwd: options.cwd,
     cleanEnv: true,
     env: {
       ...toolEnvironment(account),
-      ...(tools.id !== null && { [mark]: tools.id }),
+      ...(journal !== undefined && { [mark]: journal.id }),
       ...options.env,
     },
     timeoutMs: options.timeoutMs ?? 10 * minute,
     ...(account !== null && { account }),
-    ...(signal !== undefined && { signal }),
+    signal,
   });
-  if (log !== null)
+  if (journal !== undefined)
     await append(
-      log,
+      upgradeLogFile(place),
       withoutPasswords(
         `$ ${argv.join(" ")}\n${result.stdout}${result.stderr}${describeEnd(result)}\n`,
       ),
     );
-  if (
-    result.exitCode !== 0 &&
-    !(options.anyExit === true && result.exitCode !== undefined)
-  ) {
-    const said = result.stderr.trim() === "" ? result.stdout : result.stderr;
-    throw new UbuntuCiError(
-      `${argv[0] === process.execPath ? "ubuntu-ci" : argv.slice(0, 2).join(" ")} ${describeEnd(result)}: ${withoutPasswords(lastLines(said, 5))}`,
-      { exitCode: ExitCode.notNow },
+  const failed =
+    options.anyExit === true
+      ? result.exitCode === undefined
+      : result.exitCode !== 0;
+  if (failed) {
+    const output = result.stderr.trim() === "" ? result.stdout : result.stderr;
+    throw notNow(
+      `${argv[0] === process.execPath ? "ubuntu-ci" : argv.slice(0, 2).join(" ")} ${describeEnd(result)}: ${withoutPasswords(lastLines(output, 5))}`,
     );
   }
   return result.stdout;
 }
 
-/** Root writes in a folder of whom the program belongs to, who may have put a link there. */
+/** Appends to the log. Root must not follow a link that the owner of its folder has put there. */
 async function append(log: string, text: string): Promise<void> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
@@ -86,73 +82,63 @@ async function append(log: string, text: string): Promise<void> {
   }
 }
 
-/** A remote's address may hold a password. */
+/** The URL of a git remote may contain a password. */
 function withoutPasswords(text: string): string {
   return text.replaceAll(/(:\/\/)[^/\s@]+@/g, "$1***@");
 }
 
-/** What git and npm may be told of the caller's: how to reach a remote, a registry, a compiler. */
+/** Variables of the caller's environment that git and npm need to reach a remote, a registry or a compiler. */
 const ofRemotes =
   /^(?:SUDO_USER|SSH_AUTH_SOCK|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS|GIT_SSL_\w+|GIT_CONFIG_\w+|SSL_CERT_(?:FILE|DIR)|NODE_EXTRA_CA_CERTS|CC|CXX|MAKEFLAGS|npm_config_\w+)$/i;
 
-/**
- * The environment of an upgrade's tools. As another user they have none of root's own: an agent's
- * socket or a command of root's is not for them.
- */
+/** A tool that root runs as another user gets none of root's variables: no agent's socket, no command. */
 function toolEnvironment(account: Account | null): Record<string, string> {
-  const own =
-    account === null
-      ? Object.entries(process.env).filter(
-          (entry): entry is [string, string] =>
-            entry[1] !== undefined && ofRemotes.test(entry[0]),
-        )
-      : [];
-  return {
-    ...(account === null
-      ? environmentOfTools()
-      : environmentOfAccount(account)),
-    ...Object.fromEntries(own),
-    GIT_TERMINAL_PROMPT: "0",
-  };
+  const common = { GIT_TERMINAL_PROMPT: "0" };
+  if (account !== null) return { ...environmentOfAccount(account), ...common };
+  const own = Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && ofRemotes.test(entry[0]),
+  );
+  return { ...environmentOfTools(), ...Object.fromEntries(own), ...common };
 }
 
 export async function git(
-  tools: Tools,
+  work: Upgrading,
   folder: string,
-  ...args: string[]
+  args: readonly string[],
 ): Promise<string> {
-  return (
-    await runTool(tools, ["git", "-C", folder, ...args], { cwd: folder })
-  ).trim();
+  const argv = ["git", "-C", folder, ...args];
+  return (await runTool(work, argv, { cwd: folder })).trim();
 }
 
+/** Like {@link git}, but null when git fails. */
 export async function gitOrNull(
-  tools: Tools,
+  work: Upgrading,
   folder: string,
-  ...args: string[]
+  args: readonly string[],
 ): Promise<string | null> {
   try {
-    return await git({ ...tools, log: null }, folder, ...args);
+    return await git(work, folder, args);
   } catch (thrown) {
     if (
       thrown instanceof UbuntuCiError &&
       thrown.exitCode === ExitCode.notNow &&
-      tools.signal?.aborted !== true
+      !work.signal.aborted
     )
       return null;
     throw thrown;
   }
 }
 
-/** Ends what a killed upgrade left running: it would go on changing what is put right now. */
+/** Kills the processes that a killed upgrade left running: they would interfere with undoing it. */
 export async function endLeftOver(id: string): Promise<void> {
+  const marked = `\0${mark}=${id}\0`;
+  // Empty when the process is gone, or belongs to another user.
+  const environmentOf = async (pid: string) =>
+    `\0${await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")}`;
   for (const pid of await readdir("/proc")) {
     if (!/^[0-9]+$/.test(pid)) continue;
-    const marked = `${mark}=${id}\0`;
-    const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(
-      () => "", // gone, or of another user
-    );
-    if (!`\0${environment}`.includes(`\0${marked}`)) continue;
+    if (!(await environmentOf(pid)).includes(marked)) continue;
     try {
       process.kill(Number(pid), "SIGKILL");
     } catch (thrown) {
@@ -163,12 +149,7 @@ export async function endLeftOver(id: string): Promise<void> {
           thrown,
         );
     }
-    // Once it is dead its environment is gone, even while nobody has waited for it.
-    while (
-      (await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")).includes(
-        marked,
-      )
-    )
-      await setTimeout(20);
+    // A zombie has no environment.
+    while ((await environmentOf(pid)).includes(marked)) await setTimeout(20);
   }
 }

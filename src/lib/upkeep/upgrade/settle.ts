@@ -1,155 +1,131 @@
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 
-import type { ExitCode } from "../../domain/error.ts";
 import {
-  ExitCode as exitCodes,
+  ExitCode,
   messageOf,
   notNow,
   refused,
   UbuntuCiError,
 } from "../../domain/error.ts";
-import type { Place } from "./place.ts";
-import { adopt, isPlainFolder } from "./place.ts";
-import { endLeftOver } from "./run-tool.ts";
-import { removeTree } from "../../session/remove-tree.ts";
-import type { UpgradeJournal } from "./journal.ts";
-import { writeJournal } from "./journal.ts";
-import { maintenanceOff, record, state, askStateVersion } from "./programs.ts";
-import type { Upgrading, UpgradeReport } from "./upgrading.ts";
-import { upgradeLogFile } from "./upgrading.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
+import { isUnfinished, readJournal, saveJournal } from "./journal.ts";
+import {
+  adopt,
+  isPlainFolder,
+  upgradeLogFile,
+  removeOtherReleases,
+} from "./place.ts";
+import { maintenanceOff, record, state, askStateVersion } from "./programs.ts";
+import { endLeftOver } from "./run-tool.ts";
+import type { Change, Upgrading, UpgradeReport } from "./upgrading.ts";
 
-/** Undoes a change that failed, and tells what came of that. */
+/** Undoes a change that failed, and returns the error that says whether that worked. */
 export async function undoAfter(
-  work: Upgrading,
-  journal: UpgradeJournal,
+  change: Change,
   stage: string,
   thrown: unknown,
 ): Promise<UbuntuCiError> {
-  const calm: Upgrading = { ...work, signal: new AbortController().signal };
-  const reason = work.signal.aborted ? "it was interrupted" : messageOf(thrown);
+  const { journal, place } = change;
+  const reason = change.signal.aborted
+    ? "it was interrupted"
+    : messageOf(thrown);
   const what = `the ${journal.kind} to ${journal.to} failed while ${stage}: ${reason}`;
+  const log = `the log is ${upgradeLogFile(place)}`;
   try {
     journal.why = `${stage}: ${reason}`;
-    await undo(calm, journal);
+    // The signal that interrupted the change must not interrupt this.
+    await undo({ ...change, signal: new AbortController().signal });
   } catch (second) {
-    return new UbuntuCiError(
+    const copy =
+      journal.before === null || journal.backup === null
+        ? ""
+        : `; the state as it was is ${journal.backup}`;
+    return notNow(
       `${what}; going back failed too: ${messageOf(second)}`,
-      {
-        exitCode: exitCodes.notNow,
-        hint: advice`maintenance stays on; run ${remedy("upgrade")} again to go on going back${journal.before === null || journal.backup === null ? "" : `; the state as it was is ${journal.backup}`}; the log is ${upgradeLogFile(work.place)}`,
-        cause: thrown,
-      },
+      advice`maintenance stays on; run ${remedy("upgrade")} again to go on going back${copy}; ${log}`,
+      thrown,
     );
   }
-  const exitCode: ExitCode =
-    thrown instanceof UbuntuCiError ? thrown.exitCode : exitCodes.notNow;
-  const hint = thrown instanceof UbuntuCiError ? thrown.hint : undefined;
+  const known = thrown instanceof UbuntuCiError ? thrown : undefined;
   return new UbuntuCiError(
     `${what}; ${journal.from} runs on, with the state as it was`,
     {
-      exitCode,
-      hint: advice`${hint === undefined ? "" : advice`${hint}; `}the log is ${upgradeLogFile(work.place)}`,
+      exitCode: known?.exitCode ?? ExitCode.notNow,
+      hint: known?.hint === undefined ? log : advice`${known.hint}; ${log}`,
       cause: thrown,
     },
   );
 }
 
-/** Puts the old program and its state back. Every part of it can be done twice. */
-async function undo(work: Upgrading, journal: UpgradeJournal): Promise<void> {
-  const { place, say } = work;
+/** Puts the old program and its state back. Can be repeated from any point. */
+async function undo(change: Change): Promise<void> {
+  const { place, say, journal } = change;
+  const { before, backup, old } = journal;
   say(`going back to ${journal.from}`);
-  await writeJournal(place, journal);
+  await saveJournal(change);
   await endLeftOver(journal.id);
-  if (!existsSync(journal.old) && !isPlainFolder(place))
-    throw notNow(`${journal.old}, the folder of ${journal.from}, is gone`);
-  await adopt(place, journal.old);
-  const { before, backup } = journal;
+  if (!existsSync(old) && !isPlainFolder(place))
+    throw notNow(`${old}, the folder of ${journal.from}, is gone`);
+  await adopt(place, old);
   if (before !== null && backup !== null) {
-    // The schema is the last thing that a migration writes.
-    if ((await askStateVersion(work, journal)).schema !== before.schema)
-      await state(work, journal, "put-back", backup);
-    await record(work, journal, "upgrade-undone", journal.why);
+    // A migration writes the schema's number last.
+    if ((await askStateVersion(change)).schema !== before.schema)
+      await state(change, "put-back", backup);
+    await record(change, "upgrade-undone", journal.why);
   }
-  if (backup !== null) await state(work, journal, "drop", backup);
-  await state(work, journal, "tidy");
-  await removeOtherReleases(place, [journal.old, journal.former?.old]);
-  await maintenanceOff(work, journal);
-  journal.phase = "undone";
-  await writeJournal(place, journal);
+  if (backup !== null) await state(change, "drop", backup);
+  await state(change, "tidy");
+  await removeOtherReleases(place, [old, journal.former?.old]);
+  await maintenanceOff(change);
+  await saveJournal(change, { phase: "undone" });
 }
 
-/** What is left when the new program is known to be good. Every part of it can be done twice. */
-export async function finish(
-  work: Upgrading,
-  journal: UpgradeJournal,
-): Promise<void> {
-  const { place } = work;
+/** Completes a change after the new program was found good. Can be repeated from any point. */
+export async function finish(change: Change): Promise<void> {
+  const { place, journal } = change;
   await removeOtherReleases(place, [journal.old, journal.next]);
   await record(
-    work,
-    journal,
+    change,
     journal.kind === "upgrade" ? "upgraded" : "rolled-back",
     journal.backup === null ? null : `the state before: ${journal.backup}`,
   );
-  await state(work, journal, "tidy");
-  await maintenanceOff(work, journal);
-  journal.after = await askStateVersion(work, journal);
-  journal.phase = "done";
-  await writeJournal(place, journal);
+  await state(change, "tidy");
+  await maintenanceOff(change);
+  const after = await askStateVersion(change);
+  await saveJournal(change, { after, phase: "done" });
 }
 
-/** Only what an upgrade made is an upgrade's to remove. */
-async function removeOtherReleases(
-  { releases }: Place,
-  kept: readonly (string | undefined)[],
-): Promise<void> {
-  for (const name of await readdir(releases)) {
-    const release = join(releases, name);
-    if (/^\d{4}-\d\d-\d\dT/.test(name) && !kept.includes(release))
-      await removeTree(release);
-  }
-}
-
-/** Finishes or undoes what a killed upgrade began. The report when it was finished, null when undone. */
-export async function recover(
-  work: Upgrading,
-  journal: UpgradeJournal,
-): Promise<UpgradeReport | null> {
-  const { paths, say } = work;
+/** Completes or undoes a change that was killed. @returns the report when it was completed, else null */
+export async function recover(work: Upgrading): Promise<UpgradeReport | null> {
+  const { place, paths, say } = work;
+  const journal = readJournal(place);
+  if (journal === null || !isUnfinished(journal)) return null;
   if (journal.state !== paths.root)
     throw refused(
       `an interrupted ${journal.kind} of this program belongs to another state, ${journal.state}`,
       `run it again with --state-dir ${journal.state}`,
     );
   say(`an earlier ${journal.kind} to ${journal.to} was interrupted`);
+  const change = { ...work, journal };
   if (journal.phase === "finishing") {
     await endLeftOver(journal.id);
-    await finish(work, journal);
-    return reportOf(journal, "finished");
+    await finish(change);
+    return reportOf(change, "finished");
   }
   journal.why ??= "it was killed";
-  await undo(work, journal);
+  await undo(change);
   return null;
 }
 
-/** What a change that succeeded comes to. */
+/** Reports a successful change. */
 export function reportOf(
-  journal: UpgradeJournal,
+  { journal }: Change,
   action: UpgradeReport["action"],
 ): UpgradeReport {
-  const { from, to, before, after, backup } = journal;
-  return {
-    action,
-    from,
-    to,
-    schema:
-      before === null || after === null
-        ? null
-        : { from: before.schema, to: after.schema },
-    backup,
-    previous: journal.old,
-  };
+  const { from, to, before, after, backup, old } = journal;
+  const schema =
+    before === null || after === null
+      ? null
+      : { from: before.schema, to: after.schema };
+  return { action, from, to, schema, backup, previous: old };
 }

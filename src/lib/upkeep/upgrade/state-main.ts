@@ -1,23 +1,18 @@
 /**
- * The part of an upgrade that touches the state, as a process of its own: root may change a program
- * that belongs to root, but the state is touched only by who owns it. Prints one JSON document.
+ * The part of an upgrade that reads or writes the state. It is a process of its own, because root may
+ * upgrade the program, but only the state's owner touches the state. Other versions of the program run
+ * it, too: its verbs and their arguments must stay as they are. Prints one JSON document.
  *
  *     node state-main.js STATE UPGRADE-ID VERB [ARGUMENT…]
  */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import { ExitCode, messageOf, UbuntuCiError } from "../../domain/error.ts";
 import { isRoot, stateOwner } from "../../host/account.ts";
 import { asAccount } from "../../host/become.ts";
 import { copyDurably } from "../../files/atomic-file.ts";
+import { namesIn } from "../../files/names-in.ts";
 import { printJson, printLine } from "../../host/output.ts";
 import { environmentOfAccount } from "../../host/environment.ts";
 import { runInPlace } from "../../host/exec.ts";
@@ -31,7 +26,7 @@ import {
   readStateVersion,
 } from "../../state/copies.ts";
 
-/** What a trial of a program must not share with the real state. */
+/** Entries of the state folder that a trial does not share with it. */
 const own = /^(?:\.|state\.sqlite|maintenance\.txt$|run$|locks$|log$|scratch$)/;
 
 async function perform(
@@ -51,16 +46,15 @@ async function perform(
     case "copy":
       return copyState(paths.database, first);
     case "trial":
-      // Everything but the state file is the real one's, so that the new `doctor` sees what it will see.
+      // A copy of the state file beside links to the rest, so that the new `doctor` sees the real state.
       mkdirSync(trial, { mode: 0o700 });
       await copyDurably(first, join(trial, "state.sqlite"));
-      for (const name of readdirSync(paths.root).filter(
-        (entry) => !own.test(entry),
-      ))
-        symlinkSync(join(paths.root, name), join(trial, name));
+      for (const name of await namesIn(paths.root))
+        if (!own.test(name))
+          symlinkSync(join(paths.root, name), join(trial, name));
       return { folder: trial };
     case "tidy":
-      for (const name of existsSync(paths.root) ? readdirSync(paths.root) : [])
+      for (const name of await namesIn(paths.root))
         if (name.startsWith(".upgrade-"))
           rmSync(join(paths.root, name), { recursive: true, force: true });
       return {};
@@ -77,10 +71,6 @@ async function perform(
         Number(first),
         JSON.parse(second) as Parameters<typeof recordOnce>[2],
       );
-      return {};
-    case "writable":
-      writeFileSync(join(paths.root, `.upgrade-${id}`), "");
-      rmSync(join(paths.root, `.upgrade-${id}`));
       return {};
     default:
       throw new RangeError(verb);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { subidFinding } from "./subids.ts";
+import { networkFinding, subidFinding } from "./doctor.ts";
 
 const dev = { name: "dev", uid: 1000 };
 
@@ -28,4 +28,12 @@ test("without one the remedy is the very command, with a range that is free", ()
   expect(subidFinding("/etc/subgid", "nonsense\n", dev).remedy).toContain(
     "100000-165535",
   );
+});
+
+test("a device that may not be used is a finding with its remedy", () => {
+  expect(networkFinding("/dev/null").ok).toBe(true);
+  expect(networkFinding("/dev/no/such")).toMatchObject({
+    name: "network",
+    remedy: "as root: modprobe tun; chmod 0666 /dev/no/such",
+  });
 });

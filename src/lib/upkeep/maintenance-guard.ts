@@ -1,15 +1,15 @@
-import { messageOf } from "../lib/domain/error.ts";
-import { now } from "../lib/host/clock.ts";
-import { warnPerson } from "../lib/host/cron-mail.ts";
-import type { HeldBack } from "../lib/locks/held-back.ts";
-import type { Maintenance } from "../lib/locks/maintenance.ts";
+import { messageOf } from "../domain/error.ts";
+import { now } from "../host/clock.ts";
+import { warnPerson } from "../host/cron-mail.ts";
+import type { HeldBack } from "../locks/held-back.ts";
+import type { Maintenance } from "../locks/maintenance.ts";
 import {
   maintenanceInWords,
   maintenanceRefusal,
   readMaintenance,
-} from "../lib/locks/maintenance.ts";
-import type { StatePaths } from "../lib/host/paths.ts";
-import { mayBeInMaintenance } from "../lib/locks/toggle.ts";
+} from "../locks/maintenance.ts";
+import type { StatePaths } from "../host/paths.ts";
+import { mayBeInMaintenance } from "../locks/toggle.ts";
 
 /**
  * Refuses a changing command while maintenance.txt is there, and logs each refused command once. The
@@ -37,7 +37,7 @@ async function tellHeldBack(
   command: string,
   maintenance: Maintenance,
 ): Promise<void> {
-  const { noteHeldBack } = await import("../lib/locks/held-back.ts");
+  const { noteHeldBack } = await import("../locks/held-back.ts");
   try {
     const { first, noticed } = await noteHeldBack(paths, maintenance, command);
     const words = maintenanceInWords(maintenance);
@@ -66,7 +66,7 @@ export async function logAside(
   lines: readonly { readonly what: string; readonly why: string }[],
 ): Promise<void> {
   const { appendLog, stateLogFile, logLine } =
-    await import("../lib/host/log-file.ts");
+    await import("../host/log-file.ts");
   appendLog(
     stateLogFile(paths.log),
     lines.map(({ what, why }) =>
@@ -94,9 +94,9 @@ export async function recordBegin(
   actor: string,
   maintenance: Maintenance,
 ): Promise<void> {
-  const { noteMaintenance } = await import("../lib/locks/held-back.ts");
-  const { openCurrentDatabase } = await import("../lib/state/database.ts");
-  const { recordEvent } = await import("../lib/state/events.ts");
+  const { noteMaintenance } = await import("../locks/held-back.ts");
+  const { openCurrentDatabase } = await import("../state/database.ts");
+  const { recordEvent } = await import("../state/events.ts");
   const db = openCurrentDatabase(paths.database);
   if (db === undefined) return;
   recordEvent(db, {
@@ -118,9 +118,9 @@ export async function recordEnd(
   actor: string,
 ): Promise<void> {
   const { endHeldBack, heldBackInWords } =
-    await import("../lib/locks/held-back.ts");
-  const { openCurrentDatabase } = await import("../lib/state/database.ts");
-  const { recordEvent } = await import("../lib/state/events.ts");
+    await import("../locks/held-back.ts");
+  const { openCurrentDatabase } = await import("../state/database.ts");
+  const { recordEvent } = await import("../state/events.ts");
   const db = openCurrentDatabase(paths.database);
   // There is no state yet, or one of another version: a later command records it.
   if (db === undefined) return;
