@@ -1,20 +1,20 @@
-/** One package of a relation field, with what restricts it (deb-src-control(5)). */
-export interface Relation {
+/** A package in a relation field (deb-src-control(5)). */
+interface Relation {
   readonly name: string;
-  /** `>=` and such, with the version; null without. */
+  /** The version restriction, as `>= 1.2`; null when there is none. */
   readonly version: string | null;
 }
 
 const pattern =
   /^([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^)\s]+)\s*\))?\s*(?:\[([^\]]*)\])?\s*(<.*)?$/;
 
-/** Most relations are no more than a name. */
+/** Most relations are only a name. */
 const plain = /^[a-z0-9][a-z0-9+.-]*$/;
 
 /**
- * The packages that a Build-Depends field names: every alternative of every relation, without those
- * for other architectures or inactive build profiles. What cannot be read is left out, too: this only
- * orders builds, and apt decides what is installed.
+ * The packages that a Build-Depends field names: every alternative of every relation, except those for
+ * other architectures or inactive build profiles. What cannot be parsed is left out, since this only
+ * orders builds; apt decides what is installed.
  */
 export function relationsOf(field: string, architecture: string): Relation[] {
   const relations: Relation[] = [];
@@ -45,7 +45,7 @@ export function relationsOf(field: string, architecture: string): Relation[] {
   return relations;
 }
 
-/** The formulas of build profiles, `<…>` beside each other; undefined when something else is there. */
+/** The restriction formulas `<…> <…>` of build profiles; undefined for any other text. */
 function formulasOf(text: string): string[] | undefined {
   const formulas: string[] = [];
   for (let at = 0; at < text.length;) {
