@@ -58,13 +58,19 @@ function formulasOf(text: string): string[] | undefined {
   return formulas;
 }
 
+/** Whether an architecture, or a common wildcard, covers an architecture of Linux. */
+export function coversArchitecture(
+  word: string,
+  architecture: string,
+): boolean {
+  return ["any", "linux-any", architecture, `any-${architecture}`].includes(
+    word,
+  );
+}
+
 function matches(list: string, architecture: string): boolean {
   const words = list.split(/\s+/).filter((word) => word !== "");
-  const hit = (word: string) =>
-    word === architecture ||
-    word === "any" ||
-    word === "linux-any" ||
-    word === `any-${architecture}`;
+  const hit = (word: string) => coversArchitecture(word, architecture);
   const negative = words.filter((word) => word.startsWith("!"));
   if (negative.length > 0) return !negative.some((word) => hit(word.slice(1)));
   return words.some(hit);

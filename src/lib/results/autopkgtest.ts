@@ -1,4 +1,5 @@
 import { parseDeb822, type Stanza } from "../debian/deb822.ts";
+import { coversArchitecture } from "../debian/relation.ts";
 import { compareVersions } from "../debian/version.ts";
 import type { Outcome, TestResultKind } from "../domain/ticket.ts";
 
@@ -156,18 +157,8 @@ function isMet(
   if (version === undefined) return false;
   if (relation === undefined || wanted === undefined) return true;
   const order = compareVersions(version, wanted);
-  switch (relation) {
-    case "<<":
-      return order < 0;
-    case "<=":
-      return order <= 0;
-    case "=":
-      return order === 0;
-    case ">=":
-      return order >= 0;
-    default:
-      return order > 0;
-  }
+  if (order === 0) return relation.includes("=");
+  return relation.startsWith(order < 0 ? "<" : ">");
 }
 
 /** Whether a list of architectures includes this one; undefined when that depends on a wildcard. */
@@ -175,14 +166,11 @@ function concerns(
   list: readonly string[],
   architecture: string,
 ): boolean | undefined {
-  const is = (entry: string): boolean | undefined => {
-    if (["any", "linux-any", architecture].includes(entry)) return true;
-    if (entry === `any-${architecture}`) return true;
-    return entry.includes("any") ? undefined : false;
-  };
-  const verdicts = list.map((entry) =>
-    entry.startsWith("!") ? is(entry.slice(1)) : is(entry),
-  );
+  const verdicts = list.map((entry) => {
+    const word = entry.startsWith("!") ? entry.slice(1) : entry;
+    if (coversArchitecture(word, architecture)) return true;
+    return word.includes("any") ? undefined : false;
+  });
   if (verdicts.includes(undefined)) return undefined;
   const negative = list.some((entry) => entry.startsWith("!"));
   return negative ? !verdicts.includes(true) : verdicts.includes(true);
