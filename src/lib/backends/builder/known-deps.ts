@@ -22,21 +22,12 @@ interface KnownDeps {
   readonly names: readonly string[];
 }
 
-/** dpkg-query format: every field that names packages. */
-const format = `${[
-  "Package",
-  "Provides",
-  "Pre-Depends",
-  "Depends",
-  "Recommends",
-  "Suggests",
-  "Enhances",
-  "Conflicts",
-  "Breaks",
-  "Replaces",
-]
-  .map((field) => `\${${field}}`)
-  .join(",")}\\n`;
+/** Every field of an installed package that names packages, for dpkg-query. */
+const fields = [
+  ...["Package", "Provides", "Pre-Depends", "Depends", "Recommends"],
+  ...["Suggests", "Enhances", "Conflicts", "Breaks", "Replaces"],
+];
+const format = `${fields.map((field) => `\${${field}}`).join(",")}\\n`;
 
 const packageNames = /[a-z0-9][a-z0-9+.-]+/g;
 
