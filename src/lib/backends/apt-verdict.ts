@@ -101,16 +101,11 @@ export function readPrintUris(output: string): readonly AptUri[] {
     const match = /^'([^']+)' (\S+) \d+ (\S*)$/.exec(line.trim());
     if (match === null) continue;
     const [, uri = "", file = "", hash = ""] = match;
-    const [name, version, architecture] = file
+    const [name = "", version = "", architecture] = file
       .replace(binaryFile, "")
       .split("_")
       .map(unescaped);
-    if (
-      name === undefined ||
-      version === undefined ||
-      architecture === undefined
-    )
-      continue;
+    if (architecture === undefined) continue;
     found.push({ uri, file, package: name, version, architecture, hash });
   }
   return found.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));

@@ -112,25 +112,19 @@ function parseKnob(text: string): Knob {
       return { kind };
     case "slow":
     case "tool":
-      if (argument !== undefined && !/^[0-9]+$/.test(argument)) break;
-      return {
-        kind,
-        milliseconds: argument === undefined ? slowMs : Number(argument),
-      };
+      if (!/^[0-9]+$/.test(argument ?? "0")) break;
+      return { kind, milliseconds: Number(argument ?? slowMs) };
     case "hold":
       if (argument?.startsWith("/") !== true) break;
       return { kind, file: argument };
     case "kill":
       if (argument === "") break;
       return { kind, at: argument ?? null };
-    case "remote":
-      if (![argument ?? "1", more ?? "0"].every((one) => /^[0-9]+$/.test(one)))
-        break;
-      return {
-        kind,
-        looks: Number(argument ?? 1),
-        seconds: Number(more ?? 0),
-      };
+    case "remote": {
+      const [looks, seconds] = [argument ?? "1", more ?? "0"];
+      if (!/^[0-9]+@[0-9]+$/.test(`${looks}@${seconds}`)) break;
+      return { kind, looks: Number(looks), seconds: Number(seconds) };
+    }
     case undefined:
     default:
   }

@@ -1,24 +1,24 @@
-/** The only blanks of deb822(5): U+00A0 or a form feed are content. */
+/** The only blanks in deb822(5); U+00A0 and form feeds are content. */
 const blanks = " \t";
 
-/** Whether a line has nothing but blanks in it. */
+/** Whether a line is empty or has only blanks. */
 export function isBlank(line: string): boolean {
   return trimBlanks(line) === "";
 }
 
-/** A text without the blanks around it. */
+/** A text without leading and trailing blanks. */
 export function trimBlanks(text: string): string {
   return trimmed(text, blanks, blanks);
 }
 
-/** The value of a field without the blanks and line ends around it. */
+/** A field's value without leading and trailing blanks and newlines. */
 export function trimValue(value: string): string {
   return trimmed(value, `${blanks}\n`, `${blanks}\n`);
 }
 
 /**
- * Trims these characters from both ends of a text. It is a loop because a regular expression for the
- * end of a text takes quadratic time in a long run of blanks.
+ * Trims characters from the start and the end of a text. It is a loop, since a regular expression for
+ * the end takes quadratic time on long runs of blanks.
  */
 export function trimmed(text: string, before: string, after: string): string {
   let from = 0;
@@ -28,12 +28,12 @@ export function trimmed(text: string, before: string, after: string): string {
   return text.slice(from, to);
 }
 
-/** The words of a line, or of a value of several lines, which blanks separate. */
+/** The words of a line or a value, separated by blanks and newlines. */
 export function wordsOf(text: string): string[] {
   return separated(text, isSpace);
 }
 
-/** The words of a field whose words commas may separate, too. */
+/** The words of a value in which commas separate words, too. */
 export function listOf(text: string): string[] {
   return separated(text, (code) => isSpace(code) || code === 0x2c);
 }

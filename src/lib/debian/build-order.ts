@@ -1,18 +1,19 @@
 import { refused } from "../domain/error.ts";
 import { relationsOf } from "./relation.ts";
 
-/** What the order is made from. */
-export interface Buildable {
+/** A source package, with what determines its place in the order. */
+interface Buildable {
   readonly source: string;
   readonly binaries: readonly string[];
   readonly buildDepends: string;
 }
 
 /**
- * Source packages in build order, as waves: those of a wave can be built side by side once the waves
- * before are published. One comes after another when it build-depends on a binary package of it.
+ * Source packages in build order, as waves: the packages of a wave can be built in parallel once the
+ * waves before it are published. A package is built after those whose binary packages it
+ * build-depends on.
  *
- * @throws UbuntuCiError (2) naming the packages that need each other in a circle
+ * @throws UbuntuCiError (2) that names the packages of a dependency cycle
  */
 export function buildOrder(
   packages: readonly Buildable[],

@@ -9,19 +9,19 @@ import {
   required,
 } from "./control-file.ts";
 
-/** What a .changes file says (deb-changes(5)). */
+/** The contents of a .changes file (deb-changes(5)). */
 export interface Changes {
   readonly source: string;
   readonly version: string;
   readonly distribution: string;
   readonly architectures: readonly string[];
-  /** `Name <address>` of Changed-By, else of Maintainer. */
+  /** Changed-By, else Maintainer: `Name <address>`. */
   readonly changedBy: string;
   readonly files: readonly ListedFile[];
   readonly signed: boolean;
 }
 
-/** Reads a .changes file; everything that is wrong goes into the list. */
+/** Reads a .changes file, and adds everything that is wrong to the list of problems. */
 export function readChanges(
   contents: ControlText,
   file: string,
@@ -52,7 +52,7 @@ export function readChanges(
   };
 }
 
-/** The address of a `Name <address>`; empty when there is none at its end. */
+/** The address in `Name <address>`; empty when the text does not end with one. */
 export function addressOf(person: string): string {
   const text = person.trimEnd();
   const begin = text.lastIndexOf("<") + 1;

@@ -5,7 +5,7 @@ import type { Stanza } from "./deb822.ts";
 import { eachStanza, linesOf, withoutSignature } from "./deb822.ts";
 import { versionProblem } from "./version.ts";
 
-/** A file that a .changes or .dsc names, with what it says of it. */
+/** A file that a .changes or .dsc lists: size in bytes, sha256 in hex. */
 export interface ListedFile {
   readonly name: string;
   readonly size: number;
@@ -18,15 +18,15 @@ export interface ListedFile {
  */
 export const packageName = /^[a-z0-9][a-z0-9+.-]+$/;
 
-/** Contents of a control file: bytes as they are read, which must be UTF-8, or a text. */
+/** The contents of a control file: a text, or bytes, which must be UTF-8. */
 export type ControlText = Uint8Array | string;
 
-/** The text that bytes are in UTF-8; undefined when they are something else, or have a NUL. */
+/** Contents as text; undefined when they are not UTF-8 or contain a NUL. */
 function textOf(contents: ControlText): string | undefined {
   if (typeof contents === "string")
     return contents.includes("\0") ? undefined : contents;
   try {
-    // A byte order mark is kept, so that it is refused as part of the first field's name.
+    // A byte order mark is kept, so that it makes the first field's name invalid.
     const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     return textOf(decoder.decode(contents));
   } catch {
@@ -35,8 +35,8 @@ function textOf(contents: ControlText): string | undefined {
 }
 
 /**
- * Reads one signed or unsigned control file of a single stanza. Problems are added to the list, each
- * with its file; undefined when there is no stanza to read.
+ * Reads a control file of one stanza, signed or not. Adds problems to the list; undefined when there is
+ * no stanza to read.
  */
 export function readStanza(
   contents: ControlText,
@@ -67,7 +67,7 @@ export function readStanza(
   return undefined;
 }
 
-/** A mandatory field, or an empty text and a problem. */
+/** The value of a mandatory field; when it is missing, an empty text and a problem. */
 export function required(
   stanza: Stanza,
   field: string,
@@ -80,7 +80,7 @@ export function required(
   return value;
 }
 
-/** Source and version, checked. */
+/** The source name and version, each validated. */
 export function readIdentity(
   stanza: Stanza,
   file: string,
@@ -105,7 +105,7 @@ export function readIdentity(
   return { source, version };
 }
 
-/** The name in a Source field: .changes of binary rebuilds say `name (version)`. */
+/** The name in a Source field, which is `name (version)` in the .changes of a binary rebuild. */
 export function withoutVersion(source: string): string {
   const bracket = source.indexOf(" (");
   return bracket < 0 || !source.endsWith(")") || source.includes("\n")
@@ -113,10 +113,10 @@ export function withoutVersion(source: string): string {
     : source.slice(0, bracket);
 }
 
-/** At most this many problems of one list are reported: a hostile one may have millions. */
+/** At most this many problems of a list are reported, since a hostile file may have millions. */
 export const mostProblems = 100;
 
-/** Further lists of files, which need not be there: dpkg-source takes a file that any of them names. */
+/** Optional lists of files, which are checked since dpkg-source uses a file that any list names. */
 const furtherLists = [
   { field: "Checksums-Sha1", sum: /^[0-9a-f]{40}$/ },
   { field: "Checksums-Sha512", sum: /^[0-9a-f]{128}$/ },
@@ -124,8 +124,8 @@ const furtherLists = [
 ];
 
 /**
- * Files and Checksums-Sha256 of a control file, which must name the same files and sizes, as must
- * all other lists of files that are there.
+ * The files in Files and Checksums-Sha256, which must agree on names and sizes, as must all optional
+ * lists that are present.
  */
 export function readFileList(
   stanza: Stanza,
@@ -208,7 +208,7 @@ export function readFileList(
   return files;
 }
 
-/** A plain file name: no folder, no `..`, no control characters, nothing special to a shell or an option parser. */
+/** Whether a name stays in its folder and means nothing special to a shell or an option parser. */
 function isFileName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9+.:~_-]*$/.test(name);
 }

@@ -1,13 +1,13 @@
 import { isBlank, trimBlanks, trimmed } from "./blanks.ts";
 
-/** One stanza of fields (deb822(5)); names keep their spelling and are found whatever their case. */
+/** A stanza (deb822(5)). Field names keep their spelling; `get` ignores case. */
 export interface Stanza {
-  /** Fields in their order: name and value, continuation lines joined by newline with their indent taken off. */
+  /** The fields in order. The lines of a value are joined by newlines. */
   readonly fields: readonly (readonly [name: string, value: string])[];
   get(name: string): string | undefined;
 }
 
-/** Something that is not deb822; line counts from 1. */
+/** A text is not deb822; `line` counts from 1. */
 export class Deb822Error extends Error {
   override readonly name = "Deb822Error";
   readonly line: number;
@@ -34,16 +34,15 @@ export function stanzaOf(
   };
 }
 
-/** How a text is read as deb822. */
-export interface Deb822Options {
-  /** Whether the format has comments (`#` lines), as debian/control has. */
+interface Deb822Options {
+  /** Whether lines that begin with `#` are comments, as in debian/control. */
   readonly comments?: boolean;
 }
 
 /**
- * Parses stanzas separated by empty lines.
+ * Parses stanzas, which empty lines separate.
  *
- * @throws Deb822Error with the number of the line that is wrong
+ * @throws Deb822Error with the number of the bad line
  */
 export function parseDeb822(
   text: string,
@@ -53,9 +52,9 @@ export function parseDeb822(
 }
 
 /**
- * The same, one stanza at a time, for callers that need only the first ones.
+ * Parses one stanza at a time, for callers that need only the first ones.
  *
- * @throws Deb822Error with the number of the line that is wrong
+ * @throws Deb822Error with the number of the bad line
  */
 export function* eachStanza(
   contents: string,
@@ -64,7 +63,7 @@ export function* eachStanza(
   const text = contents.includes("\r") ? withPlainLineEnds(contents) : contents;
   let fields: [name: string, value: string][] = [];
   const names = new Set<string>();
-  // Where the last field's value continues in the text.
+  // The part of the text by which the last field's value continues.
   let from = 0;
   let to = 0;
   const goOn = () => {
@@ -81,7 +80,7 @@ export function* eachStanza(
       fields = [];
       names.clear();
     } else if (comments && line.startsWith("#")) {
-      // Nothing is said there.
+      // A comment.
     } else if (line.startsWith(" ") || line.startsWith("\t")) {
       if (endsForOthers(line))
         throw new Deb822Error(
@@ -115,7 +114,7 @@ export function* eachStanza(
   if (fields.length > 0) yield stanzaOf(fields);
 }
 
-/** Lines may end with carriage returns before the newline. */
+/** The text without carriage returns at the ends of its lines. */
 function withPlainLineEnds(text: string): string {
   return text
     .split("\n")
@@ -124,16 +123,15 @@ function withPlainLineEnds(text: string): string {
 }
 
 /**
- * Whether dpkg (perl) or python3-debian take a line for an empty one, because they count more
- * characters as blanks than space and tab. They would end the stanza there, and read another file than
- * we do.
+ * Whether dpkg (Perl) or python3-debian treat a line as empty, since more characters are blanks to
+ * them than space and tab. They would end the stanza there and read different contents than we do.
  */
 function endsForOthers(line: string): boolean {
   const others = " \t\v\f\x1c\x1d\x1e\x1f";
   return trimmed(line, others, others) === "";
 }
 
-/** Writes stanzas as deb822; what was parsed comes out with the same fields and values. */
+/** Writes stanzas as deb822, from which the parser reads the same fields and values. */
 export function serialiseDeb822(stanzas: readonly Stanza[]): string {
   return stanzas
     .map(({ fields }) =>
@@ -147,7 +145,7 @@ export function serialiseDeb822(stanzas: readonly Stanza[]): string {
     .join("\n");
 }
 
-/** The lines of a multiline field, without indent and empty first line. */
+/** The lines of a multiline field, without blanks around them and without empty ones. */
 export function linesOf(value: string): string[] {
   return value
     .split("\n")
@@ -155,22 +153,22 @@ export function linesOf(value: string): string[] {
     .filter((line) => line !== "");
 }
 
-/** An OpenPGP clear-signed message (RFC 9580, section 7), taken apart. */
+/** The parts of an OpenPGP clear-signed message (RFC 9580, section 7). */
 export interface ClearSigned {
-  /** What was signed: dashes unescaped, lines without the white space at their ends, which is not signed. */
+  /** The signed text: without dash escapes, and without trailing white space, which is not signed. */
   readonly text: string;
-  /** The lines before the text, such as `Hash: SHA512`. */
+  /** The armour headers, such as `Hash: SHA512`. */
   readonly headers: readonly string[];
-  /** The lines of the signature's armour, without the first and the last. */
+  /** The lines between the BEGIN and END lines of the signature. */
   readonly signature: readonly string[];
 }
 
 /**
- * Takes apart a text that is one clear-signed message; undefined when it is none. Only armour at the
- * start of a line counts: a line of a field has a blank before it. Nothing may stand before or after
- * the message: a reader that skips what is outside and one that does not would see different files.
+ * Splits a clear-signed message into its parts; undefined for a text without armour. Only armour at the
+ * start of a line counts, since continuation lines start with a blank. Text outside the message is an
+ * error: some readers would skip it, and others not.
  *
- * @throws Deb822Error when the armour is broken or something stands outside
+ * @throws Deb822Error for broken armour, or text outside the message
  */
 export function clearSigned(text: string): ClearSigned | undefined {
   if (!hasArmour(text)) return undefined;
@@ -205,8 +203,8 @@ export function clearSigned(text: string): ClearSigned | undefined {
 }
 
 /**
- * The text inside a clear-signed message, or the text itself when there is no armour. Whether the
- * signature is good is not looked at.
+ * The text inside a clear-signed message, or the text itself when it has no armour. The signature is
+ * not verified.
  *
  * @throws Deb822Error as {@link clearSigned}
  */
@@ -220,21 +218,15 @@ export function withoutSignature(text: string): {
     : { text: inside.text, signed: true };
 }
 
-/** Whether a line of a text begins as OpenPGP's armour does. */
+/** Whether a line of a text begins OpenPGP armour. */
 export function hasArmour(text: string): boolean {
   const armour = "-----BEGIN PGP";
   return text.startsWith(armour) || text.includes(`\n${armour}`);
 }
 
-/** Lines without the white space at their ends that a signature over text leaves out, and without empty ones at the end. */
+/** The lines of a text without trailing white space, which is not signed, and without empty lines at the end. */
 export function trimmedLines(text: string): string[] {
-  const lines = text.split("\n").map(trimmedEnd);
+  const lines = text.split("\n").map((line) => trimmed(line, "", " \t\r"));
   while (lines.at(-1) === "") lines.pop();
   return lines;
-}
-
-function trimmedEnd(line: string): string {
-  let end = line.length;
-  while (end > 0 && " \t\r".includes(line.charAt(end - 1))) end -= 1;
-  return line.slice(0, end);
 }

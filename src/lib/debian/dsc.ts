@@ -12,20 +12,20 @@ import {
 } from "./control-file.ts";
 import { linesOf } from "./deb822.ts";
 
-/** What a .dsc file says (dsc(5)). */
+/** The contents of a .dsc file (dsc(5)). */
 export interface Dsc {
   readonly source: string;
   readonly version: string;
-  /** Binary packages it builds, udebs left out. */
+  /** The binary packages that it builds, without udebs. */
   readonly binaries: readonly string[];
-  /** Build-Depends, -Arch and -Indep joined. */
+  /** Build-Depends, -Arch and -Indep, joined by commas. */
   readonly buildDepends: string;
   readonly testsuite: readonly string[];
   readonly files: readonly ListedFile[];
   readonly signed: boolean;
 }
 
-/** Reads a .dsc file; everything that is wrong goes into the list. */
+/** Reads a .dsc file, and adds everything that is wrong to the list of problems. */
 export function readDsc(
   contents: ControlText,
   file: string,
@@ -72,9 +72,9 @@ export function readDsc(
 }
 
 /**
- * A .dsc that was admitted before.
+ * Reads a .dsc file that admission has accepted.
  *
- * @throws UbuntuCiError (2) with everything that is wrong
+ * @throws UbuntuCiError (2) with every problem
  */
 export function parseDsc(contents: ControlText, file: string): Dsc {
   const problems: Problem[] = [];

@@ -1,20 +1,20 @@
-/** One package of a relation field, with what restricts it (deb-src-control(5)). */
-export interface Relation {
+/** A package in a relation field (deb-src-control(5)). */
+interface Relation {
   readonly name: string;
-  /** `>=` and such, with the version; null without. */
+  /** The version restriction, as `>= 1.2`; null when there is none. */
   readonly version: string | null;
 }
 
 const pattern =
   /^([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^)\s]+)\s*\))?\s*(?:\[([^\]]*)\])?\s*(<.*)?$/;
 
-/** Most relations are no more than a name. */
+/** Most relations are only a name. */
 const plain = /^[a-z0-9][a-z0-9+.-]*$/;
 
 /**
- * The packages that a Build-Depends field names: every alternative of every relation, without those
- * for other architectures or inactive build profiles. What cannot be read is left out, too: this only
- * orders builds, and apt decides what is installed.
+ * The packages that a Build-Depends field names: every alternative of every relation, except those for
+ * other architectures or inactive build profiles. What cannot be parsed is left out, since this only
+ * orders builds; apt decides what is installed.
  */
 export function relationsOf(field: string, architecture: string): Relation[] {
   const relations: Relation[] = [];
@@ -45,7 +45,7 @@ export function relationsOf(field: string, architecture: string): Relation[] {
   return relations;
 }
 
-/** The formulas of build profiles, `<…>` beside each other; undefined when something else is there. */
+/** The restriction formulas `<…> <…>` of build profiles; undefined for any other text. */
 function formulasOf(text: string): string[] | undefined {
   const formulas: string[] = [];
   for (let at = 0; at < text.length;) {
@@ -58,13 +58,19 @@ function formulasOf(text: string): string[] | undefined {
   return formulas;
 }
 
+/** Whether an architecture, or a common wildcard, covers an architecture of Linux. */
+export function coversArchitecture(
+  word: string,
+  architecture: string,
+): boolean {
+  return ["any", "linux-any", architecture, `any-${architecture}`].includes(
+    word,
+  );
+}
+
 function matches(list: string, architecture: string): boolean {
   const words = list.split(/\s+/).filter((word) => word !== "");
-  const hit = (word: string) =>
-    word === architecture ||
-    word === "any" ||
-    word === "linux-any" ||
-    word === `any-${architecture}`;
+  const hit = (word: string) => coversArchitecture(word, architecture);
   const negative = words.filter((word) => word.startsWith("!"));
   if (negative.length > 0) return !negative.some((word) => hit(word.slice(1)));
   return words.some(hit);

@@ -1,11 +1,11 @@
-/** A Debian version in its parts (deb-version(7)). */
+/** The parts of a Debian version (deb-version(7)). */
 export interface Version {
   readonly epoch: number;
   readonly upstream: string;
   readonly revision: string;
 }
 
-/** What is wrong with a version, or undefined when it is right; dpkg's rules (lib/dpkg/parsehelp.c). */
+/** Why a version is invalid, or undefined, by dpkg's rules (lib/dpkg/parsehelp.c). */
 export function versionProblem(text: string): string | undefined {
   if (text === "") return "is empty";
   if (/\s/.test(text)) return "has embedded spaces";
@@ -31,7 +31,7 @@ export function versionProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** The parts of a version that is known to be right. */
+/** Splits a valid version into its parts. */
 export function parseVersion(text: string): Version {
   const colon = text.indexOf(":");
   const rest = text.slice(colon + 1);
@@ -43,7 +43,7 @@ export function parseVersion(text: string): Version {
   };
 }
 
-/** Negative when a comes before b, 0 when they are the same version, positive when a comes after. */
+/** Negative when a is below b, 0 when they are equal, positive when a is above b. */
 export function compareVersions(a: string, b: string): number {
   const left = parseVersion(a);
   const right = parseVersion(b);
@@ -54,12 +54,12 @@ export function compareVersions(a: string, b: string): number {
   );
 }
 
-/** A version without its epoch, as file names have it. */
+/** A version without its epoch, as in file names. */
 export function withoutEpoch(version: string): string {
   return version.slice(version.indexOf(":") + 1);
 }
 
-/** Sort weight of a character in a non-digit run: `~` before the end, letters before all others. */
+/** Sort weight of a character in a run of non-digits: `~` before the end, letters before all others. */
 function order(code: number): number {
   if (Number.isNaN(code) || isDigit(code)) return 0;
   if (code === 0x7e) return -1;
@@ -72,7 +72,7 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** The algorithm of deb-version(7): runs of non-digits and of digits, in turn. */
+/** The algorithm of deb-version(7): compares runs of non-digits and of digits in turn. */
 function compareParts(a: string, b: string): number {
   let i = 0;
   let j = 0;

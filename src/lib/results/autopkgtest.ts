@@ -1,19 +1,20 @@
 import { parseDeb822, type Stanza } from "../debian/deb822.ts";
+import { coversArchitecture } from "../debian/relation.ts";
 import { compareVersions } from "../debian/version.ts";
 import type { Outcome, TestResultKind } from "../domain/ticket.ts";
 
-/** One test that a source package declares (dep8, README.package-tests of autopkgtest). */
+/** A test that a source package declares (DEP 8; autopkgtest's README.package-tests). */
 export interface DeclaredTest {
   readonly name: string;
   readonly restrictions: readonly string[];
-  /** The Depends field as it is written; `@` where the field is missing. */
+  /** The unparsed Depends field; `@` when there is none. */
   readonly depends: string;
 }
 
 /**
- * Whether a source package has tests at all, by the Testsuite field of its .dsc: dpkg-source writes
- * `autopkgtest` there when debian/tests/control exists (dsc(5)), the maintainer
- * `autopkgtest-pkg-KIND` for tests that autodep8 makes up.
+ * Whether a source package has tests, by the Testsuite field of its .dsc: dpkg-source writes
+ * `autopkgtest` there if debian/tests/control exists (dsc(5)), and the maintainer
+ * `autopkgtest-pkg-KIND` for tests that autodep8 generates.
  */
 export function hasTests(testsuite: readonly string[]): boolean {
   return testsuite.some(
@@ -21,15 +22,15 @@ export function hasTests(testsuite: readonly string[]): boolean {
   );
 }
 
-/** Whether autodep8 generates its tests: only autodep8 knows what they depend on. */
+/** Whether autodep8 generates some of the tests: only autodep8 knows what these depend on. */
 export function hasGeneratedTests(testsuite: readonly string[]): boolean {
   return testsuite.some((suite) => suite.startsWith("autopkgtest-pkg-"));
 }
 
 /**
- * The tests of a debian/tests/control, named as autopkgtest names them: `Tests` by their own names,
- * the n-th `Test-Command` by its `test-name` feature or as `commandN`. What autopkgtest would call
- * an error is left out here, for autopkgtest to say.
+ * The tests of a debian/tests/control, named as autopkgtest names them: those of `Tests` by their own
+ * names, the n-th `Test-Command` by its `test-name` feature, else `commandN`. Stanzas with neither are
+ * left out; autopkgtest reports them.
  *
  * @throws Deb822Error when the text is not deb822
  */
@@ -55,7 +56,7 @@ export function declaredTests(control: string): readonly DeclaredTest[] {
   return tests;
 }
 
-/** Comments may also stand behind a value there (autopkgtest's parse_rfc822). */
+/** In this file, a comment may also follow a value (autopkgtest's parse_rfc822). */
 function withoutComments(control: string): string {
   if (!control.includes("#")) return control;
   return control
@@ -69,17 +70,20 @@ function withoutComments(control: string): string {
     .join("\n");
 }
 
-/** A package as it is installed on the testbed. */
-export interface InstalledPackage {
+/** A package that is installed on the testbed. */
+interface InstalledPackage {
   readonly package: string;
   readonly version: string;
 }
 
+/** Restrictions for which autopkgtest installs packages. */
+const installing = new Set(["build-needed", "needs-recommends", "needs-sudo"]);
+
 /**
- * Whether the tests may need a package that is not on the testbed. When in doubt it is a yes: after a
- * no, package lists are hidden from autopkgtest.
+ * Whether the tests may need a package that is not installed on the testbed. Yes when in doubt: if not,
+ * the package lists are hidden from autopkgtest.
  *
- * control: the source's debian/control, whose binary packages `@` stands for.
+ * @param control the source's debian/control; `@` stands for its binary packages
  */
 export function needsInstalling(
   tests: readonly DeclaredTest[],
@@ -95,18 +99,11 @@ export function needsInstalling(
     (own ??= parseDeb822(control, { comments: true })
       .filter((stanza) => isOwnPackage(stanza, architecture))
       .every((stanza) => present.has(stanza.get("Package") ?? "")));
-  // All tests of a stanza have the same fields: each is judged once, however many tests it names.
-  const judged = new Set<unknown>();
-  const isNew = (field: unknown) => !judged.has(field) && judged.add(field);
+  // A stanza's tests share its fields, and may be many, so each field is examined only once.
+  const seen = new Set<unknown>();
+  const isNew = (field: unknown) => !seen.has(field) && seen.add(field);
   return tests.some(({ restrictions, depends }) => {
-    if (
-      isNew(restrictions) &&
-      restrictions.some((restriction) =>
-        ["build-needed", "needs-recommends", "needs-sudo"].includes(
-          restriction,
-        ),
-      )
-    )
+    if (isNew(restrictions) && restrictions.some((one) => installing.has(one)))
       return true;
     return (
       isNew(depends) !== false &&
@@ -127,7 +124,7 @@ export function needsInstalling(
   });
 }
 
-/** Whether `@` stands for this stanza's package here: not for udebs, nor other architectures'. */
+/** Whether `@` includes this stanza's package: not if it is a udeb or for other architectures. */
 function isOwnPackage(stanza: Stanza, architecture: string): boolean {
   if (stanza.get("Package") === undefined) return false;
   const type = stanza.get("Package-Type") ?? stanza.get("XC-Package-Type");
@@ -142,7 +139,7 @@ function isOwnPackage(stanza: Stanza, architecture: string): boolean {
 const dependency =
   /^([a-z0-9][a-z0-9+.-]*)(?::(?:any|native))?\s*(?:\((<<|<=|=|>=|>>)\s*([^)\s]+)\s*\))?\s*(?:\[([^\]]*)\])?$/;
 
-/** Whether one dependency is met. What can't be read (`@builddeps@`, variables) is not. */
+/** Whether a dependency is met. One that cannot be parsed (`@builddeps@`, variables) is not. */
 function isMet(
   text: string,
   present: ReadonlyMap<string, string>,
@@ -160,40 +157,27 @@ function isMet(
   if (version === undefined) return false;
   if (relation === undefined || wanted === undefined) return true;
   const order = compareVersions(version, wanted);
-  switch (relation) {
-    case "<<":
-      return order < 0;
-    case "<=":
-      return order <= 0;
-    case "=":
-      return order === 0;
-    case ">=":
-      return order >= 0;
-    default:
-      return order > 0;
-  }
+  if (order === 0) return relation.includes("=");
+  return relation.startsWith(order < 0 ? "<" : ">");
 }
 
-/** Whether a list of architectures is about this one; undefined where a wildcard leaves it open. */
+/** Whether a list of architectures includes this one; undefined when that depends on a wildcard. */
 function concerns(
   list: readonly string[],
   architecture: string,
 ): boolean | undefined {
-  const is = (entry: string): boolean | undefined => {
-    if (["any", "linux-any", architecture].includes(entry)) return true;
-    if (entry === `any-${architecture}`) return true;
-    return entry.includes("any") ? undefined : false;
-  };
-  const verdicts = list.map((entry) =>
-    entry.startsWith("!") ? is(entry.slice(1)) : is(entry),
-  );
+  const verdicts = list.map((entry) => {
+    const word = entry.startsWith("!") ? entry.slice(1) : entry;
+    if (coversArchitecture(word, architecture)) return true;
+    return word.includes("any") ? undefined : false;
+  });
   if (verdicts.includes(undefined)) return undefined;
   const negative = list.some((entry) => entry.startsWith("!"));
   return negative ? !verdicts.includes(true) : verdicts.includes(true);
 }
 
-/** The progress of a test, read from a line of autopkgtest's output. */
-export interface TestEvent {
+/** The progress of a test. */
+interface TestEvent {
   readonly test: string;
   readonly phase: "preparing" | "begins" | "ends";
 }
@@ -211,7 +195,7 @@ export function readTestEvent(line: string): TestEvent | undefined {
 }
 
 /** A test's line in autopkgtest's summary file. */
-export interface SummaryEntry {
+interface SummaryEntry {
   readonly name: string;
   readonly result: TestResultKind;
   readonly detail: string;
@@ -219,11 +203,11 @@ export interface SummaryEntry {
 
 export interface Summary {
   readonly tests: readonly SummaryEntry[];
-  /** What went wrong apart from a test: `testbed failure: …`, `erroneous package: …`. */
+  /** An error that is not a test's: `testbed failure: …`, `erroneous package: …`. */
   readonly message: string | null;
 }
 
-/** Reads autopkgtest's summary file: `NAME RESULT DETAIL` lines, and what it says besides. */
+/** Reads autopkgtest's summary file: lines of `NAME RESULT DETAIL`, and other messages. */
 export function readSummary(text: string): Summary {
   const tests: SummaryEntry[] = [];
   let message: string | null = null;
@@ -263,50 +247,39 @@ function kindOf(name: string, word: string): TestResultKind {
   }
 }
 
-/** What autopkgtest's exit code says of a package's tests as a whole. */
-export interface ExitVerdict {
+/** The verdict on all of a package's tests. */
+interface ExitVerdict {
   readonly outcome: Outcome;
-  /** The result to show where the summary names no test. */
+  /** The result to show when the summary names no test. */
   readonly result: TestResultKind | null;
   readonly meaning: string;
 }
 
+/** The exit codes of autopkgtest(1), section EXIT STATUS. */
+const exitCodes: ReadonlyMap<
+  number | undefined,
+  readonly [Outcome, TestResultKind | null, string]
+> = new Map([
+  [0, ["passed", "pass", "all tests passed"]],
+  [2, ["passed", "skip", "a test was skipped or is flaky"]],
+  [8, ["passed", "neutral", "no tests, or all were skipped"]],
+  [4, ["failed", "fail", "a test failed"]],
+  [6, ["failed", "fail", "a test failed and one was skipped"]],
+  [12, ["failed", "fail", "erroneous package"]],
+  [14, ["failed", "fail", "erroneous package, a test skipped"]],
+  [16, ["tmpfail", null, "the testbed failed"]],
+  [20, ["tmpfail", null, "autopkgtest failed unexpectedly"]],
+  [undefined, ["tmpfail", null, "autopkgtest did not end by itself"]],
+]);
+
 /**
- * The one table from autopkgtest's exit code to a verdict (autopkgtest(1), EXIT STATUS). A testbed
- * that broke, and every code that is not autopkgtest's, is never the package's fault.
+ * The verdict for an exit code of autopkgtest; undefined when a signal ended it. A broken testbed or an
+ * unknown code is never the package's fault.
  */
 export function readExitCode(code: number | undefined): ExitVerdict {
-  switch (code) {
-    case 0:
-      return verdict("passed", "pass", "all tests passed");
-    case 2:
-      return verdict("passed", "skip", "a test was skipped or is flaky");
-    case 8:
-      return verdict("passed", "neutral", "no tests, or all were skipped");
-    case 4:
-      return verdict("failed", "fail", "a test failed");
-    case 6:
-      return verdict("failed", "fail", "a test failed and one was skipped");
-    case 12:
-      return verdict("failed", "fail", "erroneous package");
-    case 14:
-      return verdict("failed", "fail", "erroneous package, a test skipped");
-    case 16:
-      return verdict("tmpfail", null, "the testbed failed");
-    case 20:
-      return verdict("tmpfail", null, "autopkgtest failed unexpectedly");
-    case undefined:
-      return verdict("tmpfail", null, "autopkgtest did not end by itself");
-    default:
-      return verdict("tmpfail", null, `autopkgtest exited with ${code}`);
-  }
-}
-
-function verdict(
-  outcome: Outcome,
-  result: TestResultKind | null,
-  meaning: string,
-): ExitVerdict {
+  const unknown = `autopkgtest exited with ${code ?? "no code"}`;
+  const [outcome, result, meaning] =
+    exitCodes.get(code) ?? (["tmpfail", null, unknown] as const);
   return { outcome, result, meaning };
 }
 

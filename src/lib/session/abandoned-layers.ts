@@ -1,4 +1,4 @@
-import { readFile, rename, rm, stat } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { crashPoint } from "../files/crash-point.ts";
@@ -44,39 +44,4 @@ export async function removeLayer(layers: string, name: string): Promise<void> {
   await ifExists(rename(join(layers, name), join(out, name)));
   crashPoint("expire.layer-gone");
   await removeTree(out);
-}
-
-/** Removes records of build dependencies whose layer is gone, or that were not used since that time. */
-export async function forgetDeps(
-  layers: string,
-  since: number,
-): Promise<string[]> {
-  const folder = join(layers, ".known-deps");
-  const kept = new Set(await namesIn(layers));
-  const forgotten: string[] = [];
-  for (const name of await namesIn(folder)) {
-    const file = join(folder, name);
-    const layer = await rememberedLayer(file);
-    const usable =
-      layer === null
-        ? (await stat(file)).mtimeMs >= since
-        : layer !== undefined && kept.has(layer);
-    if (usable) continue;
-    await rm(file, { force: true });
-    forgotten.push(name);
-  }
-  return forgotten;
-}
-
-/** The layer named in a record; null when none was needed, undefined when the record is unreadable. */
-async function rememberedLayer(
-  file: string,
-): Promise<string | null | undefined> {
-  try {
-    return (
-      JSON.parse(await readFile(file, "utf8")) as { layer?: string | null }
-    ).layer;
-  } catch {
-    return undefined; // gone meanwhile, or damaged: it is found out again
-  }
 }

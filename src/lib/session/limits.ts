@@ -1,20 +1,15 @@
 /**
  * The resource limits of what runs in a session, soft and hard, as a service of systemd has them
  * (systemd.exec(5)): buildds are services. A limit that this process may not raise stays as it is.
- * Each with its number in setrlimit(2) and its name in /proc/PID/limits.
+ * Each with its number in setrlimit(2) and its name in /proc/PID/limits; `hard` is unlimited by default.
  */
-const wanted: readonly {
-  readonly resource: number;
-  readonly title: string;
-  readonly soft: number;
-  readonly hard: number;
-}[] = [
-  { resource: 0, title: "Max cpu time", soft: Infinity, hard: Infinity },
-  { resource: 1, title: "Max file size", soft: Infinity, hard: Infinity },
-  { resource: 2, title: "Max data size", soft: Infinity, hard: Infinity },
-  { resource: 3, title: "Max stack size", soft: 8 * 1024 ** 2, hard: Infinity },
-  { resource: 4, title: "Max core file size", soft: 0, hard: Infinity },
-  { resource: 5, title: "Max resident set", soft: Infinity, hard: Infinity },
+const wanted = [
+  { resource: 0, title: "Max cpu time", soft: Infinity },
+  { resource: 1, title: "Max file size", soft: Infinity },
+  { resource: 2, title: "Max data size", soft: Infinity },
+  { resource: 3, title: "Max stack size", soft: 8 * 1024 ** 2 },
+  { resource: 4, title: "Max core file size", soft: 0 },
+  { resource: 5, title: "Max resident set", soft: Infinity },
   { resource: 7, title: "Max open files", soft: 1024, hard: 524_288 },
   {
     resource: 8,
@@ -27,7 +22,7 @@ const wanted: readonly {
 /** Arguments of supervise.pl that set the limits; `limits` is the text of /proc/self/limits. */
 export function limitWords(limits: string): readonly string[] {
   const lines = limits.split("\n");
-  return wanted.flatMap(({ resource, title, soft, hard }) => {
+  return wanted.flatMap(({ resource, title, soft, hard = Infinity }) => {
     const line = lines.find((candidate) => candidate.startsWith(title));
     if (line === undefined) return [];
     const [, most = ""] = line.slice(title.length).trim().split(/ +/);

@@ -33,7 +33,7 @@ import { commitLayer, layerInProgress, unpackRoot } from "./make-layer.ts";
 import { removeTree } from "./remove-tree.ts";
 import { asSubordinateRoot } from "./subordinate-ids.ts";
 
-/** Beside the buildd variant: what builds without root need, and what autopkgtest would install every time. */
+/** Added to the buildd variant: what builds without root need, and what autopkgtest would install every time. */
 const packages = ["fakeroot", "ca-certificates"];
 
 /**
@@ -76,10 +76,8 @@ export async function makeBase(
           .filter((line) => line !== "")
           .map((line) => `--aptopt=${line}`),
         // Resolving dependencies needs the package lists; they are left out of images.
-        ...[
-          "--skip=cleanup/apt/lists",
-          '--customize-hook=chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash builder',
-        ],
+        "--skip=cleanup/apt/lists",
+        '--customize-hook=chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash builder',
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
         // mmdebstrap copies these from this machine; sessions and sbuild provide their own.
         '--customize-hook=rm -f "$1"/etc/hostname "$1"/etc/resolv.conf',

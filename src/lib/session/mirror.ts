@@ -91,17 +91,16 @@ export function machineStanzas(
         /^no$/i.test(stanza.get("Enabled") ?? "yes")
       )
         return [];
-      return [
-        stanzaOf(
-          stanza.fields.map(([field, value]) =>
-            field.toLowerCase() === "types"
-              ? ([field, "deb"] as const)
-              : field.toLowerCase() === "suites"
-                ? ([field, suites.join(" ")] as const)
-                : ([field, value] as const),
-          ),
-        ),
-      ];
+      const changed = new Map([
+        ["types", "deb"],
+        ["suites", suites.join(" ")],
+      ]);
+      return stanzaOf(
+        stanza.fields.map(([field, value]) => [
+          field,
+          changed.get(field.toLowerCase()) ?? value,
+        ]),
+      );
     });
 }
 

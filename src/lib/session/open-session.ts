@@ -168,15 +168,8 @@ async function prepareFolders({
   await mkdir(scratch, { recursive: true });
   await chmod(scratch, 0o755);
   await mkdir(join(scratch, "layer"));
-  for (const folder of [
-    "given",
-    "lower",
-    "layer/root",
-    "work",
-    "root",
-    "new",
-    "empty",
-  ])
+  const folders = ["given", "lower", "layer/root", "work", "root", "new"];
+  for (const folder of [...folders, "empty"])
     await makeFolderOf(join(scratch, folder));
   for (const [index, layer] of layers.entries())
     await symlink(layer, join(scratch, "lower", String(index)));

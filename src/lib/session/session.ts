@@ -48,16 +48,9 @@ export interface SessionOptions {
   readonly network?: NetworkPolicy;
 }
 
-export interface RunOptions extends Pick<
+export interface RunOptions extends Omit<
   ExecOptions,
-  | "env"
-  | "input"
-  | "inputFile"
-  | "timeoutMs"
-  | "signal"
-  | "logFile"
-  | "onLine"
-  | "maxBuffer"
+  "account" | "cleanEnv" | "cwd" | "umask"
 > {
   /** Folder inside the session; default "/". */
   readonly cwd?: string;

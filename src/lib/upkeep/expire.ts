@@ -9,10 +9,10 @@ import { freeDeadLock } from "../locks/lock-slots.ts";
 import { deadInWords } from "../locks/lock-holder.ts";
 import { isUnfinished } from "../files/atomic-file.ts";
 import { childPath } from "../host/paths.ts";
+import { forgetDeps } from "../backends/builder/known-deps.ts";
 import type { Layer, LayerKind } from "../session/layer.ts";
 import {
   abandonedLayers,
-  forgetDeps,
   removeLayer,
   surveyLayers,
 } from "../session/abandoned-layers.ts";

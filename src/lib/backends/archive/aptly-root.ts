@@ -5,7 +5,7 @@ import { packageFile } from "../../debian/package-file.ts";
 import { messageOf, notNow } from "../../domain/error.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
 import { machineArchitecture } from "../../host/architecture.ts";
-import type { ExecOptions } from "../../host/exec.ts";
+import type { ExecOptions, ExecResult } from "../../host/exec.ts";
 import { describeEnd, exec, lastLines, requireTools } from "../../host/exec.ts";
 import { hasCode, ifExists } from "../../files/optional-file.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
@@ -63,9 +63,7 @@ export async function publishWithAptly(
 
 /** Has aptly drop packages it no longer publishes, to free their disk space. */
 export async function cleanAptly(options: AptlyRootOptions): Promise<void> {
-  const args = ["db", "cleanup"];
-  const cleaned = await exec(command(await setUp(options), args), how(options));
-  if (cleaned.exitCode !== 0) throw failed(args, cleaned);
+  await aptlyIn(options, await setUp(options)).run(["db", "cleanup"]);
 }
 
 async function publishOnce(
@@ -74,14 +72,11 @@ async function publishOnce(
   { kept, added }: Contents,
 ): Promise<string> {
   const config = await setUp(options);
-  const aptly = async (args: readonly string[]) => {
-    const result = await exec(command(config, args), how(options));
-    if (result.exitCode !== 0) throw failed(args, result);
-  };
-  const held = await packagesHeld(options, config, series);
+  const aptly = aptlyIn(options, config);
+  const held = await packagesHeld(aptly, series);
   const wanted = new Map(kept.map((one) => [keyOf(one), one]));
   const extra = [...held].filter((key) => !wanted.has(key));
-  if (extra.length > 0) await aptly(["repo", "remove", series, ...extra]);
+  if (extra.length > 0) await aptly.run(["repo", "remove", series, ...extra]);
   const missing = [...wanted]
     .filter(([key]) => !held.has(key))
     .flatMap(([, { files }]) => files.map(({ path }) => path))
@@ -90,7 +85,7 @@ async function publishOnce(
   const files = [...missing, ...added];
   for (let done = 0; done < files.length; done += filesPerCall) {
     const some = files.slice(done, done + filesPerCall);
-    await aptly(["repo", "add", "-force-replace", series, ...some]);
+    await aptly.run(["repo", "add", "-force-replace", series, ...some]);
   }
   await publish(options, config, series);
   return join(options.root, "public/dists", series);
@@ -98,12 +93,11 @@ async function publishOnce(
 
 /** Keys of the packages in aptly's local repository (NAME_VERSION_ARCHITECTURE); creates it if needed. */
 async function packagesHeld(
-  options: AptlyRootOptions,
-  config: string,
+  aptly: Aptly,
   series: string,
 ): Promise<ReadonlySet<string>> {
   const show = ["repo", "show", "-with-packages", series];
-  const shown = await exec(command(config, show), how(options));
+  const shown = await aptly.try(show);
   if (shown.exitCode === 0) {
     const listed = shown.stdout.split("\nPackages:\n")[1] ?? "";
     const keys = listed.split("\n").map((line) => line.trim());
@@ -112,11 +106,7 @@ async function packagesHeld(
   if (!`${shown.stdout}${shown.stderr}`.includes("not found"))
     throw failed(show, shown);
   const create = ["-component=main", `-distribution=${series}`, series];
-  const made = await exec(
-    command(config, ["repo", "create", ...create]),
-    how(options),
-  );
-  if (made.exitCode !== 0) throw failed(["repo", "create"], made);
+  await aptly.run(["repo", "create", ...create]);
   return new Set();
 }
 
@@ -195,19 +185,30 @@ function how(options: AptlyRootOptions): ExecOptions {
 /** Temporary files of a killed aptly, removed before the next one starts. */
 const temporary = ({ root }: AptlyRootOptions) => join(root, "tmp");
 
-/** aptly ends when this process is killed. */
-function command(config: string, args: readonly string[]): string[] {
-  const [verb = "", what = "", ...more] = args;
-  return [
-    ...["setpriv", "--pdeathsig", "KILL", "--"],
-    ...["aptly", `-config=${config}`, verb, what, ...more],
-  ];
+interface Aptly {
+  try(args: readonly string[]): Promise<ExecResult>;
+  /** @throws UbuntuCiError (75) when aptly fails */
+  run(args: readonly string[]): Promise<void>;
 }
 
-function failed(
-  args: readonly string[],
-  result: Awaited<ReturnType<typeof exec>>,
-) {
+/** Runs aptly, which ends when this process is killed. */
+function aptlyIn(options: AptlyRootOptions, config: string): Aptly {
+  const command = [
+    ...["setpriv", "--pdeathsig", "KILL", "--"],
+    ...["aptly", `-config=${config}`],
+  ];
+  const attempt = (args: readonly string[]) =>
+    exec([...command, ...args], how(options));
+  return {
+    try: attempt,
+    async run(args) {
+      const result = await attempt(args);
+      if (result.exitCode !== 0) throw failed(args, result);
+    },
+  };
+}
+
+function failed(args: readonly string[], result: ExecResult) {
   // aptly prints on stdout what is wrong with a file, and on stderr only that something is wrong.
   const messages = result.stdout
     .split("\n")

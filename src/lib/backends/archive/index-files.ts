@@ -20,7 +20,7 @@ export interface PublishedPackage extends Publication {
 }
 
 /** An index file listed in a Release file; `path` is relative to that file. */
-export interface IndexFile {
+interface IndexFile {
   readonly path: string;
   /** Its name in by-hash/: MD5Sum, SHA1, SHA256, SHA512. */
   readonly algorithm: string;

@@ -208,7 +208,9 @@ async function linkDistribution(
   to: string,
 ): Promise<void> {
   makePublicFolder(to);
-  const indexes = indexFilesOf(await readFile(join(from, "Release"), "utf8"));
+  const indexesOf = async (folder: string) =>
+    indexFilesOf(await readFile(join(folder, "Release"), "utf8"));
+  const indexes = await indexesOf(from);
   const files = [
     ...["Release", "Release.gpg", "InRelease"],
     ...new Set(indexes.map(({ path }) => path)),
@@ -221,10 +223,7 @@ async function linkDistribution(
   for (const { path, algorithm, hash } of indexes)
     await linkByHash(join(to, path), join(to, path), algorithm, hash);
   if (before === null || !existsSync(before)) return;
-  const promised = indexFilesOf(
-    await readFile(join(before, "Release"), "utf8"),
-  );
-  for (const { path, algorithm, hash } of promised)
+  for (const { path, algorithm, hash } of await indexesOf(before))
     await linkByHash(join(before, path), join(to, path), algorithm, hash);
 }
 

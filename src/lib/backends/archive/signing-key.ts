@@ -15,7 +15,7 @@ import { advice, remedy } from "../../domain/remedy.ts";
 export type KeyPaths = Pick<StatePaths, "gnupg" | "run" | "locks">;
 
 /** The key that signs an installation's archives; publicKey is ASCII-armoured. */
-export interface SigningKey {
+interface SigningKey {
   readonly fingerprint: string;
   readonly publicKey: string;
 }

@@ -10,18 +10,18 @@ import type { JobId } from "../remote.ts";
 import type { BuildJob, RemoteBuilder, SourceResult } from "./builder.ts";
 import { createFakeBuilder } from "./fake.ts";
 
-/** What the fake remote side records about a job. */
+/** The record of a job. */
 interface FakeJob extends BuildJob {
   readonly key: string;
-  /** How often it was submitted; more than once is a bug of ours. */
+  /** How often it was submitted: more than once would be a bug. */
   readonly submitted: number;
   readonly looks: number;
   readonly state: "at work" | "ended" | "cancelled";
 }
 
 /**
- * A builder whose jobs take several passes. They are kept as files in the state folder that stand for
- * another engine. `knobs` is the setting `fake.builder`.
+ * A remote builder whose jobs take several looks. Files in the state folder play the remote engine.
+ * `knobs` is the setting `fake.builder`.
  */
 export function createFakeRemoteBuilder(
   paths: StatePaths,

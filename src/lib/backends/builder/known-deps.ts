@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readStanza } from "../../debian/control-file.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
+import { namesIn } from "../../files/names-in.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import type { Base } from "../../session/layer.ts";
 import type { Session } from "../../session/session.ts";
@@ -21,21 +22,12 @@ interface KnownDeps {
   readonly names: readonly string[];
 }
 
-/** dpkg-query format: every field that names packages. */
-const format = `${[
-  "Package",
-  "Provides",
-  "Pre-Depends",
-  "Depends",
-  "Recommends",
-  "Suggests",
-  "Enhances",
-  "Conflicts",
-  "Breaks",
-  "Replaces",
-]
-  .map((field) => `\${${field}}`)
-  .join(",")}\\n`;
+/** Every field of an installed package that names packages, for dpkg-query. */
+const fields = [
+  ...["Package", "Provides", "Pre-Depends", "Depends", "Recommends"],
+  ...["Suggests", "Enhances", "Conflicts", "Breaks", "Replaces"],
+];
+const format = `${fields.map((field) => `\${${field}}`).join(",")}\\n`;
 
 const packageNames = /[a-z0-9][a-z0-9+.-]+/g;
 
@@ -92,7 +84,10 @@ export async function recallDeps(
   layers: string,
   key: string,
 ): Promise<KnownDeps | undefined> {
-  const file = join(folderOf(layers), `${key}.json`);
+  return readKnown(join(folderOf(layers), `${key}.json`));
+}
+
+async function readKnown(file: string): Promise<KnownDeps | undefined> {
   const text = await ifExists(readFile(file, "utf8"));
   return text === undefined ? undefined : (JSON.parse(text) as KnownDeps);
 }
@@ -112,4 +107,18 @@ export async function rememberDeps(
     join(folderOf(layers), `${key}.json`),
     JSON.stringify({ layer, names } satisfies KnownDeps),
   );
+}
+
+/** Removes records whose layer is gone, that need no layer and are older than a time (ms), or cannot be read. */
+export async function forgetDeps(layers: string, since: number): Promise<void> {
+  const kept = new Set(await namesIn(layers));
+  for (const name of await namesIn(folderOf(layers))) {
+    const file = join(folderOf(layers), name);
+    const known = await readKnown(file).catch(() => undefined);
+    const usable =
+      known?.layer === null
+        ? (await stat(file)).mtimeMs >= since
+        : known?.layer !== undefined && kept.has(known.layer);
+    if (!usable) await rm(file, { force: true });
+  }
 }

@@ -4,13 +4,8 @@ import type { Outcome } from "../../domain/ticket.ts";
 
 /** sbuild stages in which a failure is the package's own; all others prepare the build. */
 const packageStages = new Set([
-  "arch-check",
-  "build",
-  "check-architecture",
-  "check-unpacked-version",
-  "dpkg-buildpackage",
-  "parse-changes",
-  "unpack",
+  ...["arch-check", "build", "check-architecture", "check-unpacked-version"],
+  ...["dpkg-buildpackage", "parse-changes", "unpack"],
 ]);
 
 /** The value of the last `NAME: VALUE` line in a text. */

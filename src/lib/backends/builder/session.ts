@@ -177,15 +177,7 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
 }
 
 /** The layer for an apt plan; null when the plan does nothing. */
-function layerFor(
-  base: Base,
-  series: string,
-  plan: string,
-): {
-  readonly name: string;
-  readonly key: string;
-  readonly allOfDistribution: boolean;
-} | null {
+function layerFor(base: Base, series: string, plan: string) {
   const [wanted, removed] = [readPrintUris(plan), readRemoved(plan)];
   if (wanted.length === 0 && removed.length === 0) return null;
   const key = layerKey(base, wanted, removed);
@@ -193,7 +185,7 @@ function layerFor(
     name: `build-deps-${series}-${key.slice(0, 32)}`,
     key,
     allOfDistribution: wanted.every(
-      ({ uri }) => repositoryOf(uri) === undefined,
+      (one) => repositoryOf(one.uri) === undefined,
     ),
   };
 }
@@ -243,14 +235,9 @@ async function compile(
     await remember?.(session);
     const tree = `${buildPath}/${request.source}-${parseVersion(request.version).upstream}`;
     await clock.time("source", async () => {
+      const dsc = `${buildPath}/${basename(request.dsc)}`;
       const unpacked = await session.run(
-        [
-          "dpkg-source",
-          "--no-check",
-          "-x",
-          `${buildPath}/${basename(request.dsc)}`,
-          tree,
-        ],
+        ["dpkg-source", "--no-check", "-x", dsc, tree],
         { user: "builder", cwd: buildPath, signal: limits.any, env: buildEnv },
       );
       await log.write(unpacked.stdout + unpacked.stderr);
@@ -283,17 +270,11 @@ async function compile(
       await session.close({ keep: true });
       const out = join(work.scratch, "out");
       try {
-        await takeFiles(
-          session.upper,
-          buildPath,
-          out,
-          resultLimits,
-          limits.any,
-        );
+        const { upper } = session;
+        await takeFiles(upper, buildPath, out, resultLimits, limits.any);
       } catch (thrown) {
-        throw thrown instanceof TooMuch
-          ? packageFault(`the build left ${thrown.limit}`)
-          : thrown;
+        if (!(thrown instanceof TooMuch)) throw thrown;
+        throw packageFault(`the build left ${thrown.limit}`);
       }
       return collectBuild(out, await readdir(out), request, limits.any);
     });

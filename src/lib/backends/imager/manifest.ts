@@ -39,14 +39,9 @@ export function readManifest(
     ),
   );
   for (const line of outputLines(listing)) {
-    const [name, version, architecture, status] = line.split("\t");
-    if (
-      name === undefined ||
-      version === undefined ||
-      architecture === undefined ||
-      status?.startsWith("ii") !== true
-    )
-      continue;
+    const [name = "", version = "", architecture = "", status] =
+      line.split("\t");
+    if (status?.startsWith("ii") !== true) continue;
     const key = keyOf(name, version);
     const from = fetchedFrom.has(key)
       ? fetchedFrom.get(key)

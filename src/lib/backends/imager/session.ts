@@ -170,14 +170,9 @@ async function makeImage(
       manifest,
     };
     const list = join(work.scratch, `${title}.manifest.json`);
-    await writeFile(
-      list,
-      JSON.stringify(
-        { digest: image.digest, layers: image.layers, packages: manifest },
-        null,
-        2,
-      ) + "\n",
-    );
+    const { layers } = image;
+    const listed = { digest: image.digest, layers, packages: manifest };
+    await writeFile(list, JSON.stringify(listed, null, 2) + "\n");
     return {
       image,
       files: [
