@@ -14,13 +14,13 @@ export { sizeInWords } from "../domain/size.ts";
 import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
 
 /** A point in time: what a page shows, and the exact moment behind it. */
-export interface Moment {
+interface Moment {
   readonly text: string;
   readonly iso: string;
 }
 
 /** One step of a ticket's way, with every attempt at it. */
-export interface TimelineStep {
+interface TimelineStep {
   readonly code: number;
   readonly name: string;
   readonly state:
@@ -50,7 +50,7 @@ export function heldBackSince(
 }
 
 /** A piece of a sentence: some words, and a moment after them or none. */
-export interface Words {
+interface Words {
   readonly text: string;
   readonly moment: Moment | null;
 }

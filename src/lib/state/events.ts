@@ -52,7 +52,7 @@ export function recordEvent(db: Connection, event: NewEvent): void {
 }
 
 /** Which events to list. */
-export interface EventFilter {
+interface EventFilter {
   readonly ticket?: number;
   /** ISO 8601 UTC; events at or after it. */
   readonly since?: string;

@@ -14,6 +14,7 @@ import {
   forgetCancellation,
 } from "./cancellation.ts";
 import type { Connection } from "./database.ts";
+import { firstValue } from "./database.ts";
 import { lastEvent, recordEvent } from "./events.ts";
 import { dropJob, endJob, lookAt } from "./jobs.ts";
 import type { DeadLease, Lease } from "./leases.ts";
@@ -71,7 +72,7 @@ function isKnownToWait(
 }
 
 /** What was recorded for a run that ended: nothing if its lease was lost. */
-export type RunRecorded = "recorded" | "cancelled" | "lost";
+type RunRecorded = "recorded" | "cancelled" | "lost";
 
 /** Ends a run and moves its ticket according to `transitionAfter`: to a later step, to its end, or back to waiting. */
 export function endRun(
@@ -166,12 +167,10 @@ function follow(ending: Ending, following: Transition): void {
 }
 
 function resumeOf(db: Connection, ticket: number): WorkStepCode | null {
-  return (
-    db
-      .prepare<[number], { resume_step: WorkStepCode | null }>(
-        "SELECT resume_step FROM ticket WHERE id = ?",
-      )
-      .get(ticket)?.resume_step ?? null
+  return firstValue<WorkStepCode>(
+    db,
+    "SELECT resume_step FROM ticket WHERE id = ?",
+    ticket,
   );
 }
 
@@ -315,12 +314,11 @@ function lastEvidence(
   ticket: number,
   step: WorkStepCode,
 ): string | null {
-  return (
-    db
-      .prepare<[number, number], { evidence: string }>(
-        `SELECT evidence FROM run WHERE ticket = ? AND step = ? AND evidence IS NOT NULL
+  return firstValue<string>(
+    db,
+    `SELECT evidence FROM run WHERE ticket = ? AND step = ? AND evidence IS NOT NULL
          ORDER BY id DESC LIMIT 1`,
-      )
-      .get(ticket, step)?.evidence ?? null
+    ticket,
+    step,
   );
 }
