@@ -8,6 +8,7 @@ import {
 } from "../domain/step.ts";
 import { cancelledInWords } from "../domain/cancel.ts";
 import type { Interval } from "../domain/expected.ts";
+import { progressInWords } from "../domain/progress.ts";
 import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
 export { sizeInWords } from "../domain/size.ts";
@@ -169,12 +170,7 @@ export function overrideRows(ticket: Ticket): {
 
 /** One line about where a ticket is. */
 export function whereabouts(ticket: Ticket): string {
-  if (ticket.progress !== null) {
-    const { message, current, total } = ticket.progress;
-    return current !== null && total !== null
-      ? `${message} (${current}/${total})`
-      : message;
-  }
+  if (ticket.progress !== null) return progressInWords(ticket.progress);
   if (ticket.failure !== null) return ticket.failure.reason;
   if (ticket.cancelled !== null) return cancelledInWords(ticket.cancelled);
   if (ticket.waiting_for !== null) return ticket.waiting_for;

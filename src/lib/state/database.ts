@@ -68,6 +68,7 @@ export function prepared<Parameters extends unknown[], Row>(
 }
 
 /** The first column of the first row that a query finds; null when it finds no row. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what its query selects
 export function firstValue<Value>(
   db: Connection,
   sql: string,

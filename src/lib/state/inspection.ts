@@ -4,8 +4,7 @@ import { now } from "../host/clock.ts";
 import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
 import { firstColumn, firstValue } from "./database.ts";
-import { recordEvent } from "./events.ts";
-import type { ExpiredFile } from "./retention.ts";
+import { recordTicketEvent } from "./events.ts";
 import { openRuns } from "./leases.ts";
 import { openCondition } from "./queue.ts";
 
@@ -52,14 +51,7 @@ export function waitAgain(
         "UPDATE ticket SET status = 'waiting', updated_at = ? WHERE id = ? AND status = 'running'",
       )
       .run(now(), ticket);
-    if (changes > 0)
-      recordEvent(db, {
-        actor,
-        subject: "ticket",
-        subject_id: ticket,
-        what: "mended",
-        why,
-      });
+    if (changes > 0) recordTicketEvent(db, actor, ticket, "mended", { why });
   });
 }
 

@@ -15,7 +15,7 @@ import {
 } from "./cancellation.ts";
 import type { Connection } from "./database.ts";
 import { firstValue } from "./database.ts";
-import { lastEvent, recordEvent } from "./events.ts";
+import { lastEvent, recordTicketEvent } from "./events.ts";
 import { dropJob, endJob, lookAt } from "./jobs.ts";
 import type { DeadLease, Lease } from "./leases.ts";
 import { tmpfailsOf } from "./leases.ts";
@@ -45,11 +45,7 @@ export function giveUpLease(
 export function recordStart(db: Connection, actor: string, lease: Lease): void {
   const { ticket, step, run, attempt } = lease;
   if (isKnownToWait(db, lease)) return;
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "started",
+  recordTicketEvent(db, actor, ticket, "started", {
     from_state: String(step),
     to_state: String(step),
     run,
@@ -208,11 +204,7 @@ function tell(
   to: StepCode | null,
   why: string | null,
 ): void {
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what,
+  recordTicketEvent(db, actor, ticket, what, {
     from_state: String(step),
     ...(to !== null && { to_state: String(to) }),
     ...(why !== null && { why }),

@@ -5,7 +5,7 @@ import { imageStep, queueStep, workAt } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { firstValue } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { recordEvent, recordTicketEvent } from "./events.ts";
 import { dropJob } from "./jobs.ts";
 import { inFlightCondition, openCondition } from "./queue.ts";
 
@@ -228,11 +228,7 @@ export function startOver(
   db.prepare(
     `UPDATE subticket SET step = ${queueStep}, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,
   ).run(ticket);
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "started-over",
+  recordTicketEvent(db, actor, ticket, "started-over", {
     from_state: String(row.step),
     to_state: String(queueStep),
     why,

@@ -4,7 +4,7 @@ import type { NewArtifact } from "./artifacts.ts";
 import { recordArtifacts } from "./artifacts.ts";
 import type { Connection } from "./database.ts";
 import { firstValue } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { recordEvent, recordTicketEvent } from "./events.ts";
 
 /** A ticket as it will be written. */
 interface NewTicket {
@@ -78,11 +78,7 @@ export function insertTicket(
       );
     }
     crashPoint("ticket.rows-written");
-    recordEvent(db, {
-      actor,
-      subject: "ticket",
-      subject_id: id,
-      what: "created",
+    recordTicketEvent(db, actor, id, "created", {
       to_state: ticket.held ? "held" : "100",
       why: ticket.uploads
         .map(({ source, version }) => `${source} ${version}`)
