@@ -1,6 +1,6 @@
 import type { Step, StepCode } from "../../lib/domain/step.ts";
 import { commandOf, publishStep, stepOf } from "../../lib/domain/step.ts";
-import type { Progress } from "../../lib/domain/ticket.ts";
+import { countFirst } from "../../lib/domain/progress.ts";
 import type {
   Engine,
   RunListener,
@@ -119,7 +119,7 @@ async function landLive(
         end();
         begin(`ticket ${ticket.id}: ${command}`);
       },
-      progress: (_ticket, progress) => update(inShort(progress)),
+      progress: (_ticket, progress) => update(countFirst(progress)),
       note: (_ticket, line) => update(line),
     });
     end(lastFailure(report.steps));
@@ -169,7 +169,7 @@ async function landSeveralLive(
         rows.set(id, row);
         row.title = `ticket ${id}: ${command}`;
       },
-      progress: (ticket, progress) => show(ticket, inShort(progress)),
+      progress: (ticket, progress) => show(ticket, countFirst(progress)),
       note: show,
       ended({ ticket, step, outcome, reason }) {
         const row = rows.get(ticket);
@@ -188,12 +188,6 @@ async function landSeveralLive(
 }
 
 const idle = "no ticket";
-
-function inShort({ message, current, total }: Progress): string {
-  return current !== null && total !== null
-    ? `${current}/${total} ${message}`
-    : message;
-}
 
 function lastFailure(steps: readonly StepReport[]): string | undefined {
   const last = steps.at(-1);

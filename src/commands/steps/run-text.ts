@@ -4,6 +4,7 @@ import type { Progress, Ticket } from "../../lib/domain/ticket.ts";
 import type { RunListener, StepReport } from "../../lib/engine/engine.ts";
 import { warnPerson, underCron } from "../../lib/host/cron-mail.ts";
 import type { CommandContext } from "../../cli/context.ts";
+import { countFirst } from "../../lib/domain/progress.ts";
 
 /** Narrates a run in plain lines, for pipes, cron and verbosity 2. */
 export function plainListener(context: CommandContext): RunListener {
@@ -14,13 +15,9 @@ export function plainListener(context: CommandContext): RunListener {
   return {
     started: (ticket: Ticket, command: string) =>
       context.say(`ticket ${ticket.id}: ${command}`),
-    progress: (
-      ticket: number,
-      { state, message, current, total }: Progress,
-    ) => {
-      const count =
-        current !== null && total !== null ? ` ${current}/${total}` : "";
-      const line = `ticket ${ticket}: ${state}${count} ${message}`;
+    progress: (ticket: number, progress: Progress) => {
+      const { state } = progress;
+      const line = `ticket ${ticket}: ${state} ${countFirst(progress)}`;
       if (
         line !== last.get(ticket) &&
         (context.options.verbosity >= 3 || state !== "STATUS")

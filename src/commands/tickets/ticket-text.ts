@@ -12,6 +12,7 @@ import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type { Run, Ticket } from "../../lib/domain/ticket.ts";
 import { failedStep, queueStep } from "../../lib/domain/step.ts";
 import { table } from "../../cli/columns.ts";
+import { progressInWords } from "../../lib/domain/progress.ts";
 
 /** Everything about one ticket, as text; `text` renders advice. */
 export function ticketInFull(
@@ -84,10 +85,7 @@ export function ticketInFull(
 }
 
 function why(ticket: Ticket): string {
-  if (ticket.progress !== null) {
-    const { message, current, total } = ticket.progress;
-    return `: ${message}${current !== null && total !== null ? ` (${current}/${total})` : ""}`;
-  }
+  if (ticket.progress !== null) return `: ${progressInWords(ticket.progress)}`;
   const due = ticket.retry_at === null ? "" : `, due ${ticket.retry_at}`;
   return ticket.waiting_for === null ? due : `: ${ticket.waiting_for}${due}`;
 }

@@ -11,7 +11,7 @@ import { privateFile } from "./modes.ts";
 import { ownName } from "./own-folder.ts";
 
 /** Size of a file in bytes and its digest in hex. */
-export interface FileDigest {
+interface FileDigest {
   readonly size: number;
   readonly sha256: string;
 }

@@ -60,7 +60,7 @@ type UpkeepPoint =
   | "expire.layer-gone"
   | "fsck.mended";
 
-export type CrashPoint = (typeof crashPoints)[number] | UpkeepPoint;
+type CrashPoint = (typeof crashPoints)[number] | UpkeepPoint;
 
 /** `POINT`, or `POINT:N` for the Nth time it is reached. */
 const wanted = process.env["UBUNTU_CI_CRASH_AT"]?.split(":");

@@ -1,7 +1,7 @@
 const variable = "UBUNTU_CI_FROM_ROOT";
 
 /** What the program that root starts as the state's owner is told. */
-export interface FromRoot {
+interface FromRoot {
   /** The folder root called it in, which paths on the command line are relative to. */
   readonly folder: string;
   /** Where copies of the files are that perhaps root alone may read, or null. */

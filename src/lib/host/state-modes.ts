@@ -64,7 +64,7 @@ export function foreignNames(root: string): string[] {
 }
 
 /** Something in a state folder whose mode is wrong. */
-export interface WrongMode {
+interface WrongMode {
   readonly path: string;
   /** Permission bits. */
   readonly found: number;

@@ -7,7 +7,7 @@ import { programRoot } from "../host/paths.ts";
 import { writePublicFile } from "../files/public-files.ts";
 
 /** What a report was made from: the next one begins there. */
-export interface MadeFrom {
+interface MadeFrom {
   /** Stands for the program, the state file and the settings that every page depends on. */
   readonly basis: string;
   /** The newest event that it shows. */

@@ -8,19 +8,20 @@ import {
 } from "../domain/step.ts";
 import { cancelledInWords } from "../domain/cancel.ts";
 import type { Interval } from "../domain/expected.ts";
+import { progressInWords } from "../domain/progress.ts";
 import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
 export { sizeInWords } from "../domain/size.ts";
 import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
 
 /** A point in time: what a page shows, and the exact moment behind it. */
-export interface Moment {
+interface Moment {
   readonly text: string;
   readonly iso: string;
 }
 
 /** One step of a ticket's way, with every attempt at it. */
-export interface TimelineStep {
+interface TimelineStep {
   readonly code: number;
   readonly name: string;
   readonly state:
@@ -50,7 +51,7 @@ export function heldBackSince(
 }
 
 /** A piece of a sentence: some words, and a moment after them or none. */
-export interface Words {
+interface Words {
   readonly text: string;
   readonly moment: Moment | null;
 }
@@ -169,12 +170,7 @@ export function overrideRows(ticket: Ticket): {
 
 /** One line about where a ticket is. */
 export function whereabouts(ticket: Ticket): string {
-  if (ticket.progress !== null) {
-    const { message, current, total } = ticket.progress;
-    return current !== null && total !== null
-      ? `${message} (${current}/${total})`
-      : message;
-  }
+  if (ticket.progress !== null) return progressInWords(ticket.progress);
   if (ticket.failure !== null) return ticket.failure.reason;
   if (ticket.cancelled !== null) return cancelledInWords(ticket.cancelled);
   if (ticket.waiting_for !== null) return ticket.waiting_for;

@@ -24,7 +24,7 @@ const endedShown = 100;
 const endedRange = 500;
 
 /** What the report shows of the machine and the archive at this moment. */
-export type Conditions = Pick<
+type Conditions = Pick<
   ReportInput,
   "locks" | "maintenance" | "warnings"
 > & { readonly revisions: readonly Revision[] };

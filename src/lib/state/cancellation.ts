@@ -5,7 +5,7 @@ import type { Cancellation } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { recordTicketEvent } from "./events.ts";
 import { releasePpa } from "./ppas.ts";
 import { moveTicket } from "./ticket-step.ts";
 
@@ -49,11 +49,7 @@ export function endCancelled(
     step === queueStep ? (was?.resume_step ?? queueStep) : step,
     ticket,
   );
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "cancelled",
+  recordTicketEvent(db, actor, ticket, "cancelled", {
     from_state: String(step),
     to_state: String(failedStep),
     why: cancelledInWords(cancelled),
@@ -85,11 +81,7 @@ export function cancelTicket(
   if (kind === "end" && cancelled !== null) {
     endCancelled(db, ticket, cancelled, actor, null);
   } else if (asked.changes === 1) {
-    recordEvent(db, {
-      actor,
-      subject: "ticket",
-      subject_id: ticket,
-      what: "cancel asked",
+    recordTicketEvent(db, actor, ticket, "cancel asked", {
       ...(reason !== null && { why: reason }),
     });
   }

@@ -11,9 +11,11 @@ import Database from "better-sqlite3";
 
 import { notNow } from "../domain/error.ts";
 import { syncPath } from "../files/atomic-file.ts";
+import { firstValue, schemaOf } from "./database.ts";
 import type { NewEvent } from "./events.ts";
 import { recordEvent } from "./events.ts";
-import { integrityProblems, takeSnapshot } from "./snapshot.ts";
+import { newestEvent } from "./log-export.ts";
+import { integrityProblems, takeSnapshot, withFile } from "./snapshot.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 /** Version of a state file, whichever program wrote it. */
@@ -36,14 +38,8 @@ export function readStateVersion(file: string): StateVersion {
 }
 
 function versionOf(db: Database.Database): StateVersion {
-  const schema = db.pragma("user_version", { simple: true }) as number;
-  const last =
-    schema === 0
-      ? undefined
-      : db
-          .prepare<[], { id: number | null }>("SELECT max(id) AS id FROM event")
-          .get();
-  return { schema, lastEvent: last?.id ?? 0 };
+  const schema = schemaOf(db);
+  return { schema, lastEvent: schema === 0 ? 0 : newestEvent(db) };
 }
 
 /** Counts events after that one, apart from those about the program itself. */
@@ -51,12 +47,12 @@ export function eventsSince(file: string, event: number): number {
   return withFile(
     file,
     (db) =>
-      db
-        .prepare<[number], { count: number }>(
-          `SELECT count(*) AS count FROM event WHERE id > ?
+      firstValue<number>(
+        db,
+        `SELECT count(*) AS count FROM event WHERE id > ?
              AND subject NOT IN ('maintenance', 'program', 'lock')`,
-        )
-        .get(event)?.count ?? 0,
+        event,
+      ) ?? 0,
   );
 }
 
@@ -144,13 +140,4 @@ export function recordOnce(file: string, since: number, event: NewEvent): void {
       if (there === undefined) recordEvent(db, event);
     }).immediate();
   });
-}
-
-function withFile<T>(file: string, work: (db: Database.Database) => T): T {
-  const db = new Database(file, { timeout: 30_000, fileMustExist: true });
-  try {
-    return work(db);
-  } finally {
-    db.close();
-  }
 }

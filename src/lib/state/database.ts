@@ -39,7 +39,7 @@ export function openCurrentDatabase(file: string): Connection | undefined {
   if (!existsSync(file)) return undefined;
   const db = new Database(file, { timeout: 30_000, fileMustExist: true });
   try {
-    if (version(db) === migrations.length) {
+    if (schemaOf(db) === migrations.length) {
       db.pragma("synchronous = FULL");
       db.pragma("foreign_keys = ON");
       return db;
@@ -67,6 +67,27 @@ export function prepared<Parameters extends unknown[], Row>(
   return statement as Database.Statement<Parameters, Row>;
 }
 
+/** The first column of the first row that a query finds; null when it finds no row. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what its query selects
+export function firstValue<Value>(
+  db: Connection,
+  sql: string,
+  ...parameters: unknown[]
+): Value | null {
+  const query = db.prepare<unknown[], Value>(sql).pluck();
+  return query.get(...parameters) ?? null;
+}
+
+/** The first column of every row that a query finds. */
+export function firstColumn<Value>(
+  db: Connection,
+  sql: string,
+  ...parameters: unknown[]
+): Value[] {
+  const query = db.prepare<unknown[], Value>(sql).pluck();
+  return query.all(...parameters);
+}
+
 function unusable(file: string, thrown: unknown): unknown {
   return thrown instanceof Database.SqliteError
     ? notNow(
@@ -77,13 +98,14 @@ function unusable(file: string, thrown: unknown): unknown {
     : thrown;
 }
 
-function version(db: Connection): number {
+/** Number of the last migration that a state file has had; 0 for an empty file. */
+export function schemaOf(db: Connection): number {
   return db.pragma("user_version", { simple: true }) as number;
 }
 
 function migrate(db: Connection, file: string): void {
   const latest = migrations.length;
-  const found = version(db);
+  const found = schemaOf(db);
   if (found === latest) return;
   if (found > latest) {
     throw misconfigured(
@@ -97,7 +119,7 @@ function migrate(db: Connection, file: string): void {
   }
   const upgrade = db.transaction(() => {
     // Another process may have migrated the file while this one waited for the write lock.
-    for (let next = version(db) + 1; next <= latest; next += 1) {
+    for (let next = schemaOf(db) + 1; next <= latest; next += 1) {
       db.exec(migrations[next - 1] ?? "");
       db.pragma(`user_version = ${next}`);
     }

@@ -51,8 +51,25 @@ export function recordEvent(db: Connection, event: NewEvent): void {
   exportSoon(db, logRecord);
 }
 
+/** Appends what happened to a ticket to the history; as {@link recordEvent} does. */
+export function recordTicketEvent(
+  db: Connection,
+  actor: string,
+  ticket: number,
+  what: string,
+  more: Pick<NewEvent, "from_state" | "to_state" | "why" | "run"> = {},
+): void {
+  recordEvent(db, {
+    actor,
+    subject: "ticket",
+    subject_id: ticket,
+    what,
+    ...more,
+  });
+}
+
 /** Which events to list. */
-export interface EventFilter {
+interface EventFilter {
   readonly ticket?: number;
   /** ISO 8601 UTC; events at or after it. */
   readonly since?: string;

@@ -1,11 +1,12 @@
 import type { StepCode } from "../domain/step.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+import { firstColumn, firstValue } from "./database.ts";
 import { openCondition } from "./queue.ts";
 import { statusOfTicket, stepOfTicket } from "./ticket-status.ts";
 
 /** A waiting ticket: since when it has not moved, and what it waits for. */
-export interface WaitingTicket {
+interface WaitingTicket {
   readonly id: number;
   readonly step: StepCode;
   readonly since: string;
@@ -31,13 +32,12 @@ export function failedByInfrastructure(
   db: Connection,
   since: string,
 ): number[] {
-  return db
-    .prepare<[string], { id: number }>(
-      `SELECT id FROM ticket WHERE failure_kind = 'infrastructure' AND updated_at >= ?
+  return firstColumn<number>(
+    db,
+    `SELECT id FROM ticket WHERE failure_kind = 'infrastructure' AND updated_at >= ?
          AND status = 'failed' ORDER BY id`,
-    )
-    .all(since)
-    .map(({ id }) => id);
+    since,
+  );
 }
 
 /** Numbers of unfinished tickets by step and status. */
@@ -54,21 +54,14 @@ export function unfinishedTickets(
 
 /** When the newest backup was made; null when none was. */
 export function lastBackup(db: Connection): string | null {
-  return (
-    db
-      .prepare<[], { at: string }>(
-        `SELECT at FROM event WHERE subject = 'state' AND subject_id = 'backup' AND what = 'backed-up'
+  return firstValue<string>(
+    db,
+    `SELECT at FROM event WHERE subject = 'state' AND subject_id = 'backup' AND what = 'backed-up'
          ORDER BY id DESC LIMIT 1`,
-      )
-      .get()?.at ?? null
   );
 }
 
 /** When this state began: its first event. */
 export function stateBegan(db: Connection): string | null {
-  return (
-    db
-      .prepare<[], { at: string }>("SELECT at FROM event ORDER BY id LIMIT 1")
-      .get()?.at ?? null
-  );
+  return firstValue<string>(db, "SELECT at FROM event ORDER BY id LIMIT 1");
 }

@@ -3,8 +3,8 @@ import { queueStep } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
-import type { ExpiredFile } from "./retention.ts";
+import { firstColumn, firstValue } from "./database.ts";
+import { recordTicketEvent } from "./events.ts";
 import { openRuns } from "./leases.ts";
 import { openCondition } from "./queue.ts";
 
@@ -24,13 +24,11 @@ export function activity(db: Connection): {
 } {
   return {
     dead: openRuns(db).filter((run) => isGone(run) === true),
-    stuck: db
-      .prepare<[], { id: number }>(
-        `SELECT id FROM ticket WHERE ${openCondition} AND status = 'running'
+    stuck: firstColumn<number>(
+      db,
+      `SELECT id FROM ticket WHERE ${openCondition} AND status = 'running'
            AND NOT EXISTS (SELECT 1 FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL)`,
-      )
-      .all()
-      .map(({ id }) => id),
+    ),
     inFlight: db
       .prepare<[], { id: number; step: WorkStepCode }>(
         `SELECT id, step FROM ticket WHERE ${openCondition} AND step > ${queueStep}`,
@@ -53,14 +51,7 @@ export function waitAgain(
         "UPDATE ticket SET status = 'waiting', updated_at = ? WHERE id = ? AND status = 'running'",
       )
       .run(now(), ticket);
-    if (changes > 0)
-      recordEvent(db, {
-        actor,
-        subject: "ticket",
-        subject_id: ticket,
-        what: "mended",
-        why,
-      });
+    if (changes > 0) recordTicketEvent(db, actor, ticket, "mended", { why });
   });
 }
 
@@ -82,27 +73,15 @@ export function artifactAt(
   name: string,
 ): ReadonlySet<number> {
   const ticket = Number(/^ticket\.([0-9]+)(?:\.|$)/.exec(container)?.[1] ?? 0);
-  const found = db
-    .prepare<[number, string, string], { id: number }>(
+  return new Set(
+    firstColumn<number>(
+      db,
       "SELECT id FROM artifact WHERE ticket = ? AND name = ? AND container = ?",
-    )
-    .all(ticket, name, container);
-  return new Set(found.map(({ id }) => id));
-}
-
-/** Rows whose files have expired, removed or not. */
-export function* expiredArtifacts(db: Connection): Generator<ExpiredFile> {
-  const portion = db.prepare<[number], ExpiredFile>(
-    `SELECT id, ticket, container, name FROM artifact
-     WHERE id > ? AND expired_at IS NOT NULL ORDER BY id LIMIT 500`,
+      ticket,
+      name,
+      container,
+    ),
   );
-  for (let last = 0; ;) {
-    const some = portion.all(last);
-    yield* some;
-    const end = some.at(-1);
-    if (end === undefined) return;
-    last = end.id;
-  }
 }
 
 /** Runs a function in an immediate transaction, so that no other process can write meanwhile. */
@@ -113,11 +92,10 @@ export function inImmediateTransaction<T>(db: Connection, work: () => T): T {
 /** The newest archive revision recorded for a ticket. */
 export function newestRevision(db: Connection): number {
   return (
-    db
-      .prepare<[], { revision: number | null }>(
-        "SELECT max(revision) AS revision FROM publication",
-      )
-      .get()?.revision ?? 0
+    firstValue<number>(
+      db,
+      "SELECT max(revision) AS revision FROM publication",
+    ) ?? 0
   );
 }
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { WorkStepCode } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { recordTicketEvent } from "./events.ts";
 import type { OpenJob } from "./open-jobs.ts";
 import { jobOf } from "./open-jobs.ts";
 
@@ -107,12 +107,5 @@ function tell(
   what: string,
   why: string,
 ): void {
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what,
-    from_state: String(step),
-    why,
-  });
+  recordTicketEvent(db, actor, ticket, what, { from_state: String(step), why });
 }

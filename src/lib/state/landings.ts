@@ -2,6 +2,7 @@ import type { Landing, OnItsWay } from "../domain/expected.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { completeStep, publishStep, stepCommands } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
+import { firstColumn } from "./database.ts";
 import { openCondition, queuedCondition, sourcesOf } from "./queue.ts";
 
 /** How many landed tickets are considered: the newest overall, and of one source package. */
@@ -16,13 +17,12 @@ export function recentLandings(
   sources: readonly string[],
 ): Landing[] {
   const tickets = new Set(
-    db
-      .prepare<[number], { ticket: number }>(
-        `SELECT ticket FROM run WHERE step = ${publishStep} AND finished_at IS NOT NULL AND outcome = 'passed'
+    firstColumn<number>(
+      db,
+      `SELECT ticket FROM run WHERE step = ${publishStep} AND finished_at IS NOT NULL AND outcome = 'passed'
          ORDER BY id DESC LIMIT ?`,
-      )
-      .all(newest)
-      .map(({ ticket }) => ticket),
+      newest,
+    ),
   );
   const alike = db.prepare<[string, number, number], { id: number }>(
     `SELECT ticket.id FROM

@@ -6,6 +6,7 @@ import { crashPoint } from "../files/crash-point.ts";
 import type { ProcessIdentity } from "../files/process-identity.ts";
 import { isGone, thisProcess } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
+import { firstValue } from "./database.ts";
 import type { OpenJob } from "./open-jobs.ts";
 import { jobOf } from "./open-jobs.ts";
 import { reservePpa } from "./ppas.ts";
@@ -122,11 +123,12 @@ export function takeLease(
       const job = jobOf(db, found);
       const started = job?.look_at == null ? at : job.began_at;
       const attempt =
-        (db
-          .prepare<[number, number], { attempt: number | null }>(
-            "SELECT max(attempt) AS attempt FROM run WHERE ticket = ? AND step = ?",
-          )
-          .get(found, step)?.attempt ?? 0) + 1;
+        (firstValue<number>(
+          db,
+          "SELECT max(attempt) AS attempt FROM run WHERE ticket = ? AND step = ?",
+          found,
+          step,
+        ) ?? 0) + 1;
       const run = Number(
         db
           .prepare(
@@ -208,10 +210,10 @@ export function reserveForLease(
 /** Temporary failures of a ticket at its step so far. */
 export function tmpfailsOf(db: Connection, ticket: number): number {
   return (
-    db
-      .prepare<[number], { tmpfails: number }>(
-        "SELECT tmpfails FROM ticket WHERE id = ?",
-      )
-      .get(ticket)?.tmpfails ?? 0
+    firstValue<number>(
+      db,
+      "SELECT tmpfails FROM ticket WHERE id = ?",
+      ticket,
+    ) ?? 0
   );
 }

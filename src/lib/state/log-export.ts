@@ -12,6 +12,7 @@ import {
   parseLogLine,
 } from "../host/log-file.ts";
 import type { Connection } from "./database.ts";
+import { firstValue } from "./database.ts";
 import type { Event } from "../domain/event.ts";
 
 const waiting = new WeakSet<Connection>();
@@ -86,23 +87,23 @@ function exportEvents(db: Connection, shape: (event: Event) => object): void {
   }
 }
 
+/** Number of the newest event; 0 before the first. */
+export function newestEvent(db: Connection): number {
+  return firstValue<number>(db, "SELECT max(id) FROM event") ?? 0;
+}
+
 /**
  * The last event in the log. Its own last line is right even after a power failure; after a rotation,
  * the state and the previous file tell.
  */
 function exportedUpTo(db: Connection, file: string): number {
-  const newest =
-    db
-      .prepare<[], { id: number | null }>("SELECT max(id) AS id FROM event")
-      .get()?.id ?? 0;
+  const newest = newestEvent(db);
   // After a restore, event numbers start again below those in the log.
   const lastIn = (name: string) => {
     const last = lastEventIn(name);
     return last !== undefined && last <= newest ? last : undefined;
   };
-  const recorded =
-    db.prepare<[], { event: number }>("SELECT event FROM log_export").get()
-      ?.event ?? 0;
+  const recorded = firstValue<number>(db, "SELECT event FROM log_export") ?? 0;
   return lastIn(file) ?? Math.max(recorded, lastIn(`${file}.1`) ?? 0);
 }
 

@@ -3,7 +3,7 @@ import type { OverrideTarget } from "../domain/override.ts";
 import { overrideInWords } from "../domain/override.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { recordTicketEvent } from "./events.ts";
 
 /** Adds an override. Call inside the transaction that checked it. */
 export function addOverride(
@@ -16,11 +16,7 @@ export function addOverride(
   db.prepare(
     "INSERT INTO override (ticket, kind, target, reason, actor, created_at) VALUES (?, ?, ?, ?, ?, ?)",
   ).run(ticket, target.kind, target.target, reason, actor, now());
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "overridden",
+  recordTicketEvent(db, actor, ticket, "overridden", {
     why: `${overrideInWords(target)}: ${reason}`,
   });
 }
@@ -35,11 +31,7 @@ export function undoOverride(
   db.prepare(
     "UPDATE override SET undone_at = ?, undone_by = ? WHERE id = ? AND undone_at IS NULL",
   ).run(now(), actor, override.id);
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "override undone",
+  recordTicketEvent(db, actor, ticket, "override undone", {
     why: overrideInWords(override),
   });
 }

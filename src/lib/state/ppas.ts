@@ -2,10 +2,11 @@ import { refused } from "../domain/error.ts";
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "./database.ts";
+import { firstColumn, firstValue } from "./database.ts";
 import { recordEvent } from "./events.ts";
 
 /** A package archive of the pool. */
-export interface Ppa {
+interface Ppa {
   readonly name: string;
   readonly state: "reserved" | "dirty" | "cleaning" | "free";
   readonly ticket: number | null;
@@ -17,12 +18,10 @@ export function listPpas(db: Connection): Ppa[] {
 }
 
 export function ppaOfTicket(db: Connection, ticket: number): string | null {
-  return (
-    db
-      .prepare<[number], { name: string }>(
-        "SELECT name FROM ppa WHERE ticket = ?",
-      )
-      .get(ticket)?.name ?? null
+  return firstValue<string>(
+    db,
+    "SELECT name FROM ppa WHERE ticket = ?",
+    ticket,
   );
 }
 
@@ -156,13 +155,13 @@ export function finishCleaning(
  * @throws UbuntuCiError (2) when the ticket that is named has not ended
  */
 export function releasable(db: Connection, ticket?: number): string[] {
-  const names = db
-    .prepare<[number | null, number | null], { name: string }>(
-      `SELECT ppa.name FROM ppa JOIN ticket ON ticket.id = ppa.ticket
+  const names = firstColumn<string>(
+    db,
+    `SELECT ppa.name FROM ppa JOIN ticket ON ticket.id = ppa.ticket
        WHERE ticket.step >= 999 AND (? IS NULL OR ticket.id = ?) ORDER BY ppa.name`,
-    )
-    .all(ticket ?? null, ticket ?? null)
-    .map(({ name }) => name);
+    ticket ?? null,
+    ticket ?? null,
+  );
   if (
     ticket !== undefined &&
     names.length === 0 &&

@@ -1,4 +1,5 @@
 import type { Connection } from "./database.ts";
+import { firstValue } from "./database.ts";
 
 /** The version of a source package in the archive's newest revision for that series, or null. */
 export function archiveVersion(
@@ -6,12 +7,11 @@ export function archiveVersion(
   series: string,
   source: string,
 ): string | null {
-  return (
-    db
-      .prepare<[string, string], { version: string }>(
-        "SELECT version FROM publication WHERE series = ? AND source = ? ORDER BY revision DESC LIMIT 1",
-      )
-      .get(series, source)?.version ?? null
+  return firstValue<string>(
+    db,
+    "SELECT version FROM publication WHERE series = ? AND source = ? ORDER BY revision DESC LIMIT 1",
+    series,
+    source,
   );
 }
 
@@ -21,16 +21,15 @@ export function ticketInFlight(
   source: string,
   version: string,
 ): number | null {
-  return (
-    db
-      .prepare<[string, string], { id: number }>(
-        `SELECT ticket.id FROM source_package_upload upload
+  return firstValue<number>(
+    db,
+    `SELECT ticket.id FROM source_package_upload upload
            JOIN source_package ON source_package.id = upload.source_package
            JOIN subticket ON subticket.upload = upload.id
            JOIN ticket ON ticket.id = subticket.ticket
          WHERE source_package.name = ? AND upload.version = ? AND ticket.step < 999 LIMIT 1`,
-      )
-      .get(source, version)?.id ?? null
+    source,
+    version,
   );
 }
 

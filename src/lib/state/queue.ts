@@ -5,6 +5,7 @@ import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { failedStep, queueStep, stepCommands } from "../domain/step.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+import { firstValue } from "./database.ts";
 
 /** SQL: whether the `ticket` row at hand has not ended; just as the index `ticket_open` has it. */
 export const openCondition = `ticket.step < ${failedStep}`;
@@ -68,13 +69,13 @@ export function isReady(
 }
 
 /** The names of the source packages of a ticket. */
-export function sourcesOfTicket(db: Connection, ticket: number): string[] {
-  const row = db
-    .prepare<[number], { sources: string }>(
-      `SELECT ${sourcesOf} AS sources FROM ticket WHERE id = ?`,
-    )
-    .get(ticket);
-  return row === undefined ? [] : (JSON.parse(row.sources) as string[]);
+function sourcesOfTicket(db: Connection, ticket: number): string[] {
+  const sources = firstValue<string>(
+    db,
+    `SELECT ${sourcesOf} FROM ticket WHERE id = ?`,
+    ticket,
+  );
+  return JSON.parse(sources ?? "[]") as string[];
 }
 
 /** The first waiting ticket that may start now and is not in `except`; one that already has its PPA comes first. */
@@ -132,14 +133,12 @@ export function nextToGoOn(
 
 /** Position in the queue, from 1: by priority, then first in first out. Null when the ticket is not in it. */
 export function queuePosition(db: Connection, ticket: number): number | null {
-  return (
-    db
-      .prepare<[number], { position: number }>(
-        `SELECT (SELECT count(*) FROM ticket WHERE ${queuedCondition} AND (ticket.priority > mine.priority
+  return firstValue<number>(
+    db,
+    `SELECT (SELECT count(*) FROM ticket WHERE ${queuedCondition} AND (ticket.priority > mine.priority
              OR (ticket.priority = mine.priority AND ticket.id <= mine.id))) AS position
          FROM (SELECT id, priority FROM ticket WHERE id = ? AND ${queuedCondition}) mine`,
-      )
-      .get(ticket)?.position ?? null
+    ticket,
   );
 }
 

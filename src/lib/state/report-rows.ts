@@ -1,9 +1,10 @@
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
+import { firstColumn } from "./database.ts";
 import { statusOfTicket } from "./ticket-status.ts";
 
 /** How far a state's history has got. */
-export interface Happened {
+interface Happened {
   /** Number of the newest event; 0 before the first. */
   readonly event: number;
   /** Whether any ticket is open: what is shown of an open one also changes with time. */
@@ -40,21 +41,17 @@ export function changedTickets(db: Connection, since: number): number[] | null {
     )
     .get(since);
   if (all !== undefined) return null;
-  return db
-    .prepare<[number], { id: number }>(
-      `SELECT ticket AS id FROM event NOT INDEXED WHERE id > ? AND ticket IS NOT NULL
+  return firstColumn<number>(
+    db,
+    `SELECT ticket AS id FROM event NOT INDEXED WHERE id > ? AND ticket IS NOT NULL
        UNION SELECT id FROM ticket WHERE step < 999 ORDER BY id`,
-    )
-    .all(since)
-    .map(({ id }) => id);
+    since,
+  );
 }
 
 /** The ids of all tickets, oldest first. */
 export function allTickets(db: Connection): number[] {
-  return db
-    .prepare<[], { id: number }>("SELECT id FROM ticket ORDER BY id")
-    .all()
-    .map(({ id }) => id);
+  return firstColumn<number>(db, "SELECT id FROM ticket ORDER BY id");
 }
 
 /** The ids of the tickets that have ended, newest first: of a range of numbers, or at most so many. */
@@ -66,12 +63,13 @@ export function endedTickets(
     limit = -1,
   }: { readonly from?: number; readonly to?: number; readonly limit?: number },
 ): number[] {
-  return db
-    .prepare<[number, number, number], { id: number }>(
-      "SELECT id FROM ticket WHERE step >= 999 AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
-    )
-    .all(from, to, limit)
-    .map(({ id }) => id);
+  return firstColumn<number>(
+    db,
+    "SELECT id FROM ticket WHERE step >= 999 AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+    from,
+    to,
+    limit,
+  );
 }
 
 /** Tickets by their numbers, from one to another, with how many of them have ended. */
@@ -126,14 +124,13 @@ export function sourcesOfTickets(
   db: Connection,
   tickets: readonly number[],
 ): string[] {
-  return db
-    .prepare<[string], { name: string }>(
-      `SELECT DISTINCT source_package.name FROM json_each(?) JOIN subticket ON subticket.ticket = value
+  return firstColumn<string>(
+    db,
+    `SELECT DISTINCT source_package.name FROM json_each(?) JOIN subticket ON subticket.ticket = value
        JOIN source_package_upload upload ON upload.id = subticket.upload
        JOIN source_package ON source_package.id = upload.source_package ORDER BY 1`,
-    )
-    .all(JSON.stringify(tickets))
-    .map(({ name }) => name);
+    JSON.stringify(tickets),
+  );
 }
 
 /** One version of a source package, with the ticket that brought it. */

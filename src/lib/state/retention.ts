@@ -1,7 +1,7 @@
 import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { recordTicketEvent } from "./events.ts";
 
 /**
  * What expires together for a ticket. images; logs; results: only of a landed ticket that a newer
@@ -93,11 +93,7 @@ export function markExpired(
         )
         .run({ at: now(), before, ticket });
       if (changes > 0)
-        recordEvent(db, {
-          actor,
-          subject: "ticket",
-          subject_id: ticket,
-          what: "expired",
+        recordTicketEvent(db, actor, ticket, "expired", {
           why: `${changes} ${kind}: ${why}`,
         });
       return changes;

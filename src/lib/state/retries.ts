@@ -9,7 +9,7 @@ import { now } from "../host/clock.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { forgetCancellation } from "./cancellation.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { recordTicketEvent } from "./events.ts";
 import { lookAt } from "./jobs.ts";
 import { jobOf } from "./open-jobs.ts";
 import { stepOfTicket } from "./ticket-status.ts";
@@ -37,11 +37,7 @@ export function reopenTicket(
   crashPoint("retry.recorded");
   if (!comesAfter(resume, imageStep))
     db.prepare("DELETE FROM image WHERE ticket = ?").run(ticket);
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "retried",
+  recordTicketEvent(db, actor, ticket, "retried", {
     from_state: String(from?.step ?? failedStep),
     to_state: String(queueStep),
     why: `to go on at ${resume}`,
@@ -54,11 +50,5 @@ export function retryNow(db: Connection, ticket: number, actor: string): void {
     "UPDATE ticket SET retry_at = NULL, updated_at = ? WHERE id = ?",
   ).run(now(), ticket);
   if (jobOf(db, ticket)?.look_at != null) lookAt(db, ticket, now());
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "retried",
-    why: "due at once",
-  });
+  recordTicketEvent(db, actor, ticket, "retried", { why: "due at once" });
 }

@@ -14,7 +14,8 @@ import {
   forgetCancellation,
 } from "./cancellation.ts";
 import type { Connection } from "./database.ts";
-import { lastEvent, recordEvent } from "./events.ts";
+import { firstValue } from "./database.ts";
+import { lastEvent, recordTicketEvent } from "./events.ts";
 import { dropJob, endJob, lookAt } from "./jobs.ts";
 import type { DeadLease, Lease } from "./leases.ts";
 import { tmpfailsOf } from "./leases.ts";
@@ -45,11 +46,7 @@ export function giveUpLease(
 export function recordStart(db: Connection, actor: string, lease: Lease): void {
   const { ticket, step, run, attempt } = lease;
   if (isKnownToWait(db, lease)) return;
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "started",
+  recordTicketEvent(db, actor, ticket, "started", {
     from_state: String(step),
     to_state: String(step),
     run,
@@ -72,7 +69,7 @@ function isKnownToWait(
 }
 
 /** What was recorded for a run that ended: nothing if its lease was lost. */
-export type RunRecorded = "recorded" | "cancelled" | "lost";
+type RunRecorded = "recorded" | "cancelled" | "lost";
 
 /** Ends a run and moves its ticket according to `transitionAfter`: to a later step, to its end, or back to waiting. */
 export function endRun(
@@ -180,12 +177,10 @@ function follow(ending: Ending, following: Transition): void {
 }
 
 function resumeOf(db: Connection, ticket: number): WorkStepCode | null {
-  return (
-    db
-      .prepare<[number], { resume_step: WorkStepCode | null }>(
-        "SELECT resume_step FROM ticket WHERE id = ?",
-      )
-      .get(ticket)?.resume_step ?? null
+  return firstValue<WorkStepCode>(
+    db,
+    "SELECT resume_step FROM ticket WHERE id = ?",
+    ticket,
   );
 }
 
@@ -223,11 +218,7 @@ function tell(
   to: StepCode | null,
   why: string | null,
 ): void {
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what,
+  recordTicketEvent(db, actor, ticket, what, {
     from_state: String(step),
     ...(to !== null && { to_state: String(to) }),
     ...(why !== null && { why }),
@@ -329,12 +320,11 @@ function lastEvidence(
   ticket: number,
   step: WorkStepCode,
 ): string | null {
-  return (
-    db
-      .prepare<[number, number], { evidence: string }>(
-        `SELECT evidence FROM run WHERE ticket = ? AND step = ? AND evidence IS NOT NULL
+  return firstValue<string>(
+    db,
+    `SELECT evidence FROM run WHERE ticket = ? AND step = ? AND evidence IS NOT NULL
          ORDER BY id DESC LIMIT 1`,
-      )
-      .get(ticket, step)?.evidence ?? null
+    ticket,
+    step,
   );
 }

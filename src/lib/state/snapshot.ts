@@ -4,12 +4,13 @@ import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { imageStep, queueStep, workAt } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { firstValue } from "./database.ts";
+import { recordEvent, recordTicketEvent } from "./events.ts";
 import { dropJob } from "./jobs.ts";
 import { inFlightCondition, openCondition } from "./queue.ts";
 
 /** A file that a row of the state names, in the data store. */
-export interface StoredArtifact {
+interface StoredArtifact {
   readonly id: number;
   readonly ticket: number;
   readonly container: string;
@@ -37,32 +38,31 @@ export async function takeSnapshot(
  * Every file that has to be in the data store, one after another, read in small portions: reading a
  * large store takes long, and no transaction may be open all that time.
  */
-export function* storedArtifacts(db: Connection): Generator<StoredArtifact> {
+export const storedArtifacts = (db: Connection): Generator<StoredArtifact> =>
+  artifactsWhere(db, "expired_at IS NULL");
+
+/** Rows whose files have expired, removed or not. */
+export const expiredArtifacts = (db: Connection): Generator<StoredArtifact> =>
+  artifactsWhere(db, "expired_at IS NOT NULL");
+
+function* artifactsWhere(
+  db: Connection,
+  condition: string,
+): Generator<StoredArtifact> {
   const portion = db.prepare<[number], StoredArtifact>(
     `SELECT id, ticket, container, name, size, sha256 FROM artifact
-     WHERE id > ? AND expired_at IS NULL ORDER BY id LIMIT 500`,
+     WHERE id > ? AND ${condition} ORDER BY id LIMIT 500`,
   );
-  for (let last = 0; ;) {
+  for (let last: number | undefined = 0; last !== undefined;) {
     const some = portion.all(last);
     yield* some;
-    const end = some.at(-1);
-    if (end === undefined) return;
-    last = end.id;
+    last = some.at(-1)?.id;
   }
 }
 
-/** Version of a state file's tables. */
-export function schemaOf(db: Connection): number {
-  return db.pragma("user_version", { simple: true }) as number;
-}
-
 /** The sha256 that the state has for an artifact, whether it expired or not. */
-export function digestOnRecord(db: Connection, id: number): string | undefined {
-  return db
-    .prepare<[number], { sha256: string }>(
-      "SELECT sha256 FROM artifact WHERE id = ?",
-    )
-    .get(id)?.sha256;
+export function digestOnRecord(db: Connection, id: number): string | null {
+  return firstValue<string>(db, "SELECT sha256 FROM artifact WHERE id = ?", id);
 }
 
 /** The step a ticket is at, or undefined when there is no such ticket. */
@@ -70,11 +70,8 @@ export function stepOfTicket(
   db: Connection,
   ticket: number,
 ): StepCode | undefined {
-  return db
-    .prepare<[number], { step: StepCode }>(
-      "SELECT step FROM ticket WHERE id = ?",
-    )
-    .get(ticket)?.step;
+  const query = "SELECT step FROM ticket WHERE id = ?";
+  return firstValue<StepCode>(db, query, ticket) ?? undefined;
 }
 
 /** Records that a backup was made. */
@@ -91,6 +88,16 @@ export function recordBackup(
     what: "backed-up",
     why: `${file}, ${size} bytes`,
   });
+}
+
+/** Opens an existing state file of whatever version, for the time that `work` takes. */
+export function withFile<T>(file: string, work: (db: Connection) => T): T {
+  const db = new Database(file, { timeout: 30_000, fileMustExist: true });
+  try {
+    return work(db);
+  } finally {
+    db.close();
+  }
 }
 
 /** What is wrong with the file itself, as SQLite finds it; empty when nothing is. */
@@ -118,34 +125,30 @@ export function danglingRows(db: Connection): string[] {
 
 /** The same of a file that may be no database at all. */
 export function inspectFile(file: string): string[] {
-  let db: Connection | undefined;
   try {
-    db = new Database(file, { timeout: 30_000, fileMustExist: true });
-    return integrityProblems(db);
+    return withFile(file, integrityProblems);
   } catch (thrown) {
     if (thrown instanceof Database.SqliteError) return [thrown.message];
     throw thrown;
-  } finally {
-    db?.close();
   }
 }
 
 /** Highest numbers that were given out, by table; null when the file cannot be read. */
 export function lastIdsByTable(file: string): Record<string, number> | null {
-  let db: Connection | undefined;
   try {
-    db = new Database(file, { timeout: 30_000, fileMustExist: true });
-    const rows = db
-      .prepare<[], { name: string; seq: number }>(
-        "SELECT name, seq FROM sqlite_sequence",
-      )
-      .all();
-    return Object.fromEntries(rows.map(({ name, seq }) => [name, seq]));
+    return withFile(file, (db) =>
+      Object.fromEntries(
+        db
+          .prepare<[], [string, number]>(
+            "SELECT name, seq FROM sqlite_sequence",
+          )
+          .raw()
+          .all(),
+      ),
+    );
   } catch (thrown) {
     if (thrown instanceof Database.SqliteError) return null;
     throw thrown;
-  } finally {
-    db?.close();
   }
 }
 
@@ -226,11 +229,7 @@ export function startOver(
   db.prepare(
     `UPDATE subticket SET step = ${queueStep}, status = CASE status WHEN 'held' THEN 'held' ELSE 'waiting' END WHERE ticket = ?`,
   ).run(ticket);
-  recordEvent(db, {
-    actor,
-    subject: "ticket",
-    subject_id: ticket,
-    what: "started-over",
+  recordTicketEvent(db, actor, ticket, "started-over", {
     from_state: String(row.step),
     to_state: String(queueStep),
     why,

@@ -3,10 +3,11 @@ import { crashPoint } from "../files/crash-point.ts";
 import type { NewArtifact } from "./artifacts.ts";
 import { recordArtifacts } from "./artifacts.ts";
 import type { Connection } from "./database.ts";
-import { recordEvent } from "./events.ts";
+import { firstValue } from "./database.ts";
+import { recordEvent, recordTicketEvent } from "./events.ts";
 
 /** A ticket as it will be written. */
-export interface NewTicket {
+interface NewTicket {
   readonly title: string;
   readonly description: string;
   readonly owner: string;
@@ -32,12 +33,8 @@ export interface NewTicket {
 
 /** The number that the next ticket has. */
 export function nextTicketId(db: Connection): number {
-  const last = db
-    .prepare<[], { seq: number }>(
-      "SELECT seq FROM sqlite_sequence WHERE name = 'ticket'",
-    )
-    .get();
-  return (last?.seq ?? 0) + 1;
+  const last = "SELECT seq FROM sqlite_sequence WHERE name = 'ticket'";
+  return (firstValue<number>(db, last) ?? 0) + 1;
 }
 
 /** Writes a ticket, its subtickets, uploads, artifacts and first event in one transaction. */
@@ -83,11 +80,7 @@ export function insertTicket(
       );
     }
     crashPoint("ticket.rows-written");
-    recordEvent(db, {
-      actor,
-      subject: "ticket",
-      subject_id: id,
-      what: "created",
+    recordTicketEvent(db, actor, id, "created", {
       to_state: ticket.draft ? "draft" : "100",
       why: ticket.uploads
         .map(({ source, version }) => `${source} ${version}`)
@@ -172,11 +165,11 @@ export function updateTicket(
       "INSERT INTO person (name, email) VALUES (?, ?) ON CONFLICT DO NOTHING",
     ).run(change.owner, change.owner);
     sets["owner"] =
-      db
-        .prepare<[string], { id: number }>(
-          "SELECT id FROM person WHERE email = ?",
-        )
-        .get(change.owner)?.id ?? null;
+      firstValue<number>(
+        db,
+        "SELECT id FROM person WHERE email = ?",
+        change.owner,
+      ) ?? null;
   }
   const columns = Object.keys(sets);
   if (columns.length === 0) return;

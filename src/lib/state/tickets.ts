@@ -65,7 +65,7 @@ const ticketColumns = `ticket.*, person.email AS owner, ${statusOfTicket} AS tol
   FROM ticket JOIN person ON person.id = ticket.owner`;
 
 /** Which tickets to list; everything when empty. */
-export interface TicketFilter {
+interface TicketFilter {
   readonly step?: StepCode;
   readonly owner?: string;
   readonly open?: boolean;

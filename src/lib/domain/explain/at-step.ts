@@ -9,6 +9,7 @@ import type { Cause } from "./explanation.ts";
 import { isoOf, landing, showing } from "./explanation.ts";
 import type { Situation } from "./situation.ts";
 import { remedy } from "../remedy.ts";
+import { progressInWords } from "../progress.ts";
 
 export function running(situation: Situation): Cause {
   const { ticket, worker } = situation;
@@ -33,11 +34,8 @@ export function running(situation: Situation): Cause {
     };
   }
   const since = run === undefined ? "" : ` since ${run.started_at}`;
-  const { progress } = ticket;
   const doing =
-    progress === null
-      ? ""
-      : `: ${progress.message}${progress.current !== null && progress.total !== null ? ` (${progress.current}/${progress.total})` : ""}`;
+    ticket.progress === null ? "" : `: ${progressInWords(ticket.progress)}`;
   const because = [`${command} works on it${since}${attempt}${who}${doing}`];
   if (ticket.cancelled !== null) {
     return {

@@ -24,11 +24,11 @@ import type { ExecResult } from "../../host/exec.ts";
 import { describeEnd, exec, lastLines } from "../../host/exec.ts";
 import { isAbandoned, makeOwnFolder, ownName } from "../../files/own-folder.ts";
 import type { Connection } from "../../state/database.ts";
+import { schemaOf } from "../../state/database.ts";
 import { stillRunning } from "../../state/inspection.ts";
 import {
   digestOnRecord,
   recordBackup,
-  schemaOf,
   storedArtifacts,
   takeSnapshot,
 } from "../../state/snapshot.ts";

@@ -5,11 +5,10 @@ import { digestFile, isUnfinished } from "../../files/atomic-file.ts";
 import { exclusively } from "../../locks/exclusively.ts";
 import {
   artifactAt,
-  expiredArtifacts,
   inImmediateTransaction,
   stillRunning,
 } from "../../state/inspection.ts";
-import { storedArtifacts } from "../../state/snapshot.ts";
+import { expiredArtifacts, storedArtifacts } from "../../state/snapshot.ts";
 import type { LocalEngine } from "../../engine/engine.ts";
 import { creationLock } from "../../tickets/creation-lock.ts";
 import { removeStored } from "../expire.ts";

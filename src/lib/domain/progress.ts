@@ -1,0 +1,17 @@
+import type { Progress } from "./ticket.ts";
+
+type Counted = Pick<Progress, "message" | "current" | "total">;
+
+/** What a step is doing, for people: "testing hello (3/5)". */
+export function progressInWords({ message, current, total }: Counted): string {
+  return current === null || total === null
+    ? message
+    : `${message} (${current}/${total})`;
+}
+
+/** The same for a line that is cut at its end: "3/5 testing hello". */
+export function countFirst({ message, current, total }: Counted): string {
+  return current === null || total === null
+    ? message
+    : `${current}/${total} ${message}`;
+}
