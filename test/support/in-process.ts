@@ -103,7 +103,7 @@ export class InProcess {
     });
     try {
       await call.run(["node", "ubuntu-ci", ...this.#global(), ...args]);
-      return { code: Number(process.exitCode ?? 0), ...said };
+      return { code: exitCodeNow(), ...said };
     } finally {
       call.close();
       process.umask(umask);
@@ -123,11 +123,11 @@ export class InProcess {
   }
 
   /** Runs a command with --json; its exit code, and the document that it printed. */
-  async json<T = Record<string, unknown>>(
+  async json(
     ...args: string[]
-  ): Promise<{ code: number | null; document: T }> {
+  ): Promise<{ code: number | null; document: unknown }> {
     const { code, stdout } = await this.run(...args, "--json");
-    return { code, document: JSON.parse(stdout) as T };
+    return { code, document: JSON.parse(stdout) };
   }
 
   /** A command of this installation's, as hints name it. */
@@ -136,11 +136,8 @@ export class InProcess {
   }
 
   async ticket(id: string | number): Promise<TicketDocument> {
-    const { document } = await this.json<{ ticket: TicketDocument }>(
-      "status",
-      String(id),
-    );
-    return document.ticket;
+    const { document } = await this.json("status", String(id));
+    return (document as { ticket: TicketDocument }).ticket;
   }
 
   /** Writes a source upload, unsigned; returns the path of its .changes. */
@@ -177,6 +174,7 @@ export class InProcess {
   sql(statement: string, ...values: unknown[]): unknown[] {
     const db = new Database(join(this.state, "state.sqlite"));
     try {
+      db.pragma("foreign_keys = OFF");
       const prepared = db.prepare(statement);
       if (prepared.reader) return prepared.all(...values);
       prepared.run(...values);
@@ -211,6 +209,9 @@ export class InProcess {
     return ["--state-dir", this.state, "--config", this.#config];
   }
 }
+
+/** The exit code that this process would end with. */
+const exitCodeNow = () => Number(process.exitCode ?? 0);
 
 /** The three lists of files that a .dsc or .changes has. */
 function checksums(

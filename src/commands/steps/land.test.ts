@@ -136,12 +136,10 @@ describe("step by step", () => {
     await ci.create("one");
     await ci.create("one", "2.0");
     await ci.create("two");
-    const { plans } = (
-      await ci.json<{ plans: { ticket: number; actions: string[] }[] }>(
-        "land",
-        "--dry-run",
-      )
-    ).document;
+    const { document } = await ci.json("land", "--dry-run");
+    const { plans } = document as {
+      plans: { ticket: number; actions: string[] }[];
+    };
     expect(plans.map(({ ticket, actions }) => [ticket, actions[0]])).toEqual([
       [1, "reserve ci_pool-001"],
       [2, "reserve a PPA, as soon as one is free"],

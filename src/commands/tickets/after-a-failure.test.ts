@@ -392,7 +392,7 @@ describe("override", () => {
 
 describe("explain", () => {
   const explain = async (id: number) =>
-    (await ci.json<WrittenExplanation>("explain", String(id))).document;
+    (await ci.json("explain", String(id))).document as WrittenExplanation;
 
   /** Does what it says would unblock a ticket. */
   async function unblock(id: number): Promise<void> {

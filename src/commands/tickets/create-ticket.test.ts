@@ -284,10 +284,11 @@ describe("status", () => {
     await ci.create("two", "1.0", "-o", "boss@example.com");
     await ci.run("land");
     await ci.create("three", "1.0", "--wait");
-    const listed = async (...args: string[]) =>
-      (
-        await ci.json<{ tickets: { id: number }[] }>("status", ...args)
-      ).document.tickets.map(({ id }) => id);
+    const listed = async (...args: string[]) => {
+      const { document } = await ci.json("status", ...args);
+      const { tickets } = document as { tickets: { id: number }[] };
+      return tickets.map(({ id }) => id);
+    };
     expect(await listed()).toEqual([1, 2, 3]);
     expect(await listed("--open")).toEqual([3]);
     expect(await listed("--owner", "boss@example.com")).toEqual([2]);

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import {
   chmod,
   lstat,
@@ -71,7 +72,8 @@ export function localStore(root: string, url: string | null): LocalStore {
         await rename(beside, to);
       } catch (thrown) {
         await rm(beside, { force: true });
-        if (hasCode(thrown, "ENOENT"))
+        // The place to write to may be what is not there.
+        if (hasCode(thrown, "ENOENT") && !existsSync(pathOf(at)))
           throw refused(`the data store has no ${at.container}/${at.name}`);
         throw thrown;
       }
