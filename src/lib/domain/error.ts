@@ -123,15 +123,6 @@ export function needsRepair(message: string, hint: Advice): UbuntuCiError {
   });
 }
 
-/** A ticket needs somebody's approval before it can go on (exit 2); the hint is the override that gives it. */
-export function needsApproval(message: string, hint: Advice): UbuntuCiError {
-  return new UbuntuCiError(message, {
-    exitCode: ExitCode.refused,
-    hint,
-    setsAside: "approval",
-  });
-}
-
 /** System errors that are not a bug of ours, by their code. */
 const machineTrouble: Readonly<
   Record<string, { what: string; exitCode: ExitCode; hint: Advice }>

@@ -24,10 +24,9 @@ const endedShown = 100;
 const endedRange = 500;
 
 /** What the report shows of the machine and the archive at this moment. */
-type Conditions = Pick<
-  ReportInput,
-  "locks" | "maintenance" | "warnings"
-> & { readonly revisions: readonly Revision[] };
+type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
+  readonly revisions: readonly Revision[];
+};
 
 /**
  * Gathers the data of all pages: those that are always written, and those of single tickets and

@@ -13,9 +13,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   copyState,
   eventsSince,
-  putStateBack,
+  restoreStateFile,
   recordOnce,
-  stateVersion,
+  readStateVersion,
 } from "./copies.ts";
 import { openDatabase } from "./database.ts";
 import { recordEvent } from "./events.ts";
@@ -43,14 +43,14 @@ test("a copy is whole, tells its version, and comes back without numbers used tw
   const copy = join(folder, "copies/before-1.sqlite");
   const version = { schema: migrations.length, lastEvent: 2 };
   expect(await copyState(file, copy)).toEqual(version);
-  expect(stateVersion(copy)).toEqual(version);
+  expect(readStateVersion(copy)).toEqual(version);
   expect(readdirSync(join(folder, "copies"))).toEqual(["before-1.sqlite"]);
   happens("released", "emptied");
   expect(eventsSince(file, 2)).toBe(2);
-  await putStateBack(copy, file);
-  expect(stateVersion(file)).toEqual(version);
+  await restoreStateFile(copy, file);
+  expect(readStateVersion(file)).toEqual(version);
   happens("reserved");
-  expect(stateVersion(file).lastEvent).toBe(5);
+  expect(readStateVersion(file).lastEvent).toBe(5);
 });
 
 test("comes back where there is no state file any more", async () => {
@@ -58,8 +58,8 @@ test("comes back where there is no state file any more", async () => {
   await copyState(file, copy);
   for (const name of readdirSync(folder).filter((one) => one !== "copies"))
     rmSync(join(folder, name), { recursive: true });
-  await putStateBack(copy, file);
-  expect(stateVersion(file).lastEvent).toBe(2);
+  await restoreStateFile(copy, file);
+  expect(readStateVersion(file).lastEvent).toBe(2);
 });
 
 test("of copies the newest five are kept, and nothing else is removed", async () => {
@@ -93,8 +93,8 @@ test("what an upgrade did is recorded once; that is nothing of the state's own",
   } as const;
   recordOnce(file, 2, event);
   recordOnce(file, 2, event);
-  expect(stateVersion(file).lastEvent).toBe(3);
+  expect(readStateVersion(file).lastEvent).toBe(3);
   recordOnce(file, 3, event);
-  expect(stateVersion(file).lastEvent).toBe(4);
+  expect(readStateVersion(file).lastEvent).toBe(4);
   expect(eventsSince(file, 2)).toBe(0);
 });
