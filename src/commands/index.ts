@@ -1,7 +1,8 @@
 import type { CommandEntry, topics } from "../cli/command.ts";
 
 /**
- * Every command by its documented name. Modules are loaded on demand: importing them all would cost more
+ * Every command by its documented name. To add one: a file in its topic's folder that exports `command`
+ * (cli/command.ts), an entry here, then maintenance/make-bin makes its executable. Modules are loaded on demand: importing them all would cost more
  * than most commands do.
  */
 export const commands: Readonly<Record<string, CommandEntry>> = {

@@ -10,7 +10,10 @@ import type { Imager } from "./imager/imager.ts";
 import type { Pool } from "./pool/pool.ts";
 import type { Tester } from "./tester/tester.ts";
 
-/** One kind of a backend, and what it needs. */
+/**
+ * One kind of a backend, and what it needs. To add one: implement the interface in its port's folder, give
+ * it an entry below, and add its name to the setting that chooses it (settings.ts).
+ */
 export interface BackendKind<B> {
   /** The settings that it reads. */
   readonly settings: readonly SettingKey[];

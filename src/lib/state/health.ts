@@ -35,7 +35,7 @@ export function failedByInfrastructure(
   return firstColumn<number>(
     db,
     `SELECT id FROM ticket WHERE failure_kind = 'infrastructure' AND updated_at >= ?
-         AND status = 'failed' ORDER BY id`,
+         AND status = 'failed' ORDER BY +id`,
     since,
   );
 }

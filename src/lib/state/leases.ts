@@ -38,7 +38,8 @@ const heartbeatLimitMs = 10 * 60_000;
 export function openRuns(db: Connection): OpenRun[] {
   return db
     .prepare<[], OpenRun>(
-      "SELECT * FROM run WHERE finished_at IS NULL ORDER BY id",
+      // The + keeps SQLite from going through all runs in their order.
+      "SELECT * FROM run WHERE finished_at IS NULL ORDER BY +id",
     )
     .all();
 }

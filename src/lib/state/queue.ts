@@ -7,7 +7,10 @@ import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 import { firstValue } from "./database.ts";
 
-/** SQL: whether the `ticket` row at hand has not ended; just as the index `ticket_open` has it. */
+/**
+ * SQL: whether the `ticket` row at hand has not ended; just as the index `ticket_open` has it. Order by
+ * `+id` beside it: by `id` alone SQLite goes through all tickets instead.
+ */
 export const openCondition = `ticket.step < ${failedStep}`;
 
 /** SQL: whether the `ticket` row at hand has a PPA. At the first step it is in flight then. */
@@ -27,7 +30,7 @@ export function ticketsInFlight(db: Connection): OpenTicket[] {
       [],
       { id: number; step: StepCode; status: TicketStatus; sources: string }
     >(
-      `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE ${openCondition} AND ${inFlightCondition} ORDER BY id`,
+      `SELECT id, step, status, ${sourcesOf} AS sources FROM ticket WHERE ${openCondition} AND ${inFlightCondition} ORDER BY +id`,
     )
     .all()
     .map((row) => ({ ...row, sources: JSON.parse(row.sources) as string[] }));

@@ -32,22 +32,35 @@ const conditions: Readonly<Record<ExpiryKind, string>> = {
   files: "artifact.type IN ('SPU', 'RESULTS')",
 };
 
-/** Tickets with the same source package in the same series. */
+/** Tickets with the same source package in the same series as the `ticket` row at hand. */
 const others = `
   SELECT 1 FROM source_package_upload theirs JOIN subticket ON subticket.upload = theirs.id
     JOIN ticket other ON other.id = subticket.ticket
   WHERE theirs.source_package = upload.source_package AND other.series = ticket.series`;
 
-/** Ended tickets, except the newest landed one and the newest one of each source package in its series. */
-const due = (kind: ExpiryKind) => `
+/** Whether the `ticket` row at hand is the newest, or the newest landed one, of a source package in its series. */
+const isNewest = `EXISTS (
+  SELECT 1 FROM subticket mine JOIN source_package_upload upload ON upload.id = mine.upload
+  WHERE mine.ticket = ticket.id AND (
+    NOT EXISTS (${others} AND other.id > ticket.id)
+    OR ticket.step = 1000 AND NOT EXISTS (
+      ${others} AND other.step = 1000 AND other.archive_revision > ticket.archive_revision)))`;
+
+/** The numbers of all tickets of which `isNewest` is true: one pass instead of a search for each. */
+const newest = `
+  SELECT id FROM (SELECT max(ticket.id) AS id FROM subticket JOIN ticket ON ticket.id = subticket.ticket
+    JOIN source_package_upload upload ON upload.id = subticket.upload
+    GROUP BY upload.source_package, ticket.series)
+  UNION
+  SELECT id FROM (SELECT ticket.id AS id, max(ticket.archive_revision) FROM subticket
+    JOIN ticket ON ticket.id = subticket.ticket
+    JOIN source_package_upload upload ON upload.id = subticket.upload
+    WHERE ticket.step = 1000 GROUP BY upload.source_package, ticket.series)`;
+
+/** Files of ended tickets that were made, and whose tickets ended, before that time. */
+const old = (kind: ExpiryKind) => `
   artifact.expired_at IS NULL AND ${conditions[kind]} AND artifact.created_at < @before
-  AND ticket.step >= 999 AND ticket.updated_at < @before
-  AND NOT EXISTS (
-    SELECT 1 FROM subticket mine JOIN source_package_upload upload ON upload.id = mine.upload
-    WHERE mine.ticket = ticket.id AND (
-      NOT EXISTS (${others} AND other.id > ticket.id)
-      OR ticket.step = 1000 AND NOT EXISTS (
-        ${others} AND other.step = 1000 AND other.archive_revision > ticket.archive_revision)))`;
+  AND ticket.step >= 999 AND ticket.updated_at < @before`;
 
 /**
  * Tickets that have files of a kind to give up: made, and ended, before that time.
@@ -65,7 +78,8 @@ export function dueFiles(
       { ticket: number; files: number; size: number }
     >(
       `SELECT artifact.ticket, count(*) AS files, sum(artifact.size) AS size
-       FROM artifact JOIN ticket ON ticket.id = artifact.ticket WHERE ${due(kind)}
+       FROM artifact JOIN ticket ON ticket.id = artifact.ticket WHERE ${old(kind)}
+         AND ticket.id NOT IN (${newest})
        GROUP BY artifact.ticket ORDER BY artifact.ticket`,
     )
     .all({ before })
@@ -89,7 +103,7 @@ export function markExpired(
         .prepare(
           `UPDATE artifact SET expired_at = @at, expiring = 1 WHERE id IN (
              SELECT artifact.id FROM artifact JOIN ticket ON ticket.id = artifact.ticket
-             WHERE artifact.ticket = @ticket AND ${due(kind)})`,
+             WHERE artifact.ticket = @ticket AND ${old(kind)} AND NOT ${isNewest})`,
         )
         .run({ at: now(), before, ticket });
       if (changes > 0)

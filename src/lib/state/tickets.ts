@@ -108,7 +108,7 @@ export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
     conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
   const rows = db
     .prepare<unknown[], TicketRow>(
-      `SELECT ${ticketColumns} ${where} ORDER BY ticket.id`,
+      `SELECT ${ticketColumns} ${where} ORDER BY ${filter.open === true ? "+" : ""}ticket.id`,
     )
     .all(...values);
   const positions = queuePositions(db);
