@@ -136,10 +136,10 @@ describe("a ticket's way", () => {
     ]);
   });
 
-  test("a held ticket waits until it is queued", () => {
+  test("a draft waits until it is queued", () => {
     const id = create("hello", "1.0", "--wait");
     expect(ci.run("land").code).toBe(0);
-    expect(ci.ticket(id).status).toBe("held");
+    expect(ci.ticket(id).status).toBe("draft");
     ci.ok("update_ticket", id, "--queue", "--title", "now");
     ci.ok("land");
     expect(ci.ticket(id)).toMatchObject({ status: "done", title: "now" });

@@ -98,7 +98,7 @@ describe("cancel", () => {
     );
     ci.ok("cancel", "2");
     expect(ci.ticket("1")).toMatchObject({
-      status: "failed",
+      status: "cancelled",
       step: { code: 999 },
       failure: null,
       ppa: null,
@@ -145,7 +145,7 @@ describe("cancel", () => {
         /ticket 1: build-source ended: cancelled by \S+: wrong branch/,
       );
       expect(ci.ticket("1")).toMatchObject({
-        status: "failed",
+        status: "cancelled",
         failure: null,
         ppa: null,
         resume_step: { code: 200 },
@@ -181,7 +181,7 @@ describe("cancel", () => {
       ) as string,
     });
     ci.ok("cancel", "1");
-    expect(ci.ticket("1")).toMatchObject({ status: "failed", ppa: null });
+    expect(ci.ticket("1")).toMatchObject({ status: "cancelled", ppa: null });
     expect(ci.ticket("1").cancelled).not.toBeNull();
   });
 
@@ -200,7 +200,7 @@ describe("cancel", () => {
     await ended;
     expect(ci.ticket("1").status).toBe("running");
     ci.run("land");
-    expect(ci.ticket("1")).toMatchObject({ status: "failed", ppa: null });
+    expect(ci.ticket("1")).toMatchObject({ status: "cancelled", ppa: null });
     expect(outcomes("1").at(-1)).toEqual([200, 1, "tmpfail"]);
   });
 
@@ -232,7 +232,7 @@ describe("cancel", () => {
         expect(cancelled.code).toBe(0);
         expect(current).toBe(0);
         expect(ci.ticket("1")).toMatchObject({
-          status: "failed",
+          status: "cancelled",
           archive_revision: null,
         });
       }

@@ -19,14 +19,14 @@ function plansOf(look: () => unknown): string[] {
   const { db } = state;
   const asked: string[] = [];
   const prepare = db.prepare.bind(db);
-  db.prepare = ((sql: string) => {
+  db.prepare = (sql: string) => {
     asked.push(sql);
     return prepare(sql);
-  }) as typeof db.prepare;
+  };
   try {
     look();
   } finally {
-    db.prepare = prepare as typeof db.prepare;
+    db.prepare = prepare;
   }
   return asked.flatMap((sql) => {
     const given = sql.match(/\?/g) ?? [];
