@@ -33,7 +33,7 @@ const explained = (
     ...around,
   });
 
-/** An explanation with its commands as text. */
+/** An explanation with its suggested commands as text. */
 function written(situation: Situation) {
   const { unblock, commands, ...explanation } = explain(situation);
   return {
