@@ -4,12 +4,12 @@ import type { Connection } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
 
 /**
- * What expires together for a ticket. images; logs; results: only of a landed ticket that a newer
- * landing superseded; files: uploads and results of any ended ticket.
+ * The kinds of files of a ticket that expire together. `results`: only those of a landed ticket that a
+ * newer landing superseded; `files`: uploads and results of any ended ticket.
  */
 export type ExpiryKind = "images" | "logs" | "results" | "files";
 
-/** What a ticket has of a kind that is due. size in bytes. */
+/** The files of one kind that are due to expire for a ticket; size in bytes. */
 export interface DueFiles {
   readonly ticket: number;
   readonly kind: ExpiryKind;
@@ -38,7 +38,7 @@ const others = `
     JOIN ticket other ON other.id = subticket.ticket
   WHERE theirs.source_package = upload.source_package AND other.series = ticket.series`;
 
-/** Ended tickets, except the newest landed one and the newest one of each source package in its series. */
+/** SQL: artifacts of ended tickets, except the newest landed and the newest ticket of each source package and series. */
 const due = (kind: ExpiryKind) => `
   artifact.expired_at IS NULL AND ${conditions[kind]} AND artifact.created_at < @before
   AND ticket.step >= 999 AND ticket.updated_at < @before
@@ -50,9 +50,9 @@ const due = (kind: ExpiryKind) => `
         ${others} AND other.step = 1000 AND other.archive_revision > ticket.archive_revision)))`;
 
 /**
- * Tickets that have files of a kind to give up: made, and ended, before that time.
+ * Tickets with files of a kind that are due to expire.
  *
- * @param before ISO 8601, UTC
+ * @param before ISO 8601, UTC; the file was made and the ticket ended before this time
  */
 export function dueFiles(
   db: Connection,
@@ -101,12 +101,12 @@ export function markExpired(
     .immediate();
 }
 
-/** Files per transaction, which other writers have to wait for. */
+/** Files per transaction: few, since other writers have to wait for it. */
 const batch = 50;
 
 /**
  * Deletes the files of expired rows in small transactions; while one is open, no ticket can be reopened
- * and store a new file in such a place. If killed, the next call continues.
+ * and store a new file under the same name. After a kill, the next call continues.
  *
  * @returns how many were deleted
  */
@@ -145,7 +145,7 @@ export function expiringFiles(db: Connection, limit: number): ExpiredFile[] {
     .all(limit);
 }
 
-/** Names of the layers of images that may be tested (again): of tickets in flight, and of those that ended since. */
+/** Names of the layers of images that may be tested (again): of tickets in flight, or that ended after `since`. */
 export function imageLayersInUse(db: Connection, since: string): Set<string> {
   const rows = db
     .prepare<[string], { layers: string }>(
@@ -156,7 +156,7 @@ export function imageLayersInUse(db: Connection, since: string): Set<string> {
   return new Set(rows.flatMap(({ layers }) => JSON.parse(layers) as string[]));
 }
 
-/** Digests and names of the bases that tickets in flight use, and those that ended since. */
+/** Digests and names of the bases used by tickets in flight, or that ended after `since`. */
 export function basesInUse(db: Connection, since: string): Set<string> {
   const rows = db
     .prepare<
