@@ -47,7 +47,7 @@ export function readMaintenance(file: string): Maintenance | null {
     return {
       since: now(),
       by: null,
-      reason: `whether ${file} is there cannot be told: ${messageOf(thrown)}`,
+      reason: `cannot check whether ${file} exists: ${messageOf(thrown)}`,
     };
   }
   if (found === undefined) return null;

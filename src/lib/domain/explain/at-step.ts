@@ -84,13 +84,13 @@ export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
     blocked: false,
     because: [
       `it is to be ${words}`,
-      "whether it was published before that is to be looked up",
+      "it may have been published before that: the archive has to be checked",
     ],
     next: {
-      action: `the next pass of ${command} or land does, and ends the ticket`,
+      action: `the next pass of ${command} or land checks, and ends the ticket`,
       at: isoOf(nowMs),
     },
-    unblock: landing(ticket.id, "does so now"),
+    unblock: landing(ticket.id, "checks now"),
   };
 }
 
