@@ -57,7 +57,7 @@ export async function handOver(
       const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
       source = await open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (thrown) {
-      // The command itself reports a missing file, or a link, for which a link stands in.
+      // The command itself reports a missing file or a link; in place of a link, it is given a dangling one.
       if ((thrown as NodeJS.ErrnoException).code === "ELOOP")
         await symlink("a-link", target);
       return;

@@ -41,7 +41,7 @@ export function requireState(paths: StatePaths): void {
 }
 
 /**
- * Requires that a folder without a state is empty, since a new state needs a folder of its own.
+ * Requires that a folder without a state contains nothing unrelated: a new state needs a folder of its own.
  *
  * @throws UbuntuCiError (78) when the folder contains something else
  */

@@ -29,7 +29,7 @@ export function readMadeFrom(output: string): MadeFrom | null {
   }
 }
 
-/** Writes the file. Call after every page is written: if killed before, the next report starts from the same event. */
+/** Writes the file. Call after all pages are written, so that the report after a killed one writes the same pages again. */
 export async function writeMadeFrom(
   output: string,
   made: MadeFrom,
