@@ -170,7 +170,7 @@ describe("who may have written it", () => {
     chmodSync(join(folder, "open"), 0o777);
     const error = await refusedFor(file);
     expect(error.hint).toBe(`chmod go-w ${join(folder, "open")}`);
-    // There, what is one's own cannot be replaced.
+    // In a sticky folder, nobody can replace another user's file.
     chmodSync(join(folder, "open"), 0o1777);
     expect((await loadConfig(file, state)).get("concurrency")).toBe(2);
   });

@@ -17,27 +17,27 @@ import { callersFolder } from "../host/callers-folder.ts";
 import { readTrusted } from "../host/trusted-file.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
-/** The effective configuration: defaults, and over them one file. */
+/** The effective configuration: the defaults, overridden by at most one file. */
 export interface Config {
   readonly get: <K extends SettingKey>(key: K) => SettingValue<K>;
-  /** File the setting came from, or "default". */
+  /** The file that a setting came from, or "default". */
   readonly origin: (key: SettingKey) => string;
   /** The file that was read, or null. */
   readonly file: string | null;
 }
 
-/** Every setting at its default. */
+/** A configuration with every setting at its default. */
 export const noConfig = (): Config => configOf({}, null);
 
-/** In each folder, the first of these that is there. */
+/** File names looked for in each folder; the first that exists is used. */
 const names = ["config.json", "config.yaml", "config.yml"];
 
-/** Closes the state's own configuration to others, as all of the state is. */
+/** Makes the configuration files in the state folder private (mode 0600), like the rest of the state. */
 export function closeConfig(root: string): void {
   for (const file of configFiles(root)) chmodSync(file, 0o600);
 }
 
-/** The state's own configuration, plain files alone. */
+/** Paths of the configuration files in the state folder; only plain files, no links. */
 export function configFiles(root: string): string[] {
   return names
     .map((name) => join(root, name))
@@ -46,16 +46,16 @@ export function configFiles(root: string): string[] {
     );
 }
 
-/** Whose word a file is, and by that whether it may decide whom to trust. */
+/** A configuration file, and whether its settings may decide whom to trust. */
 interface Candidate {
   readonly file: string;
-  /** Whether it may, when that user owns it. */
+  /** Whether they may if this user owns the file. */
   readonly mayTrust: (uid: number) => boolean;
 }
 
 /**
- * The file that was named, else the first that is there of the state's own, the caller's and the
- * machine's. The working folder is none of these: whoever can write there would decide.
+ * The file given with --config, else the first that exists in the state folder, the caller's home or
+ * /etc. The working folder is not searched: anybody who can write to it could configure this program.
  */
 function candidateOf(
   named: string | undefined,
@@ -77,13 +77,13 @@ function candidateOf(
   for (const { folder, mayTrust } of places)
     for (const name of names) {
       const file = join(folder, name);
-      // HOME may still be that of another user, which is closed to this one.
+      // HOME may still be another user's home, which this user may not enter.
       if (isThere(file, folder === user)) return { file, mayTrust };
     }
   return undefined;
 }
 
-/** A link that leads nowhere is there: that it cannot be read is worth an error. */
+/** Whether a file exists. A dangling link counts, so that it is reported instead of being passed over. */
 function isThere(file: string, mayBeClosed: boolean): boolean {
   try {
     return lstatSync(file, { throwIfNoEntry: false }) !== undefined;
@@ -95,11 +95,12 @@ function isThere(file: string, mayBeClosed: boolean): boolean {
 }
 
 /**
- * Reads the configuration: the file named, else the first there is of STATE/config.*,
- * ~/.config/ubuntu-ci/config.* and /etc/ubuntu-ci/config.*. It has to be the caller's, the state
- * owner's or root's, and nobody else may be able to change it. What decides trust counts only from the
- * state folder, /etc, or a named file that the state's owner or root owns.
+ * Reads the configuration: the named file, else the first that exists of STATE/config.*,
+ * ~/.config/ubuntu-ci/config.* and /etc/ubuntu-ci/config.*. It must belong to the caller, the state's
+ * owner or root, and nobody else may be able to change it. Settings that decide whom to trust are
+ * accepted only from the state folder, from /etc, or from a named file of the state's owner or root.
  *
+ * @param named the file given with --config
  * @param root the state folder
  * @throws UbuntuCiError (78) with every problem of the file, each with its key
  */
@@ -130,11 +131,11 @@ function unreadable(file: string, thrown: unknown): UbuntuCiError {
   );
 }
 
-/** Loading cosmiconfig only to have it parse JSON would be a tenth of what an idle pass costs. */
+/** Parses JSON without cosmiconfig: loading that would add a tenth to the cost of an idle pass. */
 async function parse(file: string, text: string): Promise<unknown> {
   if (text.trim() === "") return {};
   if (file.endsWith(".json")) return JSON.parse(text) as unknown;
-  // cosmiconfig would run a program for its configuration.
+  // cosmiconfig executes such files, and a configuration must not run code.
   if (/\.[cm]?[jt]s$/.test(file))
     throw misconfigured(
       `the configuration ${file} is a program`,
@@ -145,9 +146,12 @@ async function parse(file: string, text: string): Promise<unknown> {
 }
 
 /**
- * A configuration from a parsed file. Exported for tests and for callers that have values at hand.
+ * Checks the contents of a parsed file and makes a configuration of them. Exported for tests and for
+ * callers whose settings come from elsewhere.
  *
- * @param mayTrust whether it may hold settings that decide trust
+ * @param file path for messages; null when there is no file
+ * @param mayTrust whether it may contain settings that decide whom to trust
+ * @throws UbuntuCiError (78) with every problem, each with its key
  */
 export function configOf(
   contents: unknown,

@@ -1,8 +1,8 @@
 import type { Setting } from "../domain/setting.ts";
 
 /**
- * A configuration file in YAML that changes nothing yet: every setting with what it is for and its
- * default, behind a `#`. A setting without a default stands with what it takes, in capitals.
+ * A sample configuration in YAML with everything commented out: each setting with its purpose, the
+ * values it takes and its default. A setting without a default shows a placeholder in capitals.
  */
 export function sampleConfig(settings: readonly Setting[]): string {
   const rows = settings.map(

@@ -10,8 +10,8 @@ import { ticketsSettings } from "../tickets/settings.ts";
 import { upkeepSettings } from "../upkeep/settings.ts";
 
 /**
- * Every setting there is, as the rooms declare them, in the order the sample configuration shows
- * them. The check of a file, `ubuntu-ci config` and the sample of a file all go by it.
+ * Every setting, in the order of the sample configuration; each room of src/lib declares its own.
+ * Checking a file, `ubuntu-ci config` and `config --sample` all use this list.
  */
 export const settings = [
   ...sessionSettings,
@@ -42,6 +42,6 @@ type Value<T> = T extends { type: "integer" }
         ? C
         : string;
 
-/** The type of a setting's value; null where there is no default. */
+/** The type of a setting's value; it may be null if the setting has no default. */
 export type SettingValue<K extends SettingKey> =
   Value<KindOf<K>> | (DefaultOf<K> extends null ? null : never);

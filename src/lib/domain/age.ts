@@ -1,4 +1,4 @@
-/** How long ago something was, in two units at most: "45 s", "12 min", "3 h 5 min", "2 d 4 h". */
+/** How long ago something was, in at most two units: "45 s", "12 min", "3 h 5 min", "2 d 4 h". */
 export function ageInWords(since: string, at: number = Date.now()): string {
   const seconds = Math.max(0, Math.floor((at - Date.parse(since)) / 1000));
   if (seconds < 60) return `${seconds} s`;

@@ -5,17 +5,17 @@ import type { TicketPlan } from "./plan.ts";
 import { advice, remedy } from "./remedy.ts";
 
 export interface CancelPlan extends TicketPlan {
-  /** `end`: nothing works on the ticket, it ends at once; `ask`: its run has to end first. */
+  /** `end`: nothing works on the ticket, which ends at once; `ask`: its run has to end first. */
   readonly kind: "end" | "ask";
 }
 
-/** A cancellation in words: who, and why if that was said. */
+/** A cancellation in words: by whom, and why if a reason was given. */
 export function cancelledInWords({ by, reason }: Cancellation): string {
   return `cancelled by ${by}${reason === null ? "" : `: ${reason}`}`;
 }
 
 /**
- * What cancelling does to a ticket.
+ * Plans what cancelling does to a ticket.
  *
  * @throws UbuntuCiError (2) when the ticket has ended
  */
@@ -39,7 +39,7 @@ export function planCancel(ticket: Ticket): CancelPlan {
   }
   const release =
     ticket.ppa === null ? [] : [`give back ${ticket.ppa}, to be emptied`];
-  // Whether a publication came through is known to the archive alone: its own step has to look.
+  // Only the archive knows whether a publication succeeded: the publish step has to check.
   const step = workStep(ticket.step.code);
   if (ticket.status === "running" || step?.publishes === true) {
     return {

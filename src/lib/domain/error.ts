@@ -2,7 +2,7 @@ import type { Advice } from "./remedy.ts";
 import type { SetAside } from "./ticket.ts";
 import { advice, remedy } from "./remedy.ts";
 
-/** Exit codes of the commands, after sysexits.h where it has a fitting one. */
+/** Exit codes of the commands; sysexits.h where it has a suitable code. */
 export const ExitCode = {
   ok: 0,
   ticketFailed: 1,
@@ -15,9 +15,9 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** One thing that is wrong with an input: where (file, field) and what. */
+/** One problem of an input: where (file, field) and what. */
 export interface Problem {
-  /** File, option or setting the problem is in. */
+  /** The file, option or setting that has the problem. */
   readonly where: string;
   /** Field inside it, when it has fields. */
   readonly field?: string;
@@ -25,19 +25,19 @@ export interface Problem {
 }
 
 /**
- * An error whose message a user can act on. `src/cli/report-error.ts` is the one place that prints it.
+ * An error that a user can act on. Only `src/cli/report-error.ts` prints it.
  *
- * message: what went wrong and where; hint: what to do about it; problems: every single finding,
- * when there are several; exitCode: see {@link ExitCode}.
+ * message: what went wrong and where; hint: what to do about it; problems: the individual findings, when
+ * there are several; exitCode: see {@link ExitCode}.
  */
 export class UbuntuCiError extends Error {
   override readonly name: string = "UbuntuCiError";
   readonly exitCode: ExitCode;
   readonly hint: Advice | undefined;
   readonly problems: readonly Problem[];
-  /** It goes away by itself, like another copy that is running: cron does not mail it. */
+  /** The condition ends by itself, such as another running copy: not printed under cron. */
   readonly routine: boolean;
-  /** It concerns one ticket alone, which goes on once a person has done what the hint says. */
+  /** Set when the error concerns only one ticket, which can continue after a person has followed the hint. */
   readonly setsAside: SetAside | undefined;
 
   constructor(
@@ -63,7 +63,7 @@ export class UbuntuCiError extends Error {
   }
 }
 
-/** What was asked is wrong: usage, bad input, refused by policy (exit 2). */
+/** The request is wrong: usage, bad input, refused by policy (exit 2). */
 export function refused(message: string, hint?: Advice): UbuntuCiError {
   return new UbuntuCiError(message, {
     exitCode: ExitCode.refused,
@@ -92,7 +92,7 @@ export function notNow(
   });
 }
 
-/** Held back by maintenance or by another copy that is running (exit 75): under cron that is no news. */
+/** Held back by maintenance or by another running copy (exit 75): routine, so not printed under cron. */
 export function heldBack(message: string, hint: Advice): UbuntuCiError {
   return new UbuntuCiError(message, {
     exitCode: ExitCode.notNow,
@@ -114,7 +114,7 @@ export function misconfigured(
   });
 }
 
-/** A ticket needs something to be put right before it can go on (exit 78); others do not. */
+/** One ticket cannot continue until a person has repaired something (exit 78); other tickets can. */
 export function needsRepair(message: string, hint: Advice): UbuntuCiError {
   return new UbuntuCiError(message, {
     exitCode: ExitCode.misconfigured,
@@ -123,7 +123,7 @@ export function needsRepair(message: string, hint: Advice): UbuntuCiError {
   });
 }
 
-/** System errors that are not a bug of ours, by their code. */
+/** System errors that are no bug of this program, by their code. */
 const machineTrouble: Readonly<
   Record<string, { what: string; exitCode: ExitCode; hint: Advice }>
 > = {
@@ -172,11 +172,11 @@ const sameForSqlite: Readonly<Record<string, string>> = {
   SQLITE_IOERR: "EIO",
 };
 
-/** The error a user can act on that a thrown system or SQLite error stands for; undefined: a bug. */
+/** Translates a system or SQLite error into one that a user can act on; undefined for others, which are bugs. */
 export function troubleOfMachine(thrown: unknown): UbuntuCiError | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
   const code = String(thrown.code);
-  // SQLite's extended codes begin with the plain one: SQLITE_IOERR_WRITE.
+  // SQLite's extended codes begin with the primary one, as in SQLITE_IOERR_WRITE.
   const plain = Object.keys(sameForSqlite).find((name) =>
     code.startsWith(name),
   );

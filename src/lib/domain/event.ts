@@ -1,4 +1,4 @@
-/** One line of history: who did what to which thing, from which state to which, and why. */
+/** One entry of the history: who did what to which thing, from which state to which, and why. */
 export interface Event {
   readonly id: number;
   readonly at: string;
@@ -19,8 +19,8 @@ export interface Event {
   readonly to_state: string | null;
   readonly why: string | null;
   readonly run: number | null;
-  /** The ticket it is about, also when its subject is that ticket's PPA. */
+  /** The ticket that the event concerns, even if its subject is that ticket's PPA. */
   readonly ticket: number | null;
-  /** JSON: where each source package of the ticket was then. */
+  /** JSON: the state of each source package of the ticket at that time. */
   readonly sources: string | null;
 }

@@ -6,7 +6,7 @@ import { expectedInWords, expectedTimes } from "./expected.ts";
 const nowMs = Date.parse("2026-01-01T12:00:00.000Z");
 const minute = 60_000;
 
-/** A ticket that took so many minutes, each step a fifth of it. */
+/** A landed ticket that took that many minutes, a fifth of them in each step. */
 const landed = (minutes: number, source = "other"): Landing => ({
   sources: [source],
   began: new Map(
@@ -18,7 +18,7 @@ const landed = (minutes: number, source = "other"): Landing => ({
   ended: minutes * minute,
 });
 
-/** Times of landing from 10 to 20 minutes. */
+/** Landings that took from 10 to 20 minutes. */
 const usual = Array.from({ length: 11 }, (_, index) => landed(10 + index));
 
 const queued = (id: number, over: Partial<OnItsWay> = {}): OnItsWay => ({
@@ -30,7 +30,7 @@ const queued = (id: number, over: Partial<OnItsWay> = {}): OnItsWay => ({
   ...over,
 });
 
-/** Start and end of a ticket, in minutes from now. */
+/** Expected start and end of a ticket, in minutes from now. */
 function times(
   id: number,
   concurrency: number,
@@ -68,7 +68,7 @@ describe("the time a ticket can expect", () => {
       since: nowMs - 5 * minute,
     });
     expect(times(1, 1, [building], [])[0]).toBeNull();
-    // Three fifths of 11 and of 19 minutes, of which 5 are over.
+    // Three fifths of 11 and of 19 minutes, less the 5 minutes that have passed.
     const [, end] = times(1, 1, [building], []);
     expect(end?.map((at) => at.toFixed(1))).toEqual(["1.6", "6.4"]);
     expect(times(2, 1, [building], [queued(2)])[0]).toEqual(end);

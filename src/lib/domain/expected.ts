@@ -1,7 +1,7 @@
 import { ageInWords } from "./age.ts";
 import type { StepCode, WorkStepCode } from "./step.ts";
 
-/** An estimated span of time, ISO 8601: rarely earlier than the first, rarely later than the second. */
+/** An estimated time as a range, ISO 8601: rarely before `earliest`, rarely after `latest`. */
 export interface Interval {
   readonly earliest: string;
   readonly latest: string;
@@ -9,17 +9,17 @@ export interface Interval {
 
 /** When an open ticket is expected to start and to complete, estimated from tickets that landed. */
 export interface Expected {
-  /** When it starts; null when it has, or when that cannot be told. */
+  /** When it starts; null when it has started, or when no estimate is possible. */
   readonly start: Interval | null;
-  /** When it is complete; null when that cannot be told. */
+  /** When it is complete; null when no estimate is possible. */
   readonly end: Interval | null;
-  /** The number of landed tickets that this was computed from. */
+  /** The number of landed tickets that the estimate is based on. */
   readonly landings: number;
-  /** Why it cannot be told; null when it can. */
+  /** Why no estimate is possible; null when one is. */
   readonly unknown: string | null;
 }
 
-/** A ticket that landed: when it began each step for good, and when it was complete; ms since 1970. */
+/** A ticket that landed: when the successful run of each step began, and when the ticket was complete; ms since 1970. */
 export interface Landing {
   readonly sources: readonly string[];
   readonly began: ReadonlyMap<WorkStepCode, number>;
@@ -31,16 +31,16 @@ export interface OnItsWay {
   readonly id: number;
   readonly sources: readonly string[];
   readonly step: StepCode;
-  /** When it began this step, ms since 1970; null when it has not. */
+  /** When the run of this step began, ms since 1970; null when none has begun. */
   readonly since: number | null;
-  /** When its next attempt is due, ms since 1970; null when it waits for none. */
+  /** When its next attempt is due, ms since 1970; null when it waits for no retry. */
   readonly retryAt: number | null;
 }
 
 /** Landed tickets needed for an estimate. */
 export const fewestLandings = 5;
 
-/** Quantiles: one ticket in ten took less than the earliest time, one in ten more than the latest. */
+/** Quantiles: one ticket in ten took less time than the earliest estimate, one in ten more than the latest. */
 const lowest = 0.1;
 const highest = 0.9;
 
@@ -50,13 +50,13 @@ interface Forecast {
 }
 
 /**
- * When each open ticket can expect to start and to be complete: those in flight by how long landed
- * tickets took from the same step on, those of the queue one after another as places come free, as
- * the queue's rules have it. Tickets with a source package in common are a better sample, when there
- * are enough of them. It is assumed that every pass comes in time and that every ticket lands.
+ * Estimates when each open ticket starts and completes. Tickets in flight: from how long landed tickets
+ * took from the same step on. Queued tickets: by simulating the rules of the queue as slots become free.
+ * The sample consists of landed tickets that share a source package, if there are enough of them, and of
+ * all otherwise. The estimate assumes that cron passes are punctual and that every ticket lands.
  *
  * @param inFlight the tickets in flight
- * @param queue the tickets of the queue, the next to start first
+ * @param queue the queued tickets, the next to start first
  */
 export function expectedTimes(
   nowMs: number,
@@ -99,7 +99,7 @@ export function expectedTimes(
   );
 }
 
-/** The landed tickets to estimate a ticket from. */
+/** Selects the landed tickets from which a ticket is estimated. */
 function sampler(
   landings: readonly Landing[],
 ): (ticket: OnItsWay) => readonly Landing[] {
@@ -117,7 +117,7 @@ function sampler(
   };
 }
 
-/** Milliseconds until a ticket is complete: that quantile of the sample. */
+/** Milliseconds until a ticket is complete, by the quantile `share` of the sample. */
 function remaining(
   sample: readonly Landing[],
   { step, since }: OnItsWay,
@@ -135,7 +135,7 @@ function remaining(
   return Math.max(0, span - spent);
 }
 
-/** Lets tickets start as places come free, each when no ticket before it has a source package in common. */
+/** Simulates the queue: a ticket starts when a slot is free and no ticket ahead of it shares a source package. */
 function forecast(
   nowMs: number,
   concurrency: number,
@@ -154,7 +154,7 @@ function forecast(
   };
   const due = ({ retryAt }: OnItsWay) => Math.max(nowMs, retryAt ?? nowMs);
   const ends = inFlight.map((ticket) => land(ticket, due(ticket), true));
-  // When more are in flight than allowed, the first to end free no place.
+  // When more tickets are in flight than allowed, the first to end free no slot.
   const places = [
     ...ends.sort((a, b) => a - b).slice(-concurrency),
     ...Array.from(
@@ -168,7 +168,8 @@ function forecast(
       ...ticket.sources.map((source) => busy.get(source) ?? nowMs),
     );
     const start = Math.max(free, Math.min(...places));
-    // Best fit, the place that came free last before that: later tickets may overtake one that waits.
+    // Best fit: take the slot that became free last before the start, because later tickets may use an
+    // earlier slot and overtake one that waits for a shared package.
     const place = places.reduce(
       (best, at, index) =>
         at <= start && at > (places[best] ?? -1) ? index : best,
@@ -188,7 +189,7 @@ function interval(from: number | null, until: number | null): Interval | null {
       };
 }
 
-/** What a ticket can expect, in words: "starts in 2 min to 9 min, complete in 8 min to 25 min (by 12 …)". */
+/** An estimate in words: "starts in 2 min to 9 min, complete in 8 min to 25 min (by 12 …)". */
 export function expectedInWords(
   { start, end, landings, unknown }: Expected,
   nowMs: number,

@@ -10,31 +10,31 @@ export const healthCodes = {
 
 export type Health = keyof typeof healthCodes;
 
-/** One figure that is watched, and from which value on it is bad. */
+/** A monitored value with its thresholds. */
 export interface Measure {
-  /** Lower case with underscores: the label of the performance data and part of the metric's name. */
+  /** Lower case with underscores: label of the performance data, and part of the metric's name. */
   readonly name: string;
-  /** What it is, for the metric's help. */
+  /** Help text of the metric. */
   readonly help: string;
   /** Seconds, bytes, per cent, or a count. */
   readonly unit: "s" | "B" | "%" | "";
-  /** Null where it does not apply, as the age of maintenance that is off. */
+  /** Null where the measure does not apply, such as the age of maintenance that is off. */
   readonly value: number | null;
-  /** Null: never. */
+  /** Thresholds; null: none. */
   readonly warn: number | null;
   readonly critical: number | null;
-  /** Whether it is bad from the threshold on upwards, or below it. */
+  /** Whether values are bad from the threshold upwards, or below it. */
   readonly bad: "above" | "below";
   readonly max?: number;
-  /** The figure in words, as the line tells it when it is bad. */
+  /** The value in words, for the line of the plugin when it is bad. */
   readonly words: Advice;
 }
 
-/** What a check comes to. */
+/** The result of a check. */
 export interface HealthReport {
   readonly health: Health;
   readonly measures: readonly (Measure & { readonly health: Health })[];
-  /** What there is, in words, when all is well. */
+  /** What was checked, in words, for when all is well. */
   readonly summary: string;
 }
 
@@ -47,7 +47,7 @@ function judge({ value, warn, critical, bad }: Measure): Health {
   return beyond(warn) ? "warning" : "ok";
 }
 
-/** Judges every figure; the worst says how the whole is. */
+/** Judges every measure; the worst determines the overall health. */
 export function judgeAll(
   measures: readonly Measure[],
   summary: string,
@@ -66,9 +66,9 @@ export function judgeAll(
 }
 
 /**
- * The one line of a Nagios plugin: what is bad, the worst first, and the performance data.
+ * The output line of a Nagios plugin: what is bad, the worst first, and the performance data.
  *
- * @param write how advice becomes text
+ * @param write turns advice into text
  */
 export function nagiosLine(
   { health, measures, summary }: HealthReport,
@@ -95,17 +95,17 @@ export function nagiosLine(
   return `${headOf(health, words)}${figures.length === 0 ? "" : ` | ${figures.join(" ")}`}`;
 }
 
-/** The line when nothing could be found out. */
+/** The output line for a check that could not be made. */
 export function unknownLine(why: string): string {
   return headOf("unknown", why);
 }
 
-/** A bar begins the performance data, so the text before it may have neither a bar nor a line break. */
+/** The text before the performance data, which a bar introduces: it may contain neither a bar nor a line break. */
 function headOf(health: Health, words: string): string {
   return `UBUNTU-CI ${health.toUpperCase()} - ${words.replaceAll("|", "/").replaceAll(/\s+/g, " ").trim()}`;
 }
 
-/** Monitoring Plugins, threshold ranges: `N` alarms above N, `N:` below it. Counts are whole. */
+/** A threshold range (Monitoring Plugins guidelines): `N` alerts above N, `N:` below it. Counts are integers. */
 function range({ bad, unit }: Measure, threshold: number | null): string {
   if (threshold === null) return "";
   if (bad === "below") return `${threshold}:`;
@@ -115,10 +115,10 @@ function range({ bad, unit }: Measure, threshold: number | null): string {
 const metricUnits = { s: "_seconds", B: "_bytes", "%": "_percent", "": "" };
 
 /**
- * The figures as a text file of Prometheus. A figure that does not apply is left out.
+ * The measures in the text format of Prometheus. Measures that do not apply are left out.
  *
- * @param report null when nothing could be found out
- * @param tickets how many unfinished tickets there are at each step, in each status
+ * @param report null when the check could not be made
+ * @param tickets numbers of unfinished tickets by step and status
  */
 export function prometheusText(
   report: HealthReport | null,

@@ -1,13 +1,13 @@
 import type { Step } from "./step.ts";
 
 /**
- * One line of the log: a decision or a change of state, with the state of the ticket's source packages
- * at that time, so that the log alone explains the decision.
+ * One line of the log: a decision or a change of state, with the state of the ticket's source packages at
+ * that time, so that the log by itself explains the decision.
  */
 export interface LogRecord {
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** Number of the event; null for a line that was written while the state must not be written to. */
+  /** Number of the event; null for a line logged while the state is read-only (maintenance). */
   readonly id: number | null;
   readonly actor: string;
   readonly subject: string;
@@ -20,7 +20,7 @@ export interface LogRecord {
   readonly from: string | null;
   readonly to: string | null;
   readonly why: string | null;
-  /** Where each source package of the ticket is after this transition. */
+  /** The state of each source package of the ticket after this transition. */
   readonly sources?: readonly {
     readonly source: string;
     readonly version: string;

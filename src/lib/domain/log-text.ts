@@ -5,7 +5,7 @@ import { stepOf, steps } from "./step.ts";
 /** Colours for the parts of a line, on a terminal. */
 export type Tone = "good" | "bad" | "warning" | "plain";
 
-/** A line of the log for people, in columns; colour is the caller's, by the tone of its `what`. */
+/** A line of the log for people, in columns; the caller colours `what` by its tone. */
 export interface LogText {
   readonly when: string;
   readonly subject: string;
@@ -17,7 +17,7 @@ export interface LogText {
 const subjectWidth = 16;
 const whatWidth = 11;
 
-/** A record in words. */
+/** A log record in words. */
 export function logText(record: LogRecord): LogText {
   const { from, to, why, run, actor } = record;
   const transition =

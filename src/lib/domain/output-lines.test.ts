@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 import { lineLimit, outputLines, splitLines } from "./output-lines.ts";
 
-/** The lines of a text that comes in these pieces. */
+/** The lines of a text that arrives in these pieces. */
 function linesOf(pieces: readonly string[]): string[] {
   const lines: string[] = [];
   const splitter = splitLines((line) => lines.push(line));

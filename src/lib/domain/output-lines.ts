@@ -1,12 +1,12 @@
 /** Longest line of a program's output that is kept, in UTF-16 units; the rest is cut off. */
 export const lineLimit = 64 * 1024;
 
-/** A line, cut when it is too long. */
+/** Cuts a line to the limit. */
 export function cutLine(line: string): string {
   return line.length > lineLimit ? line.slice(0, lineLimit) : line;
 }
 
-/** The lines of an output, each cut when it is too long. */
+/** The lines of a program's output, each cut to the limit. */
 export function* outputLines(text: string): Generator<string> {
   for (let from = 0; from < text.length;) {
     const end = text.indexOf("\n", from);
@@ -17,11 +17,11 @@ export function* outputLines(text: string): Generator<string> {
 }
 
 /**
- * Cuts a stream of text into lines. Only the beginning of an endless line is kept.
+ * Splits a stream of text into lines. Of a line that is too long, only the beginning is kept in memory.
  */
 export function splitLines(onLine: (line: string) => void): {
   push(text: string): void;
-  /** The stream has ended: the text after the last newline is a line, too. */
+  /** Ends the stream; text after the last newline is a line as well. */
   end(): void;
 } {
   let begun = "";

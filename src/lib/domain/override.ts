@@ -19,7 +19,7 @@ export interface OverridePlan extends TicketPlan {
   readonly target: OverrideTarget;
 }
 
-/** The overrides that are in force: not undone. */
+/** The overrides in force, which are those not undone. */
 export function inForce(overrides: readonly Override[]): readonly Override[] {
   return overrides.filter(({ undone }) => undone === null);
 }
@@ -29,7 +29,7 @@ export function overrideInWords({ kind, target }: OverrideTarget): string {
   return `ignore-${kind} ${target}`;
 }
 
-/** The command that ignores something of a ticket. */
+/** The command that adds an override to a ticket. */
 export function ignoring(
   { id }: Ticket,
   kind: Override["kind"],
@@ -41,19 +41,19 @@ export function ignoring(
   });
 }
 
-/** The command that lets what an override ignores count again. */
+/** The command that undoes an override. */
 export function undoing({ id }: Ticket, override: Override): Remedy {
   return remedy("override", [id], { undo: String(override.id) });
 }
 
-/** Why something does not count: `ignored: REASON (by WHO)`. */
+/** Why a result does not count: `ignored: REASON (by WHO)`. */
 export function ignoredBecause({ reason, by }: Override): string {
   return `ignored: ${reason} (by ${by})`;
 }
 
 /**
- * Why a step is passed over without running it, or null when it has to run. Tests need an image: when
- * the image step is passed over and no earlier image exists, the tests are passed over as well.
+ * Why a step is skipped, or null when it has to run. Tests need an image: if the image step is skipped
+ * and there is no earlier image, the tests are skipped as well.
  */
 export function passedOver(
   overrides: readonly Override[],
@@ -80,7 +80,7 @@ function ignoredStep(
   );
 }
 
-/** The override that keeps results of an architecture from holding the ticket back, if there is one. */
+/** The override in force that ignores the results of an architecture, if any. */
 export function ignoredArchitecture(
   overrides: readonly Override[],
   architecture: string,
@@ -98,8 +98,8 @@ export interface TestVerdict {
 }
 
 /**
- * The outcome of a package's tests without the ignored ones. A failed test stays failed, and its detail
- * says that it is ignored. A tmpfail is our own trouble, not a result, and stays.
+ * The outcome of a package's tests without the ignored ones. An ignored test still shows as failed, with a
+ * note in its detail. A tmpfail is kept: it is a failure of the infrastructure, not a test result.
  */
 export function withoutIgnored(
   source: string,
@@ -126,7 +126,7 @@ export function withoutIgnored(
     const detail = test.detail === "" ? "" : `; ${test.detail}`;
     return { ...test, detail: `${ignoredBecause(why)}${detail}` };
   });
-  // If no single test failed, the package itself is broken: only an override of all its tests covers that.
+  // If no individual test failed, the package itself is broken: only an override of all its tests covers that.
   if (counting > 0 || (failing === 0 && whole === undefined))
     return { ...verdict, tests };
   return {
@@ -149,10 +149,10 @@ function ignoredTest(
 }
 
 /**
- * What is to be ignored, checked against the ticket.
+ * Checks that a ticket has what an override is to ignore.
  *
  * @param architecture the one this installation builds for
- * @throws UbuntuCiError (2) when the ticket has no such thing
+ * @throws UbuntuCiError (2) when the ticket does not have it
  */
 export function checkTarget(
   ticket: Ticket,
@@ -208,7 +208,7 @@ export function checkTarget(
 /**
  * The plan of a new override.
  *
- * @throws UbuntuCiError (2) when the ticket has no such thing, is complete, or ignores it already
+ * @throws UbuntuCiError (2) when the ticket does not have the target, is complete, or ignores it already
  */
 export function planOverride(
   ticket: Ticket,
@@ -236,9 +236,9 @@ export function planOverride(
 }
 
 /**
- * The override to undo: by its number, by what it ignores, or the only one in force.
+ * Finds the override to undo: by its number, by its target, or (null) the only one in force.
  *
- * @throws UbuntuCiError (2) when there is none such
+ * @throws UbuntuCiError (2) when there is no such override
  */
 export function overrideToUndo(
   ticket: Ticket,
@@ -275,8 +275,8 @@ export function overrideToUndo(
 }
 
 /**
- * The command that continues a failed ticket, when everything it failed at is ignored now; otherwise
- * null.
+ * The command that continues a failed ticket if everything that it failed at is now ignored; null
+ * otherwise.
  */
 export function retryAfterOverride(
   ticket: Ticket,
@@ -296,7 +296,7 @@ export function retryAfterOverride(
   const sources = ticket.subtickets.map(({ source }) => source);
   const stillBad = sources.filter((source) => {
     const tests = ticket.tests.filter(({ package: of }) => of === source);
-    // A broken package has no failed test: the reason names it.
+    // A broken package has no failed test; the reason of the failure names it.
     const failed =
       tests.some(({ result }) => result === "fail") ||
       failure.reason.startsWith(`${source} `);

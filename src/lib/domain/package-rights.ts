@@ -1,11 +1,11 @@
 /** Globs of the source packages that an uploader may upload; null: all of them. */
 export type PackageRights = readonly string[] | null;
 
-/** Longest glob, in characters; no package has a name that long. */
+/** Longest glob, in characters; no package name is that long. */
 const longestGlob = 128;
 const mostGlobs = 1000;
 
-/** Why rights cannot be given as these globs say, one reason each. */
+/** Why globs cannot be accepted, one reason each; empty when they can. */
 export function problemsOfGlobs(globs: readonly string[]): string[] {
   if (globs.length > mostGlobs)
     return [`${globs.length} are more than ${mostGlobs}`];
@@ -20,7 +20,7 @@ export function problemsOfGlobs(globs: readonly string[]): string[] {
   );
 }
 
-/** Rights from globs that were checked: in order, none twice; `*` is all. */
+/** Makes rights from checked globs: sorted, without duplicates; `*` means all packages. */
 export function rightsOf(globs: readonly string[]): PackageRights {
   const plain = globs.map((glob) => glob.replaceAll(/\*+/g, "*"));
   return plain.includes("*") ? null : [...new Set(plain)].sort();
@@ -30,14 +30,14 @@ export function mayUpload(rights: PackageRights, source: string): boolean {
   return rights === null || rights.some((glob) => matches(glob, source));
 }
 
-/** Rights for people. */
+/** Rights in words. */
 export function rightsInWords(rights: PackageRights): string {
   return rights === null ? "all packages" : rights.join(", ");
 }
 
 /**
- * Whether a glob matches a name (fnmatch(3), * and ? only). Only the last star is ever tried again, so
- * the time is at most the product of both lengths, never exponential.
+ * Whether a glob matches a name (fnmatch(3), * and ? only). Backtracks only to the last star, so the time
+ * is at most the product of both lengths, never exponential.
  */
 function matches(glob: string, name: string): boolean {
   let at = 0;

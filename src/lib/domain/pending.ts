@@ -1,16 +1,16 @@
-/** Work that somebody else's engine does for a ticket, which is looked at now and then. */
+/** A job that a remote engine runs for a ticket, and that is polled now and then. */
 export interface PendingJob {
-  /** Its name there. */
+  /** Its name at the remote engine. */
   readonly job: string;
-  /** Whose engine it is. */
+  /** Name of the remote engine. */
   readonly of: string;
-  /** When it was handed over, ISO 8601. */
+  /** When it was submitted, ISO 8601. */
   readonly since: string;
-  /** ISO 8601: the first pass after that looks. */
+  /** When to poll it again, ISO 8601: the first pass after that does. */
   readonly look_again_at: string;
 }
 
-/** "job 7 of Launchpad, looked at again at TIME". */
+/** A job in words: "job 7 of Launchpad, looked at again at TIME". */
 export function pendingInWords({
   job,
   of,
@@ -20,8 +20,9 @@ export function pendingInWords({
 }
 
 /**
- * Milliseconds that one pass may work on a step. The limit runs over the whole of a job, however many
- * passes look at it; one that ended just before the limit can still be fetched.
+ * Milliseconds that one pass may work on a step. The limit applies to a job as a whole, however many
+ * passes poll it. After the limit a pass still gets a few minutes, to fetch the results of a job that
+ * ended just before.
  */
 export function passLimitMs(
   limitMs: number,
@@ -34,7 +35,7 @@ export function passLimitMs(
 
 const lastLookMs = 10 * 60_000;
 
-/** Whether a job that is still not done has had its time. */
+/** Whether a job that is not done has used up its time. */
 export function isOverdue(
   limitMs: number,
   beganAt: string,

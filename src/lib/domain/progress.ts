@@ -9,7 +9,7 @@ export function progressInWords({ message, current, total }: Counted): string {
     : `${message} (${current}/${total})`;
 }
 
-/** The same for a line that is cut at its end: "3/5 testing hello". */
+/** Progress with the count first, for a line that may be cut at its end: "3/5 testing hello". */
 export function countFirst({ message, current, total }: Counted): string {
   return current === null || total === null
     ? message

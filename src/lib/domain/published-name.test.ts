@@ -33,7 +33,7 @@ test.each([
   expect(published(name)).toBe(as);
 });
 
-/** What servers take for a page, a program, or their own configuration. */
+/** Extensions that servers treat as a page, a program, or their own configuration. */
 const dangerous =
   "html htm shtml xhtml xht xml svg svgz js mjs css pdf php php3 phtml phar cgi pl py asp aspx jsp mht mhtml swf wasm var map rss atom xsl hta url lnk exe en utf7 gz Z".split(
     " ",
@@ -56,7 +56,7 @@ describe.each(dangerous)("a name with .%s", (extension) => {
   ])("%s has one end, a harmless one", (name) => {
     const as = published(name);
     expect(as.split(".").map((part) => part.toLowerCase())).not.toContain(
-      // tar.gz is the one that is meant so.
+      // Only tar.gz is intended.
       as.endsWith(".tar.gz") ? "" : extension.toLowerCase(),
     );
     expect(as).toMatch(/\.(?:deb|txt|bin|tar\.(?:xz|gz))$/);
@@ -95,7 +95,7 @@ test("no two names are published as one, whatever their order", () => {
   ];
   const map = publishedNames(names);
   expect(new Set(map.values()).size).toBe(names.length);
-  // What has its own name keeps it, and what nobody else wants is no longer than it has to be.
+  // A file whose own name is safe keeps it, and names without a conflict get no digest.
   expect(map.get("a_html.bin")).toBe("a_html.bin");
   expect(map.get("b.log.txt")).toBe("b.log.txt");
   expect(map.get("c.svg")).toBe("c_svg.bin");
@@ -117,7 +117,7 @@ test("whatever the names are, each has one of its own that is harmless", () => {
       expect(new Set(map.values()).size).toBe(names.length);
       for (const as of map.values()) {
         expect(as).toMatch(/\.(?:txt|bin|tar\.gz)$/);
-        // What stands before the first dot is no extension.
+        // The part before the first dot is not an extension.
         expect(as.split(".").slice(1)).not.toContain("html");
         expect(as.split(".").slice(1)).not.toContain("php");
       }

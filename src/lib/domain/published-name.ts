@@ -9,19 +9,19 @@ import { createHash } from "node:crypto";
  * extension with a meaning.
  */
 
-/** Extensions that are served with a type of their own. */
+/** Extensions for which servers have a media type that browsers do not render as a page. */
 const kept = /\.(?:deb|udeb|json|txt|bin|tar\.(?:gz|xz|bz2|zst|lzma))$/;
-/** Texts for people: not every server has a type for these. */
+/** Extensions of plain text that not every server has a media type for. */
 const texts = /\.(?:log|dsc|changes|buildinfo|asc)$/;
-/** What may stand between two dots: a part of a version, or what source packages and logs are named by. */
+/** Parts of a name that are harmless between dots: parts of versions, and of names of source packages and logs. */
 const innocent =
   /^(?:[0-9][A-Za-z0-9+~_-]*|orig(?:-[A-Za-z0-9-]+)?|debian|build|image|autopkgtest|log|dsc|changes|buildinfo|asc)$/;
-/** File systems take 255 bytes. */
+/** Longest name without the digest, in bytes; file systems allow 255 in total. */
 const longest = 180;
 
 /**
- * The published name of each file of a ticket. No two are the same, and which it is depends on no
- * order. Those with another name than their own hold a `=` where they would be taken for another's.
+ * The published name of each file of a ticket. The names are unique and do not depend on the order of the
+ * files. A changed name that would collide with another gets a `=` and a digest.
  */
 export function publishedNames(
   names: readonly string[],
@@ -41,13 +41,13 @@ export function publishedNames(
   );
 }
 
-/** All names that a file may have in a report, its own included, which earlier versions used. */
+/** All names that a file may have in a report, including its own, which earlier versions used. */
 export function possibleNames(name: string): readonly string[] {
   const plain = plainName(name);
   return [...new Set([name, plain, distinct(name, plain)])];
 }
 
-/** The folder of a source package's pages; no package is called like the pages beside it. */
+/** Name of the folder with a source package's page; it never equals that of a page beside it. */
 export function packageFolder(source: string): string {
   return /^[a-z0-9][a-z0-9+.-]*$/.test(source) &&
     source.length <= longest &&
@@ -56,7 +56,7 @@ export function packageFolder(source: string): string {
     : `_${digest(source)}`;
 }
 
-/** Whether what is published under that name is no text to read: the browser is told to save it. */
+/** Whether a browser should save the published file instead of showing it, because it is no text. */
 export function isDownload(published: string): boolean {
   return !/\.(?:txt|json)$/.test(published);
 }

@@ -2,7 +2,7 @@ import type { StepCode } from "./step.ts";
 import { queueStep } from "./step.ts";
 import type { Ticket, TicketStatus } from "./ticket.ts";
 
-/** Another open ticket, as far as it can be in one's way. */
+/** An open ticket, with what matters to the rules of the queue. */
 export interface OpenTicket {
   readonly id: number;
   readonly step: StepCode;
@@ -11,13 +11,13 @@ export interface OpenTicket {
   readonly sources: readonly string[];
 }
 
-/** A ticket of the queue. One that waits for its next attempt is not ready, and keeps its place. */
+/** A queued ticket. One that waits for a retry is not ready, but keeps its place in the queue. */
 export interface QueuedTicket extends OpenTicket {
   readonly priority: number;
   readonly ready: boolean;
 }
 
-/** The source packages that two tickets have in common: the version before is to land first. */
+/** The source packages that two tickets have in common; of such tickets the earlier one has to land first. */
 export function inCommon(
   sources: readonly string[],
   other: Pick<OpenTicket, "sources">,
@@ -25,7 +25,7 @@ export function inCommon(
   return sources.filter((source) => other.sources.includes(source));
 }
 
-/** Whether no further ticket may be in flight. A pending ticket is in flight as any other. */
+/** Whether the limit of tickets in flight is reached. A ticket that waits for a remote job counts as well. */
 export function isFull(
   inFlight: readonly OpenTicket[],
   concurrency: number,
@@ -34,9 +34,8 @@ export function isFull(
 }
 
 /**
- * The tickets that keep one from starting: all in flight when no further one may be, else those in
- * flight and those before it in the queue that have a source package in common with it. None when it
- * has its place among those in flight.
+ * The tickets that keep a ticket from starting: all in flight when their limit is reached, otherwise those
+ * in flight or ahead of it in the queue that share a source package with it. Empty when it may start.
  */
 export function startBlockers(
   sources: readonly string[],
@@ -52,8 +51,8 @@ export function startBlockers(
 }
 
 /**
- * The tickets of a queue that may start beside those in flight and each other, the next one first: one
- * that has a source package in common with a ticket before it waits for that one.
+ * The queued tickets that may start beside those in flight and each other, the next one first. A ticket
+ * that shares a source package with one ahead of it waits for that one.
  */
 export function* startable<T extends OpenTicket & { readonly ready: boolean }>(
   inFlight: readonly OpenTicket[],
@@ -67,7 +66,7 @@ export function* startable<T extends OpenTicket & { readonly ready: boolean }>(
   }
 }
 
-/** Whether an open ticket is past the queue: beyond the first step, at work, or with a PPA of its own. */
+/** Whether an open ticket is in flight: beyond the first step, running, or with a PPA reserved. */
 export function isInFlight({
   step,
   status,

@@ -1,13 +1,13 @@
-/** What stands where a secret was. */
+/** Replaces a secret. */
 const blank = "[redacted]";
 
-// Repetitions are bounded, or anchored so that they match in linear time: a log may be hostile.
+// Repetitions are bounded, or anchored so that they match in linear time: a log may come from an attacker.
 const patterns: readonly (readonly [RegExp, string])[] = [
   [
     /-----BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,40}-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,40}-----|$)/g,
     blank,
   ],
-  // A proxy or a mirror with a password: scheme://user:password@host
+  // The URL of a proxy or a mirror with a password: scheme://user:password@host
   [/(:\/\/)[^/\s@]+@/g, `$1${blank}@`],
   [/\b(authorization\s*[:=]\s*)(?:[a-z]+\s+)?\S+/gi, `$1${blank}`],
   [/\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi, `$1 ${blank}`],
@@ -21,7 +21,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
 const secretName =
   /(?:^|_)(?:PASS(?:WORD|WD|PHRASE)?|SECRET|TOKEN|KEY|CREDENTIALS?)(?:_|$)/i;
 
-/** The secret values of an environment. Short ones are left out: they would blank out ordinary words. */
+/** The secret values of an environment. Short ones are omitted, since they would match ordinary words. */
 export function secretsOf(
   env: Readonly<Record<string, string | undefined>>,
 ): string[] {
@@ -33,10 +33,10 @@ export function secretsOf(
 }
 
 /**
- * Blanks out passwords in URLs, tokens, keys and the like. Whatever goes to the log, a PID file or a
- * mail goes through here, and nowhere else is this decided.
+ * Redacts passwords in URLs, tokens, keys and the like. All text for the log, PID files and mail passes
+ * through this function, which alone decides what a secret is.
  *
- * @param secrets texts known to be secret, blanked out wherever they stand
+ * @param secrets texts known to be secret, redacted wherever they occur
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
   let clean = text;

@@ -1,21 +1,21 @@
 /**
- * A command that helps, as data. Whoever shows it writes it as a command line; one of this program's gets
- * the options that name the reader's installation or ticket system.
+ * A command that helps, as data. It becomes a command line where it is shown; one of this program then
+ * gets the options that select the reader's installation or ticket system.
  */
 export interface Remedy {
-  /** A program of the system's (`apt-get`); absent: this one. */
+  /** A system program (`apt-get`); absent for this program. */
   readonly program?: string;
-  /** Name of the command, with that of its part where it has some: `archive revert`. */
+  /** Name of the command, with its subcommand if it has any: `archive revert`. */
   readonly verb: string;
   readonly args: readonly string[];
-  /** By their names without dashes; one that takes no value is true. */
+  /** Values by option name without dashes; true for an option without a value. */
   readonly options: Readonly<Record<string, string | true>>;
 }
 
-/** What to do, for a person to read: a sentence with remedies in it, or a remedy alone. */
+/** What a person should do: a sentence that may contain remedies, or a remedy alone. */
 export type Advice = string | Remedy | readonly (string | Remedy)[];
 
-/** Makes a remedy; words in capitals stand for what the reader has to fill in. */
+/** Makes a remedy; words in capitals are placeholders for the reader to fill in. */
 export function remedy(
   verb: string,
   args: readonly (string | number)[] = [],
@@ -31,7 +31,7 @@ export function remedyIn(given: Advice): Remedy | null {
   return given.find((part) => typeof part !== "string") ?? null;
 }
 
-/** A sentence with remedies in it, as a template literal. */
+/** Template tag for a sentence that contains remedies. */
 export function advice(
   words: TemplateStringsArray,
   ...between: readonly (Advice | number)[]

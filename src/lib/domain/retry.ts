@@ -21,17 +21,17 @@ import type { Ticket } from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
 import { advice, remedy } from "./remedy.ts";
 
-/** How a temporary failure is retried: how often, and the first wait in seconds, doubled each time. */
+/** How temporary failures are retried: how often, and the first delay in seconds, which doubles each time. */
 export interface RetryPolicy {
   readonly limit: number;
   readonly firstDelaySeconds: number;
 }
 
-/** No wait is longer than a day, however often it was doubled. */
+/** Upper limit of the delay: a day. */
 const longestDelaySeconds = 86_400;
 export const longestDelayMs = longestDelaySeconds * 1000;
 
-/** Seconds to wait after that many temporary failures in a row (1 is the first). */
+/** Seconds to wait after a number of consecutive temporary failures, from 1. */
 export function retryDelaySeconds(
   policy: RetryPolicy,
   failures: number,
@@ -43,8 +43,8 @@ export function retryDelaySeconds(
 }
 
 /**
- * The times between which a retry is still to be waited for, ISO 8601: one that is further away than
- * any wait can be was written by a clock that was wrong, and is due.
+ * The range of times, ISO 8601, in which a planned retry is not due yet. A time further in the future than
+ * the longest delay was written when the clock was wrong, so that retry is due.
  */
 export function notYetDue(nowMs: number): { after: string; until: string } {
   return {
@@ -53,15 +53,15 @@ export function notYetDue(nowMs: number): { after: string; until: string } {
   };
 }
 
-/** Whether a retry that is planned for that time (ISO 8601, null: none) may start now. */
+/** Whether a retry planned for that time (ISO 8601; null: none planned) may start now. */
 export function isDue(retryAt: string | null, nowMs: number): boolean {
   const { after, until } = notYetDue(nowMs);
   return retryAt === null || retryAt <= after || retryAt > until;
 }
 
-/** What is left of a ticket's earlier runs, which later steps build upon. */
+/** Which results of earlier runs still exist, on which later steps depend. */
 export interface Kept {
-  /** Names of files that the state knows and the data store has lost. */
+  /** Names of files that the state records but the data store has lost. */
   readonly missing: readonly string[];
   /** The uploaded source packages. */
   readonly sources: boolean;
@@ -72,17 +72,17 @@ export interface Kept {
 }
 
 export interface RetryPlan extends TicketPlan {
-  /** The step that the ticket goes on at, once it has a PPA again; null: its retry is due at once. */
+  /** The step at which the ticket continues once it has a PPA again; null: only its planned retry becomes due. */
   readonly resume: WorkStepCode | null;
 }
 
 /**
- * How a ticket is tried again: a failed or cancelled one gets a PPA and goes on at the step it failed
- * at, or an earlier one; one that waits for its back-off is due at once.
+ * Plans how a ticket is retried. One that failed, was cancelled or was set aside gets a PPA and continues
+ * at the step it had reached, or an earlier one. For one that waits for a retry, that is due at once.
  *
- * @param from the step that was asked for
- * @param obstacles why the archive or another ticket is in its way
- * @throws UbuntuCiError (2) saying why not, and what to do instead
+ * @param from the step to continue at, if the user chose one
+ * @param obstacles reasons why the archive or another ticket prevents a retry
+ * @throws UbuntuCiError (2) saying why the ticket cannot be retried, and what to do instead
  */
 export function planRetry(
   ticket: Ticket,
@@ -117,7 +117,7 @@ export function planRetry(
       : publishStep;
   const missing =
     possible === packagesStep ? "its built packages are" : "its image is";
-  // A step asked for by name is refused; otherwise the ticket goes back to the step that makes what is missing.
+  // A step that the user chose is refused; otherwise the ticket goes back to the step that makes what is missing.
   if (from !== undefined && comesAfter(wanted, possible)) {
     throw refused(
       `ticket ${id} cannot go on at ${from.name}: ${missing} gone from the data store`,
@@ -140,7 +140,7 @@ export function planRetry(
   };
 }
 
-/** The step that a ticket that has ended got to. */
+/** The furthest step that an ended ticket had reached. */
 function furthestStep(ticket: Ticket): WorkStepCode {
   const reached = [
     ticket.failure?.step,
@@ -188,7 +188,7 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
   };
 }
 
-/** Files of a ticket are gone without having expired: only a person can bring them back. */
+/** The error for files that are missing although they have not expired: only a person can restore them. */
 export function filesMissing(
   { id }: Ticket,
   missing: readonly string[],

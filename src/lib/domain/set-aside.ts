@@ -2,7 +2,7 @@ import type { Advice, Remedy } from "./remedy.ts";
 import { advice, remedy } from "./remedy.ts";
 import type { Ticket } from "./ticket.ts";
 
-/** What gets a ticket going that was set aside: its remedy, after which an approved one goes on by itself. */
+/** What makes a ticket that was set aside continue: its remedy, then `retry` unless it only needed an approval. */
 export function waysOn(
   { id, set_aside: needs }: Pick<Ticket, "id" | "set_aside">,
   helps: Remedy | null,

@@ -1,4 +1,4 @@
-/** A setting's kind decides how it is checked and shown. */
+/** The type of a setting's value, by which it is checked and shown. */
 export type SettingKind =
   | { readonly type: "string"; readonly choices?: readonly string[] }
   | { readonly type: "integer"; readonly min: number; readonly max: number }
@@ -11,9 +11,9 @@ export interface Setting {
   readonly default: string | number | boolean | readonly string[] | null;
   readonly help: string;
   /**
-   * It decides whom to trust: what comes into packages, who may upload, whether it is built and tested,
-   * what clients are told, where the report goes. It counts only from where the state's owner or root
-   * alone can have written it.
+   * The setting decides whom to trust: what gets into packages, who may upload, whether uploads are built
+   * and tested, what clients are told, where the report is sent. It is accepted only from a file that
+   * nobody but the state's owner or root can have written.
    */
   readonly trust?: true;
 }

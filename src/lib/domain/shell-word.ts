@@ -1,4 +1,4 @@
-/** A word quoted for a shell, only where it has to be. */
+/** Quotes a word for a shell if necessary. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word)
     ? word

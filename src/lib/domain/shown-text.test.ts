@@ -9,7 +9,7 @@ import {
   textProblem,
 } from "./shown-text.ts";
 
-/** What a terminal, a browser or an eye would take for something else than text, and how it is shown. */
+/** Text that a terminal, a browser or a reader would misinterpret, and how it is shown. */
 const hostile: readonly (readonly [
   what: string,
   text: string,
@@ -67,7 +67,7 @@ const hostile: readonly (readonly [
   ["annotations", "\ufff9a\ufffab\ufffb", String.raw`\ufff9a\ufffab\ufffb`],
 ];
 
-/** Whatever must not come out, but for line ends and tabs. */
+/** Characters that must never be in the output; line ends and tabs are allowed. */
 const never =
   // eslint-disable-next-line no-control-regex -- that is what must not be there
   /[\0-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
@@ -147,7 +147,7 @@ test("the time that a text takes grows as the text does", () => {
       return process.cpuUsage(begun).user;
     };
     time(20_000);
-    // Quadratic would be 64 times as much.
+    // Eight times the length; quadratic time would be 64 times as much.
     expect(time(400_000)).toBeLessThan(30 * Math.max(time(50_000), 10_000));
   }
 });

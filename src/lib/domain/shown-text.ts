@@ -1,27 +1,27 @@
 /**
- * Makes texts of others safe to show: uploads, build output, file names, command lines. This is the
- * only such clean-up, and all text that leaves the program goes through it. A character that a terminal
- * or browser would obey, or that is invisible, is shown as its number.
+ * Makes untrusted text safe to show: uploads, build output, file names, command lines. No other module
+ * does this, and all text that leaves the program passes through here. A character that is invisible, or
+ * that a terminal or browser would interpret, is replaced by its code point.
  */
 
 /**
- * Characters that are not shown as they are: controls (C0, DEL, C1), halves of surrogate pairs, line
- * and paragraph separators, and whatever is invisible or turns the direction of the text around
- * (Unicode's Default_Ignorable_Code_Point, UAX #44, and the interlinear annotations). The selectors
- * between a black-and-white and a coloured sign may stay: they hide nothing.
+ * Characters to escape: controls (C0, DEL, C1), lone surrogates, line and paragraph separators, and
+ * whatever is invisible or changes the direction of the text (Unicode's Default_Ignorable_Code_Point,
+ * UAX #44, and the interlinear annotations). The variation selectors for text and emoji style are kept,
+ * because they hide nothing.
  */
 const hidden =
   /(?![\ufe0e\ufe0f])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{DI}\ufff9-\ufffb]/gu;
 
-/** Line breaks and tabs, which become one blank in a text of one line. */
+/** Runs of line breaks and tabs, which become one space in single-line text. */
 const breaks = /(?:\r\n|[\n\t])+/g;
 
-/** How much of a line of a tool's output is shown. */
+/** How many UTF-16 units of a line of a tool's output are shown. */
 const longestLine = 64 * 1024;
 
 /**
- * Text of several lines: line ends and tabs stay, everything else that is hidden becomes visible, as
- * `\x1b` or `\u202e`. Cleaning it again changes nothing.
+ * Escapes multi-line text: line ends and tabs are kept, every other hidden character becomes visible, as
+ * `\x1b` or `\u202e`. Idempotent.
  */
 export function shownText(text: string): string {
   return text
@@ -31,19 +31,19 @@ export function shownText(text: string): string {
     );
 }
 
-/** The same as one line: line breaks and tabs become blanks, so that it cannot imitate another line. */
+/** Escapes text into one line: line breaks and tabs become spaces, so that it cannot fake further lines. */
 export function oneLine(text: string): string {
   return shownText(text.replaceAll(breaks, " ")).trim();
 }
 
-/** Joins lines to a text of exactly as many lines, whatever they contain; indentation stays. */
+/** Joins lines into a text of exactly as many lines, whatever they contain; indentation is kept. */
 export function textOfLines(lines: readonly string[]): string {
   return lines
     .map((line) => shownText(line.replaceAll(breaks, " ")))
     .join("\n");
 }
 
-/** A line of a tool's output, which may be of any length. */
+/** Escapes a line of a tool's output, and cuts it if it is too long. */
 export function outputLine(line: string): string {
   const rest = line.length - longestLine;
   return rest > 0
@@ -52,25 +52,25 @@ export function outputLine(line: string): string {
 }
 
 /**
- * A value as JSON in which every hidden character is escaped: what is read from it is the same.
+ * A value as JSON in which every hidden character is escaped; parsing it gives the same value.
  *
- * @param indent blanks a level; 0: all in one line
+ * @param indent spaces per level; 0: a single line
  */
 export function shownJson(
   value: unknown,
   indent = 0,
   replacer?: (key: string, value: unknown) => unknown,
 ): string {
-  // The line ends are the document's own: JSON.stringify has escaped those of the texts in it.
+  // Line ends are those of the document: JSON.stringify has escaped the ones inside texts.
   return JSON.stringify(value, replacer, indent).replaceAll(hidden, (found) =>
     found === "\n" ? found : jsonEscaped(found),
   );
 }
 
 /**
- * What is wrong with a text that a person typed, such as an invisible character; null when nothing is.
+ * What is wrong with a text that a person entered, such as an invisible character; null when nothing is.
  *
- * @param lines whether it may have several lines
+ * @param lines whether the text may have several lines
  */
 export function textProblem(
   text: string,
@@ -86,7 +86,7 @@ export function textProblem(
     : `has a character that cannot be seen (${escaped(found)}): "${oneLine(text.slice(0, 200))}"`;
 }
 
-/** `\x1b`, `\u202e`, `\u{e0001}`. */
+/** A character as an escape sequence: `\x1b`, `\u202e`, `\u{e0001}`. */
 function escaped(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   const digits = code.toString(16);
@@ -94,7 +94,7 @@ function escaped(character: string): string {
   return code <= 0xffff ? `\\u${digits.padStart(4, "0")}` : `\\u{${digits}}`;
 }
 
-/** JSON writes a character beyond U+FFFF as its two halves (RFC 8259, 7). */
+/** A character as JSON escapes: beyond U+FFFF as a surrogate pair (RFC 8259, section 7). */
 function jsonEscaped(character: string): string {
   return character
     .split("")

@@ -1,6 +1,6 @@
 const units = ["B", "kB", "MB", "GB", "TB"];
 
-/** A size in bytes for people, in the powers of 1000 that disks are sold by. */
+/** A size in bytes for people, in decimal units (powers of 1000). */
 export function sizeInWords(bytes: number): string {
   let value = bytes;
   let unit = 0;

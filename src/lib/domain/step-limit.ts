@@ -1,6 +1,6 @@
 import type { WorkStepCode } from "./step.ts";
 
-/** Minutes that the configuration allows each kind of work. */
+/** The configured time limits of each kind of work, in minutes. */
 export interface WorkLimits {
   readonly ppa: number;
   readonly build: number;
@@ -9,13 +9,13 @@ export interface WorkLimits {
   readonly publish: number;
 }
 
-/** The longest a timer of Node's can wait, in milliseconds (24.8 days). */
+/** The longest delay of a Node timer, in milliseconds (24.8 days). */
 const longestTimer = 2 ** 31 - 1;
 
 /**
- * Milliseconds that one run of a step may take with that many source packages. Backends have shorter
- * limits of their own for a single build, image or test, which count as the package's failure. This one
- * ends every run at last, and counts as ours.
+ * Milliseconds that a run of a step may take for that many source packages. Backends have shorter limits
+ * for a single build, image or test, which count as the package's failure. This one is the last resort
+ * that ends any run, and counts as a failure of the infrastructure.
  */
 export function stepLimitMs(
   step: WorkStepCode,

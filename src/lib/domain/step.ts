@@ -17,29 +17,29 @@ export interface Step {
   readonly name: StepName;
 }
 
-/** The codes at which a step command works. */
+/** The codes of the steps that have a command. */
 export type WorkStepCode = 100 | 200 | 300 | 400 | 500;
 
-/** What the engine's rules have to know of a step: they ask here, and compare no numbers. */
+/** The properties of a step that the engine's rules depend on, so that no rule compares step numbers. */
 interface WorkStep {
   readonly code: WorkStepCode;
   /** The command that works on tickets at it. */
   readonly command: string;
   readonly next: StepCode;
-  /** The ticket waits in the queue here, and is given its PPA. */
+  /** At this step, a ticket waits in the queue and gets its PPA. */
   readonly reservesPpa?: true;
-  /** What later steps work with. */
+  /** What the step makes for later steps. */
   readonly makes?: "packages" | "image";
   readonly needsImage?: true;
-  /** What it has done outlasts the ticket: whether it has must be known before the ticket can fail. */
+  /** Its effect is permanent: before the ticket can fail, it must be known whether it has happened. */
   readonly publishes?: true;
-  /** A package can be landed without it, see `override`. */
+  /** A package can land without this step (`override`). */
   readonly mayBeIgnored?: true;
-  /** The package itself is tried: it can be at fault for the machine's architecture alone. */
+  /** The step runs code of the package, which may fail on this machine's architecture only. */
   readonly triesPackage?: true;
 }
 
-/** The steps that do work, in the order of a ticket's way. */
+/** The steps that do work, in order. */
 export const stepCommands = [
   { code: 100, command: "assign-ppa", next: 200, reservesPpa: true },
   {
@@ -70,7 +70,7 @@ export const stepCommands = [
 
 export type StepCommand = (typeof stepCommands)[number]["command"];
 
-/** Where a ticket begins, and where it ends. */
+/** The first step, and the two final ones. */
 export const queueStep = 100;
 export const failedStep = 999;
 export const completeStep = 1000;
@@ -89,7 +89,7 @@ export function stepOf(code: StepCode): Step {
   return step;
 }
 
-/** A step from what a user typed: its code, its name, or the command that works at it. */
+/** Finds a step by what a user typed: its code, its name, or its command. */
 export function parseStep(text: string): Step | undefined {
   const wanted = text.trim().toLowerCase().replaceAll(/[_ ]/g, "-");
   const byCommand = stepCommands.find(({ command }) => command === wanted);
@@ -106,14 +106,14 @@ export function commandOf(code: WorkStepCode): StepCommand {
   return workAt(code).command as StepCommand;
 }
 
-/** What is known of the work at a step. */
+/** The properties of a step that does work. */
 export function workAt(code: WorkStepCode): WorkStep {
   const found = workStep(code);
   if (found === undefined) throw new RangeError(`no work at step ${code}`);
   return found;
 }
 
-/** The same, or undefined where a ticket has ended. */
+/** {@link workAt}, or undefined for a final step. */
 export function workStep(code: StepCode): WorkStep | undefined {
   return stepCommands.find((entry) => entry.code === code);
 }
@@ -123,16 +123,17 @@ export function hasEnded(code: StepCode): boolean {
   return workStep(code) === undefined;
 }
 
-/** Whether a step comes later on a ticket's way than another. */
+/** Whether a ticket reaches a step later than another. */
 export function comesAfter(code: WorkStepCode, other: WorkStepCode): boolean {
   return placeOf(code) > placeOf(other);
 }
 
-/** The one of some steps that comes last, or first, on a ticket's way. */
+/** The step that a ticket reaches last. */
 export function lastOf(...codes: readonly WorkStepCode[]): WorkStepCode {
   return codes.reduce((one, other) => (comesAfter(other, one) ? other : one));
 }
 
+/** The step that a ticket reaches first. */
 export function firstOf(...codes: readonly WorkStepCode[]): WorkStepCode {
   return codes.reduce((one, other) => (comesAfter(one, other) ? other : one));
 }

@@ -2,13 +2,13 @@ import type { Expected } from "./expected.ts";
 import type { PendingJob } from "./pending.ts";
 import type { Step } from "./step.ts";
 
-/** What happened to one attempt at one step. *failed* is the package's fault, *tmpfail* is ours. */
+/** The outcome of one attempt at one step. *failed* is the package's fault, *tmpfail* the infrastructure's. */
 export type Outcome = "passed" | "failed" | "tmpfail";
 
 /**
  * - draft: created with --wait, and not queued yet
- * - held: kept from starting by a person
- * - set-aside: it needs a person, and leaves its place to others until then
+ * - held: a person keeps it from starting
+ * - set-aside: it needs a person, and meanwhile others go ahead of it
  */
 export type TicketStatus =
   | "draft"
@@ -20,13 +20,13 @@ export type TicketStatus =
   | "cancelled"
   | "done";
 
-/** What a ticket that was set aside needs of a person: an approval, or something to be put right. */
+/** What a ticket that was set aside needs from a person: an approval or a repair. */
 export type SetAside = "approval" | "repair";
 export type ArtifactType = "SPU" | "LOGS" | "RESULTS" | "IMAGE";
 export type TestResultKind = "pass" | "fail" | "skip" | "flaky" | "neutral";
 export type Blame = "package" | "infrastructure";
 
-/** One test of one package, as autopkgtest reported it; seconds of wall time. */
+/** One test of one package, as autopkgtest reported it; duration in seconds of wall time. */
 export interface TestResult {
   readonly package: string;
   readonly name: string;
@@ -35,7 +35,7 @@ export interface TestResult {
   readonly detail: string;
 }
 
-/** The name of a file in the data store: nothing else says where it is. */
+/** Identifies a file in the data store, without its path. */
 export interface FileRef {
   readonly container: string;
   readonly name: string;
@@ -46,9 +46,9 @@ export interface Artifact extends FileRef {
   readonly type: ArtifactType;
   readonly size: number;
   readonly sha256: string;
-  /** When retention removed the file, or null while it is there. */
+  /** When retention removed the file; null while it exists. */
   readonly expired_at: string | null;
-  /** Subticket it belongs to, or null for the ticket's own. */
+  /** The subticket it belongs to, or null when it belongs to the whole ticket. */
   readonly subticket: number | null;
 }
 
@@ -71,7 +71,7 @@ export interface Run {
   readonly reason: string | null;
   /** Name of the artifact that shows why it did not pass. */
   readonly evidence: string | null;
-  /** Milliseconds that each stage of it took, as far as the backend tells. */
+  /** Milliseconds that each stage took, as far as the backend reports them. */
   readonly stages: Readonly<Record<string, number>>;
 }
 
@@ -79,18 +79,18 @@ export interface Failure {
   readonly step: Step;
   readonly kind: Blame;
   readonly reason: string;
-  /** Name of the artifact that shows it, for `get_artifact`. */
+  /** Name of the artifact that shows the failure, for `get_artifact`. */
   readonly artifact: string | null;
 }
 
-/** Who cancelled a ticket, or asked for that while it was running. */
+/** Who cancelled a ticket, or requested it while the ticket was running. */
 export interface Cancellation {
   readonly at: string;
   readonly by: string;
   readonly reason: string | null;
 }
 
-/** Progress of a running step; current and total count tests, for instance. */
+/** Progress of a running step; current and total count items, such as tests. */
 export interface Progress {
   readonly state: "WAITING" | "STATUS" | "COMPLETED" | "FAILED";
   readonly message: string;
@@ -101,7 +101,7 @@ export interface Progress {
 
 export type OverrideKind = "step" | "arch" | "test";
 
-/** What an operator decided to ignore about a ticket. The target is a command, an architecture, or PKG[/TEST]. */
+/** An operator's decision to ignore a step (target: its command), an architecture or a test (PKG[/TEST]). */
 export interface Override {
   readonly id: number;
   readonly kind: OverrideKind;
@@ -132,19 +132,19 @@ export interface Ticket {
   readonly archive_revision: number | null;
   readonly failure: Failure | null;
   readonly cancelled: Cancellation | null;
-  /** Every override there was, those undone too. */
+  /** All overrides, including those undone. */
   readonly overrides: readonly Override[];
-  /** The step it goes on at, or would after a retry: once it has a PPA again. */
+  /** The step at which it continues, or would after a retry, once it has a PPA again. */
   readonly resume_step: Step | null;
   readonly add: readonly string[];
   readonly remove: readonly string[];
   readonly base_image: string | null;
   readonly progress: Progress | null;
-  /** Why it waits, when it waits for something else than its turn, why it was set aside, or why nobody works on a running one. */
+  /** What it waits for besides its turn, why it was set aside, or why nobody works on it although it is running. */
   readonly waiting_for: string | null;
-  /** What it needs before it goes on, while its status is set-aside. */
+  /** What it needs from a person, while its status is set-aside. */
   readonly set_aside: SetAside | null;
-  /** The job that its step has left with somebody else's engine, while nobody works on it here. */
+  /** The job that a remote engine runs for its step, while no process here works on it. */
   readonly pending: PendingJob | null;
   /** When the next attempt is due after a temporary failure. */
   readonly retry_at: string | null;

@@ -4,56 +4,56 @@ import type { StepCode, WorkStepCode } from "./step.ts";
 import { lastOf, workAt, workStep } from "./step.ts";
 import type { Blame, Outcome, SetAside } from "./ticket.ts";
 
-/** How a run ended, as far as it decides what comes next. */
+/** How a run ended, with what decides the next state of its ticket. */
 export interface Ended {
   readonly outcome: Outcome | "pending";
   readonly reason: string | null;
-  /** It was looked up that a publication did not happen: the ticket may fail for want of retries. */
+  /** The archive was checked and the publication did not happen: the ticket may fail when retries are used up. */
   readonly unpublished?: boolean;
-  /** Ready again at once: the process died, the failure itself is unknown. */
+  /** Retry without a delay, because the process died and the cause is unknown. */
   readonly retryAtOnce?: boolean;
-  /** The step did not begin: what the ticket waits for (no free PPA); costs no retry. */
+  /** The step did not begin: what the ticket waits for, such as a free PPA; does not count as a retry. */
   readonly waitFor?: string;
-  /** A person has to act on this ticket before it can go on; costs no retry. */
+  /** A person has to act before the ticket can continue; does not count as a retry. */
   readonly setAside?: SetAside;
-  /** When a pending job is to be looked at again, ISO 8601. */
+  /** When to poll a pending job again, ISO 8601. */
   readonly lookAgainAt?: string;
 }
 
-/** A ticket while its run ends. */
+/** A ticket whose run ends. */
 export interface AtWork {
   readonly step: WorkStepCode;
-  /** The step that it goes on at once it has a PPA; null: at the next. */
+  /** The step at which it continues once it has a PPA; null: the next step. */
   readonly resume: StepCode | null;
-  /** Temporary failures in a row at this step so far. */
+  /** Consecutive temporary failures at this step so far. */
   readonly tmpfails: number;
   readonly cancelled: boolean;
 }
 
-/** What comes after a run. Times are ISO 8601. */
+/** The next state of a ticket after a run. Times are ISO 8601. */
 export type Transition =
   | { readonly kind: "goOn"; readonly to: StepCode }
   | {
       readonly kind: "fail";
       readonly blame: Blame;
-      /** What is told beside the reason, as that all attempts are used up. */
+      /** The reason, with the number of attempts when they are used up. */
       readonly reason: string | null;
     }
   | {
       readonly kind: "tryAgain";
       readonly failures: number;
-      /** Null: at once. */
+      /** When; null: at once. */
       readonly at: string | null;
       readonly waitingFor: string;
     }
   | { readonly kind: "wait"; readonly for: string }
   | { readonly kind: "lookAgain"; readonly at: string }
   | { readonly kind: "setAside"; readonly needs: SetAside }
-  /** Whether the publication of a cancelled ticket came through has to be looked up first. */
+  /** A cancelled ticket may have been published: the archive has to be checked first. */
   | { readonly kind: "lookUp" }
   | { readonly kind: "cancelled" };
 
-/** The step after one that has passed: a ticket that is tried again goes on where it was asked to. */
+/** The step after one that passed; a retried ticket that has its PPA continues at the step it is to resume at. */
 export function stepAfter(
   step: WorkStepCode,
   resume: StepCode | null,
@@ -65,7 +65,7 @@ export function stepAfter(
     : next;
 }
 
-/** What comes after a run of a ticket's step. */
+/** Decides the next state of a ticket after a run of its step. */
 export function transitionAfter(
   ticket: AtWork,
   end: Ended,
@@ -73,7 +73,7 @@ export function transitionAfter(
   nowMs: number,
 ): Transition {
   const publishes = workAt(ticket.step).publishes === true;
-  // A publication may have happened though its run did not pass.
+  // A publication may have happened although its run did not pass.
   const unknown =
     publishes && end.outcome === "tmpfail" && end.unpublished !== true;
   const landed = publishes && end.outcome === "passed";

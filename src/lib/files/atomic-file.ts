@@ -10,7 +10,7 @@ import { makeFolder } from "./make-folder.ts";
 import { privateFile } from "./modes.ts";
 import { ownName } from "./own-folder.ts";
 
-/** Size of a file in bytes and its digest in hex. */
+/** Size of a file in bytes, and its SHA-256 digest in hex. */
 interface FileDigest {
   readonly size: number;
   readonly sha256: string;
@@ -18,17 +18,18 @@ interface FileDigest {
 
 const prefix = ".tmp-";
 
-/** Whether a name is that of a temporary file, of a write that goes on or was killed. */
+/** Whether a name is that of a temporary file, whose write is in progress or was interrupted. */
 export function isUnfinished(name: string): boolean {
   return name.startsWith(prefix);
 }
 
 /**
- * A name for a temporary file beside that path, so on the same file system, and never longer than a
- * name may be. It names its process, as {@link ownName} does.
+ * A path for a temporary file in the same folder, so that renaming it stays on one file system. It
+ * contains the identity of this process ({@link ownName}) but not the target's name, which together
+ * could exceed the length limit of a file name.
  */
 export function besidePath(path: string): string {
-  // Random, so that nobody else can have made it before in a folder that others may write to.
+  // Random, so that nobody can guess the name and create it first in a folder that others may write to.
   const unique = randomInt(36 ** 6)
     .toString(36)
     .padStart(6, "0");
@@ -36,11 +37,11 @@ export function besidePath(path: string): string {
 }
 
 /**
- * Writes a file so that its path holds the old contents or all of the new ones, also after the
- * power failed: written beside its place, flushed, renamed, the folder flushed. The folder is made
- * if need be.
+ * Writes a file atomically and durably: even after a power failure, its path holds either the old
+ * contents or all of the new ones. The contents are written to a temporary file in the same folder and
+ * flushed; it is then renamed, and the folder is flushed. Missing folders are created.
  *
- * @param mode permissions of the new file, whatever the umask; by default it is its owner's alone
+ * @param mode permissions of the new file, whatever the umask; private to its owner by default
  */
 export async function writeFileAtomic(
   path: string,
@@ -53,9 +54,9 @@ export async function writeFileAtomic(
 }
 
 /**
- * Copies a file, never a link to one, as {@link writeFileAtomic} does, and tells what was
- * copied.
+ * Copies a file as {@link writeFileAtomic} writes one, without following a link.
  *
+ * @returns size and digest of what was copied
  * @throws UbuntuCiError (2) when the source is no plain file
  */
 export async function copyDurably(
@@ -79,7 +80,7 @@ export async function copyDurably(
 }
 
 /**
- * Size and digest of a plain file, read once.
+ * Size and digest of a plain file, taken in a single read.
  *
  * @throws UbuntuCiError (2) when the path is no plain file
  */
@@ -93,10 +94,11 @@ export async function digestFile(path: string): Promise<FileDigest> {
 }
 
 /**
- * Moves a plain file to its lasting place on the same file system, flushed first, and tells what it is.
+ * Moves a plain file to its final place on the same file system; the file is flushed first.
  *
- * @param mode permissions from then on, unless it is published under another name; by default it is its
- *   owner's alone
+ * @param mode permissions of the file, private to its owner by default; not set when the file has a
+ *   second name (hard link), under which it may be published
+ * @returns size and digest of the file
  * @throws UbuntuCiError (2) when the source is no plain file
  * @throws an error with code EXDEV when the two are on different file systems
  */
@@ -120,7 +122,7 @@ export async function moveDurably(
   }
 }
 
-/** Makes a symbolic link point to the target, whether it was there or not, in one instant. */
+/** Creates a symbolic link or redirects an existing one, atomically. */
 export async function replaceSymlink(
   target: string,
   link: string,
@@ -174,7 +176,7 @@ async function beside(
   await syncPath(dirname(path));
 }
 
-/** A build can leave anything under a file's name: a link out of its folder, a pipe that blocks. */
+/** Opens only plain files: a build may leave a link out of its folder, or a pipe that would block. */
 async function openPlainFile(path: string): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let file: FileHandle;
@@ -183,7 +185,7 @@ async function openPlainFile(path: string): Promise<FileHandle> {
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === "ELOOP") throw refused(`${path} is a link, not a file`);
-    // A socket.
+    // Opening a socket fails with ENXIO (open(2)).
     if (code === "ENXIO") throw refused(`${path} is not a plain file`);
     throw thrown;
   }

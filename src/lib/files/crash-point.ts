@@ -1,6 +1,6 @@
 /**
- * Points between two writes that belong together, at which tests kill the process, in the order in
- * which a ticket reaches them. The next process has to recover from each.
+ * Points between two writes that belong together, in the order in which a ticket reaches them. Tests
+ * kill the process at each, and the next process has to recover.
  */
 export const crashPoints = [
   "admission.staged",
@@ -46,7 +46,7 @@ export const crashPoints = [
   "report.pages-written",
 ] as const;
 
-/** Such points in the upkeep of the state, which tickets do not reach. */
+/** Crash points of commands that maintain the state; no ticket reaches them. */
 type UpkeepPoint =
   | "backup.packed"
   | "backup.placed"
@@ -62,13 +62,13 @@ type UpkeepPoint =
 
 type CrashPoint = (typeof crashPoints)[number] | UpkeepPoint;
 
-/** `POINT`, or `POINT:N` for the Nth time it is reached. */
+/** `POINT`, or `POINT:N` to crash the Nth time that the point is reached. */
 const wanted = process.env["UBUNTU_CI_CRASH_AT"]?.split(":");
 let left = Number(wanted?.[1] ?? 1);
 
 /**
- * Fault injection, like the fail points of databases: ends this process with SIGKILL when the
- * environment variable UBUNTU_CI_CRASH_AT names this point. Unset, it costs one comparison.
+ * Fault injection, like the fail points of databases: kills this process with SIGKILL when the
+ * environment variable UBUNTU_CI_CRASH_AT names this point. Costs one comparison when that is unset.
  */
 export function crashPoint(name: CrashPoint): void {
   if (wanted?.[0] !== name) return;

@@ -9,10 +9,13 @@ const lookEveryMs = 250;
 const partBytes = 256 * 1024;
 
 /**
- * The whole lines that are appended to a file from now on, also when it is not there yet, or is
- * rotated: what was written to the old file is read to its end, then the new one from its beginning.
- * The first item is an empty list: from then on nothing is missed, and the caller can read what was in
- * the file before.
+ * Yields the complete lines that are appended to a file from now on, like `tail -F`. The file need not
+ * exist yet. When it is rotated, the old file is read to its end, then the new one from its start.
+ *
+ * The first item is an empty list: once the caller has it, no later line is missed, and the caller can
+ * read the earlier contents of the file.
+ *
+ * @param signal ends the iteration
  */
 export async function* followLines(
   file: string,
@@ -55,8 +58,10 @@ export async function* followLines(
 }
 
 /**
- * Each line of a file that is being written, until the signal says that it is whole: then the rest of
- * it, too. It may be moved away meanwhile.
+ * Yields each line of a file while it is being written, the last one even without a newline. The file
+ * may be renamed meanwhile.
+ *
+ * @param whole fires when the file is complete; the iteration ends after the rest has been read
  */
 export async function* growingLines(
   file: string,
@@ -77,7 +82,7 @@ export async function* growingLines(
         return;
       }
       await setTimeout(lookEveryMs, undefined, { signal: whole }).catch(
-        () => undefined, // it is whole
+        () => undefined, // the file is complete
       );
     }
   } finally {
@@ -98,7 +103,7 @@ async function isStill(
   );
 }
 
-/** The lines that bytes make as they come. */
+/** Decodes bytes as they arrive and splits them into lines. */
 function linesOfBytes(): {
   push(bytes: Buffer): string[];
   end(): string[];
@@ -119,7 +124,7 @@ function linesOfBytes(): {
   };
 }
 
-/** The next bytes of a file, a part at a time; none at its end. */
+/** The next bytes of a file, at most `partBytes`; empty at its end. */
 async function readFrom(handle: FileHandle, position: number): Promise<Buffer> {
   const { bytesRead, buffer } = await handle.read(
     Buffer.alloc(partBytes),

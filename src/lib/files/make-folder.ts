@@ -6,7 +6,7 @@ import { messageOf, misconfigured } from "../domain/error.ts";
 const elsewhere = "name another folder, on a local disk";
 const stateElsewhere = `${elsewhere}: --state-dir`;
 
-/** Errors that neither another user nor a later attempt would avoid. */
+/** Error codes that mean the folder can never be made, by any user or at any time; with an explanation. */
 const hopeless: Readonly<Record<string, string>> = {
   ENOENT: "there no folders can be made",
   EPERM: "there no folders can be made",
@@ -16,10 +16,10 @@ const hopeless: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes a folder that somebody named, and those above it, unless it is there.
+ * Makes a folder whose path came from a person, and its missing parents.
  *
- * @param mode of each folder that is made, whatever the umask; without one the umask decides
- * @throws UbuntuCiError (78) when it can never be made; other errors as the system has them
+ * @param mode of each folder that is made, whatever the umask; without it the umask decides
+ * @throws UbuntuCiError (78) when the folder can never be made; system errors otherwise
  */
 export function makeNamedFolder(path: string, mode?: number): void {
   try {
@@ -39,11 +39,11 @@ export function makeNamedFolder(path: string, mode?: number): void {
 }
 
 /**
- * Makes a folder, and those above it, unless it is there. Node's own way to do so (`recursive`) never
- * ends where the kernel says ENOENT below a folder that is there, as it does in /proc.
+ * Makes a folder and its missing parents. Node's `mkdir` with `recursive` loops forever where the
+ * kernel answers ENOENT although the parent exists, as in /proc.
  *
- * @param mode of each folder that is made, whatever the umask; without one the umask decides
- * @throws whatever the system says
+ * @param mode of each folder that is made, whatever the umask; without it the umask decides
+ * @throws system errors
  */
 export function makeFolder(path: string, mode?: number): void {
   try {
@@ -71,9 +71,9 @@ function isFolder(path: string): boolean {
 }
 
 /**
- * Requires that a state folder is a folder, or can be made: nothing else may be in its place.
+ * Requires that a state folder is a folder, or does not exist and can be made.
  *
- * @throws UbuntuCiError (78) naming what is in the way
+ * @throws UbuntuCiError (78) naming what is in its place
  */
 export function requireFolder(root: string): void {
   try {

@@ -1,4 +1,4 @@
-/** The state folder itself: others may pass through it to what is public, and list nothing. */
+/** The state folder itself: others may traverse it to reach what is public, but not list it. */
 export const stateFolder = 0o711;
 
 /** Modes of private folders and files. */

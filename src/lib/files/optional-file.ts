@@ -10,7 +10,7 @@ export async function ifExists<T>(
   }
 }
 
-/** The same for a synchronous operation. */
+/** {@link ifExists} for a synchronous operation. */
 export function ifExistsSync<T>(operate: () => T): T | undefined {
   try {
     return operate();
@@ -20,14 +20,14 @@ export function ifExistsSync<T>(operate: () => T): T | undefined {
   }
 }
 
-/** Error codes for: no such file, a path below a file, an impossible name. */
+/** Whether an error says so: no such file, a path below a file, or a name that is too long to exist. */
 function isMissing(thrown: unknown): boolean {
   return ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].some((code) =>
     hasCode(thrown, code),
   );
 }
 
-/** Whether that is an error of the system with this code (errno(3)). */
+/** Whether something thrown is a system error with this code (errno(3)). */
 export function hasCode(thrown: unknown, code: string): boolean {
   return thrown instanceof Error && "code" in thrown && thrown.code === code;
 }

@@ -11,7 +11,7 @@ test("a folder's name says whether its process is gone", () => {
   rmSync(parent, { recursive: true });
   expect(isAbandoned(name)).toBe(false);
   const { pid } = process;
-  // A pid that was given to another process since, and one of before the last boot.
+  // A pid that has been reused by another process, and one from before the last boot.
   expect(isAbandoned(name.replace(/-[0-9]+-/, "-1-"))).toBe(true);
   expect(
     isAbandoned(name.replace(/-[0-9a-f]{8}-[0-9a-f]{4}-/, "-00000000-0000-")),

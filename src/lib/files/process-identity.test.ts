@@ -18,7 +18,7 @@ afterEach(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The start time of a process, as proc(5) has it after its name in parentheses. */
+/** The start time of a process: proc(5), a field after the command name in parentheses. */
 const startOf = (pid: number) =>
   readFileSync(`/proc/${pid}/stat`, "utf8")
     .split(") ")
@@ -77,6 +77,6 @@ test("a process that ended and that nobody has waited for is gone", async () => 
   expect(isGone(identity)).toBe(false);
   (parent.stdio[3] as NodeJS.WritableStream).end();
   await expect.poll(() => isGone(identity)).toBe(true);
-  // It is still in the list of processes.
+  // The zombie still has an entry in /proc.
   expect(readFileSync(`/proc/${pid}/stat`, "utf8")).toContain(") Z ");
 });

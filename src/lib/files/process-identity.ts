@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** What tells one process from every other, across machines, reboots and reused pids. */
+/** Identifies one process uniquely, across machines, reboots and reused pids. */
 export interface ProcessIdentity {
   readonly host: string;
   readonly pid: number;
@@ -20,7 +20,7 @@ export function thisProcess(): ProcessIdentity {
   };
 }
 
-/** Whether a process of this machine is gone; undefined for another machine's, which can't be seen from here. */
+/** Whether a process is gone; undefined for one of another machine, which cannot be checked from here. */
 export function isGone(identity: ProcessIdentity): boolean | undefined {
   if (identity.host !== hostname()) return undefined;
   return (
@@ -33,7 +33,7 @@ function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
-/** When a process started (`process_start` of its identity), or undefined when it does not run. */
+/** Start time of a process (`process_start` of its identity); undefined when it is gone or a zombie. */
 export function startOf(pid: number): string | undefined {
   let stat;
   try {
@@ -41,7 +41,7 @@ export function startOf(pid: number): string | undefined {
   } catch {
     return undefined; // no such process
   }
-  // The command name is in parentheses and may hold anything, so count from the last one.
+  // The command name may itself contain parentheses: the fields are counted after the last one.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state] = fields;
   return state === "Z" || state === "X" ? undefined : fields[19];

@@ -6,10 +6,9 @@ import { makeNamedFolder } from "./make-folder.ts";
 import { publicFile, publicFolder } from "./modes.ts";
 
 /**
- * Makes a folder that everybody may read, unless it is there, and those above it that are missing.
- * One that is there keeps its mode.
+ * Makes a folder that everybody may read, and its missing parents. An existing folder keeps its mode.
  *
- * @throws UbuntuCiError (78) when it can never be made
+ * @throws UbuntuCiError (78) when the folder can never be made
  */
 export function makePublicFolder(path: string): void {
   makeNamedFolder(path, publicFolder);
@@ -25,15 +24,15 @@ export async function writePublicFile(
 }
 
 /**
- * Gives a file another name, under which everybody may read it; under its own they may as well, where
- * its folder lets them.
+ * Publishes a file under a second name (hard link). The two names share one mode, so only its folder
+ * protects the first name from now on.
  */
 export async function linkPublicly(file: string, name: string): Promise<void> {
   await link(file, name);
   await chmod(name, publicFile);
 }
 
-/** The same; on another disk, or of another user's file, it is a copy. */
+/** {@link linkPublicly}, or a copy when the file is on another file system or belongs to another user. */
 export async function linkOrCopyPublicly(
   file: string,
   name: string,
@@ -42,7 +41,7 @@ export async function linkOrCopyPublicly(
   await chmod(name, publicFile);
 }
 
-/** Lets everybody read files of a tree, and pass the folders between its root and them. */
+/** Makes files in a tree readable to everybody, and traversable the folders from its root to them. */
 export async function openToEverybody(
   root: string,
   files: readonly string[],

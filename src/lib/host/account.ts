@@ -29,13 +29,13 @@ export function isRoot(): boolean {
 }
 
 /**
- * The account that root switches to before it works on a state folder: its owner; for a missing or
- * empty folder the system user, when there is one. Undefined when the folder is root's own; then what
- * needs a session refuses to run, since builds never run as root.
+ * The account that root switches to before it works on a state folder: the folder's owner or, for a
+ * missing or empty folder, the system user if that exists. Undefined when the folder belongs to root;
+ * commands that need a session then refuse to run, since builds never run as root.
  *
- * @param make whether it may be made and given to the system user: only some commands begin a state
- * @throws UbuntuCiError (78) when nobody knows the owner, or when others could put something else in
- *   the place of a new folder
+ * @param make whether the folder may be made and given to the system user; only some commands begin a
+ *   state
+ * @throws UbuntuCiError (78) when the owner has no account, or when others could replace a new folder
  */
 export async function stateOwner(
   root: string,
@@ -57,7 +57,7 @@ function isEmptyFolder(path: string): boolean {
   );
 }
 
-/** The account of that user id; its number is its name when nobody has it. */
+/** The account of a user id; one that has no account is named by its number. */
 export function accountOf(uid: number, gid: number): Account {
   return (
     account((candidate) => candidate.uid === uid) ?? {
@@ -69,7 +69,7 @@ export function accountOf(uid: number, gid: number): Account {
   );
 }
 
-/** Whose a file or folder is; undefined when there is none. */
+/** User id of the owner of a file or folder; undefined when it does not exist. */
 export function uidOf(path: string): number | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })?.uid;
@@ -79,7 +79,7 @@ export function uidOf(path: string): number | undefined {
   }
 }
 
-/** What that user is called, for a message. */
+/** Name of a user, for messages. */
 export function userName(uid: number): string {
   return accountOf(uid, 0).name;
 }
@@ -87,7 +87,7 @@ export function userName(uid: number): string {
 async function knownAccount(uid: number, root: string): Promise<Account> {
   const known = account((candidate) => candidate.uid === uid);
   if (known !== undefined) return known;
-  // Users may come from elsewhere than /etc/passwd (nsswitch.conf(5)).
+  // Accounts may have another source than /etc/passwd, such as LDAP (nsswitch.conf(5)).
   const { exec } = await import("./exec.ts");
   const asked = await exec(["getent", "passwd", String(uid)]);
   const found = accountsIn(asked.stdout).find(
@@ -101,8 +101,8 @@ async function knownAccount(uid: number, root: string): Promise<Account> {
 }
 
 /**
- * Makes the folder and gives it to the system user by its descriptor, not its path: if somebody put a
- * link in its place, root would give away the link's target.
+ * Makes the folder and gives it to the system user. Its owner is changed by descriptor, not by path: if
+ * somebody replaced the folder by a link, root would give away the link's target.
  */
 function giveNewFolder(root: string, system: Account): void {
   requireRootsOwn(root);
@@ -123,7 +123,7 @@ function giveNewFolder(root: string, system: Account): void {
   }
 }
 
-/** The real path, when nobody but root can change where it leads. */
+/** The real path, provided that only root can change where it leads. */
 function requireRootsOwn(root: string): string {
   const { end, weakness } = followPath(root, new Set([0]));
   if (weakness === undefined) return end;

@@ -1,4 +1,4 @@
-/** Debian's names for what Node calls an architecture, where the two differ (dpkg-architecture(1)). */
+/** Debian's architecture names by Node's, where the two differ (dpkg-architecture(1)). */
 const debianNames: Readonly<Record<string, string>> = {
   x64: "amd64",
   ia32: "i386",

@@ -11,15 +11,14 @@ import { handOver } from "./hand-over.ts";
 import { programRoot } from "./paths.ts";
 
 /**
- * Starts this program anew as the state folder's owner and waits for its end. It is a new process
- * image: /proc/self and what is dumpable are the owner's, no descriptor of root's but standard input,
- * output and error is in it, and its environment is the owner's own (setuid in this process would
- * leave all of that root's). Root itself has only found out whom to become, and hands over copies of
- * the files that perhaps root alone may read.
+ * Starts this program again as the owner of the state folder and waits for it to end. A new process is
+ * safer than setuid in this one: its /proc/self and core dumps belong to the owner, it has none of
+ * root's descriptors except standard input, output and error, and its environment is the owner's. Root
+ * only determines the owner, and copies the given files that the owner may not be able to read.
  *
  * @param root the state folder
- * @param reads files that the command was given, absolute
- * @param signal fires when the program was told to end before it could be passed on
+ * @param reads absolute paths of the files that the command was given
+ * @param signal fires when this program is told to end before it can pass signals on
  * @throws UbuntuCiError (78) when the owner cannot run this program, (2) when a file is too large
  */
 export async function continueAs(
@@ -51,18 +50,18 @@ export async function continueAs(
       },
     );
   } finally {
-    // The copies belong to the owner now: root removes nothing in a folder that another user can change.
+    // Removed as the owner: root should delete nothing in a folder that another user can change.
     if (handed !== null)
       await can(owner, ["rm", "--recursive", "--force", "--", handed]);
   }
 }
 
-/** A command that runs as that user, in all of its groups, and is told to end when this process dies. */
+/** A command line that runs as a user with all of its groups, and ends when this process dies. */
 export function asAccount(
   { uid, gid }: Account,
   argv: readonly string[],
 ): string[] {
-  // Not looked up in root's PATH, which may have a folder of another user.
+  // Not looked up in root's PATH, which may contain a folder that belongs to another user.
   const setpriv = findTool("setpriv", systemPath);
   if (setpriv === undefined) throw missingTool("setpriv");
   return [

@@ -1,18 +1,18 @@
 const variable = "UBUNTU_CI_FROM_ROOT";
 
-/** What the program that root starts as the state's owner is told. */
+/** What root passes on to the process that it starts as the state's owner. */
 interface FromRoot {
-  /** The folder root called it in, which paths on the command line are relative to. */
+  /** Root's working folder, which paths on the command line are relative to. */
   readonly folder: string;
-  /** Where copies of the files are that perhaps root alone may read, or null. */
+  /** Folder with copies of the files that the owner may not be able to read; null without copies. */
   readonly copies: string | null;
-  /** The umask that root called it with, for files that it asked for. */
+  /** Root's umask, for output files named on the command line. */
   readonly umask: number;
 }
 
 function read(): FromRoot | undefined {
   const text = process.env[variable];
-  // Only for this process, not for its children.
+  // Removed from the environment, so that child processes do not inherit it.
   Reflect.deleteProperty(process.env, variable);
   return text === undefined ? undefined : (JSON.parse(text) as FromRoot);
 }
@@ -20,7 +20,7 @@ function read(): FromRoot | undefined {
 /** What root passed on; undefined when root did not start this process. */
 export const fromRoot = read();
 
-/** The environment that passes it on. */
+/** Environment variables that pass this on to the new process. */
 export function tellFromRoot(said: FromRoot): Record<string, string> {
   return { [variable]: JSON.stringify(said) };
 }
@@ -31,7 +31,7 @@ function workingFolder(): string {
   try {
     return process.cwd();
   } catch {
-    return "/"; // it was removed
+    return "/"; // the working folder was removed
   }
 }
 
@@ -40,7 +40,7 @@ export function callersFolder(): string {
   return folder;
 }
 
-/** Changes to that folder if this user may enter it: tools fail in a working folder that they cannot enter. */
+/** Changes to the caller's folder, or to / if this user may not enter it: many tools fail in such a folder. */
 export function enterCallersFolder(): void {
   try {
     process.chdir(folder);

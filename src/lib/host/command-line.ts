@@ -1,12 +1,15 @@
 import type { Advice, Remedy } from "../domain/remedy.ts";
 import { shellWord } from "../domain/shell-word.ts";
 
-/** Options of every command that a verb has to be given to work on what this command works on. */
+/**
+ * The global options (`-u`, `-S`, `--state-dir`, `--config`) that a suggested command needs, so that it
+ * works on the same installation or ticket system as this one.
+ */
 export type CallOptions = (verb: string) => readonly string[];
 
 const noOptions: CallOptions = () => [];
 
-/** A remedy as a line that a shell takes as it is. */
+/** A remedy as a command line, quoted for a shell. */
 function commandLine(
   { program, verb, args, options }: Remedy,
   callOptions: CallOptions,
@@ -21,9 +24,9 @@ function commandLine(
 }
 
 /**
- * What to do, as text. A command inside a sentence stands in backquotes.
+ * Advice as text. Commands inside a sentence are put in backquotes.
  *
- * @param callOptions default: none, for texts that others read later
+ * @param callOptions none by default, for texts that are stored and read by others
  */
 export function adviceText(
   advice: Advice,

@@ -7,25 +7,25 @@ import type { Shown } from "./output.ts";
 import { plainText, printLine } from "./output.ts";
 
 /**
- * Whether cron or a timer started this: the files in cron/ say so. What cron prints is mailed to a
- * person, so only what needs one is printed, and the same thing once a day.
+ * Whether cron or a timer started this process; the files in cron/ set the variable. Cron mails all
+ * output to a person, so only what needs a person is printed, and the same message at most once a day.
  */
 export const underCron = process.env["UBUNTU_CI_CRON"] === "1";
 
 const againAfterMs = 24 * 60 * 60_000;
 const held: string[] = [];
 
-/** Says what needs a person, on stderr; under cron at the end, unless it was said already. */
+/** Warns on stderr of something that needs a person. Under cron, {@link printCronMail} prints it. */
 export function warnPerson(line: Shown): void {
   if (underCron) held.push(plainText(line));
   else printLine("stderr", line);
 }
 
 /**
- * Under cron: prints the complaints that the previous run did not have, and remembers all of this run.
- * A complaint that lasts is printed again after a day; one that is over is forgotten.
+ * Under cron: prints the warnings that the previous run did not have, and remembers those of this run.
+ * A warning that persists is printed again after a day; one that does not recur is forgotten.
  *
- * @param runFolder where they are remembered, one file a command; undefined when the state folder
+ * @param runFolder where they are remembered, one file per command; undefined when the state folder
  *   is not known
  */
 export function printCronMail(
@@ -57,12 +57,12 @@ function remembered(file: string): Record<string, string> {
   try {
     text = readFileSync(file, "utf8");
   } catch {
-    return {}; // no file: the run before had no complaint
+    return {}; // no file: the previous run had no warnings
   }
   try {
     return JSON.parse(text) as Record<string, string>;
   } catch {
-    return {}; // half written: every complaint is printed again
+    return {}; // incomplete file: every warning is printed again
   }
 }
 
@@ -77,6 +77,6 @@ function remember(
       writeFileSync(file, JSON.stringify(said));
     } else if (Object.keys(before).length > 0) rmSync(file, { force: true });
   } catch {
-    // If they cannot be remembered they are printed each time, which is the safe side.
+    // Warnings that cannot be remembered are printed each time, which errs on the safe side.
   }
 }

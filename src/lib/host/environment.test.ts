@@ -11,7 +11,7 @@ import {
 } from "./environment.ts";
 import { execOk } from "./exec.ts";
 
-/** What decides what some tool does, in the environment of whoever starts us. */
+/** Variables in the caller's environment that would change the behaviour of some tool. */
 const ambient = {
   APT_CONFIG: "/x",
   BASH_ENV: "/x",
@@ -59,7 +59,7 @@ test("a tool gets an environment that is set, not inherited", () => {
     TMPDIR: "/tmp",
     https_proxy: "http://proxy:3128",
     NO_PROXY: "example.com",
-    // Their messages are read.
+    // Our code parses the messages of tools, which must therefore be in English.
     LANG: "C.UTF-8",
     LC_ALL: "C.UTF-8",
   });
@@ -122,7 +122,7 @@ test("a temporary folder of root's own is nobody else's", () => {
         "TMPDIR",
       );
     }
-    // One that all share is root's: another owner may rename what is in it.
+    // A shared folder must belong to root: another owner could rename the files in it.
     chmodSync(folder, 0o1777);
     expect(sharedTemporaryFolder(caller)).toBe("/tmp");
     const roots = { TMPDIR: "/var/tmp" };

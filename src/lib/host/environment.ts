@@ -4,7 +4,7 @@ import { delimiter, isAbsolute, relative } from "node:path";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables that describe the machine, whoever runs something on it. */
+/** Variables that describe the machine, not the caller. */
 const ofMachine = [
   "PATH",
   "TZ",
@@ -20,10 +20,10 @@ const ofMachine = [
   "NO_PROXY",
 ];
 
-/** Where the system's own tools are. */
+/** The search path of the system's own tools. */
 export const systemPath = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Variables about the caller's terminal and language. */
+/** Variables that describe the caller's terminal and language. */
 const ofTerminal = [
   "TERM",
   "COLORTERM",
@@ -36,7 +36,7 @@ const ofTerminal = [
   "LANGUAGE",
 ];
 
-/** Variables of our own, and sudo's: the person behind sudo, what cron/ sets, and an upgrade's mark on its processes. */
+/** Variables about the call: the user behind sudo, whether cron started it, the mark of an upgrade's processes. */
 const ofCall = ["SUDO_USER", "UBUNTU_CI_CRON", "UBUNTU_CI_UPGRADE"];
 
 function chosen(
@@ -52,10 +52,10 @@ function chosen(
 }
 
 /**
- * The environment of the tools that we start: set, not inherited. Much of what people have in theirs
- * decides what a tool does (GNUPGHOME, APT_CONFIG, TAR_OPTIONS, RSYNC_RSH, PERL5OPT, PYTHONPATH,
- * BASH_ENV, NODE_OPTIONS, LD_PRELOAD); a tool that needs more is given it by name. Their messages are
- * read, so they speak English.
+ * The environment of the tools that this program starts: built from a few variables, not inherited,
+ * because many others change what a tool does (GNUPGHOME, APT_CONFIG, TAR_OPTIONS, RSYNC_RSH, PERL5OPT,
+ * PYTHONPATH, BASH_ENV, NODE_OPTIONS, LD_PRELOAD). A caller adds by name what a tool needs besides.
+ * The locale is English, since messages of tools are parsed.
  */
 export function environmentOfTools(
   caller: Environment = process.env,
@@ -63,7 +63,7 @@ export function environmentOfTools(
   return {
     ...chosen(caller, (name) => ofMachine.includes(name)),
     PATH: absoluteFolders(caller["PATH"]).join(delimiter) || systemPath,
-    // Of these, HOME is where the tools keep files of their own.
+    // Tools keep files of their own below HOME.
     ...chosen(caller, (name) =>
       [
         ...["HOME", "TMPDIR"],
@@ -85,13 +85,13 @@ function userNames(): Record<string, string> {
     const { username } = userInfo();
     return (names = { USER: username, LOGNAME: username });
   } catch {
-    return (names = {}); // a user without a name
+    return (names = {}); // the user id has no account
   }
 }
 
 /**
- * The environment of a program that root starts as another user: that user's own, without what points
- * into root's world (XDG_*, GNUPGHOME, NODE_OPTIONS, a temporary folder of root's own).
+ * The environment of a program that root starts as another user: that user's own, without variables
+ * that refer to root's files (XDG_*, GNUPGHOME, NODE_OPTIONS, a temporary folder that is root's alone).
  */
 export function environmentOfAccount(
   { name, home }: { readonly name: string; readonly home: string },
@@ -117,8 +117,9 @@ export function environmentOfAccount(
 }
 
 /**
- * The folder for temporary files that every user may write to, and in which nobody can change those
- * of others: root's own TMPDIR may be closed to the one it is going to be.
+ * The shared folder for temporary files, in which every user may write and nobody can change the files
+ * of others. Root's TMPDIR is used only if it is such a folder: the user that root switches to may not
+ * be able to enter it otherwise.
  */
 export function sharedTemporaryFolder(
   caller: Environment = process.env,
@@ -127,12 +128,12 @@ export function sharedTemporaryFolder(
   return TMPDIR !== undefined && isShared(TMPDIR) ? TMPDIR : "/tmp";
 }
 
-/** PATH without relative folders: whoever can write to the working folder would choose the tools. */
+/** PATH without relative folders: anybody who can write to the working folder could replace a tool. */
 function absoluteFolders(path = ""): string[] {
   return path.split(delimiter).filter((folder) => isAbsolute(folder));
 }
 
-/** A folder below root's own home is closed to others. */
+/** Whether a folder lies in a home, which is closed to other users. */
 function isBelow(folder: string, home: string): boolean {
   if (!isAbsolute(home) || home === "/") return false;
   const way = relative(home, folder);
@@ -142,11 +143,11 @@ function isBelow(folder: string, home: string): boolean {
 function isShared(folder: string): boolean {
   try {
     const found = statSync(folder);
-    // Whoever owns a sticky folder may still rename what others have in it.
+    // Root's only: the owner of a sticky folder may rename the files of others in it.
     return (
       found.isDirectory() && found.uid === 0 && (found.mode & 0o1777) === 0o1777
     );
   } catch {
-    return false; // not there
+    return false; // the folder does not exist
   }
 }

@@ -9,31 +9,31 @@ import { cutLine, splitLines } from "../domain/output-lines.ts";
 import { remedy } from "../domain/remedy.ts";
 import { environmentOfTools } from "./environment.ts";
 
-/** How one process is run. Everything is an argv array; there is no shell. */
+/** How to run a process. */
 export interface ExecOptions {
   readonly cwd?: string;
-  /** Added to what every tool has (see {@link environmentOfTools}); with `cleanEnv` it is all of it. */
+  /** Added to the environment of all tools ({@link environmentOfTools}); with `cleanEnv` the entire environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cleanEnv?: boolean;
-  /** Text for standard input; without it standard input is empty. */
+  /** Text for standard input, which is empty by default. */
   readonly input?: string;
-  /** File that standard input is read from, instead. */
+  /** File to use as standard input instead of a text. */
   readonly inputFile?: string;
-  /** Milliseconds after which the process is ended. */
+  /** Milliseconds after which the process is terminated. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** File that standard output and error are appended to; stdout and stderr are then empty. */
   readonly logFile?: string;
-  /** Called for each line of output as it comes; one that is too long is cut. */
+  /** Called with each line of output as it arrives; long lines are cut. */
   readonly onLine?: (line: string) => void;
-  /** Root only: the account to run it as. */
+  /** The account to run the process as; only root can choose one. */
   readonly account?: { readonly uid: number; readonly gid: number };
   /**
-   * The umask that it starts with: 022 where others have to be able to read what it makes, or where a
-   * package expects a build's usual one. By default it is ours, under which files are private.
+   * The umask of the process: 022 where others must be able to read the files that it creates, or where
+   * a package build expects the usual one. By default this program's own, which keeps files private.
    */
   readonly umask?: "022";
-  /** Bytes of output kept in memory, per stream; the rest only goes to the log. Default 10 MiB. */
+  /** Bytes of output kept in memory per stream. Default 10 MiB. */
   readonly maxBuffer?: number;
 }
 
@@ -48,10 +48,10 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-/** Loaded when it is first needed, and kept, because an upgrade replaces the files it is loaded from. */
+/** Loaded when first needed, and kept, because an upgrade replaces the files of the module. */
 let loaded: typeof import("execa") | undefined;
 
-/** Debian package that has a tool, where the two are not called the same. */
+/** The Debian package that contains a tool, where their names differ. */
 const packageOf: Readonly<Record<string, string>> = {
   "apt-get": "apt",
   "apt-cache": "apt",
@@ -74,10 +74,11 @@ const packageOf: Readonly<Record<string, string>> = {
 };
 
 /**
- * Runs a process to its end and tells how it ended; a non-zero exit is not an error here, because
- * only the caller knows what it means.
+ * Runs a process to its end, without a shell. A non-zero exit code is not an error here, because only
+ * the caller knows what it means.
  *
- * @throws UbuntuCiError (78) naming the Debian package, when the program is not installed
+ * @param argv the program and its arguments
+ * @throws UbuntuCiError (78) naming the Debian package when the program is not installed
  */
 export async function exec(
   argv: readonly string[],
@@ -105,7 +106,7 @@ export async function exec(
       ...options.env,
     },
     maxBuffer: options.maxBuffer ?? 10 * 1024 * 1024,
-    // With a log file the output is not kept in memory, for which it may be too long.
+    // With a log file, output is not kept in memory: it may be very long.
     buffer: log === undefined,
     forceKillAfterDelay: 5000,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
@@ -152,22 +153,27 @@ export async function exec(
   };
 }
 
-/** The command that sets the umask and becomes another. @throws UbuntuCiError (78) when that is not installed */
+/**
+ * A command line that sets the umask and then executes another command.
+ *
+ * @throws UbuntuCiError (78) when that command is not installed
+ */
 function withUmask(
   umask: string,
   argv: readonly string[],
   { env }: ExecOptions,
 ): readonly string[] {
-  // Else the shell reports a missing tool, in its own words.
+  // Checked first: otherwise the shell would report a missing tool in its own words.
   const [tool = ""] = argv;
   if (!tool.includes("/")) requireTools([tool], env?.["PATH"]);
   return ["sh", "-c", `umask ${umask} && exec "$@"`, "sh", ...argv];
 }
 
 /**
- * Calls back for each line of a stream as it comes; no more of it is kept than a line may have.
+ * Calls back with each line of a stream as it arrives. Memory use is bounded by the length limit of a
+ * line.
  *
- * @param whole only lines that end: what is behind the last newline may be the half of one
+ * @param whole omit the text after the last newline, which may be an incomplete line
  */
 function eachLine(
   stream: Readable,
@@ -187,9 +193,9 @@ function eachLine(
 }
 
 /**
- * Runs a process that has to succeed and returns what it printed.
+ * Runs a process that must succeed, and returns its standard output.
  *
- * @throws UbuntuCiError (75) with the last lines of its output, when it does not
+ * @throws UbuntuCiError (75) with the last lines of its output when it fails
  */
 export async function execOk(
   argv: readonly string[],
@@ -215,7 +221,7 @@ export function describeEnd(result: ExecResult): string {
   return `was ended by ${result.signal ?? "a signal"}`;
 }
 
-/** The last lines of an output, joined into one, for an error message. */
+/** The last lines of a program's output, joined into one line for an error message. */
 export function lastLines(text: string, count = 3): string {
   const said = text.trim();
   const lines: string[] = [];
@@ -239,7 +245,7 @@ export function missingTool(tool: string): UbuntuCiError {
   });
 }
 
-/** Where a program is, by the folders of PATH; undefined when it is not installed. */
+/** Path of a program, looked up in the folders of PATH; undefined when it is not installed. */
 export function findTool(
   tool: string,
   path = process.env["PATH"] ?? "",
@@ -250,14 +256,14 @@ export function findTool(
       accessSync(file, constants.X_OK);
       return file;
     } catch {
-      // not in this folder
+      // not executable in this folder
     }
   }
   return undefined;
 }
 
 /**
- * For tools that another program starts for us: their absence would look like that program's failure.
+ * Checks for tools that another program starts: that program would fail in its own way without them.
  *
  * @throws UbuntuCiError (78) naming the Debian package of the first one that is not installed
  */
@@ -266,21 +272,21 @@ export function requireTools(tools: readonly string[], path?: string): void {
     if (findTool(tool, path) === undefined) throw missingTool(tool);
 }
 
-/** A process that lives as long as we need it, spoken to over its standard input. */
+/** A long-running process that is controlled through its standard input. */
 export interface RunningProcess {
-  /** Sends one line. A process that is gone is told nothing; `ended` says so. */
+  /** Sends one line. Ignored when the process has ended. */
   send(line: string): void;
-  /** Ends its standard input. */
+  /** Closes its standard input. */
   endInput(): void;
-  /** Ends it, with SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): void;
-  /** How it ended, in words, with the last of what it said on standard error. */
+  /** Resolves when the process has ended: how it ended, with the last lines of its standard error. */
   readonly ended: Promise<string>;
 }
 
 /**
- * Starts a process and hands on each line of its output. Its standard input is a pipe that only this
- * process holds: when we die, in whatever way, it reads the end of its input.
+ * Starts a process and passes on each line of its output. Only this process holds the other end of its
+ * standard input, so it reads end-of-file if this process dies, in whatever way.
  */
 export function start(
   argv: readonly string[],
@@ -304,7 +310,7 @@ export function start(
       "data",
       (text: string) => (complaint = (complaint + text).slice(-4000)),
     );
-  // Writing to a process that is gone is no error of its own: `ended` tells.
+  // Writing to a process that has ended is not a separate error: `ended` reports it.
   child.stdin.on("error", () => undefined);
   const ended = new Promise<string>((done) => {
     child.on("error", (error: NodeJS.ErrnoException) =>
@@ -324,7 +330,7 @@ export function start(
   };
 }
 
-/** Whether a command succeeds, without the modules that {@link exec} has to load. */
+/** Whether a command succeeds. Avoids the modules that {@link exec} loads, which take time. */
 export function succeeds(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -337,11 +343,11 @@ export function succeeds(
   });
 }
 
-/** How a program ended that ran in this one's place. */
+/** How a program that ran in this one's place ended. */
 export type EndInPlace =
   { readonly exitCode: number } | { readonly signal: NodeJS.Signals };
 
-/** The signals that are passed on: those that end a program, and a terminal's change of size. */
+/** The signals that are passed on: those that end a program, and the resizing of the terminal. */
 const passedOn = [
   "SIGINT",
   "SIGTERM",
@@ -351,9 +357,9 @@ const passedOn = [
 ] as const;
 
 /**
- * Runs a program in the place of this one until it ends: it has the same standard input, output and
- * error, and each signal that reaches this process reaches it, once. It has a session of its own, so
- * that it cannot push input into this process's terminal (TIOCSTI, ioctl_tty(2)).
+ * Runs a program in place of this one until it ends. The program shares standard input, output and
+ * error, and receives each signal that this process receives, exactly once. It runs in a new session
+ * (setsid(2)), so that it cannot push input into this terminal (TIOCSTI, ioctl_tty(2)).
  */
 export function runInPlace(
   argv: readonly string[],
@@ -373,7 +379,7 @@ export function runInPlace(
   const handlers = new Map<NodeJS.Signals, () => void>(
     passedOn.map((signal) => [signal, () => child.kill(signal)]),
   );
-  // Ctrl-Z is ignored: in a session of its own nobody could resume the program.
+  // The kernel ignores SIGTSTP in the program's session, which no shell controls: SIGSTOP stops both.
   handlers.set("SIGTSTP", () => {
     process.kill(whole(), "SIGSTOP");
     process.kill(process.pid, "SIGSTOP");

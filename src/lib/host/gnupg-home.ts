@@ -6,17 +6,18 @@ import { ifExists } from "../files/optional-file.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { isGone, thisProcess } from "../files/process-identity.ts";
 
-/** A socket's path has room for 107 bytes (unix(7)); gpg-agent's longest name has 20, a home's 40. */
+/** Bytes: a socket's path is at most 107 long (unix(7)); gpg-agent's longest socket name takes 20, a home's name 40. */
 const longestParent = 107 - 1 - 20 - 1 - 40;
 
 const prefix = "ubuntu-ci-gnupg-";
 
 /**
- * A GnuPG home for one run, with links to the keys. The agent's socket lies in it. An agent ends when
- * its socket is gone.
+ * Makes a GnuPG home for the duration of `work`, with links to the keys. It contains the socket of
+ * gpg-agent, which exits once its socket is removed.
  *
- * @param privateFolder where it is made, unless its path is too long for a socket's: then it is a
- *   folder of this user alone in the temporary folder that all share
+ * @param links targets of the links, by name
+ * @param privateFolder where the home is made; if its path is too long for a socket, the home is a
+ *   private folder in the shared temporary folder instead
  */
 export async function withGnupgHome<T>(
   links: Readonly<Record<string, string>>,
@@ -44,8 +45,8 @@ function parentOfHomes(privateFolder: string | undefined): string {
 }
 
 /**
- * Removes the homes of killed runs, which hold only links and sockets. In a shared folder anybody may
- * have made something with such a name, so only folders of this user are removed.
+ * Removes the homes of killed runs, which contain only links and sockets. Anybody can create such a
+ * name in a shared folder, so only folders of this user are removed.
  */
 async function sweepHomes(parent: string): Promise<void> {
   const { host, boot_id } = thisProcess();

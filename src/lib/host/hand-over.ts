@@ -9,27 +9,27 @@ import type { Account } from "./account.ts";
 import { sharedTemporaryFolder } from "./environment.ts";
 import { abandonedIn, makeOwnFolder } from "../files/own-folder.ts";
 
-/** The copies that root made of a command's files, for the user it started the command as. */
+/** The copies that root made of the files given to a command, for the user that runs it. */
 export interface HandedOver {
-  /** Where a file that was handed over can be read; any other path stays what it is. */
+  /** The path of a file's copy; a path without a copy is returned unchanged. */
   readonly copyOf: (path: string) => string;
-  /** A text that names copies, naming the files instead. */
+  /** Replaces the paths of copies in a text by those of the original files. */
   readonly named: (text: string) => string;
 }
 
 const kind = "ubuntu-ci-handed";
 
-/** Enough for every upload that is admitted by default. */
+/** Bytes; enough for every upload that is admitted by default. */
 const limit = 8 * 1024 ** 3;
 const controlFileLimit = 4 * 1024 * 1024;
 
 /**
- * Copies files that perhaps root alone may read into a folder that only `to` may enter: the files
- * themselves and, of a .changes, those that it names beside it. No link is followed for that: it
- * could lead to a file that nobody meant to hand over. The folder belongs to root until it is complete,
- * then to `to`, and root does not touch it any more.
+ * Copies files that `to` may not be able to read into a folder that only `to` may enter; for a .changes
+ * also the files that it names. Links are not followed: one could lead to a file that nobody meant to
+ * hand over. The folder belongs to root until it is complete and to `to` from then on; root does not
+ * touch it afterwards.
  *
- * @param readable whether `to` may read a file itself: then there is no need for a copy
+ * @param readable whether `to` can read a file itself and needs no copy
  * @returns the folder, or null when there is nothing to copy
  * @throws UbuntuCiError (2) when they are too large to be copied
  */
@@ -39,8 +39,8 @@ export async function handOver(
   readable: (file: string) => Promise<boolean>,
 ): Promise<string | null> {
   const parent = sharedTemporaryFolder();
-  // Root removes incomplete folders of killed runs, which only root could change. Complete ones belong
-  // to their owner, whose `expire` removes them.
+  // Incomplete folders of killed runs belong to root and are removed here. Complete ones belong to the
+  // other user, whose `expire` removes them.
   for (const path of abandonedIn(parent, [kind]))
     await rm(path, { recursive: true, force: true });
   const wanted = new Map<number, string>();
@@ -57,7 +57,7 @@ export async function handOver(
       const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
       source = await open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (thrown) {
-      // The command itself reports a file that is missing or a link.
+      // The command itself reports a missing file or a link; in place of a link, it is given a dangling one.
       if ((thrown as NodeJS.ErrnoException).code === "ELOOP")
         await symlink("a-link", target);
       return;
@@ -100,10 +100,10 @@ export async function handOver(
         const { O_RDONLY, O_DIRECTORY } = constants;
         beside = await open(dirname(file), O_RDONLY | O_DIRECTORY);
       } catch {
-        continue; // there is no such folder, so no file either
+        continue; // the folder does not exist, so neither does the file
       }
       try {
-        // By the descriptor: all files of an upload come from one folder, even if its path changes meanwhile.
+        // By descriptor, so that all files of an upload come from one folder even if its path changes meanwhile.
         const original = (name: string) => `/proc/self/fd/${beside.fd}/${name}`;
         await copy(original(basename(file)), target);
         for (const name of await namesIn(target))
@@ -121,7 +121,7 @@ export async function handOver(
   return folder;
 }
 
-/** What was handed over to this process in that folder, of the files that it was given. */
+/** The copies in a folder that root handed over to this process, of the files it was given. */
 export function handedOver(
   folder: string,
   files: readonly string[],
@@ -142,14 +142,14 @@ export function handedOver(
   };
 }
 
-/** Where the copy of the file with that index is: it keeps its name. */
+/** Path of the copy of the file with that index; the copy keeps the file's name. */
 function copyIn(folder: string, index: number, file: string): string {
   return join(folder, String(index), basename(file));
 }
 
 const isChanges = (file: string) => file.endsWith(".changes");
 
-/** The files that a copied .changes names; whether it is right is for admission to say. */
+/** The file names listed in a copied .changes, which admission validates later. */
 async function namesIn(changes: string): Promise<readonly string[]> {
   if (!isChanges(changes)) return [];
   const { O_RDONLY, O_NOFOLLOW } = constants;

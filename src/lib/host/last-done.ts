@@ -9,12 +9,12 @@ function fileOf(runFolder: string, what: string): string {
   return join(runFolder, `${what}.done`);
 }
 
-/** Remembers that something was done just now, even if its result is the same as before. */
+/** Records that something was done just now, even if its result did not change. */
 export async function markDone(runFolder: string, what: string): Promise<void> {
   await writeFileAtomic(fileOf(runFolder, what), `${now()}\n`);
 }
 
-/** When it was last done, ISO 8601 UTC; null when it never was. */
+/** When something was last done, ISO 8601 UTC; null if never. */
 export function lastDone(runFolder: string, what: string): string | null {
   const text = ifExistsSync(() =>
     readFileSync(fileOf(runFolder, what), "utf8").trim(),

@@ -13,7 +13,7 @@ import { shownJson } from "../domain/shown-text.ts";
 import { ifExistsSync } from "../files/optional-file.ts";
 import { makeFolder } from "../files/make-folder.ts";
 
-/** The log of a state folder, whose log/ this is. */
+/** Path of the log file, in the state's log folder. */
 export function stateLogFile(logFolder: string): string {
   return join(logFolder, "ubuntu-ci.log");
 }
@@ -27,16 +27,16 @@ export function logLine(record: object): string {
 }
 
 /**
- * Appends lines to the log: all of them in one write, so that neither another writer's nor a
- * rotation can come in between. The file is opened anew each time: logrotate may have moved it.
+ * Appends lines to the log in a single write, so that neither another writer nor a rotation can
+ * separate them. The file is opened each time, because logrotate may have renamed it.
  *
- * @throws when they cannot be written; then none of them is there
+ * @throws when the lines cannot be written; then none of them is in the file
  */
 export function appendLog(file: string, lines: readonly string[]): void {
   const fd = openForAppending(file);
   try {
     const { size } = fstatSync(fd);
-    // Begin a new line after one that is incomplete because the disk was full or the process killed.
+    // The last line may be incomplete because the disk was full or a process was killed: begin a new one.
     const torn = size > 0 && lastByte(fd, size) !== 0x0a;
     const bytes = Buffer.from(`${torn ? "\n" : ""}${lines.join("")}`);
     const written = writeSync(fd, bytes);
@@ -64,13 +64,13 @@ function lastByte(fd: number, size: number): number | undefined {
   return byte[0];
 }
 
-/** Bytes at the end of a log that are searched for its last event. */
+/** How much of the end of a log is read by default, in bytes. */
 const tailBytes = 4 * 1024 * 1024;
 
 /**
- * The whole lines at the end of a file, oldest first; empty when there is no such file.
+ * The complete lines at the end of a file, oldest first; empty when the file does not exist.
  *
- * @param bytes how much of its end to read
+ * @param bytes how much of the end to read
  */
 export function lastLinesOfFile(file: string, bytes = tailBytes): string[] {
   const fd = ifExistsSync(() => openSync(file, "r"));
@@ -81,7 +81,7 @@ export function lastLinesOfFile(file: string, bytes = tailBytes): string[] {
     const buffer = Buffer.alloc(size - start);
     const read = readSync(fd, buffer, 0, buffer.length, start);
     const lines = buffer.toString("utf8", 0, read).split("\n");
-    lines.pop(); // after the last newline: not a whole line yet
+    lines.pop(); // the text after the last newline is not a complete line yet
     if (start > 0) lines.shift();
     return lines;
   } finally {

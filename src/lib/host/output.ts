@@ -1,6 +1,6 @@
 /**
- * The one place that writes to standard output and standard error. Whatever text goes there is
- * cleaned here, so that nothing in it is a command to a terminal; colour is put on afterwards.
+ * The only module that writes to standard output and standard error. It escapes control characters in
+ * all text, so that nothing in it can command a terminal; colour is added afterwards.
  */
 import { once } from "node:events";
 import type { Readable } from "node:stream";
@@ -10,21 +10,21 @@ import { shownJson, shownText } from "../domain/shown-text.ts";
 
 type Stream = "stdout" | "stderr";
 
-/** A piece of a line, and what colours it where a person reads it. */
+/** Part of a line, with the function that colours it on a terminal. */
 export interface Coloured {
   readonly text: string;
   readonly colour: (text: string) => string;
 }
 
-/** Text for people: as it is, or in pieces of which some have a colour. */
+/** Text for people: plain, or in parts of which some have a colour. */
 export type Shown = string | readonly (string | Coloured)[];
 
-/** Writes cleaned text and a newline. */
+/** Writes escaped text and a newline. */
 export function printLine(stream: Stream, shown: Shown): void {
   process[stream].write(`${cleaned(shown)}\n`);
 }
 
-/** Writes cleaned text, without a newline at its end. */
+/** Writes escaped text, without a newline at its end. */
 export function printText(stream: Stream, text: string): void {
   process[stream].write(shownText(text));
 }
@@ -34,13 +34,13 @@ export function printJson(value: unknown, indent = 0): void {
   process.stdout.write(`${shownJson(value, indent)}\n`);
 }
 
-/** Writes bytes to standard output unchanged: a file's contents, piped or redirected. */
+/** Writes bytes to standard output unchanged, for a file that is piped or redirected. */
 export async function printBytes(bytes: Readable): Promise<void> {
   const { pipeline } = await import("node:stream/promises");
   await pipeline(bytes, process.stdout, { end: false });
 }
 
-/** Writes a text that is read piece by piece to standard output, cleaned. */
+/** Writes text from a stream to standard output, escaped. */
 export async function printStreamedText(bytes: Readable): Promise<void> {
   const decoder = new TextDecoder();
   for await (const piece of bytes) {
@@ -51,18 +51,18 @@ export async function printStreamedText(bytes: Readable): Promise<void> {
   printText("stdout", decoder.decode());
 }
 
-/** Whether a person sits behind that stream. */
+/** Whether a stream is a terminal. */
 export function isTerminal(stream: Stream): boolean {
   // isTTY is undefined when the stream is no terminal.
   return (process[stream].isTTY as boolean | undefined) === true;
 }
 
-/** Whether that stream may have colour (https://no-color.org). */
+/** Whether output to a stream may be coloured (https://no-color.org). */
 export function hasColour(stream: Stream): boolean {
   return isTerminal(stream) && (process.env["NO_COLOR"] ?? "") === "";
 }
 
-/** A closed pipe (`… | head`) or a lost terminal is no reason to stop half-way. */
+/** Ignores a closed pipe (`… | head`) or a lost terminal: the command still finishes its work. */
 export function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {
@@ -71,7 +71,7 @@ export function ignoreClosedOutput(): void {
     });
 }
 
-/** The work is done, but its result cannot be written: the disk it is redirected to is full, for example. */
+/** The error for work whose result could not be written, because the disk is full for example. */
 function notWritten(error: Error): UbuntuCiError {
   return new UbuntuCiError(
     `standard output cannot be written: ${error.message}`,
@@ -82,7 +82,7 @@ function notWritten(error: Error): UbuntuCiError {
   );
 }
 
-/** Text without its colours. */
+/** The text without colours. */
 export function plainText(shown: Shown): string {
   return typeof shown === "string"
     ? shown

@@ -14,14 +14,14 @@ function rootAbove(folder: string): string {
     : rootAbove(dirname(folder));
 }
 
-/** Where everything is in the state folder. All paths are absolute. */
+/** The layout of a state folder. All paths are absolute. */
 export interface StatePaths {
   readonly root: string;
   readonly database: string;
   readonly maintenance: string;
   /** PID files. */
   readonly run: string;
-  /** Lock files of what may only run one at a time; empty, and never removed. */
+  /** Lock files of `exclusively` (locks/exclusively.ts); always empty, and never removed. */
   readonly locks: string;
   readonly log: string;
   /** The data store: store/CONTAINER/FILE. */
@@ -32,20 +32,20 @@ export interface StatePaths {
   /** Public trees of the PPAs: ppa/NAME. */
   readonly ppa: string;
   readonly report: string;
-  /** One folder a run, thrown away after it. */
+  /** One folder per run, removed after it. */
   readonly scratch: string;
   /** GnuPG home with the installation's signing key. */
   readonly gnupg: string;
-  /** One binary key file an uploader: uploaders/FINGERPRINT.gpg. */
+  /** One binary key file per uploader: uploaders/FINGERPRINT.gpg. */
   readonly uploaders: string;
-  /** What aptly keeps for itself, one folder a repository. */
+  /** aptly's own data, one folder per repository. */
   readonly aptly: string;
   readonly backups: string;
-  /** What `restore` and `fsck` took out of the way, one folder each time. */
+  /** What `restore` and `fsck` moved out of the way, one folder each time. */
   readonly setAside: string;
 }
 
-/** The layout of a state folder. */
+/** The paths of a state folder, by its root. */
 export function statePaths(root: string): StatePaths {
   const absolute = resolve(root);
   return {
@@ -70,9 +70,9 @@ export function statePaths(root: string): StatePaths {
 }
 
 /**
- * The state folder: the option, else UBUNTU_CI_STATE_DIR, else /var/lib/ubuntu-ci when it is there,
- * else $XDG_STATE_HOME/ubuntu-ci. A /var/lib/ubuntu-ci of another user counts, too: a second state
- * beside it would only be made by accident.
+ * The state folder: the option, else UBUNTU_CI_STATE_DIR, else /var/lib/ubuntu-ci if it exists, else
+ * $XDG_STATE_HOME/ubuntu-ci. A /var/lib/ubuntu-ci that belongs to another user counts as well, since
+ * nobody would make a second state on the same machine except by accident.
  */
 export function stateDir(
   option: string | undefined,
@@ -92,9 +92,9 @@ export function stateDir(
 }
 
 /**
- * A path inside a folder from one untrusted name.
+ * Path of an entry of a folder, for an untrusted name.
  *
- * @throws UbuntuCiError (2) when the name is empty, has a slash or a NUL, or is . or ..
+ * @throws UbuntuCiError (2) when the name is empty, contains a slash or a NUL, or is . or ..
  */
 export function childPath(folder: string, name: string): string {
   if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {

@@ -7,16 +7,18 @@ import type { AddressInfo } from "node:net";
 import { join, sep } from "node:path";
 import { pipeline } from "node:stream";
 
-/** Folders that can be read over HTTP, on this machine alone, until they are closed. */
+/** Folders served over HTTP to this machine only. */
 export interface ServedFolders {
-  /** Address of a folder, by its name. */
+  /** URL of a folder, by its name. */
   readonly urlOf: (name: string) => string;
   readonly close: () => Promise<void>;
 }
 
 /**
- * Serves folders on loopback, for a tool that runs as a user who may not enter them. The address has a
- * secret in it, so that other users of this machine cannot read them.
+ * Serves folders on loopback, for a tool that runs as a user who may not enter them. The URL contains a
+ * secret, so that other users of the machine cannot read them.
+ *
+ * @param folders paths by name
  */
 export async function serveFolders(
   folders: ReadonlyMap<string, string>,
@@ -33,7 +35,7 @@ export async function serveFolders(
     }
     response.writeHead(200, { "Content-Length": file.size });
     if (request.method === "HEAD") response.end();
-    // A client that disconnects is not our error.
+    // A client that disconnects is not an error of the server.
     else pipeline(createReadStream(file.path), response, () => undefined);
   };
   const server = createServer((request, response) => {
@@ -53,7 +55,7 @@ export async function serveFolders(
   };
 }
 
-/** The plain file that a request means; undefined when there is none, or it lies outside its folder. */
+/** The plain file that a URL refers to; undefined when there is none, or when it lies outside its folder. */
 async function fileOf(
   url: string,
   secret: string,

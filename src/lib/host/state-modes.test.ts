@@ -26,7 +26,7 @@ const mode = (path: string) => statSync(join(root, path)).mode & 0o7777;
 const wrong = () =>
   [...wrongModes(root)].map(({ path }) => path.slice(root.length + 1)).sort();
 
-/** A state folder with these files, all of it with the modes that a program with that umask made. */
+/** Makes a state folder with these files, with the modes that result from that umask. */
 function state(umask: number, ...files: readonly string[]): void {
   const before = process.umask(umask);
   try {
@@ -96,7 +96,7 @@ test("leaves the modes of packages' own files in layers and sessions, and of a p
 
 test("goes on where a process was killed in the middle of it", () => {
   state(0o022, ...everything);
-  // What comes first is closed, and the state's own mode says that not all of it was looked at.
+  // The first entry is already private; the mode of the state folder shows that the rest was not checked yet.
   chmodSync(join(root, "log"), 0o700);
   putModesRight(root);
   expect(mode("log/ubuntu-ci.log")).toBe(0o600);
@@ -120,7 +120,7 @@ test("a stored file that is published as well has the mode of what is published"
   putModesRight(root);
   expect(wrong()).toEqual([]);
   expect(mode("report/hello.dsc")).toBe(0o644);
-  // It may lose that other name, without becoming wrong by that.
+  // Losing its second name does not make the public mode wrong.
   rmSync(join(root, "report/hello.dsc"));
   expect(wrong()).toEqual([]);
   chmodSync(file, 0o664);

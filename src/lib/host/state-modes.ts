@@ -20,13 +20,14 @@ import {
 /**
  * Which modes the contents of a folder in the state must have:
  *
- * - public: everything in it is for everybody
- * - private: everything in it is for its owner alone
- * - shared: the same, but a published file has a second name elsewhere, and with it a public mode
- * - layers: private entries of a layer; the modes of files below them come from packages
+ * - public: readable to everybody
+ * - private: accessible only to the owner
+ * - shared: private, except that a published file has a second name (hard link) elsewhere and with it a
+ *   public mode
+ * - layers: private down to the entries of a layer, below which packages determine the modes
  *
- * Of any other entry of the state folder (scratch, what a restore set aside, a program) only the entry
- * itself is checked: it closes everything below it.
+ * Any other entry of the state folder (scratch, what a restore set aside, a program) is only checked
+ * itself: if it is private, nobody can reach what it contains.
  */
 type Room = "public" | "private" | "shared" | "layers";
 
@@ -45,13 +46,13 @@ const rooms = new Map<string, Room>([
   ["layers", "layers"],
 ]);
 
-/** Further names in a state folder, which may be there before the state is. */
+/** Further names that belong in a state folder, and may exist before the state does. */
 const beside =
   /^(?:config\.(?:json|ya?ml)|maintenance\.txt|program|quickstart|scratch|set-aside)$/;
 
 /**
- * What in a folder has nothing to do with a state: `init` does not take over what somebody else keeps
- * there. Hidden names are none of ours either, but harmless.
+ * Names in a folder that do not belong to a state: `init` does not take over a folder with other
+ * contents. Hidden names are ignored.
  */
 export function foreignNames(root: string): string[] {
   return namesIn(root).filter(
@@ -63,19 +64,19 @@ export function foreignNames(root: string): string[] {
   );
 }
 
-/** Something in a state folder whose mode is wrong. */
+/** A file or folder in the state folder whose mode is wrong. */
 interface WrongMode {
   readonly path: string;
   /** Permission bits. */
   readonly found: number;
   readonly wanted: number;
-  /** Whether it belongs to another user: only they could set its mode. */
+  /** Whether it belongs to another user, who alone could change its mode. */
   readonly foreign: boolean;
 }
 
 /**
- * Finds the wrong modes in a state folder, from the top down: whoever fixes each one as it comes has
- * closed a folder before its contents are read.
+ * Finds the wrong modes in a state folder, from the top down: a caller who corrects each one at once
+ * has made a folder private before its contents are listed.
  */
 export function* wrongModes(root: string): Generator<WrongMode> {
   const found = ifExistsSync(() => statSync(root));
@@ -84,7 +85,7 @@ export function* wrongModes(root: string): Generator<WrongMode> {
   for (const name of namesIn(root)) {
     const entry = entryOf(root, name);
     if (entry === undefined) continue;
-    // Anybody who may write to this folder may make the toggle, with any mode.
+    // Another user who may write to this folder may have made maintenance.txt, with any mode.
     if (name === "maintenance.txt" && isForeign(entry.found)) continue;
     yield* ifWrong(entry.path, entry.found, entry.wanted);
     yield* wrongInside(entry, 1);
@@ -92,8 +93,9 @@ export function* wrongModes(root: string): Generator<WrongMode> {
 }
 
 /**
- * Whether a folder holds a state of this user: with a mistyped name we must not change the modes of a
- * home or of the system. The owner of the state file tells, because nobody else can make a file of theirs.
+ * Whether a folder contains a state of this user: for a mistyped name, the modes of a home or of the
+ * system must not be changed. The owner of state.sqlite proves it, since nobody can create a file that
+ * belongs to another user.
  */
 function isState(root: string): boolean {
   const sticky = 0o1000;
@@ -109,9 +111,9 @@ function isState(root: string): boolean {
 }
 
 /**
- * Corrects the modes in a state folder, if it is this user's. When the mode of the folder and those of
+ * Corrects the modes in a state folder that belongs to this user. When the modes of the folder and of
  * its direct entries are right, the rest is not checked, which keeps this cheap. The folder's own mode
- * is set last, so that the next process continues after one that was killed.
+ * is set last: if this process is killed, the next one continues.
  */
 export function putModesRight(root: string): void {
   if (!isState(root)) return;
@@ -154,7 +156,7 @@ function entryOf(root: string, name: string): Entry | undefined {
   if (itself === undefined) return undefined;
   let [path, found] = [named, itself];
   if (itself.isSymbolicLink()) {
-    // An administrator may have moved a folder to another disk and linked it. Links of others are ignored.
+    // An administrator may have moved a folder to another disk and linked it. Links of other users are ignored.
     if (itself.uid !== 0 && isForeign(itself)) return undefined;
     const target = ifExistsSync(() => realpathSync(named));
     if (target === undefined || !rooms.has(name)) return undefined;
@@ -165,8 +167,9 @@ function entryOf(root: string, name: string): Entry | undefined {
 }
 
 /**
- * @param namesOfShared how many names a file of a shared room must have to be taken for published: a
- *   state of before has every file open, and afterwards one may have lost its other name
+ * @param namesOfShared how many names (hard links) a file in a shared folder must have for a public mode
+ *   to be right. Two when modes are corrected, as an earlier version made every file public; one when
+ *   they are only checked, since a published file may lose its second name
  */
 function* wrongInside(
   { path, found, room }: Entry,
@@ -199,7 +202,7 @@ function* wrongBelow(
   }
 }
 
-/** The mode it should have; undefined for what is neither a file nor a folder. */
+/** The mode that an entry should have; undefined if it is neither file nor folder. */
 function modeOf(found: Stats, room: Room): number | undefined {
   if (found.isDirectory())
     return room === "public" ? publicFolder : privateFolder;
@@ -214,14 +217,14 @@ function* ifWrong(
 ): Generator<WrongMode> {
   const mode = permissions(found);
   const foreign = isForeign(found);
-  // Files of root are accepted as long as others have no more rights than they should.
+  // An entry that belongs to root is accepted if it grants others no more rights than it should.
   const wrong =
     found.uid === 0 ? (mode & ~wanted & 0o077) !== 0 : mode !== wanted;
   if (wrong || (foreign && found.uid !== 0))
     yield { path, found: mode, wanted, foreign };
 }
 
-/** Names in a folder; none where there is none, or where it cannot be read before it is mended. */
+/** Names in a folder; empty when it does not exist, or cannot be read until its mode is corrected. */
 function namesIn(folder: string): string[] {
   try {
     return ifExistsSync(() => readdirSync(folder)) ?? [];

@@ -18,7 +18,7 @@ interface Weakness {
   readonly remedy: string;
 }
 
-/** A file as it was read, and who owns it. */
+/** The contents of a file, and the user id of its owner. */
 interface TrustedFile {
   readonly text: string;
   readonly uid: number;
@@ -29,13 +29,14 @@ const mostBytes = 1024 * 1024;
 const mostLinks = 40;
 
 /**
- * Reads a file that only these users can have written or replaced. It is opened once, then checked and
- * read by its descriptor. Every folder of its path is checked, also of the links in it; in a sticky
- * folder (/tmp) nobody can replace the files of others.
+ * Reads a file that only these users can have written or replaced. The file is opened once, then checked
+ * and read through its descriptor. Every folder on its path is checked, also on the paths of links; in a
+ * sticky folder (/tmp) nobody can replace the files of others.
  *
- * @param what the file is, for the message
- * @throws UbuntuCiError (78) with the path, the reason and the remedy; what the system says, when it
- *   cannot be read
+ * @param users ids of the trusted users
+ * @param what a name for the file in messages
+ * @throws UbuntuCiError (78) with the path, the reason and the remedy when others could change the file;
+ *   a system error when it cannot be read
  */
 export function readTrusted(
   path: string,
@@ -70,8 +71,8 @@ export function readTrusted(
 }
 
 /**
- * Where a path ends when every link is followed, and whether anybody but these users could change that.
- * What is at its end is not checked, and need not exist.
+ * Follows every link of a path, and checks whether anybody but these users could change where it leads.
+ * The file at its end is not checked, and need not exist.
  */
 export function followPath(
   path: string,
@@ -96,7 +97,7 @@ export function followPath(
       at = next;
       continue;
     }
-    // In a sticky folder anybody may have made the link.
+    // Anybody may have made a link in a sticky folder.
     if (!isOneOf(found.uid, users))
       return { end: next, weakness: ownedBy(next, found.uid) };
     links += 1;
@@ -154,14 +155,15 @@ function nameOf(uid: number): string {
   return line?.split(":")[0] ?? `the user ${uid}`;
 }
 
-/** Whether a folder or a link is one of these users'. */
+/** Whether a folder or link belongs to one of these users. */
 function isOneOf(uid: number, users: ReadonlySet<number>): boolean {
   return users.has(uid) || (uid === unknownUser() && isNamespaced());
 }
 
 /**
- * In a user namespace, such as a container without privileges, the machine's root may have no user id.
- * Folders that belong to it are trusted, as root is.
+ * Whether this process is in a user namespace, such as an unprivileged container. The machine's root may
+ * have no user id there, and what belongs to it appears as owned by the overflow user; it is trusted
+ * like root.
  */
 function isNamespaced(): boolean {
   const map = readFileSync("/proc/self/uid_map", "utf8").trim();

@@ -1,26 +1,26 @@
 import { fromRoot } from "./callers-folder.ts";
 
-/** The umask that is assumed when the caller's is unknown. */
+/** Assumed until the caller's umask is known. */
 const usual = 0o022;
 
 let callers = usual;
 
 /**
- * Makes all new files of this process and its children private, whatever the caller's umask: a state
- * folder is private, and public-files.ts opens what others may read.
+ * Makes all new files of this process and its children private, whatever the caller's umask. The state
+ * is private; files/public-files.ts makes what others may read.
  */
 export function keepFilesPrivate(): void {
   const own = process.umask(0o077);
-  // When root started this process, the umask that root was called with counts.
+  // If root started this process, root's umask counts as the caller's.
   callers = fromRoot?.umask ?? own;
 }
 
-/** The umask that this was called with. */
+/** The umask of the caller. */
 export function callersUmask(): number {
   return callers;
 }
 
-/** The mode of a file that a person asked for, as any program they call would make it. */
+/** The mode of an output file that the caller named: as any other program would create it. */
 export function modeForCaller(): number {
   return 0o666 & ~callers;
 }

@@ -29,7 +29,7 @@ afterEach(() => {
 
 const nothing = () => Promise.resolve();
 
-/** Another process that says `mine` when it has its turn, and keeps it until its input ends. */
+/** Another process, which holds the lock from when it prints `mine` until its input ends. */
 async function holder(...wrapped: readonly string[]): Promise<ChildProcess> {
   const child = another(wrapped);
   await once(child.stdout, "data");
@@ -37,7 +37,7 @@ async function holder(...wrapped: readonly string[]): Promise<ChildProcess> {
 }
 
 function another(wrapped: readonly string[], waitMs = 20_000) {
-  // What the kernel sees of `exclusively` in a process that cannot read TypeScript.
+  // The same SQLite calls as `exclusively`, in plain JavaScript for a process that cannot run TypeScript.
   const script = `
     import Database from "better-sqlite3";
     const lock = new Database(${JSON.stringify(file)}, { timeout: ${waitMs} });
@@ -57,7 +57,7 @@ function another(wrapped: readonly string[], waitMs = 20_000) {
   return child;
 }
 
-/** What a process complained of, when it has ended. */
+/** Waits for a process to end and returns its standard error. */
 async function ended(child: ReturnType<typeof another>): Promise<string> {
   let said = "";
   child.stderr.on("data", (text) => (said += String(text)));
@@ -65,7 +65,7 @@ async function ended(child: ReturnType<typeof another>): Promise<string> {
   return said;
 }
 
-/** Whether somebody else has the turn just now. */
+/** Whether another process or task holds the lock at the moment. */
 async function isTaken(): Promise<boolean> {
   const signal = AbortSignal.timeout(100);
   return exclusively(file, () => Promise.resolve(false), signal).catch(
@@ -115,7 +115,7 @@ test("a signal ends the waiting, with its own reason, and others go on", async (
   const other = await holder();
   const stop = new AbortController();
   const mine = exclusively(file, nothing, stop.signal);
-  // That it waits without blocking is what lets this come to it.
+  // Runs only if waiting for the lock does not block the event loop.
   setImmediate(() => stop.abort(new Error("enough")));
   await expect(mine).rejects.toThrow("enough");
   await expect(exclusively(file, nothing, stop.signal)).rejects.toThrow(
@@ -136,7 +136,7 @@ test.skipIf(canUnshare.status !== 0)(
     expect(await isTaken()).toBe(true);
     other.stdin?.end();
     await exclusively(file, nothing);
-    // And the other way round.
+    // And vice versa.
     await exclusively(file, () => {
       const attempt = another(inNamespaces, 0);
       return expect(ended(attempt)).resolves.toContain("SQLITE_BUSY");

@@ -7,7 +7,7 @@ import { notNow } from "../domain/error.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import type { StatePaths } from "../host/paths.ts";
 
-/** The lock file of that name, in a folder that only the state's owner can enter. */
+/** Path of a lock file, in a folder that only the state's owner can enter. */
 export function lockFile(
   { locks }: Pick<StatePaths, "locks">,
   name: string,
@@ -15,21 +15,22 @@ export function lockFile(
   return join(locks, name);
 }
 
-/** Waits between attempts in milliseconds: short at first, since most locks are held briefly. */
+/** Milliseconds between attempts: short at first, since most locks are held briefly. */
 const shortestWaitMs = 1;
 const longestWaitMs = 50;
 
 /**
- * Runs work while nobody else does so under the same lock file, in this process or another; waits for
- * its turn, until the signal ends that.
+ * Mutual exclusion: runs `work` while nobody else does under the same lock file, in this process or
+ * another. Waits for the lock.
  *
- * The lock is an open transaction on an empty SQLite file, so a record lock of the kernel's on that
- * very file (fcntl(2); https://www.sqlite.org/lockingv3.html). It ends with its process however that
- * ends, holds in whatever namespace a process is, and nobody can take it who cannot open the file.
- * Nothing is ever written to the file, and it is never removed. This process must not open it in
- * any other way: closing it then would give the lock away.
+ * The lock is an open transaction on an empty SQLite file, which is a record lock of the kernel on that
+ * file (fcntl(2); https://www.sqlite.org/lockingv3.html). The kernel releases it when the process ends,
+ * however that happens. It works across namespaces, and only users who can open the file can take it.
+ * The file stays empty and is never removed. This process must not open it in any other way, because
+ * closing any of its descriptors would release the lock.
  *
- * @throws UbuntuCiError (75) when the file cannot be used
+ * @param signal ends the wait
+ * @throws UbuntuCiError (75) when the file cannot be used; the signal's reason when that fires
  */
 export async function exclusively<T>(
   file: string,
@@ -43,7 +44,7 @@ export async function exclusively<T>(
       await pause(Math.min(wait, longestWaitMs), signal);
     return await work();
   } finally {
-    lock.close(); // which ends the transaction as well
+    lock.close(); // also ends the transaction
   }
 }
 
@@ -56,7 +57,7 @@ function open(file: string): Database.Database {
   }
 }
 
-/** Tries to take the lock. */
+/** Tries to take the lock; false when another holds it. */
 function begins(lock: Database.Database, file: string): boolean {
   try {
     lock.exec("BEGIN EXCLUSIVE");
@@ -75,7 +76,7 @@ async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   try {
     await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
   } catch (thrown) {
-    // Throws the signal's own reason.
+    // Rejects with the signal's reason instead of the AbortError of the timer.
     signal?.throwIfAborted();
     throw thrown;
   }

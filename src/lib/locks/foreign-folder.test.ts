@@ -39,7 +39,7 @@ test("the modes of a folder that holds no state are nobody's to change", () => {
   const before = modes();
   putModesRight(folder);
   expect(modes()).toEqual(before);
-  // Nor where a link has the name, or the folder is one that many share.
+  // Nor when state.sqlite is a link, or when the folder is sticky and thus shared.
   symlinkSync("tool", join(folder, "state.sqlite"));
   putModesRight(folder);
   expect(modes()).toEqual(before);

@@ -7,10 +7,10 @@ import type { Maintenance } from "./maintenance.ts";
 import type { StatePaths } from "../host/paths.ts";
 import { heldBackFile } from "./toggle.ts";
 
-/** Which commands maintenance held back. It is kept beside the state, which must not be written to then. */
+/** The commands that maintenance held back. Kept in a file, because the state is read-only in maintenance. */
 export interface HeldBack {
   readonly maintenance: Maintenance;
-  /** Whether the history says already that maintenance was switched on. */
+  /** Whether the history already records that maintenance was switched on. */
   readonly recorded: boolean;
   readonly commands: Readonly<
     Record<
@@ -22,7 +22,7 @@ export interface HeldBack {
 
 type HeldBackPaths = Pick<StatePaths, "run" | "locks">;
 
-/** The commands held back by this maintenance, or by one whose end is not recorded yet; null when there is none. */
+/** What the current maintenance held back, or a past one whose end is not recorded yet; null when there is none. */
 export function readHeldBack(runFolder: string): HeldBack | null {
   try {
     return JSON.parse(
@@ -30,12 +30,12 @@ export function readHeldBack(runFolder: string): HeldBack | null {
     ) as HeldBack;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
-    if (thrown instanceof SyntaxError) return null; // a person's doing: it is written anew
+    if (thrown instanceof SyntaxError) return null; // edited by hand: the file is rewritten
     throw thrown;
   }
 }
 
-/** Remembers that maintenance is on and was recorded in the history. */
+/** Notes that maintenance is on and that the history records it. */
 export async function noteMaintenance(
   paths: HeldBackPaths,
   maintenance: Maintenance,
@@ -48,10 +48,10 @@ export async function noteMaintenance(
 }
 
 /**
- * Remembers that a command was held back.
+ * Notes that a command was held back.
  *
- * @returns whether it is the first time for this command, and whether nobody has noticed this
- *   maintenance before
+ * @returns whether this is the first time for the command, and whether this maintenance had not been
+ *   noted before
  */
 export async function noteHeldBack(
   paths: HeldBackPaths,
@@ -82,7 +82,7 @@ export async function noteHeldBack(
   return { first, noticed };
 }
 
-/** Passes on what was remembered of a maintenance that has ended, and forgets it once that succeeded. */
+/** Passes the notes of a maintenance that has ended to `record`, and deletes them once that succeeded. */
 export async function endHeldBack(
   paths: HeldBackPaths,
   record: (ended: HeldBack) => void,
@@ -95,7 +95,7 @@ export async function endHeldBack(
   });
 }
 
-/** Who was held back, in words: "land since 2026-… (12 times)". */
+/** The commands that were held back, in words: "land since 2026-… (12 times)". */
 export function heldBackInWords({ commands }: HeldBack): string {
   return Object.entries(commands)
     .map(

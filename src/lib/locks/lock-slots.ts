@@ -2,10 +2,10 @@ import type { LockHolder } from "./lock-holder.ts";
 import { deadLocks, LockHeld, withLock } from "./lock.ts";
 
 /**
- * Runs `work` while holding one of the locks NAME, NAME.2 … NAME.slots: the first that is free. The
- * other locks of dead processes are removed as well: with few copies running, nobody else would.
+ * Runs `work` while holding the first free one of the locks NAME, NAME.2 … NAME.slots. Also removes the
+ * other locks of dead processes, which nobody would take over while few copies run.
  *
- * @throws LockHeld (75) saying who holds the first, when all are held
+ * @throws LockHeld (75) naming the holder of the first lock, when all are held
  */
 export async function withOneOfLocks<T>(
   runFolder: string,

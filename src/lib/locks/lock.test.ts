@@ -120,7 +120,7 @@ test.each([
     mkdirSync(folderOfTakeOver);
     const made = Date.now() / 1000 + ahead;
     utimesSync(folderOfTakeOver, made, made);
-    // Each look at the clock is a second later.
+    // Each reading of the clock advances it by a second.
     const begun = Date.now();
     let seconds = 0;
     const clock = vi

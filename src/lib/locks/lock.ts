@@ -26,7 +26,7 @@ import { crashPoint } from "../files/crash-point.ts";
 import { makeNamedFolder } from "../files/make-folder.ts";
 import { isGone, thisProcess } from "../files/process-identity.ts";
 
-/** Another copy is running (exit 75). */
+/** Another copy of the command is running (exit 75). */
 export class LockHeld extends UbuntuCiError {
   readonly holder: LockHolder;
 
@@ -42,22 +42,24 @@ export class LockHeld extends UbuntuCiError {
   }
 }
 
-/** Processes of other machines cannot be checked from here: after ten missed updates one counts as dead. */
+/** A process on another machine cannot be checked from here: it counts as dead after ten missed updates. */
 const updateMs = 60_000;
 const missedMs = 10 * updateMs;
 
-/** Taking over takes milliseconds: anything older was left by a process that was killed meanwhile. */
+/** Taking over takes milliseconds: an older folder was left by a process that was killed meanwhile. */
 const takingOverMs = 5_000;
 
 /**
- * Runs `work` while holding the PID-file lock of that name. A lock whose process is dead is taken
- * over at once, and `tookOver` is told of it: of null when the file does not say whose it was.
+ * Runs `work` while holding the PID-file lock of that name. A lock whose process is dead is taken over
+ * at once.
  *
- * The PID file is the lock. It comes into being with its contents, as a hard link, so there is no
- * instant at which a killed process leaves a lock that does not say whose it is; and no clock decides
- * about a process of this machine.
+ * The PID file is the lock. It is created together with its contents, as a hard link, so that a process
+ * killed at any instant leaves no lock without the name of its holder. Whether a process of this machine
+ * is dead does not depend on a clock.
  *
- * @throws LockHeld (75) saying who holds it and since when
+ * @param tookOver called with the former holder after a takeover; null when the file was unreadable
+ * @param options.patient wait for the lock up to half a minute
+ * @throws LockHeld (75) saying who holds the lock and since when
  */
 export async function withLock<T>(
   runFolder: string,
@@ -87,17 +89,17 @@ export async function withLock<T>(
   } finally {
     clearInterval(alive);
     closeSync(open);
-    // The lock is another's if a person removed ours, or another machine took us for dead.
+    // Another process holds the lock if a person removed ours, or another machine considered us dead.
     const found = lookAt(file);
     if (found !== "gone" && isSame(found.holder, holder)) rmSync(file);
     crashPoint("lock.released");
   }
 }
 
-/** What was there before a lock was taken: nothing, a dead process's lock, or an unreadable file. */
+/** What a lock was before it was taken: free, held by a dead process, or (null) an unreadable file. */
 type Before = "free" | LockHolder | null;
 
-/** Takes the lock, waiting for it half a minute when patient. */
+/** Takes the lock; when patient, waits for it up to half a minute. */
 async function takeInTime(
   file: string,
   holder: LockHolder,
@@ -111,7 +113,7 @@ async function takeInTime(
   }
 }
 
-/** Takes the lock, if need be from a dead process; or tells who holds it. */
+/** Takes the lock if it is free or its process is dead; otherwise returns its holder. */
 async function take(
   file: string,
   holder: LockHolder,
@@ -131,7 +133,7 @@ async function take(
         removeUnused(file);
         return { before: "free" };
       } catch (thrown) {
-        // While it is being written others may take it for abandoned, and remove it.
+        // While `mine` was being written, another process may have considered it abandoned and removed it.
         if (hasCode(thrown, "ENOENT")) continue;
         if (!hasCode(thrown, "EEXIST")) throw thrown;
       }
@@ -157,9 +159,9 @@ async function take(
 }
 
 /**
- * Puts `mine` in the place of a dead process's lock. Several may have found it dead, on this machine
- * or another: proper-lockfile lets one in at a time, and each looks again. A process that
- * is killed inside leaves a folder that is stale after five seconds, and only blocks taking over.
+ * Replaces a dead process's lock by `mine`. Several processes may try this at once, on this machine or
+ * others: proper-lockfile admits one at a time, and each checks the lock again. A process that is killed
+ * in between leaves a folder that only blocks takeovers, and is stale after five seconds.
  */
 async function takeOver(
   file: string,
@@ -173,11 +175,11 @@ async function takeOver(
       lockfilePath: folder,
       realpath: false,
       stale: takingOverMs,
-      // Nothing is awaited inside. A process that was suspended for long finds the lock changed below.
+      // The code below awaits nothing, and a process that was suspended for long sees that the lock changed.
       onCompromised: () => undefined,
     });
   } catch (thrown) {
-    // Where clocks disagree, another may have found the new folder stale and removed it.
+    // Where clocks disagree, another process may have considered the new folder stale and removed it.
     if (hasCode(thrown, "ENOENT")) return "busy";
     if (!hasCode(thrown, "ELOCKED")) throw thrown;
     becomesStale(folder);
@@ -191,18 +193,18 @@ async function takeOver(
     crashPoint("lock.taken-over");
     return { before: again.holder };
   } catch (thrown) {
-    // While `mine` was being written, others may have taken it for abandoned and removed it.
+    // While `mine` was being written, another process may have considered it abandoned and removed it.
     if (hasCode(thrown, "ENOENT")) return "changed";
     throw thrown;
   } finally {
     await release().catch((thrown: unknown) => {
-      // Another process found it stale and removed it: nothing to release.
+      // Another process considered the folder stale and removed it: there is nothing to release.
       if (!hasCode(thrown, "ERELEASED")) throw thrown;
     });
   }
 }
 
-/** Dates a folder from the future, left before the clock was set back, to now: it would never become stale. */
+/** Sets a time in the future to now: a folder left before the clock was set back would stay fresh for long. */
 function becomesStale(folder: string): void {
   const made = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (made <= Date.now() + takingOverMs) return;
@@ -210,7 +212,7 @@ function becomesStale(folder: string): void {
   ifExistsSync(() => utimesSync(folder, time, time));
 }
 
-/** Who holds the lock, and whether that process is dead. An unreadable file has no holder. */
+/** The holder of a lock, and whether that process is dead. An unreadable file counts as dead, without a holder. */
 function lookAt(
   file: string,
 ):
@@ -229,7 +231,7 @@ function lookAt(
   }
 }
 
-/** Removes what processes left that were killed while they tried to take this lock. */
+/** Removes the prepared files of processes that were killed while they tried to take this lock. */
 function removeUnused(file: string): void {
   const folder = dirname(file);
   const prefix = `.${basename(file)}.`;
@@ -241,7 +243,7 @@ function removeUnused(file: string): void {
   }
 }
 
-/** The locks that are held, and whether their process is still there. */
+/** The locks that are held, and whether their processes are dead. */
 export function heldLocks(
   runFolder: string,
 ): (LockHolder & { dead: boolean })[] {
@@ -255,7 +257,7 @@ export function heldLocks(
     });
 }
 
-/** Names of the locks whose process is dead, or that a process was killed over while it took them. */
+/** Names of the locks whose process is dead, or was killed while it tried to take them. */
 export function deadLocks(runFolder: string): string[] {
   const names = filesIn(runFolder).flatMap((file) => {
     const name = /^(?:\.(.+)\.pid\.[0-9a-f]+|([^.].*)\.pid)$/.exec(file);
@@ -278,7 +280,7 @@ function readHolder(file: string): LockHolder | undefined {
       ? (holder as LockHolder)
       : undefined;
   } catch {
-    return undefined; // a power failure truncated it, or a person made it
+    return undefined; // truncated by a power failure, or made by hand
   }
 }
 

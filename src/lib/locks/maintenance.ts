@@ -22,21 +22,22 @@ import { crashPoint } from "../files/crash-point.ts";
 import type { Advice } from "../domain/remedy.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
-/** The toggle, when it is on: since when, by whom, and what the file says. */
+/** Maintenance that is on: since when, who switched it on, and why. */
 export interface Maintenance {
   readonly since: string;
   readonly by: string | null;
   readonly reason: string | null;
 }
 
-/** Bytes that are read, and characters of the reason that are kept: the file may be anything. */
+/** Bytes that are read and characters of the reason that are kept, since the file may be of any size. */
 const maxBytes = 4096;
 const maxReason = 500;
 
 /**
- * Whether maintenance.txt is there. Anybody may make it, with touch or an editor: its first line
- * `by NAME: REASON` is ours, any other text is the reason, and without a name it is its owner who
- * says so. Anything under that name counts, also a folder or a link; if it cannot be checked, it counts.
+ * Reads maintenance.txt; null when maintenance is off. This program writes the line `by NAME: REASON`.
+ * Anybody else may make the file, with touch or an editor: any other text is the reason, and the file's
+ * owner counts as the person. A folder or a link of that name also switches maintenance on, and so does
+ * a name that cannot be checked.
  */
 export function readMaintenance(file: string): Maintenance | null {
   let found;
@@ -46,7 +47,7 @@ export function readMaintenance(file: string): Maintenance | null {
     return {
       since: now(),
       by: null,
-      reason: `whether ${file} is there cannot be told: ${messageOf(thrown)}`,
+      reason: `cannot check whether ${file} exists: ${messageOf(thrown)}`,
     };
   }
   if (found === undefined) return null;
@@ -60,7 +61,7 @@ export function readMaintenance(file: string): Maintenance | null {
   };
 }
 
-/** What the file says, in one line; or why it says nothing. */
+/** The contents of the file in one line, or why it cannot be read. */
 function wordsOf(
   file: string,
 ): { readonly text: string } | { readonly trouble: string } {
@@ -87,7 +88,7 @@ function wordsOf(
   }
 }
 
-/** Decodes UTF-8, else Latin-1, in which every byte is a character. */
+/** Decodes UTF-8 or, if the bytes are not valid, Latin-1, in which every byte is a character. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -96,17 +97,17 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** When it was made; a later edit does not make it younger. */
+/** When the file was made; later edits do not count. */
 function sinceOf({ birthtimeMs, mtimeMs }: Stats): string {
   const made = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
   return new Date(made).toISOString();
 }
 
 /**
- * Switches maintenance on. Switching it on again keeps its age, and its reason unless a new one is
- * given.
+ * Switches maintenance on. If it is on already, its start time stays, and its reason unless a new one
+ * is given.
  *
- * @throws UbuntuCiError (2) when there is something else than a file, which cannot take a reason
+ * @throws UbuntuCiError (2) when maintenance.txt is not a plain file, which cannot store a reason
  */
 export function startMaintenance(
   file: string,
@@ -116,7 +117,7 @@ export function startMaintenance(
   const text = `by ${by}: ${oneLine(reason ?? "")}\n`;
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (found === undefined) {
-    // Written atomically: a process killed in between would leave a toggle without its reason.
+    // Written atomically, so that a killed process cannot leave a file without its reason.
     writeFileSync(beside(file), text);
     crashPoint("maintenance.written");
     renameSync(beside(file), file);
@@ -130,7 +131,7 @@ export function startMaintenance(
   }
 }
 
-/** The temporary file; a killed process may leave it behind. */
+/** Path of the temporary file, which a killed process may leave behind. */
 function beside(file: string): string {
   return join(dirname(file), `.${basename(file)}`);
 }
@@ -138,7 +139,7 @@ function beside(file: string): string {
 /**
  * Switches maintenance off.
  *
- * @throws UbuntuCiError (2) when there is a folder of that name with something in it
+ * @throws UbuntuCiError (2) when maintenance.txt is a folder that is not empty
  */
 export function endMaintenance(file: string): void {
   rmSync(beside(file), { force: true });
@@ -159,7 +160,7 @@ export function endMaintenance(file: string): void {
   }
 }
 
-/** The toggle in one line, with its age. */
+/** Maintenance in one line: since when, how long ago, by whom and why. */
 export function maintenanceInWords({ since, by, reason }: Maintenance): string {
   const who = by === null ? "" : ` by ${by}`;
   const why = reason === null ? "" : `: ${reason}`;
@@ -167,8 +168,8 @@ export function maintenanceInWords({ since, by, reason }: Maintenance): string {
 }
 
 /**
- * What to warn of when maintenance has been on for longer than `maintenance.warnAfterMinutes`: for
- * the report and for `check`. Null when all is well.
+ * The warning, for the report and `check`, that maintenance has been on for longer than
+ * `maintenance.warnAfterMinutes`; null when it has not.
  */
 export function forgottenMaintenance(
   maintenance: Maintenance | null,
@@ -179,12 +180,12 @@ export function forgottenMaintenance(
   return forgottenInWords(maintenance);
 }
 
-/** That maintenance has been on for too long: since when, by whom, and what ends it. */
+/** The warning that maintenance has been on for too long: since when, by whom, and what ends it. */
 export function forgottenInWords(maintenance: Maintenance): Advice {
   return advice`maintenance is ${maintenanceInWords(maintenance)}; did somebody forget it? ${remedy("maintenance off")} ends it`;
 }
 
-/** The refusal of whatever changes something while maintenance.txt is there (exit 75). */
+/** The error with which commands that change something refuse to run in maintenance (exit 75). */
 export function maintenanceRefusal(maintenance: Maintenance): Error {
   return heldBack(
     `maintenance is ${maintenanceInWords(maintenance)}`,

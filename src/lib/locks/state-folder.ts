@@ -8,10 +8,10 @@ import type { StatePaths } from "../host/paths.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 /**
- * Only the owner of a state folder works on it. Anybody else would fail at private files, or leave
- * files that the owner cannot change.
+ * Requires that this user owns the state folder. Others would fail at private files, or leave files that
+ * the owner cannot change.
  *
- * @throws UbuntuCiError (78) when it is another user's
+ * @throws UbuntuCiError (78) when the folder belongs to another user
  */
 export function requireOwnState({ root }: StatePaths): void {
   const owner = uidOf(root);
@@ -26,12 +26,13 @@ export function requireOwnState({ root }: StatePaths): void {
 }
 
 /**
- * Only some commands make a state: others would make an empty one for every mistyped name.
+ * Requires that a state exists, for commands that must not make one: they would make an empty one for
+ * every mistyped name.
  *
- * @throws UbuntuCiError (78) when there is none
+ * @throws UbuntuCiError (78) when there is no state
  */
 export function requireState(paths: StatePaths): void {
-  // While a state is restored there is none for a moment, and maintenance is on.
+  // During a restore the state is missing for a moment, with maintenance on.
   if (existsSync(paths.database) || mayBeInMaintenance(paths)) return;
   throw misconfigured(
     `there is no state in ${paths.root}`,
@@ -40,9 +41,9 @@ export function requireState(paths: StatePaths): void {
 }
 
 /**
- * A new state begins in a folder of its own.
+ * Requires that a folder without a state contains nothing unrelated: a new state needs a folder of its own.
  *
- * @throws UbuntuCiError (78) when there is no state in it, but something else
+ * @throws UbuntuCiError (78) when the folder contains something else
  */
 export function requireNothingElse(paths: StatePaths): void {
   if (existsSync(paths.database)) return;

@@ -6,12 +6,12 @@ import { heldLocks } from "./lock.ts";
 const lookEveryMs = 200;
 
 /**
- * Returns when no other process holds a lock. With maintenance on, nothing starts any more either:
- * every command looks at the toggle again when it has its lock.
+ * Returns when no other process holds a lock. With maintenance on, no command starts afterwards, since
+ * each checks for maintenance again once it has its lock.
  *
- * @param options.limitMs how long to wait at most; without it as long as it takes
- * @param options.waiting told who is waited for, each time that changes
- * @throws UbuntuCiError (75) naming who still runs, when that took too long
+ * @param options.limitMs milliseconds to wait at most; unlimited by default
+ * @param options.waiting called with the processes that are waited for, each time they change
+ * @throws UbuntuCiError (75) naming the processes that still run after that time
  * @throws AbortError when the signal fires
  */
 export async function waitUntilIdle(

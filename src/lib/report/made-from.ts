@@ -6,30 +6,30 @@ import { ifExistsSync } from "../files/optional-file.ts";
 import { programRoot } from "../host/paths.ts";
 import { writePublicFile } from "../files/public-files.ts";
 
-/** What a report was made from: the next one begins there. */
+/** What a report was made from, so that the next one only has to rewrite what changed since. */
 interface MadeFrom {
-  /** Stands for the program, the state file and the settings that every page depends on. */
+  /** Identifies the program, the state file and the settings, on which every page depends. */
   readonly basis: string;
-  /** The newest event that it shows. */
+  /** Number of the newest event that the report shows. */
   readonly event: number;
-  /** Whether it shows nothing that changes without an event: open tickets, maintenance, locks. */
+  /** Whether nothing in it changes without an event, as open tickets, maintenance and locks do. */
   readonly calm: boolean;
 }
 
 const fileIn = (output: string) => join(output, ".made-from.json");
 
-/** The note in a report's folder; null where there is none that can be read. */
+/** Reads this from the file in a report's folder; null when there is no valid one. */
 export function readMadeFrom(output: string): MadeFrom | null {
   const text = ifExistsSync(() => readFileSync(fileIn(output), "utf8"));
   if (text === undefined) return null;
   try {
     return JSON.parse(text) as MadeFrom;
   } catch {
-    return null; // a person's doing: all pages are made, and it is written anew
+    return null; // edited by hand: all pages are made, and the file is rewritten
   }
 }
 
-/** Notes it, once every page is written: after a report that was killed the next begins where that one did. */
+/** Writes the file. Call after all pages are written, so that the report after a killed one writes the same pages again. */
 export async function writeMadeFrom(
   output: string,
   made: MadeFrom,
@@ -37,12 +37,12 @@ export async function writeMadeFrom(
   await writePublicFile(fileIn(output), `${JSON.stringify(made)}\n`);
 }
 
-/** The basis of a report: of this program, on that state file, with these settings. */
+/** The basis of a report by this program, of that state file, with these settings. */
 export function reportBasis(
   database: string,
   settings: readonly unknown[],
 ): string {
-  // A restored state is another file; the numbers of its events begin again where the backup ended.
+  // A restored state is another file, in which event numbers may repeat.
   const { dev, ino, birthtimeMs } = statSync(database);
   const program = [join(programRoot, "templates"), import.meta.dirname].flatMap(
     (folder) =>

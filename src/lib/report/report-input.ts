@@ -5,15 +5,15 @@ import type {
   TicketRange,
 } from "../state/report-rows.ts";
 
-/** What the report shows, as data: it never looks into the state itself. */
+/** What the report shows, as data; the report itself never reads the state. */
 export interface ReportInput {
   readonly title: string;
   readonly generated_at: string;
-  /** Newest first, with the time they can expect. */
+  /** Newest first, with their expected times. */
   readonly open: readonly Ticket[];
-  /** The newest of those that have ended, newest first. */
+  /** The most recent tickets that have ended, newest first. */
   readonly ended: readonly Ticket[];
-  /** Where all those are that have ended, oldest first. */
+  /** The ranges of ticket numbers for the pages of all ended tickets, oldest first. */
   readonly ended_ranges: readonly TicketRange[];
   readonly packages: readonly PackageRow[];
   readonly revisions: readonly {
@@ -46,7 +46,7 @@ export interface ReportInput {
     readonly by: string | null;
     readonly reason: string | null;
   } | null;
-  /** What maintenance has held back, since when and how often. */
+  /** The commands that maintenance held back, since when and how often. */
   readonly held_back: readonly {
     readonly name: string;
     readonly first: string;
@@ -57,18 +57,18 @@ export interface ReportInput {
   readonly signatures_optional: boolean;
 }
 
-/** How the report comes by what belongs to tickets and is not in it. */
+/** How the report gets data about tickets that is not part of its input. */
 export interface TicketSources {
-  /** Where a stored file can be read. */
+  /** Path of a file in the data store. */
   readonly pathOf: (at: FileRef) => string;
-  /** A ticket as JSON documents have it, with the addresses that its files have in this one. */
+  /** A ticket in its JSON form, with the URLs of its files in the report. */
   readonly documentOf: (
     ticket: Ticket,
     urlOf: (at: FileRef) => string | null,
   ) => unknown;
 }
 
-/** The pages to write of single things; they are read one by one, for there may be very many. */
+/** The pages of single tickets, ranges and packages to write. Read one by one, as there may be very many. */
 export interface ReportPages {
   readonly tickets: Iterable<Ticket>;
   readonly ranges: Iterable<
@@ -79,6 +79,6 @@ export interface ReportPages {
     /** Newest first. */
     readonly history: readonly PackageVersion[];
   }>;
-  /** Whether these are all there shall be: others go. */
+  /** Whether these are all pages, so that any others are removed. */
   readonly all: boolean;
 }

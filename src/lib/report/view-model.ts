@@ -14,13 +14,13 @@ export { ageInWords } from "../domain/age.ts";
 export { sizeInWords } from "../domain/size.ts";
 import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
 
-/** A point in time: what a page shows, and the exact moment behind it. */
+/** A point in time: the text that a page shows, and the exact time. */
 interface Moment {
   readonly text: string;
   readonly iso: string;
 }
 
-/** One step of a ticket's way, with every attempt at it. */
+/** One step of a ticket, with every attempt at it. */
 interface TimelineStep {
   readonly code: number;
   readonly name: string;
@@ -37,7 +37,7 @@ interface TimelineStep {
   }[];
 }
 
-/** A moment as people say it, by UTC. */
+/** A point in time for people, in UTC. */
 export function moment(iso: string): Moment {
   return { iso, text: `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` };
 }
@@ -50,16 +50,18 @@ export function heldBackSince(
   return first === undefined ? null : moment(first);
 }
 
-/** A piece of a sentence: some words, and a moment after them or none. */
+/** Part of a sentence: text, and possibly a point in time after it. */
 interface Words {
   readonly text: string;
   readonly moment: Moment | null;
 }
 
 /**
- * When an open ticket can expect to start and to be complete: nothing where that cannot be told. By
- * the clock, since a page is read later than it is written; and what lies in the past when it is
- * written is left out, which would make every report differ from the one before.
+ * When an open ticket is expected to start and complete; empty without an estimate. Times are absolute,
+ * since a page is read later than it is written. Times in the past are omitted: they would make every
+ * report differ from the one before.
+ *
+ * @param writtenAt when the page is written, ISO 8601
  */
 export function expectations(ticket: Ticket, writtenAt: string): Words[] {
   const { start = null, end = null } = ticket.expected ?? {};
@@ -89,7 +91,7 @@ function expectation(
   ];
 }
 
-/** A duration in milliseconds, in two units at most. */
+/** A duration in words, in at most two units. */
 export function duration(ms: number): string {
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
@@ -98,7 +100,7 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** The steps of a ticket in their order, and how far it came. */
+/** The steps of a ticket in order, and how far it got. */
 export function timeline(ticket: Ticket): TimelineStep[] {
   const shown = new Set(shownArtifacts(ticket).map(({ name }) => name));
   return stepCommands.map(({ code, command }) => {
@@ -124,7 +126,7 @@ export function timeline(ticket: Ticket): TimelineStep[] {
   });
 }
 
-/** How a step stands, by the outcome of its last attempt (null while that runs). */
+/** The state of a step, by the outcome of its last attempt (null while that runs). */
 function stateOf(
   ticket: Ticket,
   code: WorkStepCode,
@@ -138,13 +140,13 @@ function stateOf(
   if (failed && ticket.cancelled !== null && resume === code)
     return "cancelled";
   if (at === code) return "waiting";
-  // What passed before the ticket was taken back to an earlier step is to be done again.
+  // Steps that passed before the ticket went back to an earlier step have to be repeated.
   const from = workStep(at === queueStep ? (resume ?? at) : at);
   if (from !== undefined && !comesAfter(from.code, code)) return "not reached";
   return last === "passed" ? "passed" : "not reached";
 }
 
-/** The overrides of a ticket as its page lists them; those undone last. */
+/** The overrides of a ticket as its page lists them; those that were undone come last. */
 export function overrideRows(ticket: Ticket): {
   text: string;
   reason: string;
@@ -168,7 +170,7 @@ export function overrideRows(ticket: Ticket): {
   ];
 }
 
-/** One line about where a ticket is. */
+/** The current situation of a ticket in one line. */
 export function whereabouts(ticket: Ticket): string {
   if (ticket.progress !== null) return progressInWords(ticket.progress);
   if (ticket.failure !== null) return ticket.failure.reason;
@@ -181,21 +183,21 @@ export function whereabouts(ticket: Ticket): string {
   return "";
 }
 
-/** A bug's address, only when it is one that may be linked: escaping does not stop `javascript:`. */
+/** A bug's URL if it is safe to link, otherwise null: escaping does not disarm `javascript:`. */
 export function bugLink({ bug }: Pick<Ticket, "bug">): string | null {
   return bug !== null && /^https?:\/\/\S+$/.test(bug) && URL.canParse(bug)
     ? new URL(bug).href
     : null;
 }
 
-/** Artifacts that lie beside the page. Images are large and fetched with get_image instead; some have expired. */
+/** Artifacts published with a ticket's page: all except images, which are large (see get_image), and expired files. */
 export function shownArtifacts(ticket: Ticket): Artifact[] {
   return ticket.artifacts.filter(
     ({ type, expired_at }) => type !== "IMAGE" && expired_at === null,
   );
 }
 
-/** The folder, below ended/, of the page with the tickets of a range that have ended. */
+/** Name of the folder, below ended/, for the page of a range of ended tickets. */
 export function rangeFolder({
   from,
   to,

@@ -28,13 +28,13 @@ const rightToLeft = "\u202e";
 const escape = "\u001b";
 const longWord = "w".repeat(10_000);
 
-/** What somebody may write who would like to be more than text, with the place it is written in. */
+/** Text as an attacker might write it, to be more than text, with the field that it is in. */
 const hostile = (place: string) =>
   `${place} <script>alert("${place}")</script> '"><img src=x onerror=alert(1)> &lt;b&gt; ${escape}]0;owned\u0007${escape}[2J\u009b2J\u0085 ${rightToLeft}cod.exe ${longWord}`;
 const escaped = (place: string) =>
   `${place} &lt;script&gt;alert(&quot;${place}&quot;)`;
 
-/** Names of packages and files are checked before they get here, all but their length. */
+/** Names of packages and files are checked at admission, except for their length. */
 const source = `<svg onload=alert(1)>${rightToLeft}`;
 const at = "2026-01-01T00:00:00.000Z";
 
@@ -46,7 +46,7 @@ const sources: TicketSources = {
 };
 
 beforeAll(async () => {
-  // A folder that is named stays there, to be looked at.
+  // A folder named by the variable is kept for inspection.
   folder =
     process.env["UBUNTU_CI_TEST_REPORT"] ??
     mkdtempSync(join(tmpdir(), "report-"));
@@ -76,7 +76,7 @@ afterAll(() => {
 });
 
 function input(log: string): ReportInput {
-  // Every file of the store of this test is the log that its container is named after.
+  // In this test, a file's container is the path of the log that stands in for the file.
   const artifact = (
     name: string,
     type: "LOGS" | "IMAGE",
@@ -300,7 +300,7 @@ describe("a report of hostile texts", () => {
             expect(value).not.toMatch(/^(?!https?:)\w+:/);
         }
       }
-      // Everything between tags that looks like a tag would have been one of them.
+      // Outside of tags there must be no angle brackets.
       expect(
         text.replaceAll(/<\/?[a-z][a-z0-9]*(?:\s+[^\s=>]+="[^"]*")*\s*>/g, ""),
       ).not.toMatch(/[<>]/);
@@ -373,7 +373,7 @@ describe("a report of hostile texts", () => {
       expect(
         existsSync(join(folder, "site", path, decodeURIComponent(url ?? ""))),
       ).toBe(true);
-    // An image is not in the report, and one has expired.
+    // One artifact is an image and one has expired; neither is in the report.
     expect(urls.slice(3)).toEqual([null, null]);
   });
 

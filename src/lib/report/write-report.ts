@@ -26,22 +26,22 @@ import type {
 } from "./report-input.ts";
 import * as view from "./view-model.ts";
 
-/** What writing came to. */
+/** The result of writing a report. */
 export interface WrittenReport {
   readonly index: string;
   readonly written: number;
   readonly unchanged: number;
 }
 
-/** Bytes of a failing log that its ticket's page shows. */
+/** How much of the end of a failed ticket's log its page shows, in bytes. */
 const tailBytes = 6000;
 
 /**
- * Writes the static site: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/,
- * beside each page its JSON. Pages that did not change are left alone, pages of what is gone are
- * removed. Pages do not say when they were made where nothing else changed: an rsync then moves nothing.
+ * Writes the static site: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/, with
+ * JSON beside each page. Unchanged pages are not rewritten, and obsolete ones are removed. Most pages do
+ * not contain the time they were made, so that rsync transfers nothing if nothing else changed.
  *
- * @param pages of which tickets, ranges and source packages; of the others nothing has changed
+ * @param pages the tickets, ranges and source packages that may have changed
  */
 export async function writeReport(
   input: ReportInput,
@@ -53,7 +53,7 @@ export async function writeReport(
     views: join(programRoot, "templates"),
     autoTrim: false,
     cache: true,
-    // The one place where a text comes into a page: nothing in it is a tag, and nothing is hidden.
+    // All text in pages passes through here, so that it can contain neither tags nor hidden characters.
     escapeFunction: (text) => escapeHtml(shownText(String(text))),
   });
   let written = 0;
@@ -102,7 +102,7 @@ export async function writeReport(
     "style.css",
     await readFile(join(programRoot, "templates/style.css"), "utf8"),
   );
-  // A ticket in the data beside a page: what lies in the report has an address, from that page on.
+  // Tickets in the JSON beside a page; files that are in the report have URLs relative to that page.
   const documents = (tickets: readonly Ticket[], root: string) =>
     tickets.map((ticket) => {
       const urls = fileUrls(ticket, `${root}tickets/${ticket.id}/`);
@@ -149,7 +149,7 @@ export async function writeReport(
   }
   const { open, ended, ended_ranges, packages } = input;
   const tickets = [...open, ...ended].sort((one, other) => one.id - other.id);
-  // These are written every time, and so may tell what is so for a while only: maintenance, warnings.
+  // These pages are written every time, and so may show temporary conditions: maintenance, warnings.
   const now = { everyTime: true };
   await page("", "tickets", "Tickets", now, {
     tickets: documents(tickets, ""),
@@ -172,7 +172,11 @@ export async function writeReport(
   return { index: join(output, "index.html"), written, unchanged };
 }
 
-/** Where each file lies that is shown with a ticket, by the artifact's name: from a page that has the ticket's at `to`. */
+/**
+ * URLs of the files that are published with a ticket, by the artifact's name.
+ *
+ * @param to prefix that leads to the folder of the ticket's page
+ */
 function fileUrls(ticket: Ticket, to: string): ReadonlyMap<string, string> {
   const names = publishedNames(
     view.shownArtifacts(ticket).map(({ name }) => name),
@@ -185,7 +189,7 @@ function fileUrls(ticket: Ticket, to: string): ReadonlyMap<string, string> {
   );
 }
 
-/** Files are linked, not copied: the report costs no space beside the data store it lies next to. */
+/** Puts a ticket's files beside its page, as hard links where possible, which take no space. */
 async function placeArtifacts(
   ticket: Ticket,
   folder: string,
@@ -193,7 +197,7 @@ async function placeArtifacts(
 ): Promise<void> {
   const shown = view.shownArtifacts(ticket);
   const names = publishedNames(shown.map(({ name }) => name));
-  // What expired in the data store would go on taking its space here, as a link.
+  // A file that expired in the data store would still take up space through its link here.
   await removeOthers(folder, new Set(names.values()));
   if (shown.length === 0) return;
   makePublicFolder(folder);
@@ -216,7 +220,7 @@ async function placeArtifacts(
     )
       continue;
     await rm(place, { force: true });
-    // On another disk, or a file of another user, it has to be a copy.
+    // On another file system, or for another user's file, a copy is made.
     await linkOrCopyPublicly(path, place);
   }
 }
@@ -256,12 +260,12 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** A text as HTML has it, also within the quotes of an attribute. */
+/** Escapes text for HTML, including quoted attributes. */
 function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (found) => entities[found] ?? "");
 }
 
-/** What a report left that was killed while it wrote: one at a time writes here. */
+/** Removes temporary files of a report that was killed. No other report writes at the same time. */
 async function removeUnfinished(folder: string): Promise<void> {
   const names = (await ifExists(readdir(folder))) ?? [];
   for (const name of names)

@@ -19,20 +19,21 @@ import { findTicket, listTickets } from "../state/tickets.ts";
 import { expectedOf } from "../tickets/expected-of.ts";
 import type { Installation } from "./report-up-to-date.ts";
 
-/** How many ended tickets the first page shows, and how many ticket numbers a page of ended ones covers. */
+/** How many ended tickets the first page shows, and how many ticket numbers a page of ended tickets covers. */
 const endedShown = 100;
 const endedRange = 500;
 
-/** What the report shows of the machine and the archive at this moment. */
+/** The current conditions of the machine and the archive that the report shows. */
 type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
   readonly revisions: readonly Revision[];
 };
 
 /**
- * Gathers the data of all pages: those that are always written, and those of single tickets and
- * packages, which are read while they are written.
+ * Gathers the data of all pages: those that are always written, and those of single tickets and packages,
+ * which are read lazily while they are written.
  *
- * @param changed ids of the tickets whose pages to write, with those of what they belong to; null: all pages
+ * @param changed ids of the tickets whose pages are to be written, along with the pages of their packages
+ *   and ranges; null: all pages
  */
 export function reportData(
   db: Connection,

@@ -9,7 +9,7 @@ import { readMadeFrom, reportBasis } from "../report/made-from.ts";
 import { openCurrentDatabase } from "../state/database.ts";
 import { whatHappened } from "../state/report-rows.ts";
 
-/** Where a report is made from. */
+/** The state folder and the configuration that a report is made from. */
 export interface Installation {
   readonly paths: StatePaths;
   readonly config: Config;
@@ -24,8 +24,8 @@ export function basisOf({ paths, config }: Installation): string {
 }
 
 /**
- * Whether the existing report is still right: no event since, and nothing in it that changes with time.
- * That is what most cron runs find, so this file imports little.
+ * Whether the existing report is up to date: no event since, and nothing in it that changes with time.
+ * Most cron runs find that it is, so this module imports little.
  */
 export function isUpToDate(
   installation: Installation,

@@ -23,7 +23,7 @@ import { reportData } from "./report-data.ts";
 import type { Installation } from "./report-up-to-date.ts";
 import { basisOf } from "./report-up-to-date.ts";
 
-/** What a report is made with. */
+/** What is needed to make a report. */
 interface Reporting extends Installation {
   readonly actor: string;
   readonly backends: () => Pick<StepBackends, "archive">;
@@ -31,8 +31,8 @@ interface Reporting extends Installation {
 }
 
 /**
- * Writes the static site from the current state. Pages of single tickets and packages are rewritten only
- * if something happened to them since the last report in that folder, unless its basis has changed.
+ * Writes the static site from the current state. Pages of single tickets and packages are only rewritten
+ * if something happened to them since the last report in that folder, or if the basis has changed.
  *
  * @param all rewrite every page
  */
@@ -46,11 +46,11 @@ export async function writeStateReport(
   // Reading is allowed in maintenance; creating or migrating the state is not.
   const db = openForReport(paths.database, maintenance);
   const basis = basisOf(reporting);
-  // Read first: whatever happens from now on belongs to the next report.
+  // Read before anything else, so that later events belong to the next report.
   const { event } = whatHappened(db);
   const archive = await reporting.backends().archive();
   const store = await reporting.store();
-  // Our own lock would make every report differ from the last.
+  // This command's own lock is omitted: it would make every report differ from the last.
   const locks = heldLocks(paths.run).filter(({ pid }) => pid !== process.pid);
   const limit = config.get("lock.warnAfterMinutes");
   const forgotten = forgottenMaintenance(

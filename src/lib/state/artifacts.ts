@@ -2,7 +2,7 @@ import type { ArtifactType, FileRef } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 
-/** A file that is already in the data store, as its row will name it. */
+/** A file in the data store that is to be recorded. */
 export interface NewArtifact extends FileRef {
   readonly type: ArtifactType;
   readonly size: number;
@@ -10,7 +10,7 @@ export interface NewArtifact extends FileRef {
   readonly subticket: number | null;
 }
 
-/** Writes artifact rows; a file of the same name replaces its row. */
+/** Writes artifact rows; a row for the same name is replaced. */
 export function recordArtifacts(
   db: Connection,
   ticket: number,

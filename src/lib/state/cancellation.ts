@@ -9,7 +9,7 @@ import { recordTicketEvent } from "./events.ts";
 import { releasePpa } from "./ppas.ts";
 import { moveTicket } from "./ticket-step.ts";
 
-/** Who asked to cancel a ticket, or null. Whoever works on the ticket reads this once a second. */
+/** The request to cancel a ticket, or null. The process that works on the ticket reads this once a second. */
 export function cancellationOf(
   db: Connection,
   ticket: number,
@@ -23,14 +23,14 @@ export function cancellationOf(
   return row ?? null;
 }
 
-/** Clears a request to cancel: the ticket goes on, or landed first. */
+/** Clears a request to cancel, because the ticket continues or has already landed. */
 export function forgetCancellation(db: Connection, ticket: number): void {
   db.prepare(
     "UPDATE ticket SET cancel_at = NULL, cancel_by = NULL, cancel_reason = NULL WHERE id = ?",
   ).run(ticket);
 }
 
-/** Ends a cancelled ticket that nobody works on; it remembers the step at which a retry would go on. */
+/** Ends a cancelled ticket that no process works on, and records the step at which a retry would continue. */
 export function endCancelled(
   db: Connection,
   ticket: number,
@@ -60,8 +60,8 @@ export function endCancelled(
 }
 
 /**
- * Cancels a ticket: at once when nobody works on it, otherwise the process that does ends it. Call
- * inside the transaction that found the ticket open.
+ * Cancels a ticket: at once if no process works on it; otherwise that process ends it. Call inside the
+ * transaction that found the ticket open.
  */
 export function cancelTicket(
   db: Connection,
@@ -70,7 +70,7 @@ export function cancelTicket(
   actor: string,
   reason: string | null,
 ): void {
-  // The first request counts.
+  // Only the first request counts.
   const asked = db
     .prepare(
       `UPDATE ticket SET cancel_at = ?, cancel_by = ?, cancel_reason = ?, retry_at = NULL

@@ -24,7 +24,7 @@ import { migrations } from "./migrations.ts";
 let folder: string;
 let file: string;
 
-/** Records that events happened to tickets. */
+/** Records events. */
 function happens(...whats: string[]): void {
   const db = openDatabase(file);
   for (const what of whats)

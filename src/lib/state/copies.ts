@@ -18,7 +18,7 @@ import { newestEvent } from "./log-export.ts";
 import { integrityProblems, takeSnapshot, withFile } from "./snapshot.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
-/** Version of a state file, whichever program wrote it. */
+/** How far a state file has got, whichever version of the program wrote it. */
 export interface StateVersion {
   /** Number of its last migration; 0 for an empty file. */
   readonly schema: number;
@@ -26,13 +26,13 @@ export interface StateVersion {
   readonly lastEvent: number;
 }
 
-/** How many copies from before upgrades are kept. */
+/** How many copies made before upgrades are kept. */
 const kept = 5;
 
 /** Reads a state file's version without migrating it. Waits for a migration in progress. */
 export function readStateVersion(file: string): StateVersion {
   return withFile(file, (db) =>
-    // A killed writer's changes must be recovered before the file can be judged.
+    // A write transaction, so that SQLite first recovers the changes of a killed writer.
     db.transaction(() => versionOf(db)).immediate(),
   );
 }
@@ -42,7 +42,7 @@ function versionOf(db: Database.Database): StateVersion {
   return { schema, lastEvent: schema === 0 ? 0 : newestEvent(db) };
 }
 
-/** Counts events after that one, apart from those about the program itself. */
+/** Counts the events after one, except those about the program itself. */
 export function eventsSince(file: string, event: number): number {
   return withFile(
     file,
@@ -57,8 +57,8 @@ export function eventsSince(file: string, event: number): number {
 }
 
 /**
- * Copies a state file, even one in use, consistently, and checks the copy. It appears whole or not at
- * all; the oldest copies in its folder are removed.
+ * Makes a consistent copy of a state file, which may be in use, and checks it. The copy appears
+ * atomically; the oldest copies in its folder are removed.
  *
  * @throws UbuntuCiError (75) when the copy is damaged
  */
@@ -99,8 +99,8 @@ export async function copyState(
 }
 
 /**
- * Replaces a state file's contents by those of a copy, atomically for readers. Event numbers given out
- * since are not reused.
+ * Replaces a state file's contents by those of a copy, atomically for readers. Event numbers that were
+ * used since the copy was made are not used again.
  */
 export async function restoreStateFile(
   copy: string,
@@ -126,8 +126,8 @@ export async function restoreStateFile(
 }
 
 /**
- * Records an event about the program, even in a state file of another version, unless the same was
- * recorded after event `since`.
+ * Records an event about the program, even in a state file of another version, unless the same event was
+ * recorded after event number `since`.
  */
 export function recordOnce(file: string, since: number, event: NewEvent): void {
   withFile(file, (db) => {

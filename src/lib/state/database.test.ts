@@ -62,7 +62,7 @@ describe("opening the state file", () => {
       );
       expect(db.pragma("journal_mode", { simple: true })).toBe("wal");
       expect(db.pragma("foreign_keys", { simple: true })).toBe(1);
-      // FULL: a commit that was told is there after the power went.
+      // FULL: a commit that returned survives a power failure.
       expect(db.pragma("synchronous", { simple: true })).toBe(2);
     });
     const before = readFileSync(file);

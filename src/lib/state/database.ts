@@ -10,8 +10,8 @@ import { migrations } from "./migrations.ts";
 export type Connection = Database.Database;
 
 /**
- * Opens the state file, making or migrating it as needed. Before a file with contents is migrated,
- * a copy is set aside as `state.sqlite.before-N`.
+ * Opens the state file, creating or migrating it as needed. Before a migration, a copy of a file that is
+ * not empty is kept as `state.sqlite.before-N`.
  *
  * @throws UbuntuCiError (78) when the file is newer than this program, (75) when it cannot be opened
  */

@@ -13,8 +13,8 @@ export type NewEvent = Pick<Event, "actor" | "subject" | "what"> &
   };
 
 /**
- * Appends to the history. Call inside the transaction of the change, after the change; the log file gets
- * the event once that is committed.
+ * Appends an event to the history. Call inside the transaction of the change, after the change; the event
+ * is written to the log file once that transaction is committed.
  *
  * The time is read under the write lock, so that the history is in chronological order.
  */
@@ -41,7 +41,7 @@ export function recordEvent(db: Connection, event: NewEvent): void {
     what: event.what,
     from_state: event.from_state ?? null,
     to_state: event.to_state ?? null,
-    // Messages of tools and people may hold passwords, and the history is public.
+    // Messages of tools and people may contain passwords, and the history is public.
     why: event.why == null ? null : redact(event.why, secretsOf(process.env)),
     run: event.run ?? null,
     ticket:
@@ -51,7 +51,7 @@ export function recordEvent(db: Connection, event: NewEvent): void {
   exportSoon(db, logRecord);
 }
 
-/** Appends what happened to a ticket to the history; as {@link recordEvent} does. */
+/** {@link recordEvent} for an event of a ticket. */
 export function recordTicketEvent(
   db: Connection,
   actor: string,
@@ -73,7 +73,7 @@ interface EventFilter {
   readonly ticket?: number;
   /** ISO 8601 UTC; events at or after it. */
   readonly since?: string;
-  /** Limits the result to the newest ones. */
+  /** Limits the result to that many of the newest events. */
   readonly last?: number;
 }
 
@@ -149,7 +149,7 @@ function codeOf(state: string | null): StepCode | undefined {
   return steps.find(({ code }) => String(code) === state)?.code;
 }
 
-/** Who holds a ticket, and since when; null when the history does not say. */
+/** Who put a ticket on hold, and when; null when the history does not say. */
 export function holdOf(
   db: Connection,
   ticket: number,

@@ -5,8 +5,8 @@ import { unwantedJobs } from "./open-jobs.ts";
 import { nextToGoOn, nextToStart } from "./queue.ts";
 
 /**
- * Whether a pass at these steps may find work: a ready ticket, a job to look at or to cancel, an open
- * lease. Most passes find none, so this file imports little.
+ * Whether a pass at these steps may find work: a ready ticket, a job to poll or to cancel, an open lease.
+ * Most passes find none, so this module imports little.
  */
 export function hasWork(
   db: Connection,

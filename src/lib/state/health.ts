@@ -5,7 +5,7 @@ import { firstColumn, firstValue } from "./database.ts";
 import { openCondition } from "./queue.ts";
 import { statusOfTicket, stepOfTicket } from "./ticket-status.ts";
 
-/** A waiting ticket: since when it has not moved, and what it waits for. */
+/** A waiting ticket: since when it has made no progress, and what it waits for. */
 interface WaitingTicket {
   readonly id: number;
   readonly step: StepCode;
@@ -13,11 +13,11 @@ interface WaitingTicket {
   readonly waiting_for: string | null;
 }
 
-/** The ticket that has waited longest, or undefined. Retries and changes of its title do not count as moves. */
+/** The ticket that has waited longest, or undefined. Failed attempts and edits of a ticket do not count as progress. */
 export function oldestWaiting(db: Connection): WaitingTicket | undefined {
   return db
     .prepare<[], WaitingTicket>(
-      // A pending ticket only waits once its job is due to be looked at.
+      // A pending ticket only counts as waiting once its job is due to be polled.
       `SELECT id, step, waiting_for, coalesce(
            (SELECT look_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0),
            (SELECT max(at) FROM event WHERE subject = 'ticket' AND subject_id = CAST(ticket.id AS TEXT)

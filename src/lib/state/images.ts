@@ -15,7 +15,7 @@ export function imageOf(
     : { ...row, layers: JSON.parse(row.layers) as string[] };
 }
 
-/** Remembers the image of a ticket, in the place of the one it had. */
+/** Records the image of a ticket, replacing an earlier one. */
 export function recordImage(
   db: Connection,
   ticket: number,

@@ -37,7 +37,7 @@ export function activity(db: Connection): {
   };
 }
 
-/** Makes a ticket that is marked running without a run wait again. */
+/** Returns a ticket that is marked running but has no open run to waiting. */
 export function waitAgain(
   db: Connection,
   actor: string,
@@ -55,7 +55,7 @@ export function waitAgain(
   });
 }
 
-/** Whether a ticket has an open run, which may add and remove files. */
+/** Whether a ticket has an open run, which may be adding and removing files. */
 export function stillRunning(db: Connection, ticket: number): boolean {
   return (
     db
@@ -99,7 +99,7 @@ export function newestRevision(db: Connection): number {
   );
 }
 
-/** Whether the state records that version as a source package's newest, up to a revision. */
+/** Whether, up to a revision, the state records that version as the newest of a source package. */
 export function isPublished(
   db: Connection,
   one: {

@@ -30,8 +30,8 @@ export function beginJob(
 }
 
 /**
- * Records the id of a submitted job. If its ticket has gone on without it, the job is marked for
- * cancelling, in a new row if its own is gone already.
+ * Records the id of a submitted job. If its ticket has continued without it, the job is marked for
+ * cancelling, in a new row if its own was deleted meanwhile.
  */
 export function nameJob(
   db: Connection,
@@ -46,19 +46,19 @@ export function nameJob(
   ).run({ ...job, at: now() });
 }
 
-/** The ticket no longer waits for its job; the next pass cancels it. */
+/** Marks a job that its ticket no longer waits for; the next pass cancels it. */
 export function dropJob(db: Connection, ticket: number): void {
   db.prepare(
     "UPDATE job SET unwanted = 1, look_at = NULL WHERE ticket = ? AND unwanted = 0",
   ).run(ticket);
 }
 
-/** The ticket's job has ended and its results were taken. */
+/** Deletes the job of a ticket, which has ended and whose results were fetched. */
 export function endJob(db: Connection, ticket: number): void {
   db.prepare("DELETE FROM job WHERE ticket = ? AND unwanted = 0").run(ticket);
 }
 
-/** When a ticket's job is due to be looked at; null while a pass works on it or the ticket waits for another reason. */
+/** Sets when a ticket's job is to be polled; null while a pass works on it, or the ticket waits for another reason. */
 export function lookAt(
   db: Connection,
   ticket: number,
@@ -69,7 +69,7 @@ export function lookAt(
   ).run(at, ticket);
 }
 
-/** Records that an unwanted job was cancelled, or why it is left alone. */
+/** Deletes an unwanted job, and records that it was cancelled or why it was not. */
 export function forgetJob(
   db: Connection,
   { key, ticket, step }: OpenJob,

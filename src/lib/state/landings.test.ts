@@ -13,7 +13,7 @@ let db: Connection;
 
 const at = (minutes: number) => new Date(minutes * 60_000).toISOString();
 
-/** A ticket about one source package, with a run a minute: [step, outcome, minute it began]. */
+/** A ticket of one source package, with runs of a minute each: [step, outcome, minute it began]. */
 function ticket(
   id: number,
   source: string,
@@ -73,7 +73,7 @@ describe("tickets that landed", () => {
       ...passed(1000),
     ]);
     expect(recentLandings(db, [])[0]?.began.get(100)).toBe(1000 * 60_000);
-    // Resumed past its build: what came before is no measure.
+    // A retry that resumed after the build: runs before it are no measure of duration.
     ticket(2, "a", 1000, "done", [
       ...passed(0).slice(0, 3),
       [100, "passed", 500],

@@ -5,7 +5,7 @@ import type { Connection } from "./database.ts";
 import { firstColumn } from "./database.ts";
 import { openCondition, queuedCondition, sourcesOf } from "./queue.ts";
 
-/** How many landed tickets are considered: the newest overall, and of one source package. */
+/** How many landed tickets are considered: the newest overall, and the newest of each source package. */
 const newest = 50;
 const newestAlike = 20;
 /** How many uploads of a package are considered, in case it never lands. */
@@ -95,7 +95,7 @@ export function ticketsOnTheirWay(db: Connection): {
         queued: 0 | 1;
       }
     >(
-      // A pending ticket counts as working.
+      // A pending ticket counts as running.
       `SELECT id, step, iif(job IS NULL, retry_at, NULL) AS retry_at, sources, coalesce(started_at, job) AS since, queued FROM
          (SELECT *, ${sourcesOf} AS sources, ${queuedCondition} AS queued,
             (SELECT started_at FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL) AS started_at,

@@ -31,7 +31,7 @@ interface OpenRun extends ProcessIdentity {
   heartbeat_at: string;
 }
 
-/** A run renews its lease every 60 s; ten missed updates and it is dead. */
+/** A run renews its lease every 60 s, and counts as dead after ten missed updates. */
 const heartbeatLimitMs = 10 * 60_000;
 
 /** The open runs, oldest first. */
@@ -44,7 +44,7 @@ export function openRuns(db: Connection): OpenRun[] {
     .all();
 }
 
-/** Whether an open run's process is gone. On another machine only missed heartbeats can tell. */
+/** Whether an open run's process is gone. On another machine, only missed heartbeats show that. */
 export function isDead(run: OpenRun): boolean {
   return (
     isGone(run) ?? Date.now() - Date.parse(run.heartbeat_at) > heartbeatLimitMs
@@ -57,8 +57,8 @@ export interface DeadLease extends Lease {
 }
 
 /**
- * Takes over the leases of dead processes, so that nobody works on those tickets while leftovers are
- * tidied. If this process is killed meanwhile, the next one takes them over in turn.
+ * Takes over the leases of dead processes, so that nobody works on those tickets while the remains of
+ * their runs are cleaned up. If this process is killed meanwhile, the next one takes them over in turn.
  */
 export function takeOverDeadLeases(db: Connection): DeadLease[] {
   if (!openRuns(db).some(isDead)) return [];
@@ -103,10 +103,10 @@ export function workerOf(
 }
 
 /**
- * Takes the lease on the ticket to work on next at this step: the oldest ready one, by priority,
- * then first in first out; or that very ticket. At the first step a ticket is only taken while
- * fewer than `concurrency` are in flight, and when neither one of those nor one before it in the queue
- * has a source package in common with it.
+ * Takes the lease on the next ticket to work on at this step: the oldest ready one, by priority, then
+ * first in first out; or on the given ticket. At the first step, a ticket is only taken while fewer than
+ * `concurrency` are in flight, and if neither these nor tickets ahead of it in the queue share a source
+ * package with it.
  */
 export function takeLease(
   db: Connection,
@@ -120,7 +120,7 @@ export function takeLease(
       const found = nextTicket(db, step, options);
       if (found === undefined) return null;
       const at = now();
-      // Looking at a pending job continues the attempt that submitted it.
+      // Polling a pending job continues the attempt that submitted it.
       const job = jobOf(db, found);
       const started = job?.look_at == null ? at : job.began_at;
       const attempt =
@@ -173,7 +173,7 @@ export function nextTicket(
   return free && isReady(db, ticket, step) ? ticket : undefined;
 }
 
-/** Renews a lease and records progress. False when the lease was lost. */
+/** Renews a lease and records progress; false when the lease was lost. */
 export function renewLease(
   db: Connection,
   run: number,

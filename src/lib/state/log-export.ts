@@ -18,7 +18,7 @@ import type { Event } from "../domain/event.ts";
 const waiting = new WeakSet<Connection>();
 let troubled = false;
 
-/** Events per transaction; a state that was never exported may have very many. */
+/** Events per transaction; a state whose log was never written may have very many. */
 const batch = 1000;
 
 /**
@@ -46,7 +46,7 @@ export function exportSoon(
         again.close();
       }
     } catch (thrown) {
-      // The event is safe in the state; the next process tries to log it again.
+      // The event is safe in the state, and the next process tries again to log it.
       if (troubled) return;
       troubled = true;
       warnPerson(`warning: the log was not written: ${messageOf(thrown)}`);
@@ -55,8 +55,8 @@ export function exportSoon(
 }
 
 /**
- * Appends the events that the log lacks, one line each, under the state's write lock. If killed between
- * writing and the commit, the log's last line shows how far it got.
+ * Appends the events that are missing in the log, one line each, under the state's write lock. After a
+ * kill between the write and the commit, the log's last line shows how far the log has got.
  */
 function exportEvents(db: Connection, shape: (event: Event) => object): void {
   const file = stateLogFile(join(dirname(db.name), "log"));
@@ -93,8 +93,8 @@ export function newestEvent(db: Connection): number {
 }
 
 /**
- * The last event in the log. Its own last line is right even after a power failure; after a rotation,
- * the state and the previous file tell.
+ * Number of the last event in the log. The log's last line is right even after a power failure; after a
+ * rotation the number comes from the state and the previous log file.
  */
 function exportedUpTo(db: Connection, file: string): number {
   const newest = newestEvent(db);

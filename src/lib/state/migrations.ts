@@ -1,7 +1,7 @@
 /**
- * The schema, one step at a time: migration N brings a file from user_version N-1 to N. A migration
- * that was released is never edited. The models are the original Ubuntu CI engine's; run, progress,
- * event, test_result, image and publication are ours on top.
+ * The schema as a list of migrations: migration N takes a file from user_version N-1 to N. A released
+ * migration is never edited. The models are those of the original Ubuntu CI engine; run, progress, event,
+ * test_result, image and publication are additions of this program.
  */
 export const migrations: readonly string[] = [
   `
@@ -163,7 +163,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (series, source, revision)
   ) STRICT;
   `,
-  // Cancel, retry and override; expired files; how far the log is written.
+  // Cancel, retry and override; expired files; up to which event the log is written.
   `
   ALTER TABLE ticket ADD COLUMN cancel_at TEXT;
   ALTER TABLE ticket ADD COLUMN cancel_by TEXT;
@@ -216,7 +216,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX event_by_ticket ON event (ticket, id) WHERE ticket IS NOT NULL;
   CREATE TRIGGER event_is_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
   `,
-  // Jobs at remote engines. While a ticket waits for one, its retry_at is when to look again.
+  // Jobs at remote engines. While a ticket waits for one, its retry_at is when to poll it again.
   `
   CREATE TABLE job (
     key TEXT PRIMARY KEY,
@@ -232,11 +232,11 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX job_of_ticket ON job (ticket) WHERE unwanted = 0;
   CREATE INDEX job_unwanted ON job (began_at) WHERE unwanted = 1;
   `,
-  // The command that gets what a ticket waits for: a Remedy as JSON, or null.
+  // The command that provides what a ticket waits for: a Remedy as JSON, or null.
   `
   ALTER TABLE ticket ADD COLUMN remedy TEXT;
   `,
-  // Tickets that need a person, and those that are not queued yet; both are held as well.
+  // Tickets that need a person, and drafts; both also have the status 'held'.
   `
   ALTER TABLE ticket ADD COLUMN set_aside TEXT CHECK (set_aside IN ('approval', 'repair'));
   ALTER TABLE ticket ADD COLUMN draft INTEGER NOT NULL DEFAULT 0 CHECK (draft IN (0, 1));

@@ -4,23 +4,23 @@ import type { Connection } from "./database.ts";
 import { prepared } from "./database.ts";
 
 /**
- * Work that was submitted to a remote engine. The row exists from before the submission until the job
- * has ended or was cancelled, so that no kill can lose track of it.
+ * A job that was submitted to a remote engine. Its row exists from before the submission until the job
+ * has ended or was cancelled, so that a killed process cannot lose track of it.
  */
 export interface OpenJob {
-  /** The key we submitted it with, by which it can also be found. */
+  /** The key it was submitted with, by which it can also be found. */
   readonly key: string;
   readonly ticket: number;
   readonly step: WorkStepCode;
   /** Name of the remote engine. */
   readonly remote: string;
-  /** Its id there; null when it is unknown whether the submission arrived. */
+  /** Its id at the engine; null when it is unknown whether the submission arrived. */
   readonly id: string | null;
   /** When it was first submitted, ISO 8601. */
   readonly began_at: string;
-  /** When to look at it again, or to cancel it if unwanted, ISO 8601; null: now. */
+  /** When to poll it again, or to cancel it if unwanted, ISO 8601; null: now. */
   readonly look_at: string | null;
-  /** Temporary failures at this step before the job. A successful look resets the count to this. */
+  /** Temporary failures at this step before the job. A successful poll resets the count to this. */
   readonly tmpfails: number;
 }
 

@@ -25,7 +25,7 @@ export function ppaOfTicket(db: Connection, ticket: number): string | null {
   );
 }
 
-/** Adds a PPA to the pool, dirty: whatever is on disk under that name is removed before it is used. */
+/** Adds a PPA to the pool as dirty: anything on disk under its name is removed before the PPA is used. */
 export function addPpa(db: Connection, name: string, actor: string): boolean {
   return db
     .transaction(() => {
@@ -70,7 +70,7 @@ function move(
   });
 }
 
-/** The PPA that would be reserved for a ticket: the one it has already, or the first free one. */
+/** The PPA that would be reserved for a ticket: the one it already has, else the first free one. */
 export function ppaFor(db: Connection, ticket: number): string | null {
   return ppaOfTicket(db, ticket) ?? firstFree(db)?.name ?? null;
 }
@@ -83,7 +83,7 @@ function firstFree(db: Connection): Ppa | undefined {
     .get();
 }
 
-/** Reserves the first free PPA for a ticket; the one it has already, if it has one; null when none is free. */
+/** Reserves a PPA for a ticket: the one it already has, else the first free one; null when none is free. */
 export function reservePpa(
   db: Connection,
   ticket: number,
@@ -98,7 +98,7 @@ export function reservePpa(
   return free.name;
 }
 
-/** Gives back the PPA of a ticket, to be cleaned. Null when it has none. */
+/** Gives back the PPA of a ticket, which is to be cleaned; null when the ticket has none. */
 export function releasePpa(
   db: Connection,
   ticket: number,
@@ -113,14 +113,14 @@ export function releasePpa(
   return mine.name;
 }
 
-/** Names of the PPAs that were given back, and of those whose cleaning was cut short. */
+/** Names of the PPAs to clean: those given back, and those whose cleaning was interrupted. */
 export function toBeCleaned(db: Connection): string[] {
   return listPpas(db)
     .filter(({ state }) => state === "dirty" || state === "cleaning")
     .map(({ name }) => name);
 }
 
-/** Marks the dirty PPAs as being cleaned, and tells which are to be emptied (also half-done ones). */
+/** Marks the dirty PPAs as being cleaned. Returns these, and those whose cleaning was interrupted. */
 export function startCleaning(db: Connection, actor: string): Ppa[] {
   return db
     .transaction(() => {
@@ -133,7 +133,7 @@ export function startCleaning(db: Connection, actor: string): Ppa[] {
     .immediate();
 }
 
-/** A cleaned PPA is free again. */
+/** Marks a cleaned PPA as free. */
 export function finishCleaning(
   db: Connection,
   name: string,
@@ -150,9 +150,9 @@ export function finishCleaning(
 }
 
 /**
- * PPAs whose ticket has ended without giving it back, or the one of the ticket that is named.
+ * PPAs of tickets that have ended without giving theirs back; only that of a given ticket, if any.
  *
- * @throws UbuntuCiError (2) when the ticket that is named has not ended
+ * @throws UbuntuCiError (2) when the given ticket has not ended
  */
 export function releasable(db: Connection, ticket?: number): string[] {
   const names = firstColumn<string>(
@@ -174,7 +174,7 @@ export function releasable(db: Connection, ticket?: number): string[] {
 /**
  * Gives back the PPAs of ended tickets.
  *
- * @throws UbuntuCiError (2) as `releasable` does
+ * @throws UbuntuCiError (2) when the given ticket has not ended
  */
 export function releaseEnded(
   db: Connection,

@@ -15,7 +15,7 @@ export function archiveVersion(
   );
 }
 
-/** A ticket in flight with that very source and version, or null. */
+/** A ticket in flight with that source package and exactly that version, or null. */
 export function ticketInFlight(
   db: Connection,
   source: string,

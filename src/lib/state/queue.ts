@@ -13,17 +13,17 @@ import { firstValue } from "./database.ts";
  */
 export const openCondition = `ticket.step < ${failedStep}`;
 
-/** SQL: whether the `ticket` row at hand has a PPA. At the first step it is in flight then. */
+/** SQL: whether the current `ticket` row has a PPA, which makes it in flight even at the first step. */
 const ppaCondition = "EXISTS (SELECT 1 FROM ppa WHERE ppa.ticket = ticket.id)";
 
-/** SQL: the rule `isInFlight` of domain/queue.ts, of the open `ticket` row at hand. */
+/** SQL: the rule `isInFlight` of domain/queue.ts for the current `ticket` row, if that is open. */
 export const inFlightCondition = `(ticket.step > ${queueStep} OR ticket.status = 'running' OR ${ppaCondition})`;
 
-/** SQL: whether the `ticket` row at hand waits in the queue, and its order there. */
+/** SQL: whether the current `ticket` row waits in the queue, and the order of the queue. */
 export const queuedCondition = `(ticket.step = ${queueStep} AND ticket.status = 'waiting' AND NOT ${ppaCondition})`;
 const queueOrder = "ticket.priority DESC, ticket.id";
 
-/** The tickets in flight, oldest first: past the first step, at work, or with a PPA of their own. */
+/** The tickets in flight, oldest first: beyond the first step, running, or with a PPA reserved. */
 export function ticketsInFlight(db: Connection): OpenTicket[] {
   return db
     .prepare<
@@ -41,7 +41,7 @@ export const sourcesOf = `(SELECT json_group_array(source_package.name) FROM sub
   JOIN source_package_upload upload ON upload.id = subticket.upload
   JOIN source_package ON source_package.id = upload.source_package WHERE subticket.ticket = ticket.id)`;
 
-/** The tickets that keep this one from starting. */
+/** The tickets that keep a ticket from starting. */
 export function blockersOf(
   db: Connection,
   ticket: number,
@@ -57,7 +57,7 @@ export function blockersOf(
   );
 }
 
-/** Whether a ticket waits at that step and its next attempt, if it had one before, is due. */
+/** Whether a ticket waits at that step and is due, if it waits for a retry. */
 export function isReady(
   db: Connection,
   ticket: number,
@@ -81,7 +81,7 @@ function sourcesOfTicket(db: Connection, ticket: number): string[] {
   return JSON.parse(sources ?? "[]") as string[];
 }
 
-/** The first waiting ticket that may start now and is not in `except`; one that already has its PPA comes first. */
+/** The next ticket that may start now and is not in `except`; one that already has its PPA comes first. */
 export function nextToStart(
   db: Connection,
   concurrency: number,
@@ -96,7 +96,7 @@ export function nextToStart(
   return undefined;
 }
 
-/** The queue in its order. Sources are looked up one ticket at a time, since queues are long. */
+/** The queue in order. Yields one ticket at a time, because the sources of a long queue take time to look up. */
 function* queue(
   db: Connection,
 ): Generator<OpenTicket & { readonly ready: boolean }> {
@@ -134,7 +134,7 @@ export function nextToGoOn(
     .find(({ id }) => !except.has(id))?.id;
 }
 
-/** Position in the queue, from 1: by priority, then first in first out. Null when the ticket is not in it. */
+/** Position in the queue from 1, by priority, then first in first out; null when the ticket is not in the queue. */
 export function queuePosition(db: Connection, ticket: number): number | null {
   return firstValue<number>(
     db,

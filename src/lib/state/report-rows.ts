@@ -3,11 +3,11 @@ import type { Connection } from "./database.ts";
 import { firstColumn } from "./database.ts";
 import { statusOfTicket } from "./ticket-status.ts";
 
-/** How far a state's history has got. */
+/** How far the history of a state has got. */
 interface Happened {
   /** Number of the newest event; 0 before the first. */
   readonly event: number;
-  /** Whether any ticket is open: what is shown of an open one also changes with time. */
+  /** Whether any ticket is open: its page also changes with time. */
   readonly open: boolean;
 }
 
@@ -22,8 +22,8 @@ export function whatHappened(db: Connection): Happened {
 }
 
 /**
- * The tickets with events after that one, and the open ones. Null when the history cannot tell: it
- * begins later, belongs to another state, or the whole state was replaced.
+ * The tickets with events after event `since`, and the open ones. Null when the history cannot tell,
+ * because it begins later, belongs to another state, or the whole state was replaced.
  */
 export function changedTickets(db: Connection, since: number): number[] | null {
   const { oldest, newest } = db
@@ -54,7 +54,7 @@ export function allTickets(db: Connection): number[] {
   return firstColumn<number>(db, "SELECT id FROM ticket ORDER BY id");
 }
 
-/** The ids of the tickets that have ended, newest first: of a range of numbers, or at most so many. */
+/** The ids of ended tickets, newest first: those in a range of numbers, or at most `limit`. */
 export function endedTickets(
   db: Connection,
   {
@@ -72,14 +72,14 @@ export function endedTickets(
   );
 }
 
-/** Tickets by their numbers, from one to another, with how many of them have ended. */
+/** A range of ticket numbers, and how many of these tickets have ended. */
 export interface TicketRange {
   readonly from: number;
   readonly to: number;
   readonly ended: number;
 }
 
-/** The ranges of that size that have ended tickets, oldest first. */
+/** The ranges of `size` ticket numbers that contain ended tickets, oldest first. */
 export function endedRanges(db: Connection, size: number): TicketRange[] {
   return db
     .prepare<{ size: number }, TicketRange>(
@@ -91,7 +91,7 @@ export function endedRanges(db: Connection, size: number): TicketRange[] {
     .all({ size });
 }
 
-/** A source package, with its newest ticket and how many there were. */
+/** A source package, with its newest ticket and the number of its tickets. */
 export interface PackageRow {
   readonly source: string;
   readonly version: string;
@@ -99,9 +99,9 @@ export interface PackageRow {
   readonly tickets: number;
 }
 
-/** Every source package there were tickets for, by name. */
+/** Every source package that has had tickets, by name. */
 export function packageRows(db: Connection): PackageRow[] {
-  // Beside max() the other columns are of that row (SQLite's "bare columns in an aggregate query").
+  // With max(), the other columns come from the row of the maximum (SQLite, "Bare columns in an aggregate query").
   return db
     .prepare<[], PackageRow & { newest: number }>(
       `SELECT source_package.name AS source, upload.version, ${statusOfTicket} AS status, count(*) AS tickets, max(ticket.id) AS newest
@@ -143,7 +143,7 @@ export interface PackageVersion {
   readonly updated_at: string;
 }
 
-/** The versions of a source package that there were tickets for, newest ticket first. */
+/** The versions of a source package that have had tickets, newest ticket first. */
 export function packageHistory(
   db: Connection,
   source: string,

@@ -4,12 +4,12 @@ import type { Connection } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
 
 /**
- * What expires together for a ticket. images; logs; results: only of a landed ticket that a newer
- * landing superseded; files: uploads and results of any ended ticket.
+ * The kinds of files of a ticket that expire together. `results`: only those of a landed ticket that a
+ * newer landing superseded; `files`: uploads and results of any ended ticket.
  */
 export type ExpiryKind = "images" | "logs" | "results" | "files";
 
-/** What a ticket has of a kind that is due. size in bytes. */
+/** The files of one kind that are due to expire for a ticket; size in bytes. */
 export interface DueFiles {
   readonly ticket: number;
   readonly kind: ExpiryKind;
@@ -63,9 +63,9 @@ const old = (kind: ExpiryKind) => `
   AND ticket.step >= 999 AND ticket.updated_at < @before`;
 
 /**
- * Tickets that have files of a kind to give up: made, and ended, before that time.
+ * Tickets with files of a kind that are due to expire.
  *
- * @param before ISO 8601, UTC
+ * @param before ISO 8601, UTC; the file was made and the ticket ended before this time
  */
 export function dueFiles(
   db: Connection,
@@ -115,12 +115,12 @@ export function markExpired(
     .immediate();
 }
 
-/** Files per transaction, which other writers have to wait for. */
+/** Files per transaction: few, since other writers have to wait for it. */
 const batch = 50;
 
 /**
  * Deletes the files of expired rows in small transactions; while one is open, no ticket can be reopened
- * and store a new file in such a place. If killed, the next call continues.
+ * and store a new file under the same name. After a kill, the next call continues.
  *
  * @returns how many were deleted
  */
@@ -159,7 +159,7 @@ export function expiringFiles(db: Connection, limit: number): ExpiredFile[] {
     .all(limit);
 }
 
-/** Names of the layers of images that may be tested (again): of tickets in flight, and of those that ended since. */
+/** Names of the layers of images that may be tested (again): of tickets in flight, or that ended after `since`. */
 export function imageLayersInUse(db: Connection, since: string): Set<string> {
   const rows = db
     .prepare<[string], { layers: string }>(
@@ -170,7 +170,7 @@ export function imageLayersInUse(db: Connection, since: string): Set<string> {
   return new Set(rows.flatMap(({ layers }) => JSON.parse(layers) as string[]));
 }
 
-/** Digests and names of the bases that tickets in flight use, and those that ended since. */
+/** Digests and names of the bases used by tickets in flight, or that ended after `since`. */
 export function basesInUse(db: Connection, since: string): Set<string> {
   const rows = db
     .prepare<

@@ -15,7 +15,7 @@ import { jobOf } from "./open-jobs.ts";
 import { stepOfTicket } from "./ticket-status.ts";
 import { moveTicket } from "./ticket-step.ts";
 
-/** Starts a ticket again that has ended or was set aside, to go on at that step; called inside the checking transaction. */
+/** Requeues a ticket that has ended or was set aside, to continue at a step. Call inside the checking transaction. */
 export function reopenTicket(
   db: Connection,
   ticket: number,
@@ -33,7 +33,7 @@ export function reopenTicket(
     `UPDATE ticket SET resume_step = ?, failure_step = NULL, failure_kind = NULL, failure_reason = NULL,
        failure_artifact = NULL WHERE id = ?`,
   ).run(resume === queueStep ? null : resume, ticket);
-  // It is made anew; tests must not run on the old one when that is passed over.
+  // The image will be rebuilt; if that step is skipped, tests must not run on the old one.
   crashPoint("retry.recorded");
   if (!comesAfter(resume, imageStep))
     db.prepare("DELETE FROM image WHERE ticket = ?").run(ticket);
@@ -44,7 +44,7 @@ export function reopenTicket(
   });
 }
 
-/** Makes the next attempt, or the next look at its job, due at once; called inside the checking transaction. */
+/** Makes the next attempt, or the next poll of its job, due at once. Call inside the checking transaction. */
 export function retryNow(db: Connection, ticket: number, actor: string): void {
   db.prepare(
     "UPDATE ticket SET retry_at = NULL, updated_at = ? WHERE id = ?",

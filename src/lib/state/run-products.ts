@@ -9,9 +9,9 @@ import type { Lease } from "./leases.ts";
 import { renewLease } from "./leases.ts";
 import { recordPublication } from "./publications.ts";
 
-/** What a run leaves behind, recorded in one transaction. */
+/** The end of a run and its results, which are recorded in one transaction. */
 export interface RunEnd extends Ended {
-  /** The command that gets what the run found missing, for a person to run. */
+  /** The command that provides what the run found missing, for a person to run. */
   readonly remedy?: Remedy | null;
   /** Name of the artifact that shows a failure. */
   readonly evidence?: string | null;
@@ -28,7 +28,7 @@ export interface RunEnd extends Ended {
     readonly created_at: string;
   };
   readonly stages?: Readonly<Record<string, number>>;
-  /** Its job has ended and this is what came of it, or it is not waited for any longer and is to be cancelled. */
+  /** `ended`: this is the result of its job; `dropped`: the job is not waited for any longer, and will be cancelled. */
   readonly job?: "ended" | "dropped";
 }
 
@@ -66,7 +66,7 @@ function recordTests(
     );
 }
 
-/** Records that a ticket is in the archive since that revision. */
+/** Records the archive revision in which a ticket was published. */
 export function recordRevision(
   db: Connection,
   ticket: number,
@@ -88,10 +88,10 @@ export function recordRevision(
 }
 
 /**
- * Forgets artifacts of which other files are about to take the place: killed in between, a row would
- * tell the digest of what is not there any more.
+ * Deletes the rows of artifacts whose files are about to be replaced: otherwise, after a kill in between,
+ * a row would have the digest of the old file.
  *
- * @returns false, and nothing is forgotten, when the lease was lost
+ * @returns false when the lease was lost; then no row is deleted
  */
 export function forgetArtifacts(
   db: Connection,

@@ -42,7 +42,7 @@ export function giveUpLease(
   ).immediate();
 }
 
-/** Records that a step begins, but not another look at what the ticket waits for. */
+/** Records that a step begins, unless it only checks again for what the ticket waits for. */
 export function recordStart(db: Connection, actor: string, lease: Lease): void {
   const { ticket, step, run, attempt } = lease;
   if (isKnownToWait(db, lease)) return;
@@ -68,7 +68,7 @@ function isKnownToWait(
   );
 }
 
-/** What was recorded for a run that ended: nothing if its lease was lost. */
+/** How the end of a run was recorded; not at all if its lease was lost. */
 type RunRecorded = "recorded" | "cancelled" | "lost";
 
 /** Ends a run and moves its ticket according to `transitionAfter`: to a later step, to its end, or back to waiting. */
@@ -84,7 +84,7 @@ export function endRun(
     .immediate();
 }
 
-/** A run that is being recorded: the transaction's moment, and all that is known about it. */
+/** A run whose end is being recorded, with the time of the transaction. */
 interface Ending {
   readonly db: Connection;
   readonly actor: string;
@@ -185,8 +185,8 @@ function resumeOf(db: Connection, ticket: number): WorkStepCode | null {
 }
 
 /**
- * False when the lease was lost and somebody else has closed the run. A pending run stays one attempt,
- * which the next look continues.
+ * Closes the run; false when the lease was lost and another process has closed it. The row of a pending
+ * run is deleted: the next poll of its job continues the same attempt.
  */
 function closeRun({ db, lease, end, at }: Ending): boolean {
   if (end.outcome === "pending") {
@@ -227,8 +227,8 @@ function tell(
 }
 
 /**
- * Only the archive knows whether the publication of a cancelled ticket came through, so the next run
- * looks (engine/perform.ts) and ends the ticket one way or the other.
+ * Only the archive knows whether the publication of a cancelled ticket succeeded, so the next run checks
+ * it (engine/perform.ts) and ends the ticket accordingly.
  */
 function lookUp(ending: Ending): void {
   setWaiting(ending, {});
@@ -262,7 +262,7 @@ function fail(ending: Ending, kind: Blame, why: string | null): void {
   releasePpa(db, ticket, actor, "the ticket failed");
 }
 
-/** Records a wait. Waiting for the same thing again is neither an event nor an attempt. */
+/** Records what a ticket waits for. Waiting for the same thing again is neither an event nor an attempt. */
 function waitFor(ending: Ending, what: string): void {
   const { db, lease } = ending;
   setWaiting(ending, { for: what });
@@ -271,7 +271,7 @@ function waitFor(ending: Ending, what: string): void {
     tell(ending, "waiting", lease.step, what);
 }
 
-/** Leaves a job to its remote engine until that time; that it is still running is not an event. */
+/** Leaves a job to its remote engine until it is polled again. That it is still running is not an event. */
 function waitForJob(ending: Ending, at: string): void {
   const { db, lease } = ending;
   const job = jobOf(db, lease.ticket);
@@ -296,7 +296,7 @@ function tryAgain(
   tell(ending, "tmpfail", ending.lease.step, ending.end.reason);
 }
 
-/** Has the ticket wait at its step: until when, what for, and after how many temporary failures. */
+/** Sets a ticket to wait at its step: until when, what for, and after how many temporary failures. */
 function setWaiting(
   { db, lease, end, at }: Ending,
   wait: { tmpfails?: number; until?: string | null; for?: string },
@@ -314,7 +314,7 @@ function setWaiting(
   );
 }
 
-/** The log of the last attempt that left one: an attempt whose process died has none. */
+/** Name of the log of the last attempt that has one; an attempt whose process died has none. */
 function lastEvidence(
   db: Connection,
   ticket: number,

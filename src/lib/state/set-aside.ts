@@ -12,14 +12,14 @@ import { releasePpa } from "./ppas.ts";
 export interface SettingAside {
   readonly needs: SetAside;
   readonly reason: string;
-  /** The command that gets it going again, or null when there is none but `retry`. */
+  /** The command that solves the problem, or null when there is only `retry`. */
   readonly remedy: Remedy | null;
   readonly run: number | null;
 }
 
 /**
- * Takes an open ticket out of the way of others until a person has acted. It gives its PPA back, and goes
- * on at its step once it is queued again. Call inside a transaction.
+ * Sets an open ticket aside until a person has acted, so that others need not wait for it. It gives back
+ * its PPA, and continues at its step once it is queued again. Call inside a transaction.
  */
 export function setTicketAside(
   db: Connection,

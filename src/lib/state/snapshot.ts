@@ -9,7 +9,7 @@ import { recordEvent, recordTicketEvent } from "./events.ts";
 import { dropJob } from "./jobs.ts";
 import { inFlightCondition, openCondition } from "./queue.ts";
 
-/** A file that a row of the state names, in the data store. */
+/** A file in the data store, by its row in the state. */
 interface StoredArtifact {
   readonly id: number;
   readonly ticket: number;
@@ -20,14 +20,14 @@ interface StoredArtifact {
 }
 
 /**
- * Copies the state as it is in one instant into a new file of its own, while others go on writing,
- * and opens the copy. Nothing but that file belongs to it once it is closed.
+ * Makes a consistent copy of the state in a new file, while other processes keep writing, and opens the
+ * copy. It is a single file once it is closed, without a WAL.
  */
 export async function takeSnapshot(
   db: Connection,
   to: string,
 ): Promise<Connection> {
-  // In one go: in several, every write of another process would make it begin again.
+  // All pages in one step: between steps, any write of another process would restart the backup.
   await db.backup(to, { progress: () => 0x7fffffff });
   const copy = new Database(to);
   copy.pragma("journal_mode = DELETE");
@@ -35,8 +35,8 @@ export async function takeSnapshot(
 }
 
 /**
- * Every file that has to be in the data store, one after another, read in small portions: reading a
- * large store takes long, and no transaction may be open all that time.
+ * Every file that must be in the data store. Rows are read in small batches, because a caller takes long
+ * for a large store and no transaction may stay open all that time.
  */
 export const storedArtifacts = (db: Connection): Generator<StoredArtifact> =>
   artifactsWhere(db, "expired_at IS NULL");
@@ -60,12 +60,12 @@ function* artifactsWhere(
   }
 }
 
-/** The sha256 that the state has for an artifact, whether it expired or not. */
+/** The SHA-256 digest that the state records for an artifact, expired or not. */
 export function digestOnRecord(db: Connection, id: number): string | null {
   return firstValue<string>(db, "SELECT sha256 FROM artifact WHERE id = ?", id);
 }
 
-/** The step a ticket is at, or undefined when there is no such ticket. */
+/** The step of a ticket, or undefined when there is no such ticket. */
 export function stepOfTicket(
   db: Connection,
   ticket: number,
@@ -90,7 +90,7 @@ export function recordBackup(
   });
 }
 
-/** Opens an existing state file of whatever version, for the time that `work` takes. */
+/** Opens an existing state file of any version for the duration of `work`. */
 export function withFile<T>(file: string, work: (db: Connection) => T): T {
   const db = new Database(file, { timeout: 30_000, fileMustExist: true });
   try {
@@ -100,7 +100,7 @@ export function withFile<T>(file: string, work: (db: Connection) => T): T {
   }
 }
 
-/** What is wrong with the file itself, as SQLite finds it; empty when nothing is. */
+/** Problems that SQLite's integrity check finds in the file; empty when there are none. */
 export function integrityProblems(db: Connection): string[] {
   const found = db.pragma("integrity_check(20)") as {
     integrity_check: string;
@@ -110,7 +110,7 @@ export function integrityProblems(db: Connection): string[] {
     .filter((text) => text !== "ok");
 }
 
-/** Rows that refer to a row which is not there, as TABLE ROW to TABLE. */
+/** Rows that refer to a missing row, as "TABLE ROW to TABLE". */
 export function danglingRows(db: Connection): string[] {
   const found = db.pragma("foreign_key_check") as {
     table: string;
@@ -123,7 +123,7 @@ export function danglingRows(db: Connection): string[] {
   );
 }
 
-/** The same of a file that may be no database at all. */
+/** {@link integrityProblems} of a file that may not even be a database. */
 export function inspectFile(file: string): string[] {
   try {
     return withFile(file, integrityProblems);
@@ -133,7 +133,7 @@ export function inspectFile(file: string): string[] {
   }
 }
 
-/** Highest numbers that were given out, by table; null when the file cannot be read. */
+/** The highest id ever used, by table; null when the file cannot be read. */
 export function lastIdsByTable(file: string): Record<string, number> | null {
   try {
     return withFile(file, (db) =>
@@ -153,9 +153,8 @@ export function lastIdsByTable(file: string): Record<string, number> | null {
 }
 
 /**
- * Puts a restored state into motion: runs that were open have ended; tickets in flight begin again
- * with a PPA, which is not in a backup, and go on where they were; numbers that the state before had
- * given out are not given out again.
+ * Makes a restored state ready for work. Open runs end. Tickets in flight get a new PPA, since backups do
+ * not contain PPAs, and continue at their step. Ids that the replaced state had used are not used again.
  */
 export function resumeRestoredState(
   db: Connection,
@@ -198,8 +197,8 @@ export function resumeRestoredState(
 }
 
 /**
- * Sends a ticket in flight back to where it is given a PPA; from there it goes on at its step, or at
- * the image's, whose layers it may have lost.
+ * Sends a ticket in flight back to the step at which it gets a PPA. It then continues at its step or, if
+ * that needs an image, at the image step, because the image's layers may be lost.
  */
 export function startOver(
   db: Connection,

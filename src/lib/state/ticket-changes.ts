@@ -6,7 +6,7 @@ import type { Connection } from "./database.ts";
 import { firstValue } from "./database.ts";
 import { recordEvent, recordTicketEvent } from "./events.ts";
 
-/** A ticket as it will be written. */
+/** A ticket to be created. */
 interface NewTicket {
   readonly title: string;
   readonly description: string;
@@ -14,7 +14,7 @@ interface NewTicket {
   readonly bug: string | null;
   readonly series: string;
   readonly priority: number;
-  /** It is not queued yet. */
+  /** Whether it is not to be queued yet. */
   readonly draft: boolean;
   readonly add: readonly string[];
   readonly remove: readonly string[];
@@ -26,12 +26,12 @@ interface NewTicket {
     readonly signer: string | null;
     readonly dsc: string;
     readonly binaries: readonly string[];
-    /** What is in the data store already. */
+    /** Its files, which are already in the data store. */
     readonly files: readonly Omit<NewArtifact, "type" | "subticket">[];
   }[];
 }
 
-/** The number that the next ticket has. */
+/** The number of the next ticket. */
 export function nextTicketId(db: Connection): number {
   const last = "SELECT seq FROM sqlite_sequence WHERE name = 'ticket'";
   return (firstValue<number>(db, last) ?? 0) + 1;
@@ -139,7 +139,7 @@ export interface TicketChange {
   readonly status?: "waiting" | "held";
 }
 
-/** Changes a ticket's own fields and tells the history; whether it may be changed is the caller's to know. */
+/** Changes a ticket's own fields and records the event; the caller has checked that they may be changed. */
 export function updateTicket(
   db: Connection,
   id: number,

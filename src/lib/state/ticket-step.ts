@@ -3,7 +3,7 @@ import { failedStep } from "../domain/step.ts";
 import type { Connection } from "./database.ts";
 import { dropJob } from "./jobs.ts";
 
-/** Puts a ticket and its subtickets at a step; what it waited for there is over, a job too. */
+/** Moves a ticket and its subtickets to a step, and clears what it waited for before, including a job. */
 export function moveTicket(
   db: Connection,
   ticket: number,

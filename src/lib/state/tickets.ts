@@ -35,9 +35,9 @@ interface TicketRow {
   series: string;
   priority: number;
   step: StepCode;
-  /** As the queue has it. */
+  /** The status that the rules of the queue use. */
   status: "waiting" | "running" | "held" | "failed" | "done";
-  /** As people are told it. */
+  /** The status and step that are shown to people. */
   told_status: TicketStatus;
   told_step: StepCode;
   set_aside: SetAside | null;
@@ -64,14 +64,18 @@ const ticketColumns = `ticket.*, person.email AS owner, ${statusOfTicket} AS tol
   (SELECT name FROM ppa WHERE ppa.ticket = ticket.id) AS ppa
   FROM ticket JOIN person ON person.id = ticket.owner`;
 
-/** Which tickets to list; everything when empty. */
+/** Which tickets to list; all when empty. */
 interface TicketFilter {
   readonly step?: StepCode;
   readonly owner?: string;
   readonly open?: boolean;
 }
 
-/** One ticket whole. @throws UbuntuCiError (2) when there is none of that number */
+/**
+ * A ticket with everything that belongs to it.
+ *
+ * @throws UbuntuCiError (2) when there is no ticket of that number
+ */
 export function getTicket(db: Connection, id: number): Ticket {
   const ticket = findTicket(db, id);
   if (ticket === undefined)
@@ -82,7 +86,7 @@ export function getTicket(db: Connection, id: number): Ticket {
   return ticket;
 }
 
-/** One ticket whole, or undefined. */
+/** {@link getTicket}, or undefined when there is no ticket of that number. */
 export function findTicket(db: Connection, id: number): Ticket | undefined {
   const row = prepared<[number], TicketRow>(
     db,
@@ -159,7 +163,7 @@ function whole(
     add: JSON.parse(row.add_packages) as string[],
     remove: JSON.parse(row.remove_packages) as string[],
     base_image: row.base_image,
-    // What a dead process was about is not what is going on.
+    // Progress reported by a process that has died is out of date.
     progress: worker?.gone === false ? progressOf(db, row.id) : null,
     waiting_for:
       worker?.gone === true
@@ -180,7 +184,7 @@ function whole(
   };
 }
 
-/** The command that gets what a waiting ticket's last attempt found missing, or null. */
+/** The command that provides what a waiting ticket's last attempt found missing, or null. */
 export function remedyOf(db: Connection, ticket: number): Remedy | null {
   const row = prepared<[number], { remedy: string | null }>(
     db,
@@ -232,7 +236,7 @@ function subticketsOf(db: Connection, ticket: TicketRow): Subticket[] {
     .all(ticket.id)
     .map((row) => ({
       ...row,
-      // Those that go with their ticket are told as it is.
+      // Subtickets at the ticket's own step and status are shown like the ticket.
       step: stepOf(row.step === ticket.step ? ticket.told_step : row.step),
       status: row.status === ticket.status ? ticket.told_status : row.status,
       binaries: JSON.parse(row.binaries) as string[],
@@ -279,7 +283,7 @@ function testsOf(db: Connection, ticket: number): TestResult[] {
   ).all(ticket, ticket);
 }
 
-/** Every override of a ticket, oldest first, those undone too. */
+/** All overrides of a ticket, oldest first, including those undone. */
 function overridesOf(db: Connection, ticket: number): Override[] {
   return prepared<
     [number],

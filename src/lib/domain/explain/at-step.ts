@@ -73,7 +73,7 @@ export function running(situation: Situation): Cause {
   };
 }
 
-/** Whether it was published before that can only be told by looking: see cancel. */
+/** Explains a ticket with a request to cancel. At the publish step the archive has to be checked first (cancel.ts). */
 export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
   const command = commandOf(ticket.step.code as WorkStepCode);
   const words =
@@ -84,17 +84,17 @@ export function toBeCancelled({ ticket, nowMs }: Situation): Cause {
     blocked: false,
     because: [
       `it is to be ${words}`,
-      "whether it was published before that is to be looked up",
+      "it may have been published before that: the archive has to be checked",
     ],
     next: {
-      action: `the next pass of ${command} or land does, and ends the ticket`,
+      action: `the next pass of ${command} or land checks, and ends the ticket`,
       at: isoOf(nowMs),
     },
-    unblock: landing(ticket.id, "does so now"),
+    unblock: landing(ticket.id, "checks now"),
   };
 }
 
-/** Somebody else's engine works on it, and nobody here has to. */
+/** Explains a ticket whose job runs on a remote engine. */
 export function pending(
   { ticket, nowMs }: Situation,
   { job, of, since, look_again_at: at }: PendingJob,
@@ -153,7 +153,7 @@ export function retryLater({ ticket }: Situation): Cause {
   };
 }
 
-/** Nothing blocks it: the next pass takes it. */
+/** Explains a ticket that nothing blocks: the next pass takes it. */
 export function ready(situation: Situation): Cause {
   const { ticket, hasImage, architecture, missing, nowMs } = situation;
   const step = ticket.step.code as WorkStepCode;
@@ -167,7 +167,7 @@ export function ready(situation: Situation): Cause {
     action: `the next pass of ${command} or land ${does}`,
     at: isoOf(nowMs),
   };
-  // A missing PPA is explained from the pool itself, which is more recent.
+  // A missing PPA is explained from the pool, which is more recent than the ticket's own reason.
   const trouble =
     workAt(step).reservesPpa === true && ticket.ppa === null
       ? null

@@ -112,7 +112,7 @@ function evidenceOf(ticket: Ticket, { artifact }: Failure): Suggestion[] {
     : [{ command: showing(ticket, artifact), effect: "shows the evidence" }];
 }
 
-/** With more failed tests than this the package is broken: the step is suggested, not each test. */
+/** With more failed tests than this, the suggestion is to ignore the whole step instead of each test. */
 const mostTests = 3;
 
 function overridesFor(ticket: Ticket, { step }: Failure): Suggestion[] {

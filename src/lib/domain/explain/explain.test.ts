@@ -33,7 +33,7 @@ const explained = (
     ...around,
   });
 
-/** An explanation with its commands as text. */
+/** An explanation with its suggested commands as text. */
 function written(situation: Situation) {
   const { unblock, commands, ...explanation } = explain(situation);
   return {
@@ -345,7 +345,7 @@ describe("at work", () => {
     expect(
       explained({ cancelled, step: stepOf(500), ppa: "ci_pool-001" }).next
         ?.action,
-    ).toBe("the next pass of publish or land does, and ends the ticket");
+    ).toBe("the next pass of publish or land checks, and ends the ticket");
   });
 
   test("retry due at a time", () => {

@@ -74,7 +74,7 @@ function findingOf(situation: Situation): Cause {
   return ready(situation);
 }
 
-/** Maintenance holds back whatever would come next. */
+/** Adds to an explanation that maintenance holds back whatever would happen next. */
 function withMaintenance(
   { ticket, maintenance }: Situation,
   found: Cause,

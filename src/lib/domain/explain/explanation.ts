@@ -4,9 +4,9 @@ import type { Expected } from "../expected.ts";
 import type { Advice, Remedy } from "../remedy.ts";
 import { remedy } from "../remedy.ts";
 
-/** Something that a person may run, and what comes of it. */
+/** A command that a person may run, and its effect. */
 export interface Suggestion {
-  /** A remedy, or a command of the system's as text. */
+  /** A remedy, or a system command as text. */
   readonly command: Remedy | string;
   readonly effect: Advice;
 }
@@ -14,16 +14,16 @@ export interface Suggestion {
 /** Why a ticket is where it is. */
 export interface Explanation {
   readonly ticket: number;
-  /** Something keeps it from going on by itself, now. */
+  /** Whether something currently keeps the ticket from continuing by itself. */
   readonly blocked: boolean;
   readonly step: Step;
   readonly because: readonly string[];
-  /** What happens on its own; `at` is null where the time depends on something else. */
+  /** What happens next by itself; `at` is null where the time depends on something else. */
   readonly next: { readonly action: string; readonly at: string | null } | null;
   readonly unblock: Suggestion["command"] | null;
-  /** The time it can expect. */
+  /** When the ticket is expected to start and complete. */
   readonly expected: Expected | null;
-  /** Every command that helps, the one of `unblock` first. */
+  /** Every command that helps, the one in `unblock` first. */
   readonly commands: readonly Suggestion[];
 }
 

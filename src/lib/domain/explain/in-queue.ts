@@ -22,7 +22,7 @@ export function held({ ticket, held: by }: Situation): Cause {
   };
 }
 
-/** A draft is queued by whoever made it. */
+/** Explains a draft: its author has to queue it. */
 export function drafted({ ticket }: Situation): Cause {
   return {
     blocked: true,
@@ -35,7 +35,7 @@ export function drafted({ ticket }: Situation): Cause {
   };
 }
 
-/** What a ticket needs of a person before it goes on; others do not wait for it meanwhile. */
+/** Explains a ticket that was set aside: what a person has to do; other tickets do not wait for it. */
 export function setAside({ ticket, missing }: Situation): Cause {
   const retry = {
     command: remedy("retry", [ticket.id]),
@@ -72,7 +72,7 @@ export function setAside({ ticket, missing }: Situation): Cause {
   };
 }
 
-/** Why a queued ticket may not start, by the rules of the queue; null when it may. */
+/** Explains why the rules of the queue keep a ticket from starting; null when they do not. */
 export function behindOthers(situation: Situation): Cause | null {
   const { ticket, inFlight, ahead, concurrency } = situation;
   const mine = ticket.subtickets.map(({ source }) => source);
@@ -140,7 +140,7 @@ function limitInWords(concurrency: number): string {
   return `${concurrency === 1 ? "one ticket is" : `${concurrency} tickets are`} in flight at a time (\`concurrency\`)`;
 }
 
-/** The tickets before it; of a long queue only the first ones and how many there are. */
+/** The tickets ahead in the queue; for a long queue only the first ones, and the number of all. */
 function turnInWords(ahead: readonly QueuedTicket[]): string[] {
   if (ahead.length === 0) return [];
   const ids = ahead.slice(0, 5).map(({ id }) => String(id));
@@ -161,7 +161,7 @@ function firstOf(ticket: Ticket, ahead: readonly QueuedTicket[]): Suggestion {
   };
 }
 
-/** What gets another ticket out of the way. */
+/** A command that stops another ticket from being in the way. */
 function hurrying({ id, status }: OpenTicket): Suggestion {
   return status === "running"
     ? {

@@ -2,7 +2,7 @@ import type { OpenTicket, QueuedTicket } from "../queue.ts";
 import type { Remedy } from "../remedy.ts";
 import type { Ticket } from "../ticket.ts";
 
-/** All that decides where a ticket is, at one moment. */
+/** Everything that an explanation of a ticket is derived from, at one moment. */
 export interface Situation {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -15,7 +15,7 @@ export interface Situation {
   readonly concurrency: number;
   /** The other tickets in flight. */
   readonly inFlight: readonly OpenTicket[];
-  /** The tickets before it in the queue, the next one first. */
+  /** The tickets ahead of it in the queue, the next to start first. */
   readonly ahead: readonly QueuedTicket[];
   readonly pool: readonly {
     readonly name: string;
@@ -23,7 +23,7 @@ export interface Situation {
     readonly ticket: number | null;
   }[];
   readonly poolPrefix: string;
-  /** Who works on it; `gone` when that process has died. */
+  /** The process that works on the ticket; `gone` when it has died. */
   readonly worker: {
     readonly pid: number;
     readonly host: string;
@@ -32,6 +32,6 @@ export interface Situation {
   readonly held: { readonly by: string; readonly at: string } | null;
   readonly hasImage: boolean;
   readonly architecture: string;
-  /** The command that gets what the last attempt found missing. */
+  /** The command that provides what the last attempt found missing. */
   readonly missing: Remedy | string | null;
 }

@@ -1,7 +1,7 @@
 import { oneLine } from "../shown-text.ts";
 import { allowedClockSkew } from "./verdict.ts";
 
-/** A primary key or a subkey, as gpg lists it with colons (doc/DETAILS of GnuPG). */
+/** A primary key or a subkey, from gpg --with-colons (doc/DETAILS of GnuPG). */
 interface KeyPart {
   readonly fingerprint: string;
   /** `i` invalid, `r` revoked, `e` expired, `d` disabled; other values do not matter here. */
@@ -22,13 +22,16 @@ export interface ListedKey extends KeyPart {
   readonly subkeys: readonly KeyPart[];
 }
 
-/** A key as gpg lists it with weak digests refused, and with them allowed: the difference tells why. */
+/**
+ * A key as gpg lists it with weak digests refused (strict) and allowed (lenient). The difference shows
+ * whether weak digests are why gpg does not accept a part of it.
+ */
 export interface InspectedKey {
   readonly strict: ListedKey;
   readonly lenient: ListedKey;
 }
 
-/** The keys of a listing with colons. */
+/** Parses the output of gpg --with-colons. */
 export function keysListed(colons: string): ListedKey[] {
   interface Growing {
     part: KeyPart;
@@ -66,13 +69,13 @@ function partOf(fields: readonly string[]): KeyPart {
     algorithm: Number(fields[3] ?? ""),
     created: Number(fields[5] ?? ""),
     expires: Number(fields[6] ?? ""),
-    // Capital letters are about the whole key, small ones about this part.
+    // Upper-case letters describe the whole key, lower-case ones this part.
     maySign: (fields[11] ?? "").includes("s"),
     curve: fields[16] ?? "",
   };
 }
 
-/** gpg escapes control characters, colons and backslashes as in C. */
+/** Reverts gpg's escaping of control characters, colons and backslashes, which is that of C. */
 function unescaped(text: string): string {
   return text.replaceAll(/\\x([0-9a-f]{2})/g, (_all, digits: string) =>
     String.fromCodePoint(Number.parseInt(digits, 16)),
@@ -92,7 +95,7 @@ function shown(text: string): string {
 }
 
 /**
- * Why a key's signatures are not accepted, in words that follow its name; none when they are.
+ * Why a key's signatures are not accepted, as phrases to follow its name; empty when they are.
  *
  * @param now seconds since 1970
  */
@@ -117,9 +120,9 @@ export function problemsOfKey(key: InspectedKey, now: number): string[] {
 }
 
 /**
- * Why signatures of one key of these, the primary one or a subkey, are not accepted.
+ * Why signatures by one part of a key are not accepted, as phrases; empty when they are.
  *
- * @param signingKey fingerprint of the one that signed
+ * @param signingKey fingerprint of the primary key or subkey that signed
  * @param now seconds since 1970
  */
 export function problemsOfSigner(
@@ -141,7 +144,7 @@ function partNamed(key: ListedKey, fingerprint: string): KeyPart | undefined {
   return [key, ...key.subkeys].find((part) => part.fingerprint === fingerprint);
 }
 
-/** What is wrong with one key or subkey, whatever it may be used for. */
+/** What is wrong with a primary key or subkey, regardless of its usage flags. */
 function problemsOfPart(
   strict: KeyPart | undefined,
   lenient: KeyPart | undefined,
@@ -166,7 +169,7 @@ function problemsOfPart(
   return problems;
 }
 
-/** Algorithms of keys (RFC 9580, section 9.1). RSA's least size is that of NIST SP 800-131A. */
+/** Why an algorithm is too weak (RFC 9580, section 9.1); the minimum size of RSA is that of NIST SP 800-131A. */
 function weakAlgorithm(part: KeyPart): string | undefined {
   switch (part.algorithm) {
     case 1: // RSA

@@ -2,20 +2,20 @@ import { createHash } from "node:crypto";
 
 /** One packet of an OpenPGP message or key (RFC 9580, section 4). */
 export interface Packet {
-  /** Its type. */
+  /** Packet type. */
   readonly tag: number;
-  /** Its contents, and all of it with its header. */
+  /** The contents alone, and the whole packet with its header. */
   readonly body: Buffer;
   readonly whole: Buffer;
 }
 
-/** Types of packets that are looked for here (RFC 9580, section 5). */
+/** Packet types that matter here (RFC 9580, section 5). */
 const tags = { signature: 2, publicKey: 6, publicSubkey: 14 } as const;
 
 /**
- * Splits bytes into packets by their headers alone; gpg judges their contents.
+ * Splits bytes into packets, reading only their headers; gpg validates the contents.
  *
- * @throws RangeError when they are not whole packets of a length that is known
+ * @throws RangeError when the bytes are not complete packets of definite length
  */
 export function packetsOf(bytes: Buffer): Packet[] {
   const packets: Packet[] = [];
@@ -40,7 +40,7 @@ interface Header {
   readonly length: number;
 }
 
-/** Reads a header of either form. Partial and indeterminate lengths are refused: keys never have them. */
+/** Reads a header of the old or new format. Partial and indeterminate lengths are refused: keys never use them. */
 function headerAt(bytes: Buffer, at: number): Header {
   const first = bytes.readUInt8(at);
   if (first < 0x80) throw new RangeError("no packet begins here");
@@ -73,12 +73,12 @@ function newLengthAt(
   return { size: 5, length: bytes.readUInt32BE(at + 1) };
 }
 
-/** A public key as it is in a file: its packets, and the key ids of itself and its subkeys. */
+/** A public key in a file: its packets, and the key ids of the primary key and the subkeys. */
 export interface KeyPackets {
-  /** Hexadecimal digits, in capitals. */
+  /** Upper-case hexadecimal digits. */
   readonly fingerprint: string;
   readonly keyIds: readonly string[];
-  /** How many packets it has: keys, user IDs and signatures. */
+  /** Number of packets: keys, user IDs and signatures. */
   readonly packets: number;
   readonly bytes: Buffer;
 }
@@ -86,7 +86,7 @@ export interface KeyPackets {
 /**
  * The public keys in a binary key file.
  *
- * @throws RangeError when it is none, or has a key of a version without a known fingerprint
+ * @throws RangeError when it is no key file, or contains a key of an unknown version
  */
 export function publicKeysOf(bytes: Buffer): KeyPackets[] {
   const keys: { ids: string[]; fingerprint: string; parts: Buffer[] }[] = [];
@@ -107,7 +107,7 @@ export function publicKeysOf(bytes: Buffer): KeyPackets[] {
   }));
 }
 
-/** Fingerprints of keys of version 4 (RFC 9580, section 5.5.4.2) and 5 (GnuPG 2.3). */
+/** Fingerprint of a key of version 4 (RFC 9580, section 5.5.4.2) or 5 (GnuPG 2.3). */
 function fingerprintOf(body: Buffer): string {
   const length = Buffer.alloc(5);
   switch (body.at(0)) {
@@ -133,7 +133,7 @@ function digest(algorithm: string, parts: readonly Buffer[]): string {
   return hash.digest("hex").toUpperCase();
 }
 
-/** The key id: the last 64 bits of a version 4 fingerprint, the first 64 of version 5. */
+/** The key id: the last 64 bits of a version 4 fingerprint, the first 64 bits of a version 5 one. */
 function keyIdOf(fingerprint: string): string {
   return fingerprint.length === 40
     ? fingerprint.slice(-16)
@@ -141,9 +141,10 @@ function keyIdOf(fingerprint: string): string {
 }
 
 /**
- * The key ids that a signature claims to be made by. They only decide which keys it is checked with.
+ * The key ids of the keys that a signature claims to be made with. They are unverified, and only select
+ * the keys to check the signature with.
  *
- * @throws RangeError when it is not one signature and nothing else
+ * @throws RangeError when the bytes are not exactly one signature
  */
 export function issuersOf(bytes: Buffer): string[] {
   const [packet, another] = packetsOf(bytes);
@@ -167,7 +168,7 @@ export function issuersOf(bytes: Buffer): string[] {
   ].flatMap(issuersIn);
 }
 
-/** Issuer (16) and issuer fingerprint (33) among the subpackets of a signature (RFC 9580, section 5.2.3). */
+/** Key ids from the subpackets issuer (16) and issuer fingerprint (33) of a signature (RFC 9580, section 5.2.3). */
 function issuersIn(area: Buffer): string[] {
   const found: string[] = [];
   for (let at = 0; at < area.length;) {
@@ -202,18 +203,19 @@ function subpacketLengthAt(
   return { size: 5, length: area.readUInt32BE(at + 1) };
 }
 
-/** Far above any real signature, in bytes: gpg would verify every packet of a huge one. */
+/** Bytes; far above any real signature. gpg would spend time on every packet of a huge one. */
 const longestSignature = 32 * 1024;
 
 /**
- * The bytes in an OpenPGP armour (RFC 9580, section 6.2): the lines between its first and last.
+ * Decodes OpenPGP armour (RFC 9580, section 6.2).
  *
- * @throws RangeError when something is in it that armour does not have, or it is too long
+ * @param lines the lines between the first and the last line of the armour
+ * @throws RangeError when they are not valid armour, or too long
  */
 export function unarmoured(lines: readonly string[]): Buffer {
   const blank = lines.indexOf("");
   const body = lines.slice(blank + 1);
-  if (body.at(-1)?.startsWith("=") === true) body.pop(); // the checksum, which gpg looks at
+  if (body.at(-1)?.startsWith("=") === true) body.pop(); // the checksum, which gpg verifies
   const text = body.join("");
   if (text.length > longestSignature) throw new RangeError("it is too long");
   const headers = lines.slice(0, Math.max(blank, 0));

@@ -1,19 +1,19 @@
-/** What gpgv found out about a message of one signature. */
+/** gpgv's result for a message with one signature. */
 export type SignatureVerdict =
   | {
       readonly kind: "good";
-      /** Fingerprint of the key, perhaps a subkey, that signed. */
+      /** Fingerprint of the key that signed, possibly a subkey. */
       readonly signingKey: string;
-      /** Fingerprint of the primary key: that is who signed. */
+      /** Fingerprint of its primary key, which identifies the signer. */
       readonly primaryKey: string;
     }
   | { readonly kind: "unknown key"; readonly message: string }
   | { readonly kind: "bad"; readonly message: string };
 
 /**
- * How far a signature's date may be ahead of this machine's clock, in seconds. Clocks that are kept
- * by NTP differ by less than one; that of a machine which has just woken up, or is set by hand, by
- * minutes. A date that is further ahead is wrong, or made to outlive the key.
+ * How far a signature's date may be ahead of this machine's clock, in seconds. Clocks synchronised by NTP
+ * differ by less than a second; one that is set by hand, or of a machine just resumed from sleep, may be
+ * minutes off. A date further ahead is wrong, or chosen to outlive the key.
  */
 export const allowedClockSkew = 15 * 60;
 
@@ -30,7 +30,7 @@ const strongDigests = new Set(["8", "9", "10", "11", "12", "14"]);
 /** A signature over text, as clear-signed messages have (RFC 9580, section 5.2.1). */
 const textSignature = "01";
 
-/** Lines of gpgv's status that say that a signature, or all of it, is not as it should be. */
+/** Keywords of gpgv's status lines that report a problem with the signature, and how to describe it. */
 const troubles: Readonly<Record<string, (key: string) => string>> = {
   BADSIG: (key) => `does not match the contents (key ${key})`,
   REVKEYSIG: (key) => `is of a revoked key (${key})`,
@@ -39,8 +39,8 @@ const troubles: Readonly<Record<string, (key: string) => string>> = {
 };
 
 /**
- * Reads the status lines of gpgv (doc/DETAILS of GnuPG). A signature is good only if every required
- * line is there exactly once, and no line that reports a problem.
+ * Interprets the status lines of gpgv (doc/DETAILS of GnuPG). A signature is good only if each required
+ * line occurs exactly once and no line reports a problem.
  *
  * @param now seconds since 1970
  */
@@ -92,7 +92,7 @@ function statusLines(status: string): string[][] {
     .map((line) => line.slice(mark.length).split(" "));
 }
 
-/** ERRSIG: key id, algorithm of the key, digest, class, time, and the reason as an error of libgpg-error. */
+/** Explains ERRSIG: key id, key algorithm, digest, class, time, and the reason as an error code of libgpg-error. */
 function whyUnchecked(line: readonly string[]): string {
   const [, key = "", , hash = "", , , reason = ""] = line;
   if (hash in weakDigests) return weakDigest(hash);
