@@ -11,7 +11,13 @@ import { join, relative } from "node:path";
 import Database from "better-sqlite3";
 
 const steps = [100, 200, 300, 400, 500, 1000];
-const endings = new Set(["passed", "failed", "tmpfail", "cancelled"]);
+const endings = new Set([
+  "passed",
+  "failed",
+  "tmpfail",
+  "set aside",
+  "cancelled",
+]);
 const afterStep = (step) => steps[steps.indexOf(step) + 1];
 
 /**
@@ -169,6 +175,7 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
     const name = `ticket ${ticket.id}`;
     let step;
     let resumed = false;
+    let aside = false;
     for (const event of of("ticket", ticket.id)) {
       const { what, from_state: from, to_state: to } = event;
       const told = `${name}: event ${event.id} ${what} ${from} -> ${to} at ${step}`;
@@ -197,10 +204,18 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
           found.true(told, Number(from) === step && step < 999);
           step = 999;
           break;
+        case "set aside":
+          found.true(told, Number(from) === step && step < 999);
+          aside = true;
+          break;
         case "retried":
           if (to === null) break;
-          found.true(told, step === 999 && from === "999" && to === "100");
+          found.true(
+            told,
+            (step === 999 || aside) && Number(from) === step && to === "100",
+          );
           resumed = true;
+          aside = false;
           step = 100;
           break;
         case "cancel asked":
@@ -250,6 +265,7 @@ function history(found, { tickets, runs, ppas: pool, events }, { clock }) {
       told.length === 1 &&
         (told[0] === outcome ||
           (told[0] === "failed" && outcome === "tmpfail") ||
+          (told[0] === "set aside" && outcome === "tmpfail") ||
           told[0] === "cancelled"),
     );
     ended.delete(id);

@@ -7,6 +7,7 @@ import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
 import { releasePpa } from "./ppas.ts";
+import { stepOfTicket } from "./ticket-status.ts";
 import { moveTicket } from "./ticket-step.ts";
 
 /** The request to cancel a ticket, or null. The process that works on the ticket reads this once a second. */
@@ -40,7 +41,7 @@ export function endCancelled(
 ): void {
   const was = db
     .prepare<[number], { step: StepCode; resume_step: StepCode | null }>(
-      "SELECT step, resume_step FROM ticket WHERE id = ?",
+      `SELECT ${stepOfTicket} AS step, resume_step FROM ticket WHERE id = ?`,
     )
     .get(ticket);
   const step = was?.step ?? queueStep;
