@@ -228,6 +228,10 @@ const admission = (): Admission => ({
     maxFiles: 0,
     maxTotalBytes: 0,
     uploaders: "/nonexistent",
+    suites: {},
+    architecture: "amd64",
+    archiveBinary: () => Promise.resolve(null),
+    archiveFile: () => Promise.resolve(null),
     archiveVersion: () => null,
     inFlight: () => null,
   },
@@ -335,9 +339,7 @@ export const readers: readonly Reader[] = [
       const half = lines.length / 2;
       checkTogether(
         [lines.slice(0, half), lines.slice(half)].map((files, index) => ({
-          ...{ source: `s${index}`, version: "1", series: "bookworm" },
-          ...{ changedBy: "", changedByEmail: "", signer: null },
-          ...{ changesName: "x", dscName: "x", binaries: [] },
+          ...{ source: `s${index}`, series: "bookworm", changesName: "x" },
           files: files.map((name) => ({ name, path: "", size: 1, sha256: "" })),
         })),
         [],

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
+import { readDsc } from "../../debian/dsc.ts";
 import { notNow } from "../../domain/error.ts";
 import { copyDurably } from "../../files/atomic-file.ts";
 import { publicFile } from "../../files/modes.ts";
@@ -29,7 +31,7 @@ export function fakePool(paths: StatePaths): Pool {
         const { root, names } = await filesOfFakePpa(paths, ppa);
         const held = new Set(names);
         makePublicFolder(root);
-        for (const file of files) {
+        for (const file of [...files, ...(await filesBeside(files))]) {
           const name = basename(file);
           await copyDurably(file, join(root, name), publicFile);
           held.add(name);
@@ -45,6 +47,17 @@ export function fakePool(paths: StatePaths): Pool {
     has: async (ppa) => (await namesIn(paths.ppa)).includes(ppa),
     list: () => namesIn(paths.ppa),
   };
+}
+
+/** The files of source packages that are there beside their .dsc. */
+async function filesBeside(files: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const dsc of files.filter((file) => file.endsWith(".dsc")))
+    for (const { name } of readDsc(await readFile(dsc), dsc, [])?.files ?? []) {
+      const file = join(dirname(dsc), name);
+      if (existsSync(file)) found.push(file);
+    }
+  return found;
 }
 
 /**
