@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -107,7 +108,7 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
       const files = [await copy(dsc, name)];
       const text = await readFile(join(root, dsc));
       for (const listed of readDsc(text, dsc, [])?.files ?? [])
-        if (names.includes(listed.name))
+        if (existsSync(join(root, listed.name)))
           files.push(await copy(listed.name, name));
       packages.push({ kind: "source", ...it, files });
     }

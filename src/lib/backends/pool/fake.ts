@@ -31,11 +31,9 @@ export function fakePool(paths: StatePaths): Pool {
         const { root, names } = await filesOfFakePpa(paths, ppa);
         const held = new Set(names);
         makePublicFolder(root);
-        for (const file of [...files, ...(await filesBeside(files))]) {
-          const name = basename(file);
-          await copyDurably(file, join(root, name), publicFile);
-          held.add(name);
-        }
+        for (const file of [...files, ...(await filesBeside(files))])
+          await copyDurably(file, join(root, basename(file)), publicFile);
+        for (const file of files) held.add(basename(file));
         await writePublicFile(listOf(ppa), JSON.stringify([...held].sort()));
       });
     },
@@ -61,7 +59,8 @@ async function filesBeside(files: readonly string[]): Promise<string[]> {
 }
 
 /**
- * The folder of a fake PPA's files, and their names.
+ * The folder of a fake PPA's files, and the names of its packages; the files of a source lie beside its
+ * .dsc.
  *
  * @throws UbuntuCiError (75) when there is no such PPA
  */
