@@ -77,6 +77,48 @@ describe("the main job", () => {
     nothingLeft();
   });
 
+  test("a build waits for what another source of the ticket provides, which its .dsc does not tell", () => {
+    const provider = program("provb");
+    const control = provider["debian/control"] ?? "";
+    const id = create(
+      "a virtual package",
+      ci.upload(
+        "prova",
+        "1.0",
+        program("prova", { buildDepends: "prov-virtual" }),
+      ),
+      ci.upload("provb", "1.0", {
+        ...provider,
+        "debian/control": control.replace(
+          "Architecture: any",
+          "$&\nProvides: prov-virtual",
+        ),
+      }),
+    );
+    ci.ok("assign-ppa", "--ticket", id);
+    const built = ci.run("build-source", "--ticket", id, "-v", "2");
+    expect(built.stderr).toContain("prova waits: ");
+    expect(built.code).toBe(0);
+    expect(
+      ci
+        .ticket(id)
+        .artifacts.filter(({ name }) => name === "prova_1.0.build.log"),
+    ).toHaveLength(1);
+    ci.ok("cancel", id);
+  });
+
+  test("of alternatives only the first is installed, as on a build daemon", () => {
+    const wants = { buildDepends: "absent-for-ever | zlib1g-dev" };
+    const id = create(
+      "picky",
+      ci.upload("picky", "1.0", program("picky", wants)),
+    );
+    expect(ci.run("land", "--ticket", id).code).toBe(1);
+    const { failure } = ci.ticket(id);
+    expect(failure).toMatchObject({ kind: "package", step: { code: 200 } });
+    expect(failure?.reason).toContain("absent-for-ever");
+  });
+
   test("a package that does not compile fails, with its log, and the archive stays as it was", () => {
     const id = create(
       "broken",

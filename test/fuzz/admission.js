@@ -53,6 +53,10 @@ const policy = (folder) => ({
   maxFiles: 12,
   maxTotalBytes: 40_000,
   uploaders: join(folder, "no-uploaders"),
+  suites: {},
+  architecture: "amd64",
+  archiveBinary: () => Promise.resolve(null),
+  archiveFile: () => Promise.resolve(null),
   archiveVersion: () => null,
   inFlight: () => null,
 });

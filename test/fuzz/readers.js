@@ -10,7 +10,7 @@ const [
   { packageName, withoutVersion },
   { clearSigned, Deb822Error, parseDeb822, serialiseDeb822 },
   { parseDsc, readDsc },
-  { relationsOf },
+  { relationsOf, withoutAlternatives },
   { compareVersions, parseVersion, versionProblem },
   { declaredTests, needsInstalling, readSummary, readTestEvent },
   { UbuntuCiError },
@@ -166,6 +166,9 @@ export const readers = [
     read: (text) =>
       relationsOf(text, "amd64").every(({ name }) => {
         assert.match(name, /^[a-z0-9][a-z0-9+.-]*$/);
+        // What is left without alternatives reads the same once more.
+        const once = withoutAlternatives(text, "amd64");
+        assert.equal(withoutAlternatives(once, "amd64"), once);
         return true;
       }),
   },

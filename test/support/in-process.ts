@@ -23,6 +23,17 @@ import type { TicketDocument } from "../../src/lib/tickets/ticket-document.ts";
 import type { Ended } from "./program.ts";
 import { fakeBackends } from "./program.ts";
 
+/** How an upload differs from the usual one. */
+interface Unlike {
+  readonly distribution?: string;
+  readonly architecture?: string;
+  readonly buildDepends?: string;
+  /** The files of the source, by their names. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Those of them that the .changes names. */
+  readonly uploaded?: readonly string[];
+}
+
 /** What every installation here has, unless it says otherwise: fakes, no signatures, retries at once. */
 const usual = {
   ...fakeBackends,
@@ -141,19 +152,23 @@ export class InProcess {
   }
 
   /** Writes a source upload, unsigned; returns the path of its .changes. */
-  upload(name: string, version = "1.0"): string {
+  upload(name: string, version = "1.0", unlike: Unlike = {}): string {
     const folder = mkdtempSync(join(this.root, "upload-"));
     const tarball = `${name}_${version}.tar.xz`;
-    writeFileSync(join(folder, tarball), `the source of ${name} ${version}`);
+    const files = unlike.files ?? {
+      [tarball]: `the source of ${name} ${version}`,
+    };
+    for (const [file, text] of Object.entries(files))
+      writeFileSync(join(folder, file), text);
     const dsc = `${name}_${version}.dsc`;
     writeFileSync(
       join(folder, dsc),
-      `Format: 3.0 (native)\nSource: ${name}\nBinary: ${name}\nArchitecture: any\nVersion: ${version}\nMaintainer: Dev <dev@example.com>\nPackage-List:\n ${name} deb misc optional arch=any\n${checksums(folder, [tarball], "")}`,
+      `Format: 3.0 (native)\nSource: ${name}\nBinary: ${name}\nArchitecture: ${unlike.architecture ?? "any"}\nVersion: ${version}\nMaintainer: Dev <dev@example.com>\n${unlike.buildDepends === undefined ? "" : `Build-Depends: ${unlike.buildDepends}\n`}Package-List:\n ${name} deb misc optional arch=any\n${checksums(folder, Object.keys(files), "")}`,
     );
     const changes = join(folder, `${name}_${version}_source.changes`);
     writeFileSync(
       changes,
-      `Format: 1.8\nDate: Thu, 01 Jan 2026 00:00:00 +0000\nSource: ${name}\nArchitecture: source\nVersion: ${version}\nDistribution: bookworm\nUrgency: medium\nMaintainer: Dev <dev@example.com>\nChanged-By: Dev <dev@example.com>\nChanges:\n ${name} (${version}) bookworm; urgency=medium\n${checksums(folder, [dsc, tarball], "misc optional ")}`,
+      `Format: 1.8\nDate: Thu, 01 Jan 2026 00:00:00 +0000\nSource: ${name}\nArchitecture: source\nVersion: ${version}\nDistribution: ${unlike.distribution ?? "bookworm"}\nUrgency: medium\nMaintainer: Dev <dev@example.com>\nChanged-By: Dev <dev@example.com>\nChanges:\n ${name} (${version}) bookworm; urgency=medium\n${checksums(folder, [dsc, ...(unlike.uploaded ?? Object.keys(files))], "misc optional ")}`,
     );
     return changes;
   }

@@ -30,6 +30,7 @@ import {
   readSummary,
   readTestEvent,
 } from "../../src/lib/results/autopkgtest.ts";
+import { isArchitecture } from "../../src/lib/debian/architecture.ts";
 import { buildOrder } from "../../src/lib/debian/build-order.ts";
 import { addressOf, readChanges } from "../../src/lib/debian/changes.ts";
 import {
@@ -43,7 +44,10 @@ import {
   serialiseDeb822,
 } from "../../src/lib/debian/deb822.ts";
 import { readDsc } from "../../src/lib/debian/dsc.ts";
-import { relationsOf } from "../../src/lib/debian/relation.ts";
+import {
+  relationsOf,
+  withoutAlternatives,
+} from "../../src/lib/debian/relation.ts";
 import {
   compareVersions,
   parseVersion,
@@ -224,6 +228,10 @@ const admission = (): Admission => ({
     maxFiles: 0,
     maxTotalBytes: 0,
     uploaders: "/nonexistent",
+    suites: {},
+    architecture: "amd64",
+    archiveBinary: () => Promise.resolve(null),
+    archiveFile: () => Promise.resolve(null),
     archiveVersion: () => null,
     inFlight: () => null,
   },
@@ -331,9 +339,7 @@ export const readers: readonly Reader[] = [
       const half = lines.length / 2;
       checkTogether(
         [lines.slice(0, half), lines.slice(half)].map((files, index) => ({
-          ...{ source: `s${index}`, version: "1", series: "bookworm" },
-          ...{ changedBy: "", changedByEmail: "", signer: null },
-          ...{ changesName: "x", dscName: "x", binaries: [] },
+          ...{ source: `s${index}`, series: "bookworm", changesName: "x" },
           files: files.map((name) => ({ name, path: "", size: 1, sha256: "" })),
         })),
         [],
@@ -378,6 +384,21 @@ export const readers: readonly Reader[] = [
     },
   },
   {
+    name: "withoutAlternatives",
+    read: (text) => withoutAlternatives(text, "amd64"),
+    shapes: {
+      bars: run("|"),
+      alternatives: run("a (>= 1) | "),
+      "the same package": run("a | a,"),
+      relations: run("a, "),
+    },
+  },
+  {
+    name: "isArchitecture",
+    read: (text) => isArchitecture("amd64", text),
+    shapes: { dashes: run("-", "any"), wildcards: run("any-", "", "amd64") },
+  },
+  {
     name: "versions",
     read: (text) => [
       versionProblem(text),
@@ -403,6 +424,7 @@ export const readers: readonly Reader[] = [
           binaries: [source],
           buildDepends: index === 0 ? "" : `p${index - 1}`,
         })),
+        "amd64",
       ),
     shapes: { "a chain": names },
   },

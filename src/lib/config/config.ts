@@ -208,7 +208,12 @@ function flatten(
   where: string,
   problems: Problem[],
 ): void {
-  if (value !== null && typeof value === "object" && !Array.isArray(value)) {
+  if (isTable(prefix)) into.set(prefix, value);
+  else if (
+    value !== null &&
+    typeof value === "object" &&
+    !Array.isArray(value)
+  ) {
     for (const [key, inner] of Object.entries(value)) {
       flatten(
         inner,
@@ -223,6 +228,13 @@ function flatten(
   } else {
     into.set(prefix, value);
   }
+}
+
+/** Whether that setting's value is a table itself, and not further settings. */
+function isTable(key: string): boolean {
+  return (settings as readonly Setting[]).some(
+    (setting) => setting.key === key && setting.kind.type === "table",
+  );
 }
 
 function check(setting: Setting, value: unknown): string | undefined {
@@ -251,5 +263,12 @@ function check(setting: Setting, value: unknown): string | undefined {
         value.every((item) => typeof item === "string")
         ? undefined
         : "must be a list of texts";
+    case "table":
+      return value !== null &&
+        typeof value === "object" &&
+        !Array.isArray(value) &&
+        Object.values(value).every((item) => typeof item === "string")
+        ? undefined
+        : "must be a table of texts";
   }
 }

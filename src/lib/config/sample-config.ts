@@ -30,6 +30,8 @@ function takes({ kind }: Setting): string {
       return "true or false";
     case "list":
       return "a list of texts";
+    case "table":
+      return "a table of texts";
     case "string":
       return kind.choices?.join(" | ") ?? "a text";
   }

@@ -38,9 +38,11 @@ type Value<T> = T extends { type: "integer" }
     ? boolean
     : T extends { type: "list" }
       ? readonly string[]
-      : T extends { choices: readonly (infer C)[] }
-        ? C
-        : string;
+      : T extends { type: "table" }
+        ? Readonly<Record<string, string>>
+        : T extends { choices: readonly (infer C)[] }
+          ? C
+          : string;
 
 /** The type of a setting's value; it may be null if the setting has no default. */
 export type SettingValue<K extends SettingKey> =

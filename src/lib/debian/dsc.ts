@@ -1,5 +1,6 @@
 import type { Problem } from "../domain/error.ts";
 import { refusedWith } from "../domain/error.ts";
+import { isBuiltOn } from "./architecture.ts";
 import { listOf, trimValue, wordsOf } from "./blanks.ts";
 import type { ControlText, ListedFile } from "./control-file.ts";
 import {
@@ -18,7 +19,11 @@ export interface Dsc {
   readonly version: string;
   /** The binary packages that it builds, without udebs. */
   readonly binaries: readonly string[];
-  /** Build-Depends, -Arch and -Indep, joined by commas. */
+  /** What it can be built on: names and wildcards, `all` among them. */
+  readonly architectures: readonly string[];
+  /** The architectures of single binary packages, as far as Package-List tells. */
+  readonly architecturesOf: ReadonlyMap<string, readonly string[]>;
+  /** Build-Depends, -Arch and -Indep joined. */
   readonly buildDepends: string;
   readonly testsuite: readonly string[];
   readonly files: readonly ListedFile[];
@@ -35,15 +40,22 @@ export function readDsc(
   if (read === undefined) return undefined;
   const { stanza, signed } = read;
   const { source, version } = readIdentity(stanza, file, problems);
-  for (const field of ["Format", "Maintainer", "Architecture"])
+  for (const field of ["Format", "Maintainer"])
     required(stanza, field, file, problems);
-  const udebs = new Set(
-    linesOf(stanza.get("Package-List") ?? "")
-      .filter((line) => line.includes("udeb"))
-      .map(wordsOf)
-      .filter(([, type]) => type === "udeb")
-      .map(([name]) => name),
+  const architectures = wordsOf(
+    required(stanza, "Architecture", file, problems),
   );
+  // NAME TYPE SECTION PRIORITY arch=LIST profile=FORMULA (deb-src-control(5), Package-List)
+  const listed = linesOf(stanza.get("Package-List") ?? "").map(wordsOf);
+  const udebs = new Set(
+    listed.filter(([, type]) => type === "udeb").map(([name]) => name),
+  );
+  const architecturesOf = new Map<string, readonly string[]>();
+  for (const [name = "", , , , ...options] of listed) {
+    const arch = options.find((option) => option.startsWith("arch="));
+    if (arch !== undefined)
+      architecturesOf.set(name, arch.slice("arch=".length).split(","));
+  }
   const binaries = listOf(required(stanza, "Binary", file, problems));
   const wrong = binaries.filter((name) => !packageName.test(name));
   for (const name of wrong.slice(0, mostProblems))
@@ -64,11 +76,24 @@ export function readDsc(
     source,
     version,
     binaries: binaries.filter((name) => !udebs.has(name)),
+    architectures,
+    architecturesOf,
     buildDepends,
     testsuite: listOf(stanza.get("Testsuite") ?? ""),
     files: readFileList(stanza, file, problems),
     signed,
   };
+}
+
+/** The binary packages that are built of it on a machine, udebs left out. */
+export function binariesOn(
+  { binaries, architecturesOf }: Pick<Dsc, "binaries" | "architecturesOf">,
+  architecture: string,
+): string[] {
+  return binaries.filter((name) => {
+    const names = architecturesOf.get(name);
+    return names === undefined || isBuiltOn(architecture, names);
+  });
 }
 
 /**

@@ -3,12 +3,20 @@ export type SettingKind =
   | { readonly type: "string"; readonly choices?: readonly string[] }
   | { readonly type: "integer"; readonly min: number; readonly max: number }
   | { readonly type: "boolean" }
-  | { readonly type: "list" };
+  | { readonly type: "list" }
+  /** Names, and a text for each. */
+  | { readonly type: "table" };
 
 export interface Setting {
   readonly key: string;
   readonly kind: SettingKind;
-  readonly default: string | number | boolean | readonly string[] | null;
+  readonly default:
+    | string
+    | number
+    | boolean
+    | readonly string[]
+    | Readonly<Record<string, string>>
+    | null;
   readonly help: string;
   /**
    * The setting decides whom to trust: what gets into packages, who may upload, whether uploads are built

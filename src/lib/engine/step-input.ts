@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 
+import { thereIn } from "../debian/package-index.ts";
 import { binaryFile } from "../debian/package-file.ts";
 import type { Store } from "../backends/store/store.ts";
 import { isLocal } from "../backends/store/store.ts";
@@ -51,7 +52,7 @@ export const definitions: {
  * @param folder where to copy stored files; called only when the store has no local paths
  */
 export async function stepInput(
-  { db, config, paths, store }: Engine,
+  { db, paths, config, store, backends }: Engine,
   ticket: Ticket,
   folder: () => string,
 ): Promise<StepInput> {
@@ -86,6 +87,14 @@ export async function stepInput(
     job: job?.step === ticket.step.code ? job : null,
     config,
     architecture: machineArchitecture(),
+    lookUp: async (names) => {
+      const { availablePackages } =
+        await import("../backends/available-packages.ts");
+      const archive = await backends.archive();
+      return thereIn(
+        (await availablePackages(paths, archive, ticket.series, names)).found,
+      );
+    },
     sources,
     image:
       image === null

@@ -61,3 +61,10 @@ test("a state does not begin where something else is", () => {
   writeFileSync(join(folder, "config.json"), "{}");
   expect(() => requireNothingElse(statePaths(folder))).not.toThrow();
 });
+
+test("a state whose path has a colon is not begun: gpg and apt would take it for a URL", () => {
+  const place = join(folder, "a:b");
+  expect(() => requireNothingElse(statePaths(place))).toThrow(
+    `${place} has a colon in its path`,
+  );
+});

@@ -41,12 +41,18 @@ export function requireState(paths: StatePaths): void {
 }
 
 /**
- * Requires that a folder without a state contains nothing unrelated: a new state needs a folder of its own.
+ * A new state begins in a folder of its own, whose path every tool can be given: gpg and apt take one
+ * with a colon for a URL.
  *
- * @throws UbuntuCiError (78) when the folder contains something else
+ * @throws UbuntuCiError (78) when there is no state in it, but something else, or where none can be
  */
 export function requireNothingElse(paths: StatePaths): void {
   if (existsSync(paths.database)) return;
+  if (paths.root.includes(":"))
+    throw misconfigured(
+      `${paths.root} has a colon in its path, which gpg and apt take for something else`,
+      "name another folder: --state-dir",
+    );
   const [found] = foreignNames(paths.root);
   if (found === undefined) return;
   throw misconfigured(

@@ -1,5 +1,5 @@
 import { parseDeb822, type Stanza } from "../debian/deb822.ts";
-import { coversArchitecture } from "../debian/relation.ts";
+import { isArchitecture } from "../debian/architecture.ts";
 import { compareVersions } from "../debian/version.ts";
 import type { Outcome, TestResultKind } from "../domain/ticket.ts";
 
@@ -168,7 +168,7 @@ function concerns(
 ): boolean | undefined {
   const verdicts = list.map((entry) => {
     const word = entry.startsWith("!") ? entry.slice(1) : entry;
-    if (coversArchitecture(word, architecture)) return true;
+    if (isArchitecture(architecture, word)) return true;
     return word.includes("any") ? undefined : false;
   });
   if (verdicts.includes(undefined)) return undefined;

@@ -11,8 +11,9 @@ import type { Pool } from "../backends/pool/pool.ts";
 import type { JobId } from "../backends/remote.ts";
 import type { AptRepository } from "../backends/apt-repository.ts";
 import type { RunContext } from "../backends/run-context.ts";
-import { buildOrder } from "../debian/build-order.ts";
-import { parseDsc } from "../debian/dsc.ts";
+import type { BuildOrder } from "../debian/build-order.ts";
+import { buildOrderAmong, circleInWords } from "../debian/build-order.ts";
+import { binariesOn, parseDsc } from "../debian/dsc.ts";
 import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
 import type {
   Done,
@@ -26,26 +27,37 @@ import type {
 import { partOf, ppaOf } from "./step-definition.ts";
 
 interface BuildPlan extends StepPlan {
-  /** Names of source packages that can be built side by side, wave after wave. */
-  readonly waves: readonly (readonly string[])[];
+  readonly order: BuildOrder;
 }
 
 /** Builds every source package of the ticket into its PPA, in the order they need each other. */
 export const buildSource: StepDefinition<BuildPlan> = {
-  async plan({ ticket, sources }) {
+  async plan({ ticket, sources, architecture, lookUp }) {
     const parsed = await Promise.all(
-      sources.map(async ({ dsc }) => parseDsc(await readFile(dsc), dsc)),
+      sources.map(async ({ dsc }) => {
+        const read = parseDsc(await readFile(dsc), dsc);
+        return { ...read, binaries: binariesOn(read, architecture) };
+      }),
     );
-    const waves = buildOrder(parsed);
-    const actions = waves.flatMap((wave) => [
+    const order = await buildOrderAmong(parsed, architecture, lookUp);
+    const actions = order.waves.flatMap((wave) => [
       `build ${wave.map((name) => versioned(sources, name)).join(" and ")} for ${ticket.series}`,
       `publish the packages in ${ticket.ppa ?? "the ticket's PPA"}`,
     ]);
-    return { ticket: ticket.id, command: "build-source", actions, waves };
+    for (const circle of order.circles)
+      actions.push(`fail: ${circleInWords(circle)}`);
+    return { ticket: ticket.id, command: "build-source", actions, order };
   },
 
-  async execute(plan, input, backends, work) {
+  async execute({ order }, input, backends, work) {
     const { ticket } = input;
+    // Tickets are not created so, but what the archive had then may be gone.
+    if (order.circles.length > 0)
+      return {
+        outcome: "failed",
+        reason: `build dependencies go in a circle: ${order.circles.map(circleInWords).join("; ")}`,
+        files: [],
+      };
     const pool = await backends.pool();
     const archive = await backends.archive();
     const builder = await backends.builder();
@@ -54,22 +66,37 @@ export const buildSource: StepDefinition<BuildPlan> = {
       await pool.reset(ppaOf(ticket), ticket.series, work.signal),
       await archive.repository(ticket.series),
     ];
-    const waves = plan.waves.map((wave) =>
-      wave.flatMap(
-        (name) => input.sources.find(({ source }) => source === name) ?? [],
-      ),
-    );
     if ("submit" in builder) {
+      const waves = order.waves.map((wave) => named(input.sources, wave));
       const job = await work.submit(builder.name, (key) =>
         builder.submit(key, { series: ticket.series, waves, repositories }),
       );
       return lookAt(job, builder, input, pool, work);
     }
     const built = nothingBuilt();
-    for (const wave of waves) {
-      const results = await buildWave(wave, input, builder, repositories, work);
-      const bad = await take(results, built, input, pool, work);
+    let left = order.waves.flat();
+    for (let round = 1; left.length > 0; round += 1) {
+      const wave = named(input.sources, readyOf(order, left));
+      const results = await buildWave(
+        wave,
+        round,
+        input,
+        builder,
+        repositories,
+        work,
+      );
+      const unmet = results.filter(({ result }) => result.unmet === true);
+      // A dependency that apt cannot install may come with what is still to be built.
+      const isStuck = unmet.length === results.length;
+      for (const { source, result } of isStuck ? [] : unmet)
+        work.note(`${source.source} waits: ${result.reason ?? ""}`);
+      const ended = isStuck
+        ? await withChains(unmet, left, input, order)
+        : results.filter((one) => !unmet.includes(one));
+      const bad = await take(ended, built, input, pool, work);
       if (bad !== null) return bad;
+      const done = new Set(ended.map(({ source }) => source.source));
+      left = left.filter((name) => !done.has(name));
     }
     return passed(built);
   },
@@ -204,6 +231,7 @@ function reasonOf({ source, result }: SourceBuilt): string {
 
 async function buildWave(
   wave: readonly TicketSource[],
+  round: number,
   { ticket, config }: StepInput,
   builder: Builder,
   repositories: readonly AptRepository[],
@@ -220,7 +248,7 @@ async function buildWave(
       source !== undefined && !thrown.signal.aborted;
       source = queue.shift()
     ) {
-      const scratch = join(work.scratch, `build-${source.subticket}`);
+      const scratch = join(work.scratch, `build-${source.subticket}-${round}`);
       await mkdir(scratch, { recursive: true });
       work.note(`building ${source.source} ${source.version}`);
       const result = await builder.build(
@@ -239,6 +267,86 @@ async function buildWave(
   await Promise.all(workers);
   if (thrown.signal.aborted) throw thrown.signal.reason;
   return results;
+}
+
+/**
+ * Results that say who waits for what, where nothing can be built any more because apt cannot install
+ * what the builds need.
+ */
+async function withChains(
+  unmet: readonly SourceBuilt[],
+  left: readonly string[],
+  { sources, architecture }: StepInput,
+  { needs }: BuildOrder,
+): Promise<SourceBuilt[]> {
+  const builtBy = new Map<string, string>();
+  for (const { source, dsc } of named(sources, left))
+    for (const binary of binariesOn(
+      parseDsc(await readFile(dsc), dsc),
+      architecture,
+    ))
+      builtBy.set(binary, source);
+  const waiting = new Set(left);
+  const behind = left.flatMap((name) => {
+    const others = needs.get(name)?.filter((other) => waiting.has(other)) ?? [];
+    return others.length === 0
+      ? []
+      : [`${name} waits for ${others.join(", ")}`];
+  });
+  const reasons = unmet.map(({ source, result }) => {
+    const reason = result.reason ?? "its build dependencies are unmet";
+    const of = new Set(
+      (reason.match(/[a-z0-9][a-z0-9+.-]+/g) ?? []).flatMap(
+        (word) => builtBy.get(word) ?? [],
+      ),
+    );
+    of.delete(source.source);
+    return of.size === 0
+      ? reason
+      : `waits for ${[...of].join(", ")}: ${reason}`;
+  });
+  const more = [
+    ...unmet
+      .slice(1)
+      .map(
+        ({ source }, index) => `${source.source}: ${reasons[index + 1] ?? ""}`,
+      ),
+    ...behind,
+  ];
+  return unmet.map((one, index) => ({
+    ...one,
+    result: {
+      ...one.result,
+      reason:
+        index === 0
+          ? [reasons[0], ...more].join("; ")
+          : (reasons[index] ?? null),
+    },
+  }));
+}
+
+/**
+ * Those of what is left that wait for none of the others.
+ *
+ * @throws RangeError when there are none, as in a circle
+ */
+function readyOf({ needs }: BuildOrder, left: readonly string[]): string[] {
+  const waiting = new Set(left);
+  const ready = left.filter((name) =>
+    needs.get(name)?.every((other) => !waiting.has(other)),
+  );
+  if (ready.length === 0)
+    throw new RangeError(`nothing of ${left.join(", ")} can be built`);
+  return ready;
+}
+
+function named(
+  sources: readonly TicketSource[],
+  names: readonly string[],
+): TicketSource[] {
+  return names.flatMap(
+    (name) => sources.find(({ source }) => source === name) ?? [],
+  );
 }
 
 function versioned(sources: readonly TicketSource[], name: string): string {

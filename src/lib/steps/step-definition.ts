@@ -12,6 +12,7 @@ import type { Pool } from "../backends/pool/pool.ts";
 import type { Tester } from "../backends/tester/tester.ts";
 import type { JobId, Pending } from "../backends/remote.ts";
 import type { ProducedFile, RunContext } from "../backends/run-context.ts";
+import type { LookUp } from "../debian/build-order.ts";
 import type { TicketPlan } from "../domain/plan.ts";
 
 /** One source package of the ticket, as it lies in the data store. */
@@ -57,6 +58,8 @@ export interface StepInput {
   readonly config: Config;
   /** The Debian architecture that this installation builds for. */
   readonly architecture: string;
+  /** Looks up binary packages in the archive and the distribution of the ticket's series. */
+  readonly lookUp: LookUp;
 }
 
 export interface StepBackends {

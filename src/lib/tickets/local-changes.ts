@@ -1,6 +1,11 @@
 import { mkdirSync, rmSync } from "node:fs";
 
+import { buildOrderAmong, circleInWords } from "../debian/build-order.ts";
 import { packageName } from "../debian/control-file.ts";
+import { binariesOn } from "../debian/dsc.ts";
+import { thereIn } from "../debian/package-index.ts";
+import { availablePackages } from "../backends/available-packages.ts";
+import { archiveOf } from "../backends/kinds.ts";
 import type { Store, Stored } from "../backends/store/store.ts";
 import { ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
@@ -11,6 +16,7 @@ import type { Ticket } from "../domain/ticket.ts";
 import { isInFlight } from "../domain/queue.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { makeOwnFolder } from "../files/own-folder.ts";
+import { machineArchitecture } from "../host/architecture.ts";
 import { exclusively } from "../locks/exclusively.ts";
 import type { Connection } from "../state/database.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
@@ -23,6 +29,8 @@ import {
 import { getTicket } from "../state/tickets.ts";
 import type { AdmissionPolicy, AdmittedUpload } from "./admission/policy.ts";
 import { admit } from "./admission/admission.ts";
+import { archived } from "./archived.ts";
+import { checkImageWishes } from "./image-wishes.ts";
 import { creationLock } from "./creation-lock.ts";
 import { knownSeries } from "./known-series.ts";
 import type { LocalState } from "./local-state.ts";
@@ -82,14 +90,47 @@ export async function planCreateTicket(
   state: LocalState,
   request: CreateRequest,
 ): Promise<string[]> {
+  const { add, remove, baseImage, priority } = request;
   return admitted(state, request, (uploads, bug, owner) => [
     `ticket "${request.title}" of ${owner} for ${uploads[0]?.series ?? ""}${bug === null ? "" : `, bug ${bug}`}`,
     ...uploads.flatMap(({ source, version, files }) => [
       `source package ${source} ${version}`,
       ...files.map(({ name, size }) => `store ${name}, ${size} bytes`),
     ]),
-    request.wait ? "left unqueued" : "queued",
+    ...(baseImage === null ? [] : [`image from the base ${baseImage}`]),
+    ...(add.length === 0 ? [] : [`add ${add.join(", ")} to the image`]),
+    ...(remove.length === 0
+      ? []
+      : [`remove ${remove.join(", ")} from the image`]),
+    `${request.wait ? "left unqueued" : "queued"}${priority === 0 ? "" : `, with priority ${priority}`}`,
   ]);
+}
+
+/**
+ * Checks what a ticket's image is to be made of, before it is changed.
+ *
+ * @throws UbuntuCiError (2) with every problem
+ */
+export async function checkChange(
+  state: LocalState,
+  ticket: Ticket,
+  { add, remove }: UpdateRequest,
+): Promise<void> {
+  if (add === undefined && remove === undefined) return;
+  const problems: Problem[] = [];
+  await checkImageWishes(
+    state,
+    {
+      add: add ?? ticket.add,
+      remove: remove ?? ticket.remove,
+      baseImage: null,
+    },
+    ticket.series,
+    ticket.subtickets.flatMap(({ binaries }) => binaries),
+    problems,
+  );
+  if (problems.length > 0)
+    throw refusedWith("the ticket was not changed", problems);
 }
 
 /** Changes a ticket, if it may be changed so. */
@@ -127,6 +168,9 @@ function policyOf(
     maxFiles: config.get("admission.maxFiles"),
     maxTotalBytes: config.get("admission.maxTotalMiB") * mebibyte,
     uploaders: paths.uploaders,
+    suites: config.get("admission.suites"),
+    architecture: machineArchitecture(),
+    ...archived({ paths, config }),
     archiveVersion: (of, source) => archiveVersion(db, of, source),
     inFlight: (source, version) => ticketInFlight(db, source, version),
   };
@@ -150,8 +194,6 @@ async function admitted<T>(
   checkNames("--remove", request.remove, problems);
   if (request.baseImage !== null)
     checkText("--base-image", request.baseImage, "one", problems);
-  if (problems.length > 0)
-    throw refusedWith("the ticket was not created", problems);
   mkdirSync(scratch, { recursive: true });
   const staging = makeOwnFolder(scratch, "admission");
   try {
@@ -159,18 +201,68 @@ async function admitted<T>(
       request.sources,
       policyOf(state, request.series),
       staging,
+      async (found, all) => {
+        all.unshift(...problems);
+        const architecture = machineArchitecture();
+        const [first] = found;
+        const series = first?.series ?? null;
+        const own = found.flatMap(({ dsc }) => binariesOn(dsc, architecture));
+        await checkImageWishes(state, request, series, own, all);
+        await checkOrder(state, found, all);
+        if (request.owner === null && first !== undefined)
+          checkOwner(first, all);
+      },
     );
     crashPoint("admission.staged");
-    checkBinaries(request, uploads);
     const owner = request.owner ?? uploads[0]?.changedByEmail ?? "";
-    if (!isEmail(owner))
-      throw refused(
-        "the .changes' Changed-By has no email address",
-        "name the owner with --owner",
-      );
     return await use(uploads, bug, owner);
   } finally {
     rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** Without --owner, the ticket is whose name stands in the upload. */
+function checkOwner(
+  { changedByEmail, changesName }: AdmittedUpload,
+  problems: Problem[],
+): void {
+  if (isEmail(changedByEmail)) return;
+  problems.push({
+    where: changesName,
+    field: "Changed-By",
+    message: "has no email address: name the owner with --owner",
+  });
+}
+
+/** Sources that build-depend on each other can only be built with packages that are there already. */
+async function checkOrder(
+  { paths, config }: LocalState,
+  uploads: readonly AdmittedUpload[],
+  problems: Problem[],
+): Promise<void> {
+  const architecture = machineArchitecture();
+  const packages = uploads.map(({ dsc }) => ({
+    ...dsc,
+    binaries: binariesOn(dsc, architecture),
+  }));
+  const series = uploads[0]?.series ?? "";
+  const { circles } = await buildOrderAmong(
+    packages,
+    architecture,
+    async (names) => {
+      const archive = await archiveOf(config).open(paths, config);
+      return thereIn(
+        (await availablePackages(paths, archive, series, names)).found,
+      );
+    },
+  );
+  for (const circle of circles) {
+    const first = circle[0]?.source;
+    problems.push({
+      where: uploads.find(({ source }) => source === first)?.dscName ?? "",
+      field: "Build-Depends",
+      message: `goes in a circle, none of which is there without it: ${circleInWords(circle)}`,
+    });
   }
 }
 
@@ -221,28 +313,6 @@ function checkNames(
       });
     }
   }
-}
-
-/** Reports names that are both added and removed, or removed although the ticket builds them. */
-function checkBinaries(
-  request: CreateRequest,
-  uploads: readonly AdmittedUpload[],
-): void {
-  const both = request.add.filter((name) => request.remove.includes(name));
-  if (both.length > 0) {
-    throw refusedWith(
-      "the ticket was not created",
-      both.map((name) => ({
-        where: "--add",
-        message: `${name} is named by --remove too`,
-      })),
-    );
-  }
-  if (uploads.length === 0)
-    throw refused(
-      "a ticket needs at least one source package",
-      "name a .changes file with --sources",
-    );
 }
 
 /** Checks texts that a person typed. They are cleaned where they are shown; a mistake is refused at once. */

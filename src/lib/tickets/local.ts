@@ -78,13 +78,16 @@ export function localTicketSystem(
     },
 
     async planUpdate(id, request) {
-      const { planChange } = await import("./local-changes.ts");
-      const actions = planChange(await get(id), request);
+      const { checkChange, planChange } = await import("./local-changes.ts");
+      const ticket = await get(id);
+      const actions = planChange(ticket, request);
+      await checkChange(state, ticket, request);
       return { ticket: id, command: "update_ticket", actions };
     },
 
     async update(id, request) {
-      const { changeTicket } = await import("./local-changes.ts");
+      const { changeTicket, checkChange } = await import("./local-changes.ts");
+      await checkChange(state, getTicket(db, id), request);
       changeTicket(state, id, request);
       return get(id);
     },

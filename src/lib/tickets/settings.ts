@@ -9,6 +9,19 @@ export const ticketsSettings = [
     trust: true,
   },
   {
+    key: "admission.suites",
+    kind: { type: "table" },
+    default: {
+      "SERIES-proposed": "SERIES",
+      "SERIES-proposed-updates": "SERIES",
+      "SERIES-updates": "SERIES",
+      "SERIES-security": "SERIES",
+      "SERIES-backports": "SERIES",
+      "SERIES-backports-sloppy": "SERIES",
+    },
+    help: "what else an upload's Distribution may be, and for which series it is taken; SERIES is each series in turn",
+  },
+  {
     key: "admission.maxFileMiB",
     kind: { type: "integer", min: 1, max: 1048576 },
     default: 2048,

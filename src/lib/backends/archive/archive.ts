@@ -40,6 +40,12 @@ export type PublishResult =
   /** failed: the archive holds that version or a higher one; tmpfail: our tools or disk. */
   | { readonly outcome: "failed" | "tmpfail"; readonly reason: string };
 
+/** A file of a source package that the archive has; `path` is absolute. */
+export interface ArchivedFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
 /** A fault in the archive's files; `where` is an absolute path. */
 export interface ArchiveFault {
   /**
@@ -82,6 +88,8 @@ export interface Archive {
     signal?: AbortSignal,
   ): Promise<PublishResult>;
   exists(): Promise<boolean>;
+  /** The file of that name in a source package that a kept revision has, or null. */
+  fileOf(source: string, name: string): Promise<ArchivedFile | null>;
   /** @throws UbuntuCiError (78) before the first revision */
   current(): Promise<Revision>;
   /** All kept revisions, ascending. */

@@ -1,5 +1,9 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { readDsc } from "../../debian/dsc.ts";
+import { binaryFile } from "../../debian/package-file.ts";
 import { withoutEpoch } from "../../debian/version.ts";
 import { misconfigured, notNow } from "../../domain/error.ts";
 import { copyDurably } from "../../files/atomic-file.ts";
@@ -101,10 +105,15 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
       const dsc = `${name}_${withoutEpoch(version)}.dsc`;
       if (!names.includes(dsc)) throw notNow(`${ppa} does not hold ${dsc}`);
       const it = { name, version, architecture: "source", source: name };
-      packages.push({ kind: "source", ...it, files: [await copy(dsc, name)] });
+      const files = [await copy(dsc, name)];
+      const text = await readFile(join(root, dsc));
+      for (const listed of readDsc(text, dsc, [])?.files ?? [])
+        if (existsSync(join(root, listed.name)))
+          files.push(await copy(listed.name, name));
+      packages.push({ kind: "source", ...it, files });
     }
     const sources = names.filter((name) => name.endsWith(".dsc")).map(nameOf);
-    for (const file of names.filter((name) => !name.endsWith(".dsc"))) {
+    for (const file of names.filter((name) => binaryFile.test(name))) {
       const [name = "", version = "", rest = ""] = file.split("_");
       const source = sources.find((one) => name.startsWith(one)) ?? sources[0];
       if (source === undefined || !what.some((one) => one.name === source))

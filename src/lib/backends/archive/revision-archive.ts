@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 
 import type { StatePaths } from "../../host/paths.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
+import { poolFolder } from "./admit.ts";
 import type { Archive } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { sameFiles } from "./index-files.ts";
@@ -72,6 +73,18 @@ export function revisionArchive(
         await tree.show(revision, await tree.prepare(revision, made));
       }),
     exists: async () => (await tree.currentNumber()) !== null,
+    async fileOf(source, name) {
+      const path = join(poolFolder(source), name);
+      // Only a name that is in the pool is worth reading revisions for.
+      if (!isPlainFile(join(tree.root, path))) return null;
+      for (const number of (await tree.numbers()).reverse()) {
+        const files = filesIn(await tree.read(number));
+        const found = files.find((file) => file.path === path);
+        if (found !== undefined)
+          return { path: join(tree.root, path), sha256: found.sha256 };
+      }
+      return null;
+    },
     current: () => tree.current(),
     revisions: async () =>
       Promise.all((await tree.numbers()).map((number) => tree.read(number))),

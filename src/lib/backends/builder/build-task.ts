@@ -2,6 +2,7 @@ import { withoutEpoch } from "../../debian/version.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
+import { Verdict } from "../verdict.ts";
 import type { BuildRequest, BuildResult } from "./builder.ts";
 
 export interface BuilderOptions {
@@ -10,6 +11,15 @@ export interface BuilderOptions {
   readonly parallel: number;
   /** Time limit of one build. */
   readonly timeoutMs: number;
+}
+
+/** The verdict that apt cannot install the build dependencies. */
+export class UnmetDependencies extends Verdict {
+  override readonly name = "UnmetDependencies";
+
+  constructor(reason: string) {
+    super("failed", reason);
+  }
 }
 
 /** Runs the stages of a build, which return its files, as a task that all builders name alike. */
@@ -27,6 +37,17 @@ export async function runBuild(
     facts: { builder },
   };
   const task = { subject, done: `${subject} is built`, log, timeoutMs };
-  const { value, ...ended } = await runTask(work, task, stages);
-  return { ...ended, files: value ?? [] };
+  const unmet: unknown[] = [];
+  const { value, ...ended } = await runTask(work, task, async (run) => {
+    try {
+      return await stages(run);
+    } catch (thrown) {
+      if (thrown instanceof UnmetDependencies) unmet.push(thrown);
+      throw thrown;
+    }
+  });
+  const result = { ...ended, files: value ?? [] };
+  return unmet.length > 0 && result.outcome === "failed"
+    ? { ...result, unmet: true }
+    : result;
 }

@@ -17,6 +17,8 @@ export interface BuildResult extends WorkResult {
   readonly files: readonly ProducedFile[];
   /** Digest of the base it was built on. */
   readonly base: string | null;
+  /** It failed because apt cannot install its build dependencies yet, and may pass once more is built. */
+  readonly unmet?: true;
 }
 
 /** Builds one source package into binaries for the machine's own architecture. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { knownDepsKey, stillHolds } from "./known-deps.ts";
+import { dscForApt, knownDepsKey, stillHolds } from "./known-deps.ts";
 
 const dsc = (wants: string, rest = "") => `Format: 3.0 (native)
 Source: hello
@@ -31,6 +31,18 @@ describe("what a resolution is known under", () => {
   ])("%s does not", (_, other, wants) => {
     expect(knownDepsKey(other, dsc(wants))).not.toBe(key);
   });
+});
+
+test("apt is told of the alternatives that a build daemon considers", () => {
+  const signed = (text: string) =>
+    `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n${text}\n-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n`;
+  const wants =
+    "Build-Depends: absent | zlib1g-dev,\n debhelper (>= 9) | x,\n gcc\nBuild-Conflicts: a | b\nbuild-depends-indep: c [i386] | d\n";
+  const told = dsc(
+    "Build-Depends: absent ,\n debhelper (>= 9) ,\n gcc\nBuild-Conflicts: a | b\nbuild-depends-indep:  d\n",
+  );
+  expect(dscForApt(dsc(wants), "amd64")).toBe(told);
+  expect(dscForApt(signed(dsc(wants)), "amd64")).toBe(told);
 });
 
 describe("a resolution holds", () => {

@@ -3,6 +3,8 @@ import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readStanza } from "../../debian/control-file.ts";
+import { serialiseDeb822, stanzaOf } from "../../debian/deb822.ts";
+import { withoutAlternatives } from "../../debian/relation.ts";
 import { writeFileAtomic } from "../../files/atomic-file.ts";
 import { namesIn } from "../../files/names-in.ts";
 import { ifExists } from "../../files/optional-file.ts";
@@ -41,12 +43,28 @@ function wishesOf(dsc: string): string {
     .join("");
 }
 
+/**
+ * A .dsc for apt to install build dependencies by: of alternatives it has those that a build daemon
+ * considers, so that both builders build with the same packages. It is not signed.
+ */
+export function dscForApt(dsc: string, architecture: string): string {
+  const read = readStanza(dsc, ".dsc", []);
+  if (read === undefined) return dsc;
+  const fields = read.stanza.fields.map(([name, value]) =>
+    /^build-depends/i.test(name)
+      ? ([name, withoutAlternatives(value, architecture)] as const)
+      : ([name, value] as const),
+  );
+  return serialiseDeb822([stanzaOf(fields)]);
+}
+
 /** What a resolution depends on besides our own repositories: the base, and the source's Build-* fields. */
 export function knownDepsKey(base: Pick<Base, "digest">, dsc: string): string {
   return (
     createHash("sha256")
-      // Version 2 of the key: earlier records may include packages that are not the distribution's.
-      .update(`2\n${base.digest}\n${wishesOf(dsc)}`)
+      // Version 3 of the key: earlier records may include packages that are not the distribution's, or
+      // alternatives other than the first.
+      .update(`3\n${base.digest}\n${wishesOf(dsc)}`)
       .digest("hex")
   );
 }

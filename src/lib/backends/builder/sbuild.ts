@@ -13,7 +13,11 @@ import { repositoryFiles, type RepositoryFiles } from "../repository-files.ts";
 import { ourFault, packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import { explainingLine, machineTrouble } from "./build-log.ts";
-import { runBuild, type BuilderOptions } from "./build-task.ts";
+import {
+  runBuild,
+  UnmetDependencies,
+  type BuilderOptions,
+} from "./build-task.ts";
 import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
 import { readSbuildSummary } from "./sbuild-summary.ts";
@@ -94,9 +98,11 @@ async function runSbuild(
         : explainingLine(tail);
     const trouble = machineTrouble(tail);
     const reason = `sbuild ${describeEnd(ended)}, ${summary.status} at ${summary.stage ?? "no stage"}: ${trouble ?? why}`;
-    throw summary.outcome === "failed" && trouble === undefined
-      ? packageFault(reason)
-      : ourFault(reason);
+    if (summary.outcome !== "failed" || trouble !== undefined)
+      throw ourFault(reason);
+    throw summary.stage === "install-deps"
+      ? new UnmetDependencies(reason)
+      : packageFault(reason);
   }
   return clock.time("collect", async () =>
     collectBuild(out, await readdir(out), request, limits.any),

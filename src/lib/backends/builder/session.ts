@@ -20,13 +20,18 @@ import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
 import type { TaskRun } from "../run-task.ts";
 import { publishedIn } from "../published.ts";
 import { askApt, repositoryOf, runApt, setUpApt } from "../session-apt.ts";
-import { ourFault, packageFault, toolFault } from "../verdict.ts";
+import { ourFault, packageFault, toolFault, Verdict } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import { buildFault } from "./build-log.ts";
-import { runBuild, type BuilderOptions } from "./build-task.ts";
+import {
+  runBuild,
+  UnmetDependencies,
+  type BuilderOptions,
+} from "./build-task.ts";
 import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
 import {
+  dscForApt,
   knownDepsKey,
   recallDeps,
   rememberDeps,
@@ -128,13 +133,15 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
   const apt = await setUpApt(base, request.repositories, run.allow);
   const scratch = join(work.scratch, "build-deps");
   const dsc = `${sourceInside}/${basename(request.dsc)}`;
+  const text = await readFile(request.dsc, "utf8");
+  const wishes = dscForApt(text, base.architecture);
   const session = await clock.time("session", () =>
     openSession({
       layers: [base.root],
       scratch,
       hostname: "build",
       binds: apt.binds,
-      given: [...apt.given, { path: dsc, contents: { copyOf: request.dsc } }],
+      given: [...apt.given, { path: dsc, contents: wishes }],
       network: apt.network,
     }),
   );
@@ -142,7 +149,13 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
     return await clock.time("build-deps", async () => {
       const args = ["build-dep", dsc];
       await apt.prepare(session);
-      const first = await askApt(session, apt, args, log, limits.any);
+      const first = await askApt(session, apt, args, log, limits.any).catch(
+        (thrown: unknown) => {
+          throw thrown instanceof Verdict && thrown.outcome === "failed"
+            ? new UnmetDependencies(thrown.message)
+            : thrown;
+        },
+      );
       const planned = layerFor(base, request.series, first);
       if (planned === null) return { layer: null, allOfDistribution: true };
       const { allOfDistribution } = planned;

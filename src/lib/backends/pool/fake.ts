@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
+import { readDsc } from "../../debian/dsc.ts";
 import { notNow } from "../../domain/error.ts";
 import { copyDurably } from "../../files/atomic-file.ts";
 import { publicFile } from "../../files/modes.ts";
@@ -29,11 +31,9 @@ export function fakePool(paths: StatePaths): Pool {
         const { root, names } = await filesOfFakePpa(paths, ppa);
         const held = new Set(names);
         makePublicFolder(root);
-        for (const file of files) {
-          const name = basename(file);
-          await copyDurably(file, join(root, name), publicFile);
-          held.add(name);
-        }
+        for (const file of [...files, ...(await filesBeside(files))])
+          await copyDurably(file, join(root, basename(file)), publicFile);
+        for (const file of files) held.add(basename(file));
         await writePublicFile(listOf(ppa), JSON.stringify([...held].sort()));
       });
     },
@@ -47,8 +47,20 @@ export function fakePool(paths: StatePaths): Pool {
   };
 }
 
+/** The files of source packages that are there beside their .dsc. */
+async function filesBeside(files: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const dsc of files.filter((file) => file.endsWith(".dsc")))
+    for (const { name } of readDsc(await readFile(dsc), dsc, [])?.files ?? []) {
+      const file = join(dirname(dsc), name);
+      if (existsSync(file)) found.push(file);
+    }
+  return found;
+}
+
 /**
- * The folder of a fake PPA's files, and their names.
+ * The folder of a fake PPA's files, and the names of its packages; the files of a source lie beside its
+ * .dsc.
  *
  * @throws UbuntuCiError (75) when there is no such PPA
  */

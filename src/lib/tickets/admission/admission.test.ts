@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -60,6 +61,10 @@ beforeEach(() => {
     maxFiles: 20,
     maxTotalBytes: 2_000_000,
     uploaders: join(root, "uploaders"),
+    suites: { "SERIES-proposed": "SERIES", stable: "bookworm", next: "trixie" },
+    architecture: "amd64",
+    archiveBinary: () => Promise.resolve(null),
+    archiveFile: () => Promise.resolve(null),
     archiveVersion: () => null,
     inFlight: () => null,
   };
@@ -125,6 +130,18 @@ function sign(path: string, who: "dev" | "stranger"): void {
   writeFileSync(path, homes[who].clearSign(readFileSync(path, "utf8")));
 }
 
+/** Has the archive hold one file of hello's. */
+function inArchive(
+  wanted: string,
+  file: { readonly path: string; readonly sha256: string },
+): void {
+  policy = {
+    ...policy,
+    archiveFile: (source, name) =>
+      Promise.resolve(source === "hello" && name === wanted ? file : null),
+  };
+}
+
 /** The problems of a refusal, as lines; also checks that nothing was left behind. */
 async function problemsOf(...paths: string[]): Promise<string[]> {
   const staging = join(folder, "staging");
@@ -159,19 +176,78 @@ describe("admission", () => {
     ]);
   });
 
-  test("takes the series from before a pocket, or from the command line", async () => {
-    const [pocket] = await admit(
-      [upload({ distribution: "bookworm-proposed" })],
-      policy,
-      join(folder, "a"),
-    );
-    expect(pocket?.series).toBe("bookworm");
+  test.each(["bookworm-proposed", "stable"])(
+    "takes %s for the series that the table of suites says",
+    async (distribution) => {
+      const [pocket] = await admit(
+        [upload({ distribution })],
+        policy,
+        join(folder, "a"),
+      );
+      expect(pocket?.series).toBe("bookworm");
+    },
+  );
+
+  test("takes the series from the command line", async () => {
     const [given] = await admit(
       [upload({ distribution: "unstable" })],
       { ...policy, series: "bookworm" },
       join(folder, "b"),
     );
     expect(given?.series).toBe("bookworm");
+  });
+
+  test("blanks that are none for deb822, and U+FFFD, are text like other text", async () => {
+    const line = " \u00a0\n \u3000\n  \ufffd \u00a0\n";
+    const [admitted] = await admit(
+      [
+        upload({
+          changes: (text) => text.replace("Checksums-Sha1", `${line}$&`),
+        }),
+      ],
+      policy,
+      join(folder, "staging"),
+    );
+    expect(admitted?.version).toBe("1.0-2");
+  });
+
+  test("takes the tarball that a link in the upload's folder leads to, as uscan makes it", async () => {
+    const path = upload();
+    const tarball = join(folder, "hello_1.0-2.tar.xz");
+    renameSync(tarball, join(folder, "hello-1.0.tar.xz"));
+    symlinkSync("hello-1.0.tar.xz", tarball);
+    const [admitted] = await admit([path], policy, join(folder, "staging"));
+    const [, , copy] = admitted?.files ?? [];
+    expect(copy?.name).toBe("hello_1.0-2.tar.xz");
+    expect(lstatSync(copy?.path ?? "").isFile()).toBe(true);
+    expect(readFileSync(copy?.path ?? "", "utf8")).toBe("not looked into");
+  });
+
+  test("takes an upstream tarball that is not uploaded from the archive", async () => {
+    const path = upload({
+      changes: (text) => text.replaceAll(/^ .*tar\.xz\n/gm, ""),
+    });
+    const kept = join(folder, "archive/hello_1.0-2.tar.xz");
+    mkdirSync(join(folder, "archive"));
+    renameSync(join(folder, "hello_1.0-2.tar.xz"), kept);
+    expect(await problemsOf(path)).toEqual([
+      "hello_1.0-2.dsc: Files: hello_1.0-2.tar.xz is missing",
+    ]);
+    const { sha256 } = entry(kept, "x");
+    inArchive("hello_1.0-2.tar.xz", { path: kept, sha256 });
+    const [admitted] = await admit([path], policy, join(folder, "admitted"));
+    expect(admitted?.files.map(({ name }) => name)).toEqual([
+      "hello_1.0-2_source.changes",
+      "hello_1.0-2.dsc",
+      "hello_1.0-2.tar.xz",
+    ]);
+    // What the archive says it has is not believed either.
+    writeFileSync(kept, "not looked INTO");
+    expect(await problemsOf(path)).toEqual([
+      expect.stringContaining(
+        "hello_1.0-2.dsc: Checksums-Sha256: hello_1.0-2.tar.xz has another checksum",
+      ),
+    ]);
   });
 
   test("an unsigned upload is admitted where signatures are optional, a wrongly signed one is not", async () => {
@@ -266,13 +342,77 @@ describe("admission refuses", () => {
     ]);
   });
 
-  test("a link instead of a file", async () => {
+  test.each(["../elsewhere", "nothing", ".", "hello_1.0-2.tar.xz"])(
+    "a link to %s instead of a file",
+    async (target) => {
+      const path = upload();
+      const tarball = join(folder, "hello_1.0-2.tar.xz");
+      renameSync(tarball, join(root, "elsewhere"));
+      symlinkSync(target, tarball);
+      expect(await problemsOf(path)).toEqual([
+        `${path}: Files: hello_1.0-2.tar.xz is a link out of its folder or to nothing: put the file itself there`,
+      ]);
+    },
+  );
+
+  test("a link to another uploader's file by way of a folder", async () => {
     const path = upload();
-    renameSync(join(folder, "hello_1.0-2.tar.xz"), join(folder, "elsewhere"));
-    symlinkSync(join(folder, "elsewhere"), join(folder, "hello_1.0-2.tar.xz"));
+    const tarball = join(folder, "hello_1.0-2.tar.xz");
+    mkdirSync(join(root, "others"), { recursive: true });
+    renameSync(tarball, join(root, "others/tarball"));
+    symlinkSync(join(root, "others"), join(folder, "here"));
+    symlinkSync("here/tarball", tarball);
     expect(await problemsOf(path)).toEqual([
-      `${path}: Files: hello_1.0-2.tar.xz is a link`,
+      expect.stringContaining("is a link out of its folder"),
     ]);
+  });
+
+  test("a file whose name the archive has with other contents", async () => {
+    inArchive("hello_1.0-2.tar.xz", { path: "x", sha256: "0".repeat(64) });
+    expect(await problemsOf(upload())).toEqual([
+      `hello_1.0-2.dsc: Checksums-Sha256: hello_1.0-2.tar.xz is in the archive with other contents (SHA-256 ${"0".repeat(64)}): take that file, or raise the version`,
+    ]);
+    inArchive("hello_1.0-2.dsc", { path: "x", sha256: "0".repeat(64) });
+    expect(await problemsOf(upload())).toEqual([
+      expect.stringContaining(
+        "hello_1.0-2.dsc: hello_1.0-2.dsc is in the archive with other contents",
+      ),
+    ]);
+  });
+
+  test("a source of which nothing is built here", async () => {
+    const only = (architecture: string) => (text: string) =>
+      text.replace("Architecture: any", `Architecture: ${architecture}`);
+    expect(await problemsOf(upload({ dsc: only("i386 any-arm64") }))).toEqual([
+      "hello_1.0-2.dsc: Architecture: is i386 any-arm64: there is nothing to build on amd64, the architecture of this installation",
+    ]);
+    for (const architecture of ["i386 all", "linux-any", "any-amd64"]) {
+      const path = upload({ dsc: only(architecture) });
+      const staging = join(folder, "staging");
+      expect(await admit([path], policy, staging)).toHaveLength(1);
+      rmSync(staging, { recursive: true });
+    }
+  });
+
+  test("a binary package that another source has in the archive, in no lower version", async () => {
+    const held = (source: string, version: string) => {
+      policy = {
+        ...policy,
+        archiveBinary: (_series, name) =>
+          Promise.resolve(name === "hello" ? { source, version } : null),
+      };
+    };
+    held("greetings", "1.0-2");
+    expect(await problemsOf(upload())).toEqual([
+      "hello_1.0-2.dsc: Binary: hello 1.0-2 of source greetings is in the archive of bookworm, which is not below 1.0-2",
+    ]);
+    held("greetings", "1.0-1");
+    const staging = join(folder, "staging");
+    expect(await admit([upload()], policy, staging)).toHaveLength(1);
+    rmSync(staging, { recursive: true });
+    // Its own binary packages may have versions of their own.
+    held("hello", "1:7");
+    expect(await admit([upload()], policy, staging)).toHaveLength(1);
   });
 
   test("a file name that leaves its folder", async () => {
@@ -337,6 +477,11 @@ describe("admission refuses", () => {
     expect(await problemsOf(upload({ distribution: "sid" }))).toEqual([
       expect.stringContaining(
         'Distribution: "sid" is not a series here; known: bookworm; --series names another',
+      ),
+    ]);
+    expect(await problemsOf(upload({ distribution: "next" }))).toEqual([
+      expect.stringContaining(
+        'Distribution: "next" stands for "trixie" (admission.suites), which is not a series here',
       ),
     ]);
     expect(await problemsOf(upload({ distribution: "UNRELEASED" }))).toEqual([

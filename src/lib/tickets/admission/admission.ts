@@ -10,6 +10,7 @@ import {
   checkDsc,
   checkSeries,
   checkSourceOnly,
+  checkTakenOver,
   checkTogether,
   checkVersion,
 } from "./checks.ts";
@@ -24,12 +25,17 @@ const controlFileLimit = 4 * 1024 * 1024;
  * Checks uploads before anything of them is stored. Every file is first copied into the staging
  * folder and everything is checked there, so that what was checked is what will be stored.
  *
+ * @param further what else is to be checked once the uploads are known; it adds its problems to the list
  * @throws UbuntuCiError (2) with every problem of every upload; the staging folder is gone then
  */
 export async function admit(
   changesFiles: readonly string[],
   policy: AdmissionPolicy,
   staging: string,
+  further?: (
+    uploads: readonly AdmittedUpload[],
+    problems: Problem[],
+  ) => Promise<void>,
 ): Promise<readonly AdmittedUpload[]> {
   const problems: Problem[] = [];
   const budget = { bytes: policy.maxTotalBytes, files: policy.maxFiles };
@@ -44,8 +50,9 @@ export async function admit(
       if (upload !== undefined) uploads.push(upload);
     }
     checkTogether(uploads, problems);
+    await further?.(uploads, problems);
     if (problems.length > 0)
-      throw refusedWith("the upload was refused", problems);
+      throw refusedWith("the ticket was not created", problems);
     return uploads;
   } catch (thrown) {
     await rm(staging, { recursive: true, force: true });
@@ -123,6 +130,8 @@ async function admitOne(
     }
   }
   checkVersion(changes, series, path, admission);
+  if (dsc !== undefined && series !== undefined)
+    await checkTakenOver(dsc, dscFile?.name ?? path, series, admission);
   if (
     problems.length > before ||
     dsc === undefined ||
@@ -140,6 +149,7 @@ async function admitOne(
     changesName: name,
     dscName: dscFile.name,
     binaries: dsc.binaries,
+    dsc,
     files: [changesFile, ...staged],
   };
 }

@@ -1,12 +1,21 @@
-import { dirname } from "node:path";
+import { lstat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
+import { isBuiltOn } from "../../debian/architecture.ts";
 import { binaryFile } from "../../debian/package-file.ts";
 import type { Changes } from "../../debian/changes.ts";
 import type { ListedFile } from "../../debian/control-file.ts";
 import type { Dsc } from "../../debian/dsc.ts";
+import { binariesOn } from "../../debian/dsc.ts";
 import { compareVersions, versionProblem } from "../../debian/version.ts";
 import type { Problem } from "../../domain/error.ts";
-import type { Admission, AdmittedFile, AdmittedUpload } from "./policy.ts";
+import { ifExists } from "../../files/optional-file.ts";
+import type {
+  Admission,
+  AdmissionPolicy,
+  AdmittedFile,
+  AdmittedUpload,
+} from "./policy.ts";
 import { stageListed } from "./staging.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
@@ -36,25 +45,45 @@ export function checkSourceOnly(
   }
 }
 
-/** The series; a pocket behind it (`bookworm-proposed`) is ignored. */
+/**
+ * The series that a Distribution stands for: itself, or what the table of suites says. An entry with
+ * SERIES counts for every series.
+ */
+function seriesOf(
+  distribution: string,
+  { knownSeries, suites }: AdmissionPolicy,
+): string {
+  if (knownSeries.includes(distribution)) return distribution;
+  const own = suites[distribution];
+  if (own !== undefined) return own;
+  for (const [suite, target] of Object.entries(suites))
+    for (const series of knownSeries)
+      if (suite.replaceAll("SERIES", series) === distribution)
+        return target.replaceAll("SERIES", series);
+  return distribution;
+}
+
+/** The series, known here, that an upload is for. */
 export function checkSeries(
   { distribution }: Changes,
   where: string,
   { policy, problems }: Admission,
 ): string | undefined {
-  const series =
-    policy.series ??
-    distribution.replace(/-(?:proposed|updates|security|backports)$/, "");
+  const series = policy.series ?? seriesOf(distribution, policy);
   if (distribution === "" && policy.series === null) return undefined;
   if (policy.knownSeries.includes(series)) return series;
   const known =
     policy.knownSeries.length === 0
       ? advice`there is none yet: ${remedy("init")}`
       : `known: ${policy.knownSeries.join(", ")}; --series names another`;
+  const mapped =
+    policy.series === null && series !== distribution
+      ? `${JSON.stringify(distribution)} stands for ${JSON.stringify(series)} (admission.suites), which`
+      : JSON.stringify(series);
   const message =
     series === "UNRELEASED"
       ? "is UNRELEASED: release the changelog first (dch --release)"
-      : advice`${JSON.stringify(series)} is not a series here; ${known}`;
+      : advice`${mapped} is not a series here; ${known}`;
   problems.push(
     policy.series === null
       ? { where, field: "Distribution", message }
@@ -74,7 +103,8 @@ export async function checkDsc(
   },
   admission: Admission,
 ): Promise<void> {
-  const { problems } = admission;
+  const { policy, problems } = admission;
+  checkArchitecture(dsc, name, admission);
   if (dsc.source !== changes.source) {
     problems.push({
       where: name,
@@ -103,15 +133,88 @@ export async function checkDsc(
       });
     }
   }
+  await checkNames(dsc, name, place.staged, admission);
   place.staged.push(
     ...(await stageListed(
-      beside,
+      await Promise.all(
+        beside.map((file) =>
+          wherever(dsc.source, file, dirname(place.path), policy),
+        ),
+      ),
       dirname(place.path),
       place.folder,
       name,
       admission,
     )),
   );
+}
+
+/** A file that lies beside the .dsc, else the same one of the archive. */
+async function wherever(
+  source: string,
+  file: ListedFile,
+  folder: string,
+  { archiveFile }: AdmissionPolicy,
+): Promise<ListedFile & { readonly from?: string }> {
+  if ((await ifExists(lstat(join(folder, file.name)))) !== undefined)
+    return file;
+  const archived = await archiveFile(source, file.name);
+  return archived?.sha256 === file.sha256
+    ? { ...file, from: archived.path }
+    : file;
+}
+
+/** What is published under a name keeps its contents: another file of that name is refused. */
+async function checkNames(
+  { source, files }: Dsc,
+  name: string,
+  staged: readonly AdmittedFile[],
+  { policy, problems }: Admission,
+): Promise<void> {
+  const own = staged.filter((file) => file.name === name);
+  for (const file of [...own, ...files]) {
+    const archived = await policy.archiveFile(source, file.name);
+    if (archived === null || archived.sha256 === file.sha256) continue;
+    problems.push({
+      where: name,
+      ...(file.name !== name && { field: "Checksums-Sha256" }),
+      message: `${file.name} is in the archive with other contents (SHA-256 ${archived.sha256}): take that file, or raise the ${/\.orig[.-]/.test(file.name) ? "upstream version" : "version"}`,
+    });
+  }
+}
+
+function checkArchitecture(
+  { architectures }: Dsc,
+  where: string,
+  { policy: { architecture }, problems }: Admission,
+): void {
+  if (architectures.length === 0 || isBuiltOn(architecture, architectures))
+    return;
+  problems.push({
+    where,
+    field: "Architecture",
+    message: `is ${architectures.join(" ")}: there is nothing to build on ${architecture}, the architecture of this installation`,
+  });
+}
+
+/** A binary package may come from another source than before, but not with a lower version. */
+export async function checkTakenOver(
+  dsc: Dsc,
+  where: string,
+  series: string,
+  { policy, problems }: Admission,
+): Promise<void> {
+  if (versionProblem(dsc.version) !== undefined) return;
+  for (const name of binariesOn(dsc, policy.architecture)) {
+    const held = await policy.archiveBinary(series, name);
+    if (held === null || held.source === dsc.source) continue;
+    if (compareVersions(dsc.version, held.version) > 0) continue;
+    problems.push({
+      where,
+      field: "Binary",
+      message: `${name} ${held.version} of source ${held.source} is in the archive of ${series}, which is not below ${dsc.version}`,
+    });
+  }
 }
 
 export function checkVersion(
@@ -140,7 +243,10 @@ export function checkVersion(
 }
 
 export function checkTogether(
-  uploads: readonly AdmittedUpload[],
+  uploads: readonly Pick<
+    AdmittedUpload,
+    "source" | "series" | "changesName" | "files"
+  >[],
   problems: Problem[],
 ): void {
   const [first] = uploads;

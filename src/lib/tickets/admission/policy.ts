@@ -1,8 +1,14 @@
+import type { Archive } from "../../backends/archive/archive.ts";
+import type { Dsc } from "../../debian/dsc.ts";
 import type { Problem } from "../../domain/error.ts";
 
 /** The rules and lookups that admission decides by. */
 export interface AdmissionPolicy {
   readonly knownSeries: readonly string[];
+  /** What else a Distribution may be: the setting `admission.suites`. */
+  readonly suites: Readonly<Record<string, string>>;
+  /** The Debian architecture that this installation builds for. */
+  readonly architecture: string;
   /** Series asked for on the command line, instead of the .changes' Distribution. */
   readonly series: string | null;
   readonly signatures: "required" | "optional";
@@ -12,6 +18,13 @@ export interface AdmissionPolicy {
   /** Folder with the uploaders' keys. */
   readonly uploaders: string;
   readonly archiveVersion: (series: string, source: string) => string | null;
+  /** The binary package of that name in the archive. */
+  readonly archiveBinary: (
+    series: string,
+    name: string,
+  ) => Promise<{ readonly version: string; readonly source: string } | null>;
+  /** The file of that name in the archive. */
+  readonly archiveFile: Archive["fileOf"];
   /** Ticket in flight with that very source and version, or null. */
   readonly inFlight: (source: string, version: string) => number | null;
 }
@@ -35,6 +48,7 @@ export interface AdmittedUpload {
   readonly changesName: string;
   readonly dscName: string;
   readonly binaries: readonly string[];
+  readonly dsc: Dsc;
   readonly files: readonly AdmittedFile[];
 }
 

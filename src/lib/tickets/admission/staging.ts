@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { lstat, open, readlink, realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 import type { ListedFile } from "../../debian/control-file.ts";
+import { ifExists } from "../../files/optional-file.ts";
 import type { Admission, AdmittedFile } from "./policy.ts";
 
-/** Copies one file into staging; nothing but a regular file, and no link to one. */
+/**
+ * Copies one file into staging; nothing but a regular file. A link is followed to a file in its own
+ * folder, as uscan makes one for an upstream tarball, and nowhere else.
+ */
 export async function stage(
   from: string,
   to: string,
@@ -30,19 +34,25 @@ export async function stage(
   }
   budget.files -= 1;
   let source: FileHandle;
+  let followed: string;
   try {
-    source = await open(
-      from,
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-    );
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    followed = await followedWithin(from);
+    source = await open(followed, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (thrown) {
+    if (thrown instanceof StrayLink) {
+      complain(
+        "is a link out of its folder or to nothing: put the file itself there",
+      );
+      return;
+    }
     switch ((thrown as NodeJS.ErrnoException).code ?? "") {
       case "ENOENT": {
         complain("is missing");
         return;
       }
       case "ELOOP": {
-        complain("is a link");
+        complain("is a link that changes");
         return;
       }
       case "EACCES": {
@@ -56,6 +66,11 @@ export async function stage(
     }
   }
   try {
+    const opened = await readlink(`/proc/self/fd/${source.fd}`);
+    if (followed !== from && opened !== followed) {
+      complain("is a link that changes");
+      return;
+    }
     const stat = await source.stat();
     if (stat.isDirectory()) {
       complain("is a folder");
@@ -106,9 +121,23 @@ export async function stage(
   }
 }
 
+/** A link that is not followed. */
+class StrayLink extends Error {}
+
+/** The path itself, or the file within its folder that a link leads to. @throws StrayLink */
+async function followedWithin(path: string): Promise<string> {
+  const status = await ifExists(lstat(path));
+  if (status?.isSymbolicLink() !== true) return path;
+  const folder = await realpath(dirname(path));
+  const target = await realpath(path).catch(() => undefined);
+  if (target === undefined || !target.startsWith(join(folder, "/")))
+    throw new StrayLink();
+  return target;
+}
+
 /** Copies the files that a control file lists into staging; those that are what it says are returned. */
 export async function stageListed(
-  files: readonly ListedFile[],
+  files: readonly (ListedFile & { readonly from?: string })[],
   from: string,
   folder: string,
   where: string,
@@ -118,7 +147,7 @@ export async function stageListed(
   const staged: AdmittedFile[] = [];
   for (const file of files) {
     const copy = await stage(
-      join(from, file.name),
+      file.from ?? join(from, file.name),
       join(folder, file.name),
       where,
       admission,
