@@ -49,7 +49,7 @@ describe("create_ticket", () => {
       ...["-t", "two at once", "-d", "a\nlonger text", "-b", "12345"],
       ...["-o", "boss@example.com", "--priority", "7", "--wait"],
       ...["--add", "hello", "other", "--remove", "nano"],
-      ...["--base-image", "base-1", "--series", "bookworm"],
+      ...["--series", "bookworm"],
       ...["-s", ci.upload("hello"), "-s", ci.upload("other", "2.0")],
     );
     expect(document).toMatchObject({
@@ -64,7 +64,7 @@ describe("create_ticket", () => {
         status: "draft",
         add: ["hello", "other"],
         remove: ["nano"],
-        base_image: "base-1",
+        base_image: null,
         queue_position: null,
         subtickets: [
           { source: "hello", version: "1.0" },

@@ -108,7 +108,17 @@ async function build(
   };
   const plan = await buildSource.plan(input);
   const done = await buildSource.execute(plan, input, backends, work);
-  return { done, plan: plan.actions, order: tried.join(" ") };
+  return { done, plan: plan.actions, order: inWaves(tried) };
+}
+
+/** What was tried, wave by wave; what is built side by side comes by name. */
+function inWaves(tried: readonly string[]): string {
+  return tried
+    .join(" ")
+    .split("|")
+    .map((wave) => wave.trim().split(" ").sort().join(" "))
+    .join(" | ")
+    .trim();
 }
 
 describe("what apt finds unmet", () => {

@@ -192,8 +192,6 @@ async function admitted<T>(
   checkWords(request, problems);
   checkNames("--add", request.add, problems);
   checkNames("--remove", request.remove, problems);
-  if (request.baseImage !== null)
-    checkText("--base-image", request.baseImage, "one", problems);
   mkdirSync(scratch, { recursive: true });
   const staging = makeOwnFolder(scratch, "admission");
   try {
