@@ -23,7 +23,7 @@ import type {
   Archive,
   PpaRef,
   PublishResult,
-  SourceVersion,
+  PublishedSource,
 } from "../src/lib/backends/archive/archive.ts";
 import { aptlyPool } from "../src/lib/backends/pool/aptly.ts";
 import type { Pool } from "../src/lib/backends/pool/pool.ts";
@@ -141,7 +141,7 @@ type Request = ReturnType<typeof request>;
 /** Fills the ticket's PPA, and says what is to be copied from it. */
 async function filled({ ticket, series, built }: Request): Promise<{
   from: PpaRef;
-  what: SourceVersion[];
+  what: PublishedSource[];
   ticket: number;
 }> {
   const from = { ppa: `ci_pool-${ticket}`, series };
@@ -151,6 +151,7 @@ async function filled({ ticket, series, built }: Request): Promise<{
   const what = built.map(({ source: { name, version } }) => ({
     name,
     version,
+    builds: ["", "-data", "-installer"].map((ending) => `${name}${ending}`),
   }));
   return { from, what, ticket };
 }

@@ -18,6 +18,8 @@ export interface Dsc {
   readonly version: string;
   /** The binary packages that it builds, without udebs. */
   readonly binaries: readonly string[];
+  /** Everything that its Binary field names, udebs too. */
+  readonly builds: readonly string[];
   /** Build-Depends, -Arch and -Indep, joined by commas. */
   readonly buildDepends: string;
   readonly testsuite: readonly string[];
@@ -64,6 +66,7 @@ export function readDsc(
     source,
     version,
     binaries: binaries.filter((name) => !udebs.has(name)),
+    builds: binaries,
     buildDepends,
     testsuite: listOf(stanza.get("Testsuite") ?? ""),
     files: readFileList(stanza, file, problems),

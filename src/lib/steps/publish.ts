@@ -1,9 +1,14 @@
+import { readFile } from "node:fs/promises";
+
+import type { PublishedSource } from "../backends/archive/archive.ts";
+import { parseDsc } from "../debian/dsc.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type {
   Done,
   StepBackends,
   StepDefinition,
   StepPlan,
+  TicketSource,
 } from "./step-definition.ts";
 import { ppaOf } from "./step-definition.ts";
 
@@ -33,7 +38,7 @@ export const publish: StepDefinition<StepPlan> = {
     const archive = await backends.archive();
     const result = await archive.publish(
       { ppa: ppaOf(ticket), series: ticket.series },
-      sources.map(({ source, version }) => ({ name: source, version })),
+      await Promise.all(sources.map(published)),
       ticket.id,
       work.signal,
     );
@@ -53,6 +58,15 @@ export const publish: StepDefinition<StepPlan> = {
     return revision === null ? null : publishedAs(revision);
   },
 };
+
+async function published({
+  source,
+  version,
+  dsc,
+}: TicketSource): Promise<PublishedSource> {
+  const { builds } = parseDsc(await readFile(dsc), dsc);
+  return { name: source, version, builds };
+}
 
 function publishedAs({ revision, created_at }: Published): Done {
   return {

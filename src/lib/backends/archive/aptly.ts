@@ -14,14 +14,20 @@ import { ifExists } from "../../files/optional-file.ts";
 import { openToEverybody } from "../../files/public-files.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { contentsOfPpa } from "../pool/aptly.ts";
-import { downgraded, overtaken, remaining, selected } from "./admit.ts";
+import {
+  downgraded,
+  foreign,
+  overtaken,
+  remaining,
+  selected,
+} from "./admit.ts";
 import type { AptlyRootOptions } from "./aptly-root.ts";
 import { cleanAptly, publishWithAptly } from "./aptly-root.ts";
 import type {
   Archive,
   PpaRef,
   PublishResult,
-  SourceVersion,
+  PublishedSource,
 } from "./archive.ts";
 import { checkAsClient } from "./client-check.ts";
 import type { PublishedPackage } from "./index-files.ts";
@@ -106,7 +112,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
 
   async function publishInTurn(
     from: PpaRef,
-    what: readonly SourceVersion[],
+    what: readonly PublishedSource[],
     ticket: number,
     signal: AbortSignal | undefined,
   ): Promise<PublishResult> {
@@ -134,6 +140,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     }
     const binaries = wanted.filter(({ kind }) => kind === "binary");
     const reason =
+      foreign(binaries, what) ??
       overtaken(what, published) ??
       downgraded(binaries, published) ??
       (await otherFileOfThatName(tree, wanted));

@@ -35,6 +35,12 @@ export interface SourceVersion {
   readonly version: string;
 }
 
+/** A version of a source package to publish, and what its .dsc says that it builds. */
+export interface PublishedSource extends SourceVersion {
+  /** The names in the .dsc's Binary field. */
+  readonly builds: readonly string[];
+}
+
 export type PublishResult =
   | { readonly outcome: "passed"; readonly revision: Revision }
   /** failed: the archive holds that version or a higher one; tmpfail: our tools or disk. */
@@ -77,7 +83,7 @@ export interface Archive {
    */
   publish(
     from: PpaRef,
-    what: readonly SourceVersion[],
+    what: readonly PublishedSource[],
     ticket: number,
     signal?: AbortSignal,
   ): Promise<PublishResult>;
