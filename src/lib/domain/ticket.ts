@@ -112,6 +112,16 @@ export interface Override {
   readonly undone: { readonly at: string; readonly by: string } | null;
 }
 
+/** Where what a ticket published is: `archive revision 2`, and whether it was taken out again. */
+export function publishedInWords({
+  archive_revision: revision,
+  undone_by: undone,
+}: Pick<Ticket, "archive_revision" | "undone_by">): string | null {
+  if (revision === null) return null;
+  const since = undone === null ? "" : `, taken out by revision ${undone}`;
+  return `archive revision ${revision}${since}`;
+}
+
 /** A ticket with everything that belongs to it. */
 export interface Ticket {
   readonly id: number;
@@ -130,6 +140,8 @@ export interface Ticket {
   /** When it is expected to complete; null when it is held or has ended, absent where nobody asked. */
   readonly expected?: Expected | null;
   readonly archive_revision: number | null;
+  /** The archive revision that took out again what it published, or null. */
+  readonly undone_by: number | null;
   readonly failure: Failure | null;
   readonly cancelled: Cancellation | null;
   /** Every override there was, those undone too. */
