@@ -99,9 +99,13 @@ export interface Progress {
   readonly at: string;
 }
 
-export type OverrideKind = "step" | "arch" | "test";
+export type OverrideKind =
+  "step" | "arch" | "test" | "takeover" | "breaks" | "older";
 
-/** What an operator decided to ignore about a ticket. The target is a command, an architecture, or PKG[/TEST]. */
+/**
+ * What an operator decided to ignore about a ticket, or to allow it. The target is a command, an
+ * architecture, PKG[/TEST], or of a takeover the binary package; there is none of breaks and older.
+ */
 export interface Override {
   readonly id: number;
   readonly kind: OverrideKind;

@@ -145,6 +145,7 @@ beforeEach(async () => {
       tester: () => testerOf(config).open(paths, config),
       pool: () => poolOf(config).open(paths, config),
       archive: () => Promise.resolve(archive),
+      distribution: () => distributionOf(config).open(paths, config),
     },
   };
   await cleanPpas(engine);

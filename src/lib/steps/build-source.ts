@@ -23,6 +23,7 @@ import type {
   StepResult,
   TicketSource,
 } from "./step-definition.ts";
+import { checkApprovals } from "./approvals.ts";
 import { partOf, ppaOf } from "./step-definition.ts";
 
 interface BuildPlan extends StepPlan {
@@ -46,6 +47,7 @@ export const buildSource: StepDefinition<BuildPlan> = {
 
   async execute(plan, input, backends, work) {
     const { ticket } = input;
+    await checkApprovals(input, backends);
     const pool = await backends.pool();
     const archive = await backends.archive();
     const builder = await backends.builder();

@@ -10,6 +10,7 @@ import type {
   StepPlan,
   TicketSource,
 } from "./step-definition.ts";
+import { checkApprovals } from "./approvals.ts";
 import { ppaOf } from "./step-definition.ts";
 
 /** Copies the ticket's source packages and their binaries from its PPA into the archive, as one new revision. */
@@ -27,7 +28,9 @@ export const publish: StepDefinition<StepPlan> = {
       ],
     }),
 
-  async execute(_plan, { ticket, sources }, backends, work) {
+  async execute(_plan, input, backends, work) {
+    const { ticket, sources } = input;
+    await checkApprovals(input, backends);
     work.progress({
       state: "STATUS",
       message: "publishing",
