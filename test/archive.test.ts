@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -353,6 +354,20 @@ test("keeps what clients in the middle of an update were promised, and old revis
   );
   await publish(request(3, packages("tiny", "1.2")));
   expect(all()).toEqual(before);
+  await publish(request(4, packages("tiny", "1.3")));
+  const promised = join(paths.archive, byHash);
+  expect(existsSync(promised)).toBe(true);
+  // Three publications later it is kept for three days.
+  await publish(request(5, packages("tiny", "1.4")));
+  expect(existsSync(promised)).toBe(true);
+  for (const revision of readdirSync(join(paths.archive, ".revisions"))) {
+    const age = Date.now() / 1000 - 4 * 86_400;
+    const file = join(paths.archive, ".revisions", revision, "revision.json");
+    utimesSync(file, age, age);
+  }
+  await publish(request(6, packages("tiny", "1.5")));
+  expect(existsSync(promised)).toBe(false);
+  expect(await inArchive()).toEqual(tiny("1.5"));
 });
 
 test("goes back to an old revision, and on from there", async () => {

@@ -4,7 +4,13 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { archiveOf, imagerOf, poolOf, testerOf } from "../backends/kinds.ts";
+import {
+  archiveOf,
+  distributionOf,
+  imagerOf,
+  poolOf,
+  testerOf,
+} from "../backends/kinds.ts";
 import type {
   BuildJob,
   RemoteBuilder,
