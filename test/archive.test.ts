@@ -321,6 +321,38 @@ test("refuses a version that is not above the archive's, and changes nothing", a
   expect((await archive.current()).revision).toBe(1);
 });
 
+test("shows what a publication would come to before it is made, and takes no for an answer", async () => {
+  await publish(request(1, packages("tiny", "1.0"), packages("aa", "1")));
+  const { from, what, ticket } = await filled(
+    request(2, packages("tiny", "1.1")),
+  );
+  const seen: string[][] = [];
+  const refused = archive.publish(from, what, ticket, undefined, (outlook) => {
+    for (const packages of [outlook.before, outlook.after])
+      seen.push(packages.map(({ name, version }) => `${name} ${version}`));
+    return Promise.reject(new Error("no"));
+  });
+  await expect(refused).rejects.toThrow("no");
+  expect(seen[0]).toEqual(expect.arrayContaining(["tiny 1.0", "aa 1"]));
+  expect(seen[1]).toEqual(expect.arrayContaining(["tiny 1.1", "aa 1"]));
+  expect(seen[1]).not.toContain("tiny 1.0");
+  expect((await archive.current()).revision).toBe(1);
+  expect(revisionIn(await archive.publish(from, what, ticket))).toBe(2);
+});
+
+test("does not publish what the source does not say that it builds", async () => {
+  const { from, what, ticket } = await filled(
+    request(1, packages("tiny", "1.0")),
+  );
+  const less = what.map((one) => ({ ...one, builds: ["tiny"] }));
+  expect(await archive.publish(from, less, ticket)).toMatchObject({
+    outcome: "failed",
+    reason: expect.stringContaining(
+      "the Binary field of tiny does not name",
+    ) as string,
+  });
+});
+
 test("says tmpfail when a file is broken, and goes on with the next", async () => {
   const wanted = request(1, packages("tiny", "1.0"));
   const { from, what, ticket } = await filled(wanted);

@@ -147,6 +147,15 @@ describe("apt-source", () => {
     });
   });
 
+  test("of the archive needs no base, as after a restore", async () => {
+    const restored = ci.copy({ series: [] });
+    try {
+      expect(await restored.ok("apt-source")).toContain("Suites: bookworm");
+    } finally {
+      restored.remove();
+    }
+  });
+
   test("is refused where nothing is published", async () => {
     expect(await ci.run("apt-source", "tea")).toMatchObject({
       code: 2,

@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 
-import type { Publication } from "../backends/archive/archive.ts";
+import type { Outlook, Publication } from "../backends/archive/archive.ts";
 import type {
   Distribution,
   DistributionPackage,
 } from "../backends/distribution/distribution.ts";
+import { brokenBetween, namesNeeded } from "../debian/broken.ts";
 import { parseDsc } from "../debian/dsc.ts";
 import { compareVersions } from "../debian/version.ts";
 import { needsApproval } from "../domain/error.ts";
@@ -55,6 +56,34 @@ export async function checkApprovals(
       taken.map(({ words }) => words).join("; "),
       allowingThat(ticket, "takeover", first.name),
     );
+}
+
+/**
+ * Sees whether somebody has to allow that packages of the archive become uninstallable or unbuildable.
+ *
+ * @throws UbuntuCiError (2) that names them and sets the ticket aside
+ */
+export async function checkBreaks(
+  { ticket, architecture }: StepInput,
+  backends: StepBackends,
+  { before, after }: Outlook,
+): Promise<void> {
+  if (isAllowed(ticket.overrides, "breaks")) return;
+  const distribution = await backends.distribution();
+  const theirs = await distribution.find(
+    ticket.series,
+    namesNeeded([...before, ...after], architecture),
+  );
+  const broken = brokenBetween(before, after, theirs, architecture);
+  if (broken.length === 0) return;
+  const words = broken.map(
+    ({ kind, name, version }) =>
+      `${name} ${version} ${kind === "source" ? "unbuildable" : "uninstallable"}`,
+  );
+  throw needsApproval(
+    `it would make packages of the archive unusable: ${words.join(", ")}`,
+    allowingThat(ticket, "breaks"),
+  );
 }
 
 /**

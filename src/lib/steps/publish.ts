@@ -10,7 +10,7 @@ import type {
   StepPlan,
   TicketSource,
 } from "./step-definition.ts";
-import { checkApprovals } from "./approvals.ts";
+import { checkApprovals, checkBreaks } from "./approvals.ts";
 import { ppaOf } from "./step-definition.ts";
 
 /** Copies the ticket's source packages and their binaries from its PPA into the archive, as one new revision. */
@@ -44,6 +44,7 @@ export const publish: StepDefinition<StepPlan> = {
       await Promise.all(sources.map(published)),
       ticket.id,
       work.signal,
+      (outlook) => checkBreaks(input, backends, outlook),
     );
     const stages = { publish: performance.now() - started };
     if (result.outcome !== "passed")

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
+import type { NeedingPackage } from "../../debian/broken.ts";
 import { packageFile } from "../../debian/package-file.ts";
 import {
   ExitCode,
@@ -25,6 +26,7 @@ import type { AptlyRootOptions } from "./aptly-root.ts";
 import { cleanAptly, publishWithAptly } from "./aptly-root.ts";
 import type {
   Archive,
+  Outlook,
   PpaRef,
   PublishResult,
   PublishedSource,
@@ -35,6 +37,7 @@ import {
   digestsIn,
   holds,
   pathsOf,
+  readNeeds,
   readPublished,
   sameFiles,
 } from "./index-files.ts";
@@ -94,9 +97,9 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       await common.init(series);
     },
     repository: (series) => repository(series),
-    async publish(from, what, ticket, signal) {
+    async publish(from, what, ticket, signal, agree) {
       try {
-        const publish = () => publishInTurn(from, what, ticket, signal);
+        const publish = () => publishInTurn(from, what, ticket, signal, agree);
         return await inTurn(publish, signal);
       } catch (thrown) {
         if (isOurs(thrown))
@@ -115,6 +118,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     what: readonly PublishedSource[],
     ticket: number,
     signal: AbortSignal | undefined,
+    agree: ((outlook: Outlook) => Promise<void>) | undefined,
   ): Promise<PublishResult> {
     const { ppa, series } = from;
     const current = await tree.current();
@@ -151,6 +155,13 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       new Set(what.map(({ name }) => name)),
       new Set(binaries.map(({ name }) => name)),
     );
+    const dists = (of: string) => join(of, "dists", series);
+    const before = await readNeeds(dists(paths.archive));
+    const coming = await readNeeds(dists(root));
+    await agree?.({
+      before,
+      after: [...among(before, kept), ...among(coming, wanted)],
+    });
     const made = await publishWithAptly(aptly(signal), series, {
       kept,
       added: pathsOf(wanted)
@@ -181,6 +192,17 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     await check(paths.archive, series, wanted);
     return { outcome: "passed", revision };
   }
+}
+
+/** Those that are among these packages. */
+function among(
+  needing: readonly NeedingPackage[],
+  packages: readonly PublishedPackage[],
+): NeedingPackage[] {
+  const keyOf = ({ kind, name, version }: NeedingPackage | PublishedPackage) =>
+    `${kind} ${name} ${version}`;
+  const keys = new Set(packages.map(keyOf));
+  return needing.filter((one) => keys.has(keyOf(one)));
 }
 
 /**

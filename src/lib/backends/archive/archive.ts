@@ -1,3 +1,4 @@
+import type { NeedingPackage } from "../../debian/broken.ts";
 import type { AptRepository } from "../apt-repository.ts";
 
 /** A source or binary package as an archive holds it. */
@@ -46,6 +47,12 @@ export type PublishResult =
   /** failed: the archive holds that version or a higher one; tmpfail: our tools or disk. */
   | { readonly outcome: "failed" | "tmpfail"; readonly reason: string };
 
+/** What a publication would have the archive hold, before it does. */
+export interface Outlook {
+  readonly before: readonly NeedingPackage[];
+  readonly after: readonly NeedingPackage[];
+}
+
 /** A fault in the archive's files; `where` is an absolute path. */
 export interface ArchiveFault {
   /**
@@ -80,12 +87,15 @@ export interface Archive {
    * Copies source versions and their binaries from a PPA into the archive's series of the same name, bit
    * for bit. The new revision appears at once and is then checked as a client sees it. If this ticket's
    * packages are already in the current revision, only the check is done.
+   *
+   * @param agree sees what it would come to, and throws to prevent it
    */
   publish(
     from: PpaRef,
     what: readonly PublishedSource[],
     ticket: number,
     signal?: AbortSignal,
+    agree?: (outlook: Outlook) => Promise<void>,
   ): Promise<PublishResult>;
   exists(): Promise<boolean>;
   /** @throws UbuntuCiError (78) before the first revision */
