@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +24,7 @@ import type {
   Archive,
   PpaRef,
   PublishResult,
-  SourceVersion,
+  PublishedSource,
 } from "../src/lib/backends/archive/archive.ts";
 import { aptlyPool } from "../src/lib/backends/pool/aptly.ts";
 import type { Pool } from "../src/lib/backends/pool/pool.ts";
@@ -141,7 +142,7 @@ type Request = ReturnType<typeof request>;
 /** Fills the ticket's PPA, and says what is to be copied from it. */
 async function filled({ ticket, series, built }: Request): Promise<{
   from: PpaRef;
-  what: SourceVersion[];
+  what: PublishedSource[];
   ticket: number;
 }> {
   const from = { ppa: `ci_pool-${ticket}`, series };
@@ -151,6 +152,7 @@ async function filled({ ticket, series, built }: Request): Promise<{
   const what = built.map(({ source: { name, version } }) => ({
     name,
     version,
+    builds: ["", "-data", "-installer"].map((ending) => `${name}${ending}`),
   }));
   return { from, what, ticket };
 }
@@ -319,6 +321,38 @@ test("refuses a version that is not above the archive's, and changes nothing", a
   expect((await archive.current()).revision).toBe(1);
 });
 
+test("shows what a publication would come to before it is made, and takes no for an answer", async () => {
+  await publish(request(1, packages("tiny", "1.0"), packages("aa", "1")));
+  const { from, what, ticket } = await filled(
+    request(2, packages("tiny", "1.1")),
+  );
+  const seen: string[][] = [];
+  const refused = archive.publish(from, what, ticket, undefined, (outlook) => {
+    for (const packages of [outlook.before, outlook.after])
+      seen.push(packages.map(({ name, version }) => `${name} ${version}`));
+    return Promise.reject(new Error("no"));
+  });
+  await expect(refused).rejects.toThrow("no");
+  expect(seen[0]).toEqual(expect.arrayContaining(["tiny 1.0", "aa 1"]));
+  expect(seen[1]).toEqual(expect.arrayContaining(["tiny 1.1", "aa 1"]));
+  expect(seen[1]).not.toContain("tiny 1.0");
+  expect((await archive.current()).revision).toBe(1);
+  expect(revisionIn(await archive.publish(from, what, ticket))).toBe(2);
+});
+
+test("does not publish what the source does not say that it builds", async () => {
+  const { from, what, ticket } = await filled(
+    request(1, packages("tiny", "1.0")),
+  );
+  const less = what.map((one) => ({ ...one, builds: ["tiny"] }));
+  expect(await archive.publish(from, less, ticket)).toMatchObject({
+    outcome: "failed",
+    reason: expect.stringContaining(
+      "the Binary field of tiny does not name",
+    ) as string,
+  });
+});
+
 test("says tmpfail when a file is broken, and goes on with the next", async () => {
   const wanted = request(1, packages("tiny", "1.0"));
   const { from, what, ticket } = await filled(wanted);
@@ -352,6 +386,20 @@ test("keeps what clients in the middle of an update were promised, and old revis
   );
   await publish(request(3, packages("tiny", "1.2")));
   expect(all()).toEqual(before);
+  await publish(request(4, packages("tiny", "1.3")));
+  const promised = join(paths.archive, byHash);
+  expect(existsSync(promised)).toBe(true);
+  // Three publications later it is kept for three days.
+  await publish(request(5, packages("tiny", "1.4")));
+  expect(existsSync(promised)).toBe(true);
+  for (const revision of readdirSync(join(paths.archive, ".revisions"))) {
+    const age = Date.now() / 1000 - 4 * 86_400;
+    const file = join(paths.archive, ".revisions", revision, "revision.json");
+    utimesSync(file, age, age);
+  }
+  await publish(request(6, packages("tiny", "1.5")));
+  expect(existsSync(promised)).toBe(false);
+  expect(await inArchive()).toEqual(tiny("1.5"));
 });
 
 test("goes back to an old revision, and on from there", async () => {

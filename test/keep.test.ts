@@ -558,7 +558,7 @@ describe("expire", () => {
       create("one", version);
       ci.ok("land");
     }
-    ci.ok("archive", "revert", "2");
+    ci.ok("archive", "revert", "2", "--reason", "a test");
     const revisions = join(ci.state, "archive/.revisions");
     for (const number of readdirSync(revisions)) {
       const file = join(revisions, number, "revision.json");
@@ -584,7 +584,7 @@ describe("expire", () => {
     expect(existsSync(join(ci.state, "state.sqlite.before-2"))).toBe(false);
     expect(existsSync(join(ci.state, "state.sqlite.before-10"))).toBe(true);
     expect(findings("--digests")).toEqual(clean);
-    ci.ok("archive", "revert", "4");
+    ci.ok("archive", "revert", "4", "--reason", "a test");
   });
 });
 

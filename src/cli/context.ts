@@ -166,5 +166,6 @@ function lazyBackends(paths: StatePaths, config: Config): StepBackends {
     tester: open((kinds) => kinds.testerOf(config)),
     pool: open((kinds) => kinds.poolOf(config)),
     archive: open((kinds) => kinds.archiveOf(config)),
+    distribution: open((kinds) => kinds.distributionOf(config)),
   };
 }

@@ -18,6 +18,7 @@ export function sampleTicket(over: Partial<Ticket> = {}): Ticket {
     ppa: null,
     queue_position: null,
     archive_revision: null,
+    undone_by: null,
     failure: null,
     cancelled: null,
     overrides: [],

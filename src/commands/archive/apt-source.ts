@@ -17,7 +17,19 @@ export const command: Command<{ name: string; series?: string }> = {
   ],
   async run(context, { name, series: wanted }) {
     const { knownSeries } = await import("../../lib/tickets/known-series.ts");
-    const known = knownSeries(context.paths, context.config);
+    const { archive, pool } = context.backends();
+    const kept = await archive();
+    // A restored state has its archive before it has bases again.
+    const published =
+      name === "archive" && (await kept.exists())
+        ? Object.keys((await kept.current()).publications)
+        : [];
+    const known = [
+      ...new Set([
+        ...knownSeries(context.paths, context.config),
+        ...published.sort(),
+      ]),
+    ];
     const { listPpas } = await import("../../lib/state/ppas.ts");
     const { findTicket } = await import("../../lib/state/tickets.ts");
     const db = await context.db();
@@ -32,7 +44,9 @@ export const command: Command<{ name: string; series?: string }> = {
     const series = wanted ?? ofTicket ?? known[0];
     if (series === undefined || !known.includes(series)) {
       throw refused(
-        `series ${series ?? ""} is not known`,
+        series === undefined
+          ? "no series is known yet"
+          : `series ${series} is not known`,
         known.length === 0
           ? remedy("init", [], { series: "NAME" })
           : `known: ${known.join(", ")}`,
@@ -40,10 +54,9 @@ export const command: Command<{ name: string; series?: string }> = {
     }
     if (ppa !== undefined && ofTicket === undefined)
       throw refused(`${name} is ${ppa.state}: it publishes nothing`);
-    const { archive, pool } = context.backends();
     const repository =
       ppa === undefined
-        ? await (await archive()).repository(series)
+        ? await kept.repository(series)
         : await (await pool()).repository(name, series);
     const { aptSource } =
       await import("../../lib/backends/archive/apt-source.ts");

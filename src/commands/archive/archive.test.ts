@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { InProcess, saying } from "../../../test/support/in-process.ts";
@@ -17,12 +20,20 @@ describe("archive", () => {
   test("list tells every revision, why it was made, and which is current", async () => {
     expect((await ci.ok("archive")).split("\n")).toEqual([
       saying(/^0 {2}20\S+Z {2}init$/),
-      saying(/^1 {2}20\S+Z {2}ticket 1$/),
-      saying(/^2 {2}20\S+Z {2}ticket 2 {2}current$/),
+      saying(
+        /^1 {2}20\S+Z {2}ticket 1 {2}\+hello 1\.0 {2}dev@example\.com: land hello$/,
+      ),
+      saying(
+        /^2 {2}20\S+Z {2}ticket 2 {2}hello 1\.1 \(was 1\.0\) {2}dev@example\.com: land hello {2}current$/,
+      ),
     ]);
     expect((await ci.json("archive", "list")).document).toMatchObject({
       current: 2,
-      revisions: [{ revision: 0 }, { ticket: 1 }, { ticket: 2 }],
+      revisions: [
+        { revision: 0, by: null, changes: [] },
+        { ticket: 1, by: "dev@example.com", why: "land hello" },
+        { ticket: 2, changes: [{ source: "hello", from: "1.0", to: "1.1" }] },
+      ],
     });
   });
 
@@ -38,24 +49,79 @@ describe("archive", () => {
   });
 
   test("revert publishes the contents of an older one again, and is recorded", async () => {
-    expect(await ci.ok("archive", "revert", "1", "--dry-run")).toBe(
+    const back = (...more: string[]) => [
+      ...["archive", "revert", "1", "--reason", "it breaks logins", ...more],
+    ];
+    expect(await ci.ok(...back("--dry-run"))).toBe(
       "make a new revision with the contents of revision 1, the one that clients see",
     );
     expect(await ci.ok("archive", "list")).not.toContain("back to");
-    expect(await ci.ok("archive", "revert", "1")).toBe("3");
+    expect(await ci.ok(...back())).toBe("3");
+    expect(await ci.ok(...back())).toBe("3");
     expect(await ci.ok("archive", "list")).toMatch(
-      /^3 {2}20\S+Z {2}back to 1 {2}current$/m,
+      /^3 {2}20\S+Z {2}back to 1 {2}hello 1\.0 \(was 1\.1\) {2}\S+@\S+: back to revision 1: it breaks logins {2}current$/m,
     );
+    expect(await ci.run("archive", "revert", "1")).toMatchObject({
+      code: 2,
+      stderr: saying("going back needs a reason"),
+    });
     expect(await ci.ok("archive", "show", "3")).toContain("hello  1.0");
     expect(await ci.ok("log", "-n", "5")).toMatch(/archive/);
     // What was reverted is not in the way of a newer version, nor is the old version one.
     expect(await ci.create("hello", "1.2")).toBe("3");
     await ci.ok("land");
     expect((await ci.ticket(3)).archive_revision).toBe(4);
-    expect(await ci.run("archive", "revert", "9")).toMatchObject({
-      code: 2,
-      stderr: saying("9"),
+    expect(
+      await ci.run("archive", "revert", "9", "--reason", "typed wrong"),
+    ).toMatchObject({ code: 2, stderr: saying("no revision 9") });
+  });
+
+  test("what a revert took out is told so, until it is brought back", async () => {
+    const undone = async () => {
+      const all: (number | null)[] = [];
+      for (const id of [1, 2, 3]) all.push((await ci.ticket(id)).undone_by);
+      return all;
+    };
+    const back = (revision: number) =>
+      ci.ok("archive", "revert", String(revision), "--reason", "a test");
+    expect(await undone()).toEqual([null, 3, null]);
+    expect(await ci.ok("status", "2")).toContain(
+      "published as archive revision 2, taken out by revision 3",
+    );
+    expect((await ci.json("explain", "2")).document).toMatchObject({
+      blocked: false,
+      because: [
+        "it was published as archive revision 2, and revision 3 took it out of the archive again",
+      ],
     });
+    expect(await back(0)).toBe("5");
+    expect(await undone()).toEqual([5, 3, 5]);
+    expect(await back(4)).toBe("6");
+    expect(await undone()).toEqual([null, 3, null]);
+    await ci.ok("shepherd-report");
+    expect(await back(2)).toBe("7");
+    expect(await undone()).toEqual([null, null, 7]);
+    await ci.ok("shepherd-report");
+    expect(
+      readFileSync(join(ci.state, "report/tickets/3/index.html"), "utf8"),
+    ).toContain("4, taken out by revision 7");
+  });
+
+  test("a version that was taken out can be uploaded again, one that is there cannot", async () => {
+    expect(
+      await ci.run("create_ticket", "-t", "x", "-s", ci.upload("hello", "1.1")),
+    ).toMatchObject({
+      code: 2,
+      stderr: saying("not higher than 1.1, which the archive"),
+    });
+    await ci.ok("archive", "revert", "0", "--reason", "begin again");
+    expect(await ci.create("hello", "1.0")).toBe("4");
+    await ci.ok("land");
+    expect(await ci.ticket(4)).toMatchObject({
+      status: "done",
+      undone_by: null,
+    });
+    expect((await ci.ticket(1)).undone_by).toBe(8);
   });
 
   test("a word that is no verb is refused", async () => {
@@ -73,12 +139,21 @@ describe("apt-source", () => {
     );
     await ci.create("other");
     await ci.ok("land", "--until", "build-source");
-    const { ppa } = await ci.ticket(4);
+    const { ppa } = await ci.ticket(5);
     expect(await ci.ok("apt-source", ppa ?? "")).toContain(`/ppa/${ppa ?? ""}`);
     expect((await ci.json("apt-source")).document).toMatchObject({
       name: "archive",
       series: "bookworm",
     });
+  });
+
+  test("of the archive needs no base, as after a restore", async () => {
+    const restored = ci.copy({ series: [] });
+    try {
+      expect(await restored.ok("apt-source")).toContain("Suites: bookworm");
+    } finally {
+      restored.remove();
+    }
   });
 
   test("is refused where nothing is published", async () => {

@@ -1,35 +1,51 @@
-import { wholeNumber } from "../../cli/arguments.ts";
+import { reasonArgument, wholeNumber } from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
 import { refused } from "../../lib/domain/error.ts";
+import type { Revision } from "../../lib/backends/archive/archive.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 const list: NamedVerb = {
   name: "list",
-  summary: "all revisions, newest last",
+  summary: "all revisions, newest last: what each changed, by whom and why",
   changes: false,
   async run(context) {
     const archive = await context.backends().archive();
     const revisions = await archive.revisions();
     const current = await archive.current();
-    const lines = revisions.map(
-      ({ revision, created_at, ticket, reverts_to }) => {
-        const why =
-          ticket !== null
-            ? `ticket ${ticket}`
-            : reverts_to !== null
-              ? `back to ${reverts_to}`
-              : "init";
-        return `${revision}  ${created_at}  ${why}${revision === current.revision ? "  current" : ""}`;
-      },
+    const [{ changesSince, changeInWords }, { revisionMakers }] =
+      await Promise.all([
+        import("../../lib/backends/archive/revision-changes.ts"),
+        import("../../lib/state/revision-makers.ts"),
+      ]);
+    const makerOf = revisionMakers(await context.db());
+    const told = revisions.map((revision, index) => ({
+      ...revision,
+      ...makerOf(revision.revision, revision.ticket),
+      changes: changesSince(revisions[index - 1], revision),
+    }));
+    const lines = told.map((revision) =>
+      [
+        ...[String(revision.revision), revision.created_at, originOf(revision)],
+        revision.changes.map(changeInWords).join(", "),
+        revision.by === null ? "" : `${revision.by}: ${revision.why ?? ""}`,
+        revision.revision === current.revision ? "current" : "",
+      ]
+        .filter((part) => part !== "")
+        .join("  "),
     );
     return {
       text: textOfLines(lines),
-      value: { current: current.revision, revisions },
+      value: { current: current.revision, revisions: told },
     };
   },
 };
+
+function originOf({ ticket, reverts_to }: Revision): string {
+  if (ticket !== null) return `ticket ${ticket}`;
+  return reverts_to !== null ? `back to ${reverts_to}` : "init";
+}
 
 const show: NamedVerb<{ revision: number }> = {
   name: "show",
@@ -57,27 +73,37 @@ const show: NamedVerb<{ revision: number }> = {
   },
 };
 
-const revert: NamedVerb<{ revision: number }, Plan> = {
+const revert: NamedVerb<{ revision: number; reason?: string }, Plan> = {
   name: "revert",
   summary: "publish the contents of an older revision again",
   define: (command) =>
-    command.argument("<revision>", "number of the revision", wholeNumber),
+    command
+      .argument("<revision>", "number of the revision", wholeNumber)
+      .option(
+        "--reason <text>",
+        "why, for all to read (required)",
+        reasonArgument,
+      ),
+  check({ reason = "" }) {
+    if (reason === "")
+      throw refused("going back needs a reason", "--reason TEXT");
+  },
   changes: true,
   locks: [{ name: "archive" }],
   async plan(context, { revision }) {
     const { planRevert } = await import("../../lib/upkeep/revert-archive.ts");
     return planRevert(context.backends(), revision);
   },
-  async run(context, { revision }) {
+  async run(context, { revision, reason = "" }) {
     const { revertArchive } =
       await import("../../lib/upkeep/revert-archive.ts");
     const engine = await context.engine();
-    const { plan, made } = await revertArchive(engine, revision);
+    const { plan, made } = await revertArchive(engine, revision, reason);
     return { text: String(made.revision), value: { plan, revision: made } };
   },
 };
 
 export const command: CommandWithVerbs = {
-  examples: ["archive list", "archive revert 6"],
+  examples: ["archive list", 'archive revert 6 --reason "7 breaks logins"'],
   verbs: [list, show, revert],
 };

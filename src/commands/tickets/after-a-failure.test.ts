@@ -375,7 +375,7 @@ describe("override", () => {
       [["--ignore-step", "publish", ...reason], "cannot be ignored"],
       [["--ignore-test", "bash", ...reason], "has no source package"],
       [["--ignore-test", "hello"], "an override needs a reason"],
-      [reason, "nothing to ignore was named"],
+      [reason, "nothing to ignore or allow was named"],
       [
         ["--ignore-test", "hello", "--ignore-step", "400", ...reason],
         "one thing at a time",

@@ -71,9 +71,14 @@ export const command: Command<Options, Plan> = {
   async run(context, options) {
     const tickets = await context.tickets();
     const ticket = await tickets.create(requestOf(context, options));
-    context.say(
-      advice`ticket ${ticket.id} is ${options.wait === true ? "held" : "queued"}: ${remedy("status", [ticket.id])}`,
-    );
+    if (ticket.set_aside !== null)
+      context.warn(
+        advice`ticket ${ticket.id} is set aside: ${ticket.waiting_for ?? ""}; ${remedy("explain", [ticket.id])} says what helps`,
+      );
+    else
+      context.say(
+        advice`ticket ${ticket.id} is ${options.wait === true ? "held" : "queued"}: ${remedy("status", [ticket.id])}`,
+      );
     return { text: String(ticket.id), value: { ticket } };
   },
 };

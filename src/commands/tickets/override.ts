@@ -19,6 +19,9 @@ interface Options {
   ignoreStep?: string;
   ignoreArch?: string;
   ignoreTest?: string;
+  allowTakeover?: string;
+  allowBreaks?: true;
+  allowOlder?: true;
   reason?: string;
   undo?: string | true;
 }
@@ -53,8 +56,20 @@ export const command: Command<Options, OverridingPlan> = {
         "PKG or PKG/TEST, whose failures don't count (default: none)",
       )
       .option(
+        "--allow-takeover <package>",
+        "take over this binary package, which another source builds (default: none)",
+      )
+      .option(
+        "--allow-breaks",
+        "make packages of the archive uninstallable or unbuildable (default: no)",
+      )
+      .option(
+        "--allow-older",
+        "publish a version below the distribution's own (default: no)",
+      )
+      .option(
         "--reason <text>",
-        "why, for all to read (required to ignore)",
+        "why, for all to read (required to ignore or allow)",
         reasonArgument,
       )
       .option(
@@ -105,14 +120,19 @@ export const command: Command<Options, OverridingPlan> = {
 };
 
 function targetOf(options: Options): OverrideTarget | null {
-  const { ignoreStep, ignoreArch, ignoreTest } = options;
-  const given = { step: ignoreStep, arch: ignoreArch, test: ignoreTest };
-  const targets = (["step", "arch", "test"] as const).flatMap((kind) => {
-    const target = given[kind];
-    return target === undefined ? [] : [{ kind, target }];
-  });
+  const given: Readonly<Record<Override["kind"], string | undefined>> = {
+    step: options.ignoreStep,
+    arch: options.ignoreArch,
+    test: options.ignoreTest,
+    takeover: options.allowTakeover,
+    breaks: options.allowBreaks === true ? "" : undefined,
+    older: options.allowOlder === true ? "" : undefined,
+  };
+  const targets = Object.entries(given).flatMap(([kind, target]) =>
+    target === undefined ? [] : [{ kind: kind as Override["kind"], target }],
+  );
   if (targets.length > 1)
-    throw refused("name one thing at a time to ignore, each has its reason");
+    throw refused("name one thing at a time, each has its reason");
   return targets[0] ?? null;
 }
 
@@ -137,8 +157,8 @@ function wantedBy(options: Options): Wanted {
   }
   if (options.reason !== undefined)
     throw refused(
-      "nothing to ignore was named",
-      "--ignore-step, --ignore-arch or --ignore-test",
+      "nothing to ignore or allow was named",
+      "--ignore-step, --ignore-arch, --ignore-test, --allow-takeover, --allow-breaks or --allow-older",
     );
   return { kind: "list" };
 }
@@ -187,5 +207,5 @@ function warnOfUnknownTest(
 function overrideLine(override: Override): string {
   const { id, kind, target, reason, by, at, undone } = override;
   const end = undone === null ? "" : `; undone by ${undone.by}, ${undone.at}`;
-  return `${id}  ignore-${kind} ${target}  by ${by}, ${at}: ${reason}${end}`;
+  return `${id}  ${overrideInWords({ kind, target })}  by ${by}, ${at}: ${reason}${end}`;
 }

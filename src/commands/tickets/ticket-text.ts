@@ -10,6 +10,7 @@ import type { Advice } from "../../lib/domain/remedy.ts";
 import { sizeInWords } from "../../lib/domain/size.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type { Run, Ticket } from "../../lib/domain/ticket.ts";
+import { publishedInWords } from "../../lib/domain/ticket.ts";
 import { failedStep, queueStep } from "../../lib/domain/step.ts";
 import { table } from "../../cli/columns.ts";
 import { progressInWords } from "../../lib/domain/progress.ts";
@@ -31,8 +32,8 @@ export function ticketInFull(
     lines.push(`  position ${ticket.queue_position} in the queue`);
   if (ticket.expected != null)
     lines.push(`  ${expectedInWords(ticket.expected, Date.now())}`);
-  if (ticket.archive_revision !== null)
-    lines.push(`  published as archive revision ${ticket.archive_revision}`);
+  const published = publishedInWords(ticket);
+  if (published !== null) lines.push(`  published as ${published}`);
   if (ticket.failure !== null) {
     const { step, kind, reason, artifact } = ticket.failure;
     lines.push(

@@ -5,6 +5,7 @@ import type { SettingKey, SettingValue } from "../config/settings.ts";
 import type { Setting } from "../domain/setting.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Archive } from "./archive/archive.ts";
+import type { Distribution } from "./distribution/distribution.ts";
 import type { Builder, RemoteBuilder } from "./builder/builder.ts";
 import type { Imager } from "./imager/imager.ts";
 import type { Pool } from "./pool/pool.ts";
@@ -90,6 +91,24 @@ const builders: Kinds<"builder", Builder | RemoteBuilder> = {
   }),
 };
 
+const ofBase: BackendKind<Distribution> = {
+  ...{ settings: [], tools: [], needsBase: true },
+  open: async (paths) =>
+    (await import("./distribution/of-base.ts")).distributionOfBase(
+      paths.layers,
+    ),
+};
+
+/** What packages are built with is what their users have. */
+const distributions: Kinds<"builder", Distribution> = {
+  ...{ session: ofBase, sbuild: ofBase },
+  fake: fake(["fake.distribution"], async (_paths, config) =>
+    (await import("./distribution/fake.ts")).fakeDistribution(
+      config.get("fake.distribution"),
+    ),
+  ),
+};
+
 const imagers: Kinds<"imager", Imager> = {
   session: {
     settings: ["image.timeoutMinutes", "network.allow"],
@@ -157,6 +176,8 @@ const archives: Kinds<"archiveKeeper", Archive> = {
 
 /** The kind of each backend that a configuration chooses. */
 export const builderOf = (config: Config) => builders[config.get("builder")];
+export const distributionOf = (config: Config) =>
+  distributions[config.get("builder")];
 export const imagerOf = (config: Config) => imagers[config.get("imager")];
 export const testerOf = (config: Config) => testers[config.get("tester")];
 export const poolOf = (config: Config) => pools[config.get("archiveKeeper")];
@@ -175,6 +196,7 @@ export const needsBases = (config: Config): boolean =>
 export function settingsForPeople(all: readonly Setting[]): Setting[] {
   const ports = [
     ["builder", builders],
+    ["builder", distributions],
     ["imager", imagers],
     ["tester", testers],
     ["archiveKeeper", pools],

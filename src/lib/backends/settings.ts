@@ -86,4 +86,10 @@ export const backendsSettings = [
   knob("fake.imager", "fake imager: the same knobs"),
   knob("fake.tester", "fake tester: the same knobs"),
   knob("fake.archive", "fake archive: the same knobs"),
+  {
+    key: "fake.distribution",
+    kind: { type: "list" },
+    default: [],
+    help: "what the fake builder's distribution has: SOURCE VERSION [BINARY …]",
+  },
 ] as const satisfies readonly Setting[];

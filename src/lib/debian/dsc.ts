@@ -23,7 +23,9 @@ export interface Dsc {
   readonly architectures: readonly string[];
   /** The architectures of single binary packages, as far as Package-List tells. */
   readonly architecturesOf: ReadonlyMap<string, readonly string[]>;
-  /** Build-Depends, -Arch and -Indep joined. */
+  /** Everything that its Binary field names, udebs too. */
+  readonly builds: readonly string[];
+  /** Build-Depends, -Arch and -Indep, joined by commas. */
   readonly buildDepends: string;
   readonly testsuite: readonly string[];
   readonly files: readonly ListedFile[];
@@ -78,6 +80,7 @@ export function readDsc(
     binaries: binaries.filter((name) => !udebs.has(name)),
     architectures,
     architecturesOf,
+    builds: binaries,
     buildDepends,
     testsuite: listOf(stanza.get("Testsuite") ?? ""),
     files: readFileList(stanza, file, problems),

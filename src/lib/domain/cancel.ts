@@ -24,7 +24,7 @@ export function planCancel(ticket: Ticket): CancelPlan {
   if (ticket.step.code === completeStep) {
     throw refused(
       `ticket ${id} is complete: it cannot be cancelled any more`,
-      ticket.archive_revision === null
+      ticket.archive_revision === null || ticket.undone_by !== null
         ? undefined
         : advice`it is archive revision ${ticket.archive_revision}; ${remedy("archive revert")} goes back to an earlier one`,
     );

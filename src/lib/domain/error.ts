@@ -123,6 +123,15 @@ export function needsRepair(message: string, hint: Advice): UbuntuCiError {
   });
 }
 
+/** A ticket needs somebody to allow what it would do (exit 2); once that is done it goes on by itself. */
+export function needsApproval(message: string, hint: Advice): UbuntuCiError {
+  return new UbuntuCiError(message, {
+    exitCode: ExitCode.refused,
+    hint,
+    setsAside: "approval",
+  });
+}
+
 /** System errors that are no bug of this program, by their code. */
 const machineTrouble: Readonly<
   Record<string, { what: string; exitCode: ExitCode; hint: Advice }>

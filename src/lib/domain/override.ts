@@ -24,9 +24,41 @@ export function inForce(overrides: readonly Override[]): readonly Override[] {
   return overrides.filter(({ undone }) => undone === null);
 }
 
-/** What an override ignores, in words: `ignore-step run-tests`. */
-export function overrideInWords({ kind, target }: OverrideTarget): string {
-  return `ignore-${kind} ${target}`;
+/** The kinds that allow what a publication would do to others; the rest ignore results. */
+const allowing: readonly Override["kind"][] = ["takeover", "breaks", "older"];
+
+/** Whether it allows something, so that a ticket that was set aside for it goes on. */
+export const allows = ({ kind }: Pick<Override, "kind">): boolean =>
+  allowing.includes(kind);
+
+/** What an override ignores or allows, in words: `ignore-step run-tests`, `allow-breaks`. */
+export function overrideInWords(override: OverrideTarget): string {
+  const { kind, target } = override;
+  const words = `${allows(override) ? "allow" : "ignore"}-${kind}`;
+  return target === "" ? words : `${words} ${target}`;
+}
+
+/** Whether a ticket may do something that needs to be allowed. */
+export function isAllowed(
+  overrides: readonly Override[],
+  kind: "takeover" | "breaks" | "older",
+  target = "",
+): boolean {
+  return inForce(overrides).some(
+    (one) => one.kind === kind && one.target === target,
+  );
+}
+
+/** The command that allows a ticket something. */
+export function allowingThat(
+  { id }: Pick<Ticket, "id">,
+  kind: "takeover" | "breaks" | "older",
+  target?: string,
+): Remedy {
+  return remedy("override", [id], {
+    [`allow-${kind}`]: target ?? true,
+    reason: "TEXT",
+  });
 }
 
 /** The command that adds an override to a ticket. */
@@ -183,6 +215,18 @@ export function checkTarget(
           `${JSON.stringify(target)} is not the architecture of this installation, which is ${architecture}`,
         );
       return { kind, target };
+    case "breaks":
+    case "older":
+      return { kind, target: "" };
+    case "takeover": {
+      const names = ticket.subtickets.flatMap(({ binaries }) => binaries);
+      if (!names.includes(target))
+        throw refused(
+          `ticket ${ticket.id} builds no binary package ${JSON.stringify(target)}`,
+          `it builds ${names.join(", ")}`,
+        );
+      return { kind, target };
+    }
     case "test": {
       const [source = "", test, ...more] = target.split("/");
       const names = ticket.subtickets.map((subticket) => subticket.source);
@@ -231,9 +275,20 @@ export function planOverride(
     target,
     ticket: ticket.id,
     command: "override",
-    actions: [`record ${overrideInWords(target)}, in force at the next run`],
+    actions: [
+      `record ${overrideInWords(target)}, in force at the next run`,
+      ...(goesOnAfter(ticket, target)
+        ? [`queue it again, to go on at ${ticket.step.name}`]
+        : []),
+    ],
   };
 }
+
+/** Whether a ticket that was set aside goes on once this is allowed. */
+export const goesOnAfter = (
+  ticket: Pick<Ticket, "set_aside">,
+  override: OverrideTarget,
+): boolean => ticket.set_aside === "approval" && allows(override);
 
 /**
  * Finds the override to undo: by its number, by its target, or (null) the only one in force.

@@ -99,9 +99,13 @@ export interface Progress {
   readonly at: string;
 }
 
-export type OverrideKind = "step" | "arch" | "test";
+export type OverrideKind =
+  "step" | "arch" | "test" | "takeover" | "breaks" | "older";
 
-/** An operator's decision to ignore a step (target: its command), an architecture or a test (PKG[/TEST]). */
+/**
+ * What an operator decided to ignore about a ticket, or to allow it. The target is a command, an
+ * architecture, PKG[/TEST], or of a takeover the binary package; there is none of breaks and older.
+ */
 export interface Override {
   readonly id: number;
   readonly kind: OverrideKind;
@@ -110,6 +114,16 @@ export interface Override {
   readonly by: string;
   readonly at: string;
   readonly undone: { readonly at: string; readonly by: string } | null;
+}
+
+/** Where what a ticket published is: `archive revision 2`, and whether it was taken out again. */
+export function publishedInWords({
+  archive_revision: revision,
+  undone_by: undone,
+}: Pick<Ticket, "archive_revision" | "undone_by">): string | null {
+  if (revision === null) return null;
+  const since = undone === null ? "" : `, taken out by revision ${undone}`;
+  return `archive revision ${revision}${since}`;
 }
 
 /** A ticket with everything that belongs to it. */
@@ -130,6 +144,8 @@ export interface Ticket {
   /** When it is expected to complete; null when it is held or has ended, absent where nobody asked. */
   readonly expected?: Expected | null;
   readonly archive_revision: number | null;
+  /** The archive revision that took out again what it published, or null. */
+  readonly undone_by: number | null;
   readonly failure: Failure | null;
   readonly cancelled: Cancellation | null;
   /** All overrides, including those undone. */

@@ -272,6 +272,7 @@ function worst(codes: readonly ExitCode[]): ExitCode {
   const order = [
     ExitCode.bug,
     ExitCode.misconfigured,
+    ExitCode.refused,
     ExitCode.notNow,
     ExitCode.ticketFailed,
   ];

@@ -1,7 +1,13 @@
 import type { OverridePlan, OverrideTarget } from "../domain/override.ts";
-import { overrideToUndo, planOverride } from "../domain/override.ts";
+import {
+  goesOnAfter,
+  overrideToUndo,
+  planOverride,
+} from "../domain/override.ts";
+import { queueStep, workStep } from "../domain/step.ts";
 import type { Override } from "../domain/ticket.ts";
 import { machineArchitecture } from "../host/architecture.ts";
+import { reopenTicket } from "../state/retries.ts";
 import { addOverride, undoOverride } from "../state/overrides.ts";
 import { getTicket } from "../state/tickets.ts";
 import type { Engine } from "./engine.ts";
@@ -23,6 +29,13 @@ export function override(
       const ticket = getTicket(db, id);
       const plan = planOverride(ticket, target, machineArchitecture());
       addOverride(db, id, plan.target, reason, actor);
+      if (goesOnAfter(ticket, plan.target))
+        reopenTicket(
+          db,
+          id,
+          workStep(ticket.step.code)?.code ?? queueStep,
+          actor,
+        );
       return plan;
     })
     .immediate();

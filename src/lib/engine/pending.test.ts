@@ -4,7 +4,13 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { archiveOf, imagerOf, poolOf, testerOf } from "../backends/kinds.ts";
+import {
+  archiveOf,
+  distributionOf,
+  imagerOf,
+  poolOf,
+  testerOf,
+} from "../backends/kinds.ts";
 import type {
   BuildJob,
   RemoteBuilder,
@@ -145,6 +151,7 @@ beforeEach(async () => {
       tester: () => testerOf(config).open(paths, config),
       pool: () => poolOf(config).open(paths, config),
       archive: () => Promise.resolve(archive),
+      distribution: () => distributionOf(config).open(paths, config),
     },
   };
   await cleanPpas(engine);

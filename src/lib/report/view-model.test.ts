@@ -28,6 +28,7 @@ const ticket = (over: Partial<Ticket>): Ticket => ({
   ppa: null,
   queue_position: null,
   archive_revision: null,
+  undone_by: null,
   failure: null,
   cancelled: null,
   overrides: [],

@@ -13,6 +13,7 @@ import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
 export { sizeInWords } from "../domain/size.ts";
 import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
+import { publishedInWords } from "../domain/ticket.ts";
 
 /** A point in time: the text that a page shows, and the exact time. */
 interface Moment {
@@ -178,9 +179,7 @@ export function whereabouts(ticket: Ticket): string {
   if (ticket.waiting_for !== null) return ticket.waiting_for;
   if (ticket.queue_position !== null)
     return `position ${ticket.queue_position} in the queue`;
-  if (ticket.archive_revision !== null)
-    return `archive revision ${ticket.archive_revision}`;
-  return "";
+  return publishedInWords(ticket) ?? "";
 }
 
 /** A bug's URL if it is safe to link, otherwise null: escaping does not disarm `javascript:`. */

@@ -98,6 +98,7 @@ function input(log: string): ReportInput {
     ppa: null,
     queue_position: null,
     archive_revision: null,
+    undone_by: null,
     add: [],
     remove: [],
     base_image: null,

@@ -242,4 +242,41 @@ export const migrations: readonly string[] = [
   ALTER TABLE ticket ADD COLUMN draft INTEGER NOT NULL DEFAULT 0 CHECK (draft IN (0, 1));
   CREATE INDEX ticket_set_aside ON ticket (id) WHERE set_aside IS NOT NULL;
   `,
+  // What a revert took out of the archive; overrides of what a publication would do to others.
+  `
+  CREATE TABLE revert (
+    revision INTEGER PRIMARY KEY,
+    reverts_to INTEGER NOT NULL CHECK (reverts_to < revision)
+  ) STRICT;
+  INSERT OR IGNORE INTO revert
+    SELECT made, target FROM (
+      SELECT CAST(subject_id AS INTEGER) AS made, CAST(substr(why, length('back to revision ') + 1) AS INTEGER) AS target
+      FROM event WHERE subject = 'archive' AND what = 'reverted' AND why LIKE 'back to revision %')
+    WHERE target < made;
+  ALTER TABLE ticket ADD COLUMN undone_by INTEGER;
+  WITH RECURSIVE lineage (high, low) AS (
+    SELECT 9007199254740991, (SELECT max(revision) FROM revert)
+    UNION ALL
+    SELECT reverts_to, (SELECT max(revision) FROM revert earlier WHERE earlier.revision <= revert.reverts_to)
+    FROM lineage JOIN revert ON revert.revision = lineage.low)
+  UPDATE ticket SET undone_by =
+      (SELECT min(revision) FROM revert WHERE revision > archive_revision AND reverts_to < archive_revision)
+    WHERE archive_revision IS NOT NULL AND NOT EXISTS (
+      SELECT 1 FROM lineage WHERE archive_revision <= high AND archive_revision > coalesce(low, -1));
+  CREATE TABLE override_2 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ticket INTEGER NOT NULL REFERENCES ticket,
+    kind TEXT NOT NULL CHECK (kind IN ('step', 'arch', 'test', 'takeover', 'breaks', 'older')),
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    undone_at TEXT,
+    undone_by TEXT
+  ) STRICT;
+  INSERT INTO override_2 SELECT * FROM override;
+  DROP TABLE override;
+  ALTER TABLE override_2 RENAME TO override;
+  CREATE UNIQUE INDEX override_in_force ON override (ticket, kind, target) WHERE undone_at IS NULL;
+  `,
 ];

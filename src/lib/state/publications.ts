@@ -1,7 +1,7 @@
 import type { Connection } from "./database.ts";
 import { firstValue } from "./database.ts";
 
-/** The version of a source package in the archive's newest revision for that series, or null. */
+/** The version of a source package that the archive has now in that series, or null. */
 export function archiveVersion(
   db: Connection,
   series: string,
@@ -9,7 +9,9 @@ export function archiveVersion(
 ): string | null {
   return firstValue<string>(
     db,
-    "SELECT version FROM publication WHERE series = ? AND source = ? ORDER BY revision DESC LIMIT 1",
+    // All that a revert brings back is recorded with it: what is older and not among that is gone.
+    `SELECT version FROM publication WHERE series = ? AND source = ?
+       AND revision >= (SELECT coalesce(max(revision), 0) FROM revert) ORDER BY revision DESC LIMIT 1`,
     series,
     source,
   );

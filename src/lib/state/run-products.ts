@@ -72,10 +72,9 @@ export function recordRevision(
   ticket: number,
   { revision, created_at }: NonNullable<RunEnd["published"]>,
 ): void {
-  db.prepare("UPDATE ticket SET archive_revision = ? WHERE id = ?").run(
-    revision,
-    ticket,
-  );
+  db.prepare(
+    "UPDATE ticket SET archive_revision = ?, undone_by = NULL WHERE id = ?",
+  ).run(revision, ticket);
   const uploads = db
     .prepare<[number], { series: string; source: string; version: string }>(
       `SELECT ticket.series, source_package.name AS source, upload.version FROM subticket

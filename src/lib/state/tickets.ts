@@ -45,6 +45,7 @@ interface TicketRow {
   remove_packages: string;
   base_image: string | null;
   archive_revision: number | null;
+  undone_by: number | null;
   failure_step: StepCode | null;
   failure_kind: Blame | null;
   failure_reason: string | null;
@@ -141,6 +142,7 @@ function whole(
     ppa: row.ppa,
     queue_position: position,
     archive_revision: row.archive_revision,
+    undone_by: row.undone_by,
     failure:
       row.failure_step === null || row.failure_kind === null
         ? null

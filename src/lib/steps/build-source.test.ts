@@ -89,6 +89,7 @@ async function build(
     builder: () => Promise.resolve(builder),
     pool: () => Promise.resolve(pool as Pool),
     archive: () => Promise.resolve(archive as Archive),
+    distribution: () => Promise.resolve({ find: () => Promise.resolve([]) }),
   };
   const input: StepInput = {
     ticket: sampleTicket({ ppa: "ci_pool-001", overrides }),

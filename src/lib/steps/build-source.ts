@@ -24,6 +24,7 @@ import type {
   StepResult,
   TicketSource,
 } from "./step-definition.ts";
+import { checkApprovals } from "./approvals.ts";
 import { partOf, ppaOf } from "./step-definition.ts";
 
 interface BuildPlan extends StepPlan {
@@ -58,6 +59,7 @@ export const buildSource: StepDefinition<BuildPlan> = {
         reason: `build dependencies go in a circle: ${order.circles.map(circleInWords).join("; ")}`,
         files: [],
       };
+    await checkApprovals(input, backends);
     const pool = await backends.pool();
     const archive = await backends.archive();
     const builder = await backends.builder();

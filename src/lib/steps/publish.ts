@@ -1,10 +1,16 @@
+import { readFile } from "node:fs/promises";
+
+import type { PublishedSource } from "../backends/archive/archive.ts";
+import { parseDsc } from "../debian/dsc.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type {
   Done,
   StepBackends,
   StepDefinition,
   StepPlan,
+  TicketSource,
 } from "./step-definition.ts";
+import { checkApprovals, checkBreaks } from "./approvals.ts";
 import { ppaOf } from "./step-definition.ts";
 
 /** Copies the ticket's source packages and their binaries from its PPA into the archive, as one new revision. */
@@ -22,7 +28,9 @@ export const publish: StepDefinition<StepPlan> = {
       ],
     }),
 
-  async execute(_plan, { ticket, sources }, backends, work) {
+  async execute(_plan, input, backends, work) {
+    const { ticket, sources } = input;
+    await checkApprovals(input, backends);
     work.progress({
       state: "STATUS",
       message: "publishing",
@@ -33,9 +41,10 @@ export const publish: StepDefinition<StepPlan> = {
     const archive = await backends.archive();
     const result = await archive.publish(
       { ppa: ppaOf(ticket), series: ticket.series },
-      sources.map(({ source, version }) => ({ name: source, version })),
+      await Promise.all(sources.map(published)),
       ticket.id,
       work.signal,
+      (outlook) => checkBreaks(input, backends, outlook),
     );
     const stages = { publish: performance.now() - started };
     if (result.outcome !== "passed")
@@ -53,6 +62,15 @@ export const publish: StepDefinition<StepPlan> = {
     return revision === null ? null : publishedAs(revision);
   },
 };
+
+async function published({
+  source,
+  version,
+  dsc,
+}: TicketSource): Promise<PublishedSource> {
+  const { builds } = parseDsc(await readFile(dsc), dsc);
+  return { name: source, version, builds };
+}
 
 function publishedAs({ revision, created_at }: Published): Done {
   return {

@@ -6,6 +6,7 @@ import type {
   Ticket,
 } from "../domain/ticket.ts";
 import type { Archive } from "../backends/archive/archive.ts";
+import type { Distribution } from "../backends/distribution/distribution.ts";
 import type { Builder, RemoteBuilder } from "../backends/builder/builder.ts";
 import type { Image, Imager } from "../backends/imager/imager.ts";
 import type { Pool } from "../backends/pool/pool.ts";
@@ -68,6 +69,7 @@ export interface StepBackends {
   readonly tester: () => Promise<Tester>;
   readonly pool: () => Promise<Pool>;
   readonly archive: () => Promise<Archive>;
+  readonly distribution: () => Promise<Distribution>;
 }
 
 /** A file to keep, with what it is. */

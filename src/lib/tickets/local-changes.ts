@@ -6,6 +6,10 @@ import { binariesOn } from "../debian/dsc.ts";
 import { thereIn } from "../debian/package-index.ts";
 import { availablePackages } from "../backends/available-packages.ts";
 import { archiveOf } from "../backends/kinds.ts";
+import { olderThanDistribution } from "../steps/approvals.ts";
+import { allowingThat } from "../domain/override.ts";
+import { setTicketAside } from "../state/set-aside.ts";
+import type { Distribution } from "../backends/distribution/distribution.ts";
 import type { Store, Stored } from "../backends/store/store.ts";
 import { ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
@@ -44,13 +48,18 @@ const mebibyte = 1024 * 1024;
  * @throws UbuntuCiError (2) with every problem, and nothing is left behind
  */
 export async function createTicket(
-  state: LocalState,
+  state: LocalState & { readonly distribution: () => Promise<Distribution> },
   request: CreateRequest,
 ): Promise<number> {
   const { db, paths, actor } = state;
   const store = await state.store();
-  return admitted(state, request, (uploads, bug, owner) =>
-    exclusively(creationLock(paths), async () => {
+  return admitted(state, request, async (uploads, bug, owner) => {
+    const older = await olderThanDistribution(
+      await state.distribution(),
+      uploads[0]?.series ?? "",
+      uploads,
+    );
+    return exclusively(creationLock(paths), async () => {
       const id = nextTicketId(db);
       const container = ticketContainer(id);
       // A predecessor killed before its commit may have left files under this number.
@@ -74,15 +83,25 @@ export async function createTicket(
             files: files[index] ?? [],
           })),
         };
-        insertTicket(db, id, ticket, actor, () => checkAgain(db, uploads));
+        db.transaction(() => {
+          insertTicket(db, id, ticket, actor, () => checkAgain(db, uploads));
+          if (older === undefined) return;
+          const why = {
+            needs: "approval",
+            reason: older,
+            remedy: allowingThat({ id }, "older"),
+            run: null,
+          } as const;
+          setTicketAside(db, id, why, actor);
+        }).immediate();
       } catch (thrown) {
         // A commit that failed may have come through after all.
         if (nextTicketId(db) === id) await emptyContainer(store, container);
         throw thrown;
       }
       return id;
-    }),
-  );
+    });
+  });
 }
 
 /** What createTicket would write, having checked all that it checks. */

@@ -72,7 +72,14 @@ export function localTicketSystem(
 
     async create(request) {
       const { createTicket } = await import("./local-changes.ts");
-      const id = await createTicket(state, request);
+      const id = await createTicket(
+        {
+          ...state,
+          distribution: async () =>
+            (await state.engine()).backends.distribution(),
+        },
+        request,
+      );
       crashPoint("ticket.created");
       return get(id);
     },

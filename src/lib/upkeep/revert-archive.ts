@@ -3,6 +3,7 @@ import { refused } from "../domain/error.ts";
 import type { Plan } from "../domain/plan.ts";
 import { recordEvent } from "../state/events.ts";
 import { recordPublication } from "../state/publications.ts";
+import { recordRevert } from "../state/reverts.ts";
 import type { Engine } from "../engine/engine.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
@@ -45,9 +46,12 @@ export async function planRevert(
 export async function revertArchive(
   { db, backends, actor }: Engine,
   revision: number,
+  reason: string,
 ): Promise<{ readonly plan: Plan; readonly made: Revision }> {
   const plan = await planRevert(backends, revision);
   const made = await (await backends.archive()).revert(plan.revision);
+  // It is current already.
+  if (made.reverts_to !== revision) return { plan, made };
   db.transaction(() => {
     for (const [series, publications] of Object.entries(made.publications)) {
       for (const { kind, name, version } of publications) {
@@ -62,13 +66,14 @@ export async function revertArchive(
         });
       }
     }
+    recordRevert(db, { revision: made.revision, revertsTo: revision }, actor);
     recordEvent(db, {
       actor,
       subject: "archive",
       subject_id: made.revision,
       what: "reverted",
       to_state: String(made.revision),
-      why: `back to revision ${revision}`,
+      why: `back to revision ${revision}: ${reason}`,
     });
   }).immediate();
   return { plan, made };

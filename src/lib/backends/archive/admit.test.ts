@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import {
   downgraded,
+  foreign,
   overtaken,
   poolFolder,
   remaining,
@@ -47,6 +48,25 @@ test("a binary package never goes down, whatever source it comes from", () => {
     "tool 1:5 of source other",
   );
   expect(downgraded(taken("1:6"), published)).toBeUndefined();
+});
+
+test("what its source does not say that it builds is not published", () => {
+  const file = (name: string, path: string, source = "hello") => ({
+    ...one("binary", name, "2.10-4", source),
+    files: [{ path, size: 1, sha256: "0" }],
+  });
+  const hello = [{ name: "hello", version: "2.10-4", builds: ["hello"] }];
+  const why = (...packages: PublishedPackage[]) => foreign(packages, hello);
+  expect(why(file("hello", "pool/h/hello_2.10-4_amd64.deb"))).toBeUndefined();
+  expect(why(file("victim", "pool/h/hello_2.10-4_amd64.deb"))).toContain(
+    "hello_2.10-4_amd64.deb holds victim 2.10-4 of amd64",
+  );
+  expect(why(file("victim", "pool/h/victim_2.10-4_amd64.deb"))).toContain(
+    "the Binary field of hello does not name",
+  );
+  expect(why(file("hello", "pool/h/hello_2.10-4_amd64.deb", "x"))).toContain(
+    "its source is x, which is not in the ticket",
+  );
 });
 
 test("a source's binaries go with it, and a binary that another source takes over", () => {

@@ -1,6 +1,9 @@
+import { basename } from "node:path";
+
 import { compareVersions } from "../../debian/version.ts";
 import { notNow } from "../../domain/error.ts";
-import type { SourceVersion } from "./archive.ts";
+import { notBuiltBy } from "../../debian/built-package.ts";
+import type { PublishedSource, SourceVersion } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
 /**
@@ -62,6 +65,31 @@ export function selected(
   return held.filter(
     ({ source }) => names.has(source) || holds(source).length === 0,
   );
+}
+
+/**
+ * Why these binary packages may not be published, or undefined: one is not what its source says that it
+ * builds. The builder has looked at it, but not at what the archive's tools read in it.
+ */
+export function foreign(
+  binaries: readonly PublishedPackage[],
+  what: readonly PublishedSource[],
+): string | undefined {
+  for (const { name, version, architecture, source, files } of binaries) {
+    const own = what.find((one) => one.name === source);
+    if (own === undefined)
+      return `${name} ${version} says that its source is ${source}, which is not in the ticket`;
+    for (const { path } of files) {
+      const why = notBuiltBy(
+        { ...own, source },
+        basename(path),
+        // An index tells no version of the source where the package's control file has none.
+        { name, version, architecture, source: `${source} (${own.version})` },
+      );
+      if (why !== null) return why;
+    }
+  }
+  return undefined;
 }
 
 /** Packages grouped by name, since there may be thousands on either side. */

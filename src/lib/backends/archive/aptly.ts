@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
+import type { NeedingPackage } from "../../debian/broken.ts";
 import { packageFile } from "../../debian/package-file.ts";
 import {
   ExitCode,
@@ -14,14 +15,21 @@ import { ifExists } from "../../files/optional-file.ts";
 import { openToEverybody } from "../../files/public-files.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { contentsOfPpa } from "../pool/aptly.ts";
-import { downgraded, overtaken, remaining, selected } from "./admit.ts";
+import {
+  downgraded,
+  foreign,
+  overtaken,
+  remaining,
+  selected,
+} from "./admit.ts";
 import type { AptlyRootOptions } from "./aptly-root.ts";
 import { cleanAptly, publishWithAptly } from "./aptly-root.ts";
 import type {
   Archive,
+  Outlook,
   PpaRef,
   PublishResult,
-  SourceVersion,
+  PublishedSource,
 } from "./archive.ts";
 import { checkAsClient } from "./client-check.ts";
 import type { PublishedPackage } from "./index-files.ts";
@@ -29,6 +37,7 @@ import {
   digestsIn,
   holds,
   pathsOf,
+  readNeeds,
   readPublished,
   sameFiles,
 } from "./index-files.ts";
@@ -88,9 +97,9 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       await common.init(series);
     },
     repository: (series) => repository(series),
-    async publish(from, what, ticket, signal) {
+    async publish(from, what, ticket, signal, agree) {
       try {
-        const publish = () => publishInTurn(from, what, ticket, signal);
+        const publish = () => publishInTurn(from, what, ticket, signal, agree);
         return await inTurn(publish, signal);
       } catch (thrown) {
         if (isOurs(thrown))
@@ -106,9 +115,10 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
 
   async function publishInTurn(
     from: PpaRef,
-    what: readonly SourceVersion[],
+    what: readonly PublishedSource[],
     ticket: number,
     signal: AbortSignal | undefined,
+    agree: ((outlook: Outlook) => Promise<void>) | undefined,
   ): Promise<PublishResult> {
     const { ppa, series } = from;
     const current = await tree.current();
@@ -134,6 +144,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     }
     const binaries = wanted.filter(({ kind }) => kind === "binary");
     const reason =
+      foreign(binaries, what) ??
       overtaken(what, published) ??
       downgraded(binaries, published) ??
       (await otherFileOfThatName(tree, wanted));
@@ -144,6 +155,13 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       new Set(what.map(({ name }) => name)),
       new Set(binaries.map(({ name }) => name)),
     );
+    const dists = (of: string) => join(of, "dists", series);
+    const before = await readNeeds(dists(paths.archive));
+    const coming = await readNeeds(dists(root));
+    await agree?.({
+      before,
+      after: [...among(before, kept), ...among(coming, wanted)],
+    });
     const made = await publishWithAptly(aptly(signal), series, {
       kept,
       added: pathsOf(wanted)
@@ -174,6 +192,17 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     await check(paths.archive, series, wanted);
     return { outcome: "passed", revision };
   }
+}
+
+/** Those that are among these packages. */
+function among(
+  needing: readonly NeedingPackage[],
+  packages: readonly PublishedPackage[],
+): NeedingPackage[] {
+  const keyOf = ({ kind, name, version }: NeedingPackage | PublishedPackage) =>
+    `${kind} ${name} ${version}`;
+  const keys = new Set(packages.map(keyOf));
+  return needing.filter((one) => keys.has(keyOf(one)));
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { NeedingPackage } from "../../debian/broken.ts";
 import type { AptRepository } from "../apt-repository.ts";
 
 /** A source or binary package as an archive holds it. */
@@ -35,10 +36,22 @@ export interface SourceVersion {
   readonly version: string;
 }
 
+/** A version of a source package to publish, and what its .dsc says that it builds. */
+export interface PublishedSource extends SourceVersion {
+  /** The names in the .dsc's Binary field. */
+  readonly builds: readonly string[];
+}
+
 export type PublishResult =
   | { readonly outcome: "passed"; readonly revision: Revision }
   /** failed: the archive holds that version or a higher one; tmpfail: our tools or disk. */
   | { readonly outcome: "failed" | "tmpfail"; readonly reason: string };
+
+/** What a publication would have the archive hold, before it does. */
+export interface Outlook {
+  readonly before: readonly NeedingPackage[];
+  readonly after: readonly NeedingPackage[];
+}
 
 /** A file of a source package that the archive has; `path` is absolute. */
 export interface ArchivedFile {
@@ -80,12 +93,15 @@ export interface Archive {
    * Copies source versions and their binaries from a PPA into the archive's series of the same name, bit
    * for bit. The new revision appears at once and is then checked as a client sees it. If this ticket's
    * packages are already in the current revision, only the check is done.
+   *
+   * @param agree sees what it would come to, and throws to prevent it
    */
   publish(
     from: PpaRef,
-    what: readonly SourceVersion[],
+    what: readonly PublishedSource[],
     ticket: number,
     signal?: AbortSignal,
+    agree?: (outlook: Outlook) => Promise<void>,
   ): Promise<PublishResult>;
   exists(): Promise<boolean>;
   /** The file of that name in a source package that a kept revision has, or null. */

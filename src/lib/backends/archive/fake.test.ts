@@ -39,7 +39,7 @@ async function publish(
   const from = { ppa: `ci_pool-${ticket}`, series: "bookworm" };
   await pool.reset(from.ppa, from.series);
   await pool.add(from.ppa, from.series, files(name, version));
-  return archive.publish(from, [{ name, version }], ticket);
+  return archive.publish(from, [{ name, version, builds: [name] }], ticket);
 }
 const published = async () =>
   (await archive.current()).publications["bookworm"]?.map(
@@ -117,14 +117,22 @@ test("copies the sources that are named, and leaves the others in the PPA", asyn
   await pool.reset(from.ppa, from.series);
   const all = [...files("hello", "1"), ...files("other", "1")];
   await pool.add(from.ppa, from.series, all);
-  await archive.publish(from, [{ name: "other", version: "1" }], 1);
+  await archive.publish(
+    from,
+    [{ name: "other", version: "1", builds: ["other-bin"] }],
+    1,
+  );
   expect(await published()).toEqual(["source other 1", "binary other-bin 1"]);
 });
 
 test("says later when the PPA does not hold what is to be copied", async () => {
   const from = { ppa: "ci_pool-001", series: "bookworm" };
   const publishing = () =>
-    archive.publish(from, [{ name: "hello", version: "1.1" }], 1);
+    archive.publish(
+      from,
+      [{ name: "hello", version: "1.1", builds: ["hello-bin"] }],
+      1,
+    );
   await expect(publishing()).rejects.toMatchObject({ exitCode: 75 });
   await pool.reset(from.ppa, from.series);
   await pool.add(from.ppa, from.series, files("hello", "1.0"));

@@ -17,6 +17,7 @@ import { overtaken, poolFolder, remaining } from "./admit.ts";
 import type {
   Archive,
   PpaRef,
+  PublishedSource,
   PublishResult,
   SourceVersion,
 } from "./archive.ts";
@@ -43,7 +44,7 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
 
   async function publishInTurn(
     { ppa, series }: PpaRef,
-    what: readonly SourceVersion[],
+    what: readonly PublishedSource[],
     ticket: number,
     signal = new AbortController().signal,
   ): Promise<PublishResult> {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import type { NeedingPackage } from "../../debian/broken.ts";
 import { wordsOf } from "../../debian/blanks.ts";
 import type { Stanza } from "../../debian/deb822.ts";
 import { linesOf, parseDeb822 } from "../../debian/deb822.ts";
@@ -56,17 +57,48 @@ export function packagesOf(
 export async function readPublished(
   distribution: string,
 ): Promise<PublishedPackage[]> {
-  const release = await readFile(join(distribution, "Release"), "utf8");
-  const paths = new Set(indexFilesOf(release).map(({ path }) => path));
   const packages: PublishedPackage[] = [];
-  for (const path of [...paths].sort()) {
-    const name = path.split("/").at(-1);
-    if (name !== "Packages" && name !== "Sources") continue;
-    const index = await readFile(join(distribution, path), "utf8");
-    const kind = name === "Sources" ? "source" : "binary";
+  for (const [path, kind] of await indexesIn(distribution)) {
+    const index = await readFile(path, "utf8");
     for (const found of packagesOf(index, kind)) packages.push(found);
   }
   return packages;
+}
+
+/** The same packages, with what they need (DebianRepository/Format). */
+export async function readNeeds(
+  distribution: string,
+): Promise<NeedingPackage[]> {
+  const found: NeedingPackage[] = [];
+  for (const [path, kind] of await indexesIn(distribution)) {
+    const fields =
+      kind === "binary"
+        ? ["Pre-Depends", "Depends"]
+        : ["Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep"];
+    for (const stanza of parseDeb822(await readFile(path, "utf8")))
+      found.push({
+        kind,
+        name: need(stanza, "Package"),
+        version: need(stanza, "Version"),
+        needs: fields.flatMap((field) => stanza.get(field) ?? []).join(", "),
+        provides: stanza.get("Provides") ?? "",
+      });
+  }
+  return found;
+}
+
+/** The Packages and Sources files of a distribution. */
+async function indexesIn(
+  distribution: string,
+): Promise<[path: string, kind: Publication["kind"]][]> {
+  const release = await readFile(join(distribution, "Release"), "utf8");
+  const paths = new Set(indexFilesOf(release).map(({ path }) => path));
+  return [...paths].sort().flatMap((path) => {
+    const name = path.split("/").at(-1);
+    if (name !== "Packages" && name !== "Sources") return [];
+    const kind = name === "Sources" ? "source" : "binary";
+    return [[join(distribution, path), kind]];
+  });
 }
 
 /** Paths of the packages' files in their repository. */

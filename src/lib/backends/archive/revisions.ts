@@ -5,6 +5,7 @@ import {
   readlink,
   rename,
   rm,
+  stat,
   symlink,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -165,6 +166,7 @@ export function revisionTree(root: string): RevisionTree {
       }
       const made = besidePath(folderOf(revision.revision));
       const before = await tree.currentNumber();
+      const promised = (await stillPromised(tree, folderOf)).map(folderOf);
       makePublicFolder(join(made, "dists"));
       await symlink("../../pool", join(made, "pool"));
       for (const series of Object.keys(revision.publications)) {
@@ -172,7 +174,12 @@ export function revisionTree(root: string): RevisionTree {
         const old =
           before === null ? null : join(folderOf(before), "dists", series);
         const changed = distributions.get(series);
-        if (changed !== undefined) await linkDistribution(changed, old, to);
+        if (changed !== undefined)
+          await linkDistribution(
+            changed,
+            promised.map((folder) => join(folder, "dists", series)),
+            to,
+          );
         else if (old !== null && existsSync(old)) await linkTree(old, to);
       }
       await syncFolders(join(made, "dists"));
@@ -198,13 +205,37 @@ export function revisionTree(root: string): RevisionTree {
   return tree;
 }
 
+/** A client that has read a Release file can fetch what it names for so many more publications, and so long. */
+const promisedPublications = 3;
+const promisedMs = 3 * 24 * 3_600_000;
+
+/** The revisions whose indexes clients may still fetch by hash, newest first. */
+async function stillPromised(
+  tree: RevisionTree,
+  folderOf: (revision: number) => string,
+): Promise<number[]> {
+  const kept: number[] = [];
+  let supersededAt = Date.now();
+  for (const revision of (await tree.numbers()).reverse()) {
+    if (
+      kept.length >= promisedPublications &&
+      supersededAt < Date.now() - promisedMs
+    )
+      break;
+    kept.push(revision);
+    const file = join(folderOf(revision), "revision.json");
+    supersededAt = (await ifExists(stat(file)))?.mtimeMs ?? supersededAt;
+  }
+  return kept;
+}
+
 /**
- * Links the indexes of a new Release file, also by hash, and those of the previous one by hash: a client
- * that has read the old Release file can still fetch what it names.
+ * Links the indexes of a new Release file, also by hash, and those of earlier ones by hash: a client that
+ * has read an old Release file can still fetch what it names.
  */
 async function linkDistribution(
   from: string,
-  before: string | null,
+  before: readonly string[],
   to: string,
 ): Promise<void> {
   makePublicFolder(to);
@@ -222,9 +253,16 @@ async function linkDistribution(
   }
   for (const { path, algorithm, hash } of indexes)
     await linkByHash(join(to, path), join(to, path), algorithm, hash);
-  if (before === null || !existsSync(before)) return;
-  for (const { path, algorithm, hash } of await indexesOf(before))
-    await linkByHash(join(before, path), join(to, path), algorithm, hash);
+  const linked = new Set<string>();
+  for (const folder of before) {
+    if (!existsSync(folder)) continue;
+    for (const { path, algorithm, hash } of await indexesOf(folder)) {
+      // Revisions that did not change this series have the same ones.
+      if (linked.has(hash)) continue;
+      linked.add(hash);
+      await linkByHash(join(folder, path), join(to, path), algorithm, hash);
+    }
+  }
 }
 
 async function linkByHash(

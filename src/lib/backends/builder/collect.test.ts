@@ -23,7 +23,7 @@ function leave(packages: Readonly<Record<string, string>>): void {
   const lines = Object.entries(packages).map(([name, named]) => {
     const file = `${name}_1.0_all.deb`;
     const bytes = smallDeb(
-      `Package: ${named}\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@example.com>\nDescription: small`,
+      `Package: ${named}\nSource: small\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@example.com>\nDescription: small`,
     );
     writeFileSync(join(folder, file), bytes);
     const sum = (kind: string) => createHash(kind).update(bytes).digest("hex");
@@ -50,11 +50,27 @@ function leave(packages: Readonly<Record<string, string>>): void {
   );
 }
 
+/** The source package, which says that it builds these. */
+function dscOf(...builds: readonly string[]): string {
+  const dsc = join(folder, "small_1.0.dsc");
+  const sums = (kind: string) =>
+    ` ${"0".repeat(kind === "md5" ? 32 : 64)} 1 small_1.0.tar.xz`;
+  writeFileSync(
+    dsc,
+    [
+      "Format: 3.0 (native)\nSource: small\nVersion: 1.0\nArchitecture: all",
+      `Binary: ${builds.join(", ")}\nMaintainer: A <a@example.com>`,
+      `Checksums-Sha256:\n${sums("sha256")}\nFiles:\n${sums("md5")}\n`,
+    ].join("\n"),
+  );
+  return dsc;
+}
+
 const collect = (signal = new AbortController().signal) =>
   collectBuild(
     folder,
     readdirSync(folder),
-    { source: "small", version: "1.0" },
+    { source: "small", version: "1.0", dsc: dscOf("small", "other") },
     signal,
   );
 
@@ -71,6 +87,20 @@ test("a package whose name is none is the build's fault, not the archive's", asy
   leave({ small: "x" });
   await expect(collect()).rejects.toThrow(
     "small_1.0_all.deb is of a package whose name is none: x",
+  );
+});
+
+test("a package that is another than its name says is the build's fault", async () => {
+  leave({ small: "victim" });
+  await expect(collect()).rejects.toThrow(
+    "small_1.0_all.deb holds victim 1.0 of all",
+  );
+});
+
+test("so is one that its source does not say it builds", async () => {
+  leave({ small: "small", less: "less" });
+  await expect(collect()).rejects.toThrow(
+    "less_1.0_all.deb is of less, which the Binary field of small does not name",
   );
 });
 

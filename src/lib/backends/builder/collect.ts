@@ -1,10 +1,15 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import type { BuildingSource } from "../../debian/built-package.ts";
+import { notBuiltBy } from "../../debian/built-package.ts";
 import { packageName } from "../../debian/control-file.ts";
 import { binaryFile } from "../../debian/package-file.ts";
 import { readChanges } from "../../debian/changes.ts";
+import { Deb822Error, parseDeb822 } from "../../debian/deb822.ts";
+import { parseDsc } from "../../debian/dsc.ts";
 import type { Problem } from "../../domain/error.ts";
+import { messageOf } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { adviceText } from "../../host/command-line.ts";
 import { exec } from "../../host/exec.ts";
@@ -29,7 +34,7 @@ const controlSeconds = 60;
 export async function collectBuild(
   folder: string,
   names: readonly string[],
-  request: Pick<BuildRequest, "source" | "version">,
+  request: Pick<BuildRequest, "source" | "version" | "dsc">,
   signal: AbortSignal,
 ): Promise<readonly ProducedFile[]> {
   const lists = names.filter((name) => name.endsWith(".changes"));
@@ -59,6 +64,7 @@ export async function collectBuild(
   }
   if (!changes.files.some(({ name }) => binaryFile.test(name)))
     throw packageFault("the build made no binary package");
+  const { builds } = parseDsc(await readFile(request.dsc), request.dsc);
   const files: ProducedFile[] = [];
   for (const { name, size, sha256 } of changes.files) {
     signal.throwIfAborted();
@@ -70,19 +76,22 @@ export async function collectBuild(
       );
     if (status.size !== size || (await digestFile(path)).sha256 !== sha256)
       throw packageFault(`${name} is not what ${list} says it is`);
-    if (binaryFile.test(name)) await requireReadable(name, path, signal);
+    if (binaryFile.test(name))
+      await requireOwn(name, path, { ...request, builds }, signal);
     files.push({ name, path });
   }
   return [...files, { name: list, path: join(folder, list) }];
 }
 
 /**
- * Rejects a .deb that dpkg cannot read, which would otherwise look like an archive failure. The control
- * file is streamed, since on disk it could be a link, a pipe, or endless.
+ * Rejects a .deb that dpkg cannot read, which would otherwise look like an archive failure, and one that
+ * is not what its name and its source say. The control file is streamed, since on disk it could be a
+ * link, a pipe, or endless.
  */
-async function requireReadable(
+async function requireOwn(
   name: string,
   path: string,
+  source: BuildingSource,
   signal: AbortSignal,
 ): Promise<void> {
   const read = await exec(
@@ -98,9 +107,30 @@ async function requireReadable(
     throw packageFault(
       `${name} takes longer than ${controlSeconds} seconds to read its control file from`,
     );
-  const named = /^Package:[ \t]*(.*)$/im.exec(read.stdout)?.[1]?.trimEnd();
-  if (named === undefined)
-    throw packageFault(`${name} is no package: it has no control file`);
+  const control = controlIn(name, read.stdout);
+  const named = control("Package");
   if (!packageName.test(named))
     throw packageFault(`${name} is of a package whose name is none: ${named}`);
+  const why = notBuiltBy(source, name, {
+    name: named,
+    version: control("Version"),
+    architecture: control("Architecture"),
+    source: control("Source") || null,
+  });
+  if (why !== null) throw packageFault(why);
+}
+
+/** The fields of a control file, which is one stanza. */
+function controlIn(name: string, text: string): (field: string) => string {
+  try {
+    const [stanza, ...more] = parseDeb822(text);
+    if (more.length > 0)
+      throw packageFault(`the control file of ${name} has two stanzas`);
+    if (stanza?.get("Package") === undefined)
+      throw packageFault(`${name} is no package: it has no control file`);
+    return (field) => stanza.get(field) ?? "";
+  } catch (thrown) {
+    if (!(thrown instanceof Deb822Error)) throw thrown;
+    throw packageFault(`the control file of ${name}: ${messageOf(thrown)}`);
+  }
 }

@@ -12,10 +12,14 @@ export function published(ticket: Ticket): Cause {
   const at = ticket.runs.findLast(
     ({ step }) => step.code === publishStep,
   )?.finished_at;
+  const undone = ticket.undone_by;
+  const as = revision === null ? "" : ` as archive revision ${revision}`;
   return {
     blocked: false,
     because: [
-      `it is published${revision === null ? "" : ` as archive revision ${revision}`}${at == null ? "" : `, since ${at}`}`,
+      undone === null
+        ? `it is published${as}${at == null ? "" : `, since ${at}`}`
+        : `it was published${as}, and revision ${undone} took it out of the archive again`,
     ],
     next: null,
     unblock: null,
