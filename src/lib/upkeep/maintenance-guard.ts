@@ -88,11 +88,16 @@ export async function logAside(
   );
 }
 
-/** Records who switched maintenance on and why. Commands refused later need not do so. */
+/**
+ * Records who switched maintenance on and why. Commands refused later need not do so.
+ *
+ * @param before what was on already, whose reason may have been replaced
+ */
 export async function recordBegin(
   paths: StatePaths,
   actor: string,
   maintenance: Maintenance,
+  before: Maintenance | null,
 ): Promise<void> {
   const { noteMaintenance } = await import("../locks/held-back.ts");
   const { openCurrentDatabase } = await import("../state/database.ts");
@@ -103,10 +108,13 @@ export async function recordBegin(
     actor,
     subject: "maintenance",
     subject_id: "toggle",
-    what: "on",
-    from_state: "off",
+    what: before === null ? "on" : "on again",
+    from_state: before === null ? "off" : "on",
     to_state: "on",
-    why: maintenance.reason,
+    why:
+      before === null
+        ? maintenance.reason
+        : `${maintenance.reason ?? "no new reason"}; it was ${maintenanceInWords(before)}`,
   });
   db.close();
   await noteMaintenance(paths, maintenance);
