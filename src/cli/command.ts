@@ -39,6 +39,13 @@ interface AnyVerb<Options> extends Help {
   check?(options: Options): void;
   /** Absolute paths of the files it reads: root passes copies of them on to the state's owner. */
   reads?(options: Options): readonly string[];
+  /**
+   * What a person is told whose signal ends it: what stays, and what goes on. `null`: it says so itself,
+   * or a signal is its usual end.
+   */
+  readonly whenInterrupted?: Advice | null;
+  /** It watches the context's signal and ends in order; others are given up a moment after it. */
+  readonly endsItself?: true;
   /** The result when no context can be made, for example because there is no state; without it that is an error. */
   withoutContext?(thrown: unknown): Result;
 }
