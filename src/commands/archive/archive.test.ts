@@ -16,9 +16,9 @@ afterAll(() => ci.remove());
 describe("archive", () => {
   test("list tells every revision, why it was made, and which is current", async () => {
     expect((await ci.ok("archive")).split("\n")).toEqual([
-      saying(/^0 {2}20\S+Z {2}init$/),
-      saying(/^1 {2}20\S+Z {2}ticket 1$/),
-      saying(/^2 {2}20\S+Z {2}ticket 2 {2}current$/),
+      saying(/^0 {2}20\S+ \S+Z {2}init$/),
+      saying(/^1 {2}20\S+ \S+Z {2}ticket 1$/),
+      saying(/^2 {2}20\S+ \S+Z {2}ticket 2 {2}current$/),
     ]);
     expect((await ci.json("archive", "list")).document).toMatchObject({
       current: 2,
@@ -44,7 +44,7 @@ describe("archive", () => {
     expect(await ci.ok("archive", "list")).not.toContain("back to");
     expect(await ci.ok("archive", "revert", "1")).toBe("3");
     expect(await ci.ok("archive", "list")).toMatch(
-      /^3 {2}20\S+Z {2}back to 1 {2}current$/m,
+      /^3 {2}20\S+ \S+Z {2}back to 1 {2}current$/m,
     );
     expect(await ci.ok("archive", "show", "3")).toContain("hello  1.0");
     expect(await ci.ok("log", "-n", "5")).toMatch(/archive/);
