@@ -2,11 +2,14 @@ import type { Command as Commander } from "commander";
 
 import type { Planned } from "../lib/domain/plan.ts";
 import type { Advice } from "../lib/domain/remedy.ts";
+import type { Shown } from "../lib/host/output.ts";
 import type { CommandContext } from "./context.ts";
 
 export interface Result {
   /** Text for people, printed on stdout; nothing when empty or absent. */
   readonly text?: Advice;
+  /** The text in colour, for a terminal that has it. */
+  readonly shown?: Shown;
   /** The document that --json prints on stdout. */
   readonly value: unknown;
   /** Exit code, when it is not 0. */

@@ -279,8 +279,14 @@ export class ProgramCall {
       args.splice(position, 1);
       position = findCommand(program, args);
       const about = args[position];
-      if (about === undefined || commandName(about) !== undefined)
-        args.push("--help");
+      if (about !== undefined && commandName(about) === undefined) {
+        const { helpAbout } = await import("./help-about.ts");
+        const text = helpAbout(about, commands);
+        if (text !== undefined) {
+          printLine("stdout", text);
+          return;
+        }
+      } else args.push("--help");
     }
     const typed = position < 0 ? undefined : args[position];
     const name = typed === undefined ? undefined : commandName(typed);

@@ -42,7 +42,10 @@ export async function runVerb(
   }
   const outcome = await outcomeOf(verb, options, context);
   if (outcome === undefined) return;
-  context.result(context.text(outcome.text ?? ""), outcome.value);
+  const { text = "", shown, value } = outcome;
+  if (shown !== undefined && context.options.json !== true)
+    printLine("stdout", shown);
+  else context.result(context.text(text), value);
   if (outcome.exitCode !== undefined) context.exit(outcome.exitCode);
 }
 

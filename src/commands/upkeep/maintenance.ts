@@ -70,7 +70,7 @@ const on: NamedVerb<{ reason?: string }, Plan> = {
     startMaintenance(paths.maintenance, actor, reason);
     const maintenance = readMaintenance(paths.maintenance);
     if (maintenance !== null)
-      await orWarn(context, recordBegin(paths, actor, maintenance, before));
+      await orWarn(context, recordBegin(paths, actor, maintenance));
     return { text: onInWords(before, maintenance), value: { maintenance } };
   },
 };

@@ -88,16 +88,11 @@ export async function logAside(
   );
 }
 
-/**
- * Records who switched maintenance on and why. Commands refused later need not do so.
- *
- * @param before what was on already, whose reason may have been replaced
- */
+/** Records who switched maintenance on and why. Commands refused later need not do so. */
 export async function recordBegin(
   paths: StatePaths,
   actor: string,
   maintenance: Maintenance,
-  before: Maintenance | null,
 ): Promise<void> {
   const { noteMaintenance } = await import("../locks/held-back.ts");
   const { openCurrentDatabase } = await import("../state/database.ts");
@@ -108,13 +103,10 @@ export async function recordBegin(
     actor,
     subject: "maintenance",
     subject_id: "toggle",
-    what: before === null ? "on" : "on again",
-    from_state: before === null ? "off" : "on",
+    what: "on",
+    from_state: "off",
     to_state: "on",
-    why:
-      before === null
-        ? maintenance.reason
-        : `${maintenance.reason ?? "no new reason"}; it was ${maintenanceInWords(before)}`,
+    why: maintenance.reason,
   });
   db.close();
   await noteMaintenance(paths, maintenance);
