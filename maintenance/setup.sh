@@ -11,6 +11,21 @@ system_user=ubuntu-ci
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$1" && exit "${2:-78}"; }
 
+# Shows what the script that sources this says of itself above its first command, and how it is called.
+# Scripts without arguments refuse them: a mistyped one must not start anything.
+no_arguments() {
+  [ $# -gt 0 ] || return 0
+  case $1 in
+    -h | --help)
+      printf 'Usage: maintenance/%s\n\n' "$(basename "$0")"
+      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+      exit
+      ;;
+  esac
+  say "$(basename "$0") takes no arguments (--help says what it does)"
+  exit 2
+}
+
 # Installs those Debian packages named in the given files that are not installed yet.
 install_packages() {
   local missing=() name

@@ -96,7 +96,7 @@ test("maintenance that somebody may have forgotten is a warning, then critical, 
   const old = minutesOld(61);
   expect(old.code).toBe(1);
   const words = (bar: string) =>
-    `maintenance is on since \\S+Z \\(1 h 1 min\\) by ${String(by)}: new ${bar} disk; did somebody forget it\\? \`${ci.line("maintenance off")}\` ends it`;
+    `maintenance is on since \\S+ \\S+Z \\(1 h 1 min\\) by ${String(by)}: new ${bar} disk; did somebody forget it\\? \`${ci.line("maintenance off")}\` ends it`;
   expect(old.stdout).toMatch(
     new RegExp(`^UBUNTU-CI WARNING - ${words("/")} \\| 'maintenance_age'=`),
   );

@@ -412,18 +412,42 @@ describe("the command line", () => {
   });
 
   test("a result that cannot be written is told from a full state (74)", () => {
-    for (const command of ["status", "config --json"]) {
+    create("hello");
+    const [artifact = ""] = ci.ticket("1").artifacts.map(({ name }) => name);
+    for (const command of [
+      ...["status >/dev/full", "config --json >&-", "--help >/dev/full"],
+      `get_artifact 1 ${artifact} -o - >/dev/full`,
+      ...["log >/dev/full", "log --follow >/dev/full"],
+    ]) {
       const { status, stderr } = spawnSync(
         "sh",
-        ["-c", `"$0" --state-dir "$1" ${command} >/dev/full`].concat(
+        ["-c", `"$0" --state-dir "$1" --config "$2" ${command}`].concat(
           join(import.meta.dirname, "../bin/ubuntu-ci"),
           ci.state,
+          join(ci.root, "config.json"),
         ),
-        { encoding: "utf8" },
+        { encoding: "utf8", env: { ...process.env, HOME: ci.root } },
       );
       expect({ command, status }).toEqual({ command, status: 74 });
-      expect(stderr).toContain("standard output cannot be written");
+      expect(stderr).toMatch(
+        /^ubuntu-ci: standard output cannot be written: .*\n$/,
+      );
     }
+  });
+
+  test("a reader that has gone ends what only prints", () => {
+    const { status, stdout } = spawnSync(
+      "bash",
+      [
+        "-c",
+        '"$0" --state-dir "$1" log --follow | head -n 1; echo "${PIPESTATUS[0]}"',
+        join(import.meta.dirname, "../bin/ubuntu-ci"),
+        ci.state,
+      ],
+      { encoding: "utf8", timeout: 20_000 },
+    );
+    expect(status).toBe(0);
+    expect(stdout.trim().split("\n").at(-1)).toBe("74");
   });
 
   test("every verb has help with an example, too", () => {

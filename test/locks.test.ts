@@ -77,7 +77,7 @@ test("of two copies one works and the other leaves with 75 and one line, under c
   expect(second.stdout).toBe("");
   expect(second.stderr).toMatch(
     new RegExp(
-      `^ubuntu-ci: land is running already: process ${String(child.pid)} on ${hostname()}, since \\S+Z, for \\d+ s\\n$`,
+      `^ubuntu-ci: land is running already: process ${String(child.pid)} on ${hostname()}, since \\S+ \\S+Z, for \\d+ s\\n$`,
     ),
   );
   ci.env["UBUNTU_CI_CRON"] = "1";

@@ -87,7 +87,7 @@ test("maintenance.txt stops every changing command before it starts, and nothing
     expect([line, code, stdout]).toEqual([line, 75, ""]);
     expect(stderr).toMatch(
       new RegExp(
-        `^ubuntu-ci: maintenance is on since \\S+Z \\(\\d+ s\\) by ${userInfo().username}: new disk in rack 7\\n  \`${ci.line("maintenance off")}\` ends it\\n$`,
+        `^ubuntu-ci: maintenance is on since \\S+ \\S+Z \\(\\d+ s\\) by ${userInfo().username}: new disk in rack 7\\n  \`${ci.line("maintenance off")}\` ends it\\n$`,
       ),
     );
   }
@@ -100,8 +100,10 @@ test("reading goes on, and tells of it", () => {
   for (const line of [["status"], ["status", "1"], ["locks"], ["log"], ["ppa"]])
     expect([line, ci.run(...line).code]).toEqual([line, 0]);
   const status = ci.ok("maintenance");
-  expect(status).toMatch(/^on since \S+Z \(.*\) by \S+: new disk in rack 7$/m);
-  expect(status).toMatch(/^held back: .*land since \S+Z \(2 times\)/m);
+  expect(status).toMatch(
+    /^on since \S+ \S+Z \(.*\) by \S+: new disk in rack 7$/m,
+  );
+  expect(status).toMatch(/^held back: .*land since \S+ \S+Z \(2 times\)/m);
 });
 
 test("the log says once that it was noticed, and once a command that it was held back", () => {
@@ -198,7 +200,7 @@ test("an empty file is enough; --dry-run changes nothing", () => {
   expect(ci.ok("maintenance")).toBe("off");
   writeFileSync(toggle, "");
   expect(ci.run("update_ticket", "1", "-t", "x")).toMatchObject({ code: 75 });
-  expect(ci.ok("maintenance")).toMatch(/^on since \S+Z \(\d+ s\) by \S+$/m);
+  expect(ci.ok("maintenance")).toMatch(/^on since \S+ \S+Z \(\d+ s\) by \S+$/m);
   ci.ok("maintenance", "off");
 });
 

@@ -2,11 +2,14 @@ import type { Command as Commander } from "commander";
 
 import type { Planned } from "../lib/domain/plan.ts";
 import type { Advice } from "../lib/domain/remedy.ts";
+import type { Shown } from "../lib/host/output.ts";
 import type { CommandContext } from "./context.ts";
 
 export interface Result {
   /** Text for people, printed on stdout; nothing when empty or absent. */
   readonly text?: Advice;
+  /** The text in colour, for a terminal that has it. */
+  readonly shown?: Shown;
   /** The document that --json prints on stdout. */
   readonly value: unknown;
   /** Exit code, when it is not 0. */
@@ -39,6 +42,13 @@ interface AnyVerb<Options> extends Help {
   check?(options: Options): void;
   /** Absolute paths of the files it reads: root passes copies of them on to the state's owner. */
   reads?(options: Options): readonly string[];
+  /**
+   * What a person is told whose signal ends it: what stays, and what goes on. `null`: it says so itself,
+   * or a signal is its usual end.
+   */
+  readonly whenInterrupted?: Advice | null;
+  /** It watches the context's signal and ends in order; others are given up a moment after it. */
+  readonly endsItself?: true;
   /** The result when no context can be made, for example because there is no state; without it that is an error. */
   withoutContext?(thrown: unknown): Result;
 }

@@ -3,6 +3,7 @@ import { hostname, userInfo } from "node:os";
 import type { BackendKind } from "../lib/backends/kinds.ts";
 import type { StepBackends } from "../lib/steps/step-definition.ts";
 import { misconfigured } from "../lib/domain/error.ts";
+import { withoutMilliseconds } from "../lib/domain/age.ts";
 import { oneLine } from "../lib/domain/shown-text.ts";
 import type { LocalStore } from "../lib/backends/store/store.ts";
 import type { LocalEngine } from "../lib/engine/engine.ts";
@@ -72,8 +73,9 @@ export function createContext(
 ): CommandContext {
   const actor = actorName();
   const text = (advice: Advice) => adviceText(advice, callOptions);
+  const forPeople = (line: Advice) => withoutMilliseconds(text(line));
   const say = (line: Advice) => {
-    if (options.verbosity >= 2) printLine("stderr", oneLine(text(line)));
+    if (options.verbosity >= 2) printLine("stderr", oneLine(forPeople(line)));
   };
   let backends: StepBackends | undefined;
   const openBackends = (): StepBackends =>
@@ -103,11 +105,11 @@ export function createContext(
     signal,
     readable,
     say,
-    warn: (line) => warnPerson(`warning: ${oneLine(text(line))}`),
+    warn: (line) => warnPerson(`warning: ${oneLine(forPeople(line))}`),
     text,
     result(lines, value) {
       if (options.json === true) printJson(value, 2);
-      else if (lines !== "") printLine("stdout", lines);
+      else if (lines !== "") printLine("stdout", withoutMilliseconds(lines));
     },
     exit(code) {
       process.exitCode = code;

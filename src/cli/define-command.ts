@@ -1,6 +1,8 @@
 import type { Command as Commander } from "commander";
+import { Command as CommanderCommand } from "commander";
 
-import type { Command, CommandWithVerbs, Verb } from "./command.ts";
+import type { Command, CommandWithVerbs, NamedVerb, Verb } from "./command.ts";
+import { nearest } from "../lib/domain/nearest.ts";
 import { addGlobalOptions } from "./global-options.ts";
 
 export type Act = (
@@ -36,18 +38,42 @@ function defineVerbs(
       commander
         .command(verb.name, { isDefault: verb === byDefault })
         .description(verb.summary),
-      { examples, ...verb },
+      {
+        ...verb,
+        examples: verb.examples ?? ownExamples(commander, verb, examples),
+      },
       act,
     );
   // commander would take an unknown word for an argument of the default verb, which has none.
   commander.hook("preSubcommand", ({ args: [word = ""] }) => {
     if (word === "" || word.startsWith("-")) return;
     if (verbs.some(({ name }) => name === word)) return;
-    const names = verbs.map(({ name }) => name).join(", ");
+    const names = verbs.map(({ name }) => name);
+    const meant = nearest(word, names);
     commander.error(
-      `error: ${commander.name()} has no verb ${JSON.stringify(word)}, only ${names}`,
+      `error: ${commander.name()} has no verb ${JSON.stringify(word)}, only ${names.join(", ")}${meant === undefined ? "" : `\n  (Did you mean ${meant}?)`}`,
     );
   });
+}
+
+/** The command's examples of one verb; where there are fewer than two, the plainest calls of it. */
+function ownExamples(
+  commander: Commander,
+  { name, changes, define }: NamedVerb,
+  examples: readonly string[],
+): readonly string[] {
+  const call = `${commander.name()} ${name}`;
+  const own = examples.filter(
+    (example) => example === call || example.startsWith(`${call} `),
+  );
+  if (own.length > 1) return own;
+  const tried = new CommanderCommand();
+  define?.(tried);
+  const words = tried.registeredArguments
+    .filter(({ required }) => required)
+    .map((argument) => (argument.name() === "revision" ? "6" : "NAME"));
+  const plain = own[0] ?? [call, ...words].join(" ");
+  return [plain, `${plain} ${changes ? "--dry-run" : "--json"}`];
 }
 
 function defineVerb(

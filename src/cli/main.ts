@@ -1,20 +1,14 @@
 import { ProgramCall } from "./program.ts";
 import { closeInheritedDescriptors } from "../lib/host/descriptors.ts";
 import type { EndInPlace } from "../lib/host/exec.ts";
-import { ignoreClosedOutput } from "../lib/host/output.ts";
+import { showCursor, watchOutput } from "../lib/host/output.ts";
 import { keepFilesPrivate } from "../lib/host/umask.ts";
 
 keepFilesPrivate();
 // Before any child process could inherit them.
 closeInheritedDescriptors();
-ignoreClosedOutput();
 
 const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    stop.abort();
-  });
-}
 
 /** Ends this process in the same way as the child that ran in its place. */
 function endAs(ended: EndInPlace): void {
@@ -26,6 +20,28 @@ function endAs(ended: EndInPlace): void {
 
 const call = new ProgramCall(stop.signal, endAs);
 
+watchOutput((error) => {
+  void call.report(error);
+  // Whatever else happens, the caller does not have the result.
+  process.on("exit", () => (process.exitCode = error.exitCode));
+  // What only prints, such as `log --follow`, need not go on.
+  if (!call.changes) stop.abort();
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    // The process that runs in this one's place has the signal, too, and this one ends with it.
+    if (call.isElsewhere) return;
+    if (stop.signal.aborted) {
+      showCursor();
+      endAs({ signal });
+      return;
+    }
+    call.tellInterruption();
+    stop.abort();
+  });
+}
+
 // Node would print the error with its stack.
 process.on("uncaughtException", (thrown) => {
   void call.report(thrown).finally(() => {
@@ -34,4 +50,7 @@ process.on("uncaughtException", (thrown) => {
   });
 });
 
-void call.run(process.argv);
+void call.run(process.argv).then(() => {
+  // Work that was given up may still be under way.
+  if (stop.signal.aborted) process.exit();
+});

@@ -27,6 +27,33 @@ describe("help", () => {
     expect(await ci.ok("--version")).toBe(version);
   });
 
+  test("is there for topics and settings, too", async () => {
+    expect(await ci.ok("help", "steps")).toMatch(/^Steps:\n {2}land /);
+    expect(await ci.ok("help", "retry.limit")).toContain("(default: 3)");
+    expect((await ci.run("help", "nonsense")).code).toBe(2);
+  });
+
+  test("of a verb has examples of that verb", async () => {
+    for (const verb of ["archive show", "archive list", "ppa add", "ppa list"])
+      for (const example of (await ci.ok(...verb.split(" "), "--help"))
+        .split("Examples:\n")[1]
+        ?.trim()
+        .split("\n") ?? [""])
+        expect(example).toContain(`ubuntu-ci ${verb}`);
+  });
+
+  test("a mistyped verb or setting gets a suggestion", async () => {
+    expect((await ci.run("ppa", "lst")).stderr).toContain("Did you mean list?");
+    expect((await ci.run("config", "concurency")).stderr).toContain(
+      "did you mean concurrency?",
+    );
+    const file = join(ci.root, "mistyped.json");
+    writeFileSync(file, '{"concurency": 2}');
+    expect((await ci.run("config", "--config", file)).stderr).toContain(
+      "did you mean concurrency?",
+    );
+  });
+
   test.each(Object.keys(commands))("%s has two examples", async (name) => {
     const help = await ci.ok(name, "--help");
     expect(help).toContain("--state-dir");

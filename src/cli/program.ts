@@ -6,17 +6,24 @@ import { callOptionsOf } from "./call-options.ts";
 import { addGlobalOptions, isRemote } from "./global-options.ts";
 import { commandName, commands, otherSpelling } from "../commands/index.ts";
 import type { CommandTraits } from "./command.ts";
+import type { Verb } from "./command.ts";
 import { topics } from "./command.ts";
 import type { CommandContext, GlobalOptions } from "./context.ts";
 import { defineCommand } from "./define-command.ts";
 import { asOneError, reportError } from "./report-error.ts";
-import { runVerb, stopsInMaintenance } from "./run-verb.ts";
+import { interruptionOf, runVerb, stopsInMaintenance } from "./run-verb.ts";
 import type { EndInPlace } from "../lib/host/exec.ts";
 import type { HandedOver } from "../lib/host/hand-over.ts";
-import { ExitCode, refused } from "../lib/domain/error.ts";
+import {
+  ExitCode,
+  interrupted,
+  refused,
+  UbuntuCiError,
+} from "../lib/domain/error.ts";
 import type { CallOptions } from "../lib/host/command-line.ts";
-import { printCronMail } from "../lib/host/cron-mail.ts";
-import { printText } from "../lib/host/output.ts";
+import { adviceText } from "../lib/host/command-line.ts";
+import { printCronMail, underCron } from "../lib/host/cron-mail.ts";
+import { printLine, printText } from "../lib/host/output.ts";
 import { version } from "../version.ts";
 
 /**
@@ -60,6 +67,9 @@ function speaksToTickets(verb: string): boolean {
   return entry !== undefined && topics[entry.topic].speaksTo === "tickets";
 }
 
+const exitCodeOf = (thrown: unknown): ExitCode | undefined =>
+  thrown instanceof UbuntuCiError ? thrown.exitCode : undefined;
+
 /** One call of the program: a command line, and what becomes known of it as it is carried out. */
 export class ProgramCall {
   readonly #signal: AbortSignal;
@@ -75,6 +85,11 @@ export class ProgramCall {
   #json = false;
   #finish = () => {};
   #context: CommandContext | undefined;
+  #verb: Verb | undefined;
+  #toldInterruption = false;
+  #toldNotWritten = false;
+  /** Root has started this process anew as the state folder's owner, and waits for it. */
+  isElsewhere = false;
 
   /**
    * @param signal aborted when the work has to stop
@@ -94,7 +109,7 @@ export class ProgramCall {
     try {
       await this.#parse(argv);
     } catch (thrown) {
-      await this.report(thrown);
+      await this.report(this.#signal.aborted ? this.#endOf(thrown) : thrown);
     } finally {
       this.#finish();
     }
@@ -108,8 +123,44 @@ export class ProgramCall {
     this.#context?.close();
   }
 
+  /** Whether the command line changes something, as far as is known. */
+  get changes(): boolean {
+    return this.#verb?.changes === true;
+  }
+
+  /** Says at once that a signal was noticed, and what it leaves behind. */
+  tellInterruption(): void {
+    const stays = this.#verb === undefined ? null : interruptionOf(this.#verb);
+    if (stays === null || underCron) return;
+    this.#toldInterruption = true;
+    const how = adviceText(stays, this.#callOptions);
+    printLine("stderr", `ubuntu-ci: interrupted, stopping: ${how}`);
+  }
+
+  /** The error of a command that a signal ended: what its tools said of that is no news. */
+  #endOf(thrown: unknown): unknown {
+    if (
+      thrown instanceof UbuntuCiError &&
+      (this.#verb?.endsItself === true || thrown.exitCode !== ExitCode.notNow)
+    )
+      return thrown;
+    if (this.#toldInterruption && !this.#json) {
+      process.exitCode = ExitCode.notNow;
+      return undefined;
+    }
+    return interrupted(
+      (this.#verb === undefined ? null : interruptionOf(this.#verb)) ?? "",
+    );
+  }
+
   /** Reports an error on stderr and sets the process's exit code. */
-  report(thrown: unknown): Promise<void> {
+  async report(thrown: unknown): Promise<void> {
+    if (thrown === undefined) return;
+    if (exitCodeOf(thrown) === ExitCode.notWritten) {
+      // Both the stream and whoever waits for it may tell.
+      if (this.#toldNotWritten) return;
+      this.#toldNotWritten = true;
+    }
     return reportError(thrown, {
       verbosity: this.#verbosity,
       json: this.#json,
@@ -154,6 +205,7 @@ export class ProgramCall {
       );
       if (owner !== undefined) {
         const { continueAs } = await import("../lib/host/become.ts");
+        this.isElsewhere = true;
         this.#endAs(await continueAs(owner, paths.root, reads, this.#signal));
         return new Promise(() => undefined);
       }
@@ -227,8 +279,14 @@ export class ProgramCall {
       args.splice(position, 1);
       position = findCommand(program, args);
       const about = args[position];
-      if (about === undefined || commandName(about) !== undefined)
-        args.push("--help");
+      if (about !== undefined && commandName(about) === undefined) {
+        const { helpAbout } = await import("./help-about.ts");
+        const text = helpAbout(about, commands);
+        if (text !== undefined) {
+          printLine("stdout", text);
+          return;
+        }
+      } else args.push("--help");
     }
     const typed = position < 0 ? undefined : args[position];
     const name = typed === undefined ? undefined : commandName(typed);
@@ -249,6 +307,7 @@ export class ProgramCall {
         const options = givenOptions(action);
         this.#verbosity = options.verbosity;
         this.#callOptions = callOptionsOf(options, speaksToTickets);
+        this.#verb = verb;
         return runVerb(
           verb,
           own,

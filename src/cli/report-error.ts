@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 
+import { withoutMilliseconds } from "../lib/domain/age.ts";
 import type { Problem } from "../lib/domain/error.ts";
 import {
   ExitCode,
@@ -90,7 +91,10 @@ async function printError(
     ...(hint === undefined ? [] : [`  ${adviceText(hint, callOptions)}`]),
     ...(verbosity === 3 && stack !== undefined ? [stack] : []),
   ];
-  warnPerson([await nameInRed(), `: ${asOneError(lines.join("\n"))}`]);
+  warnPerson([
+    await nameInRed(),
+    `: ${asOneError(withoutMilliseconds(lines.join("\n")))}`,
+  ]);
 }
 
 function printDocument(

@@ -16,11 +16,13 @@ import { runVerb, stopsInMaintenance } from "./run-verb.ts";
 let root: string;
 let printed: [string, unknown][];
 let exitCode: number;
+let stop: AbortController;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "run-verb-"));
   printed = [];
   exitCode = 0;
+  stop = new AbortController();
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
@@ -35,6 +37,7 @@ function run(
     options: { verbosity: 1, ...options },
     paths: statePaths(root),
     actor: "dev@example",
+    signal: stop.signal,
     result: (text: string, value: unknown) => void printed.push([text, value]),
     exit: (code: number) => (exitCode = code),
     say: () => undefined,
@@ -156,4 +159,21 @@ test("what went wrong with the context is thrown", async () => {
       Promise.reject(refused("no state")),
     ),
   ).rejects.toThrow("no state");
+});
+
+test("work that does not look at a signal is given up a moment after it, and its lock given back", async () => {
+  const endless: Verb = {
+    changes: true,
+    locks: [{ name: "paint" }],
+    whenInterrupted: "what is painted stays so",
+    plan: () => paintIt("red"),
+    run: () => new Promise(() => undefined),
+  };
+  setTimeout(() => stop.abort(), 50);
+  await expect(run(endless)).rejects.toMatchObject({
+    message: "interrupted",
+    hint: "what is painted stays so",
+    exitCode: 75,
+  });
+  expect(locked()).toBe(false);
 });

@@ -1,6 +1,8 @@
 import { adviceText } from "../lib/host/command-line.ts";
 import { printJson, printLine } from "../lib/host/output.ts";
 import type { Result, Verb } from "./command.ts";
+import { interrupted } from "../lib/domain/error.ts";
+import type { Advice } from "../lib/domain/remedy.ts";
 import type { CommandContext } from "./context.ts";
 import { isRemote } from "./global-options.ts";
 import { describePlan } from "./plan-text.ts";
@@ -40,7 +42,10 @@ export async function runVerb(
   }
   const outcome = await outcomeOf(verb, options, context);
   if (outcome === undefined) return;
-  context.result(context.text(outcome.text ?? ""), outcome.value);
+  const { text = "", shown, value } = outcome;
+  if (shown !== undefined && context.options.json !== true)
+    printLine("stdout", shown);
+  else context.result(context.text(text), value);
   if (outcome.exitCode !== undefined) context.exit(outcome.exitCode);
 }
 
@@ -49,7 +54,8 @@ async function outcomeOf(
   options: object,
   context: CommandContext,
 ): Promise<Result | undefined> {
-  if (!verb.changes) return verb.run(context, options);
+  if (!verb.changes)
+    return untilInterrupted(verb, context, () => verb.run(context, options));
   const plan = async () => await verb.plan(context, options);
   const changes = verb.onlyReads?.(options) !== true;
   if (changes && context.options.dryRun === true)
@@ -58,7 +64,8 @@ async function outcomeOf(
       : verb.describe(await plan(), context);
   const nothing = await verb.nothingToDo?.(context, options);
   if (nothing !== undefined) return nothing;
-  const run = () => verb.run(context, options, plan);
+  const run = () =>
+    untilInterrupted(verb, context, () => verb.run(context, options, plan));
   const { locks = [], inMaintenance } = verb;
   // A remote ticket system has locks of its own.
   const done =
@@ -68,4 +75,47 @@ async function outcomeOf(
         ).withLocks(context, locks, inMaintenance === true, run)
       : await run();
   return typeof done === "function" ? done() : done;
+}
+
+/** How long work may take to notice a signal and to end in order. */
+const graceMs = 3000;
+
+/** What a signal leaves behind, for the person who sent it; null when there is nothing to say. */
+export function interruptionOf(verb: Verb): Advice | null {
+  if (verb.whenInterrupted !== undefined) return verb.whenInterrupted;
+  return verb.changes
+    ? "what was finished stays; the same command does the rest"
+    : "nothing was changed";
+}
+
+/**
+ * Runs work until it ends, or until a moment after a signal: it may be in the middle of something that
+ * does not look at the signal. Every command may be killed at any instant, so nothing is lost.
+ *
+ * @throws UbuntuCiError (75) when the work was given up
+ */
+async function untilInterrupted<T>(
+  verb: Verb,
+  { signal }: CommandContext,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  if (verb.endsItself === true) return work();
+  let timer: NodeJS.Timeout | undefined;
+  let giveUp = () => {};
+  const givenUp = new Promise<never>((_done, fail) => {
+    giveUp = () => {
+      timer = setTimeout(
+        () => fail(interrupted(interruptionOf(verb) ?? "")),
+        graceMs,
+      );
+    };
+  });
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await Promise.race([work(), givenUp]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", giveUp);
+  }
 }

@@ -19,12 +19,12 @@ afterAll(() => ci.remove());
 describe("archive", () => {
   test("list tells every revision, why it was made, and which is current", async () => {
     expect((await ci.ok("archive")).split("\n")).toEqual([
-      saying(/^0 {2}20\S+Z {2}init$/),
+      saying(/^0 {2}20\S+ \S+Z {2}init$/),
       saying(
-        /^1 {2}20\S+Z {2}ticket 1 {2}\+hello 1\.0 {2}dev@example\.com: land hello$/,
+        /^1 {2}20\S+ \S+Z {2}ticket 1 {2}\+hello 1\.0 {2}dev@example\.com: land hello$/,
       ),
       saying(
-        /^2 {2}20\S+Z {2}ticket 2 {2}hello 1\.1 \(was 1\.0\) {2}dev@example\.com: land hello {2}current$/,
+        /^2 {2}20\S+ \S+Z {2}ticket 2 {2}hello 1\.1 \(was 1\.0\) {2}dev@example\.com: land hello {2}current$/,
       ),
     ]);
     expect((await ci.json("archive", "list")).document).toMatchObject({
@@ -59,7 +59,7 @@ describe("archive", () => {
     expect(await ci.ok(...back())).toBe("3");
     expect(await ci.ok(...back())).toBe("3");
     expect(await ci.ok("archive", "list")).toMatch(
-      /^3 {2}20\S+Z {2}back to 1 {2}hello 1\.0 \(was 1\.1\) {2}\S+@\S+: back to revision 1: it breaks logins {2}current$/m,
+      /^3 {2}20\S+ \S+Z {2}back to 1 {2}hello 1\.0 \(was 1\.1\) {2}\S+@\S+: back to revision 1: it breaks logins {2}current$/m,
     );
     expect(await ci.run("archive", "revert", "1")).toMatchObject({
       code: 2,

@@ -1,3 +1,4 @@
+import { nearest } from "../../lib/domain/nearest.ts";
 import { refused } from "../../lib/domain/error.ts";
 import { sampleConfig } from "../../lib/config/sample-config.ts";
 import { settingsForPeople } from "../../lib/backends/kinds.ts";
@@ -29,11 +30,16 @@ decides whom to trust ([trust]) counts only from STATE, /etc, or a FILE of the o
     const shown = (settings as readonly Setting[]).filter(
       (setting) => key === undefined || setting.key === key,
     );
-    if (shown.length === 0)
+    if (shown.length === 0) {
+      const meant = nearest(
+        key ?? "",
+        settings.map((setting) => setting.key),
+      );
       throw refused(
         `there is no setting ${JSON.stringify(key)}`,
-        advice`${remedy("config")} lists them`,
+        advice`${meant === undefined ? "" : `did you mean ${meant}? `}${remedy("config")} lists them`,
       );
+    }
     const rows = shown.map((setting) => ({
       key: setting.key,
       value: config.get(setting.key as SettingKey),

@@ -18,6 +18,9 @@ export const command: Command<UpgradeRequest, UpgradePlan> = {
   state: "optional",
   staysCaller: true,
   changes: true,
+  endsItself: true,
+  // What it says then depends on how far it has come.
+  whenInterrupted: "the program that runs is put back",
   // It switches maintenance on itself, and an interrupted upgrade has left it on.
   inMaintenance: true,
   define: (command) =>

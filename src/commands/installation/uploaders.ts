@@ -118,7 +118,10 @@ const remove: NamedVerb<{ fingerprint: string }, RemovePlan> = {
     const { fingerprint } = plan;
     await removeUploader(context.paths, fingerprint);
     await record(context, [{ subject_id: fingerprint, what: "removed" }]);
-    return { value: { plan, removed: fingerprint } };
+    return {
+      text: `removed ${fingerprint}`,
+      value: { plan, removed: fingerprint },
+    };
   },
 };
 

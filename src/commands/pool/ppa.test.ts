@@ -10,7 +10,9 @@ beforeEach(async () => {
 afterEach(() => ci.remove());
 
 const pool = async () =>
-  (await ci.ok("ppa", "list")).replaceAll(/ {2}since \S+/g, "").split("\n");
+  (await ci.ok("ppa", "list"))
+    .replaceAll(/ {2}since \S+ \S+Z/g, "")
+    .split("\n");
 
 test("the pool is listed, added to, and filled up", async () => {
   expect(await pool()).toEqual(["ci_pool-001  free"]);

@@ -20,6 +20,8 @@ export const command: Command<
   changes: true,
   // The report has to show that maintenance is on.
   inMaintenance: true,
+  whenInterrupted:
+    "pages that were written stay; the next report does the rest",
   locks: [{ name: "shepherd-report" }],
   define: (command) =>
     command
@@ -69,7 +71,9 @@ export const command: Command<
     const { output, target } = await plan();
     const { writeStateReport, sendReport } =
       await import("../../lib/shepherd/state-report.ts");
+    const { signal } = context;
     const written = await writeStateReport(context, output, all === true);
+    signal.throwIfAborted();
     if (target !== null) await sendReport(output, target);
     await markReported(context);
     return { text: written.index, value: written };

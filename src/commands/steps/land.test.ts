@@ -342,11 +342,37 @@ describe("a ticket that does not land", () => {
     expect(await ci.ticket(1)).toMatchObject({
       status: "waiting",
       waiting_for: "the run was interrupted",
+      artifacts: expect.arrayContaining([
+        expect.objectContaining({ name: "hello_1.0_amd64.build" }),
+      ]) as unknown,
     });
     ci.stop = new AbortController();
     ci.configure({});
     await ci.ok("land");
     expect((await ci.ticket(1)).status).toBe("done");
+  });
+});
+
+describe("a ticket asked for by name that has ended", () => {
+  test("has failed: that is no success, and retry goes on", async () => {
+    ci.configure({ fake: { builder: "fail" } });
+    await ci.create("hello");
+    await ci.run("land");
+    for (const command of ["land", "build-source", "publish"])
+      for (const more of [[], ["--dry-run"]])
+        expect(await ci.run(command, "--ticket", "1", ...more)).toMatchObject({
+          code: 1,
+          stderr: saying(ci.line("retry 1")),
+        });
+  });
+
+  test("is complete: nothing is left to do", async () => {
+    await ci.create("hello");
+    await ci.ok("land");
+    expect(await ci.run("land", "--ticket", "1", "-v", "2")).toMatchObject({
+      code: 0,
+      stderr: saying("nothing is left to do"),
+    });
   });
 });
 
@@ -361,7 +387,7 @@ describe("a builder elsewhere", () => {
       waiting_for: saying(/^pending: job \S+ of the fake builder/),
     });
     expect(await ci.ok("explain", "1")).toContain("build-source is pending");
-    expect(await ci.ok("retry", "1")).toContain("ticket 1: retry");
+    expect(await ci.ok("retry", "1")).toContain("is due at once");
     await ci.ok("land");
     expect((await ci.ticket(1)).status).toBe("done");
   });

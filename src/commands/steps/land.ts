@@ -1,3 +1,4 @@
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 import { stepCommands } from "../../lib/domain/step.ts";
 import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
@@ -19,6 +20,8 @@ export const command: Command<LandingOptions, readonly StepPlan[]> = {
         "the last step to run, by code, name or command (default: publish)",
         workStepArgument,
       ),
+  endsItself: true,
+  whenInterrupted: advice`finished steps stay, what this one logged is kept, and no retry is counted; ${remedy("land")} goes on`,
   examples: ["land", "land --ticket 7 --until run-tests"],
   async nothingToDo(context, { ticket }) {
     const { mayHaveWork } = await import("./may-have-work.ts");

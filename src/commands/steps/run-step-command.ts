@@ -10,7 +10,7 @@ import {
 } from "../../lib/domain/step.ts";
 import type { Ticket } from "../../lib/domain/ticket.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
-import { whyNot } from "../../lib/engine/land.ts";
+import { endedUnlanded, whyNot } from "../../lib/engine/land.ts";
 import { nextToWorkOn, planStep, runStep } from "../../lib/engine/run-step.ts";
 import { findTicket, getTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
@@ -83,6 +83,8 @@ function ticketAt(
   const ticket = getTicket(engine.db, id);
   if (ticket.set_aside !== null) throw whyNot(engine, ticket);
   if (ticket.step.code === step) return ticket;
+  const failed = endedUnlanded(ticket);
+  if (failed !== undefined) throw failed;
   const message = `ticket ${ticket.id} is at ${ticket.step.name} (${ticket.step.code}), not at ${stepOf(step).name} (${step})`;
   const at = workStep(ticket.step.code);
   if (at !== undefined && comesAfter(step, at.code))

@@ -34,7 +34,7 @@ export function plainListener(context: CommandContext): RunListener {
 }
 
 /** Prints a log file line by line as it grows. The returned function stops that, after the last line. */
-function followLog(
+export function followLog(
   logFile: string,
   tell: (line: string) => void,
 ): () => Promise<void> {

@@ -1,5 +1,6 @@
 import { ticketNumber } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
+import { advice, remedy } from "../../lib/domain/remedy.ts";
 import type { StepCommand } from "../../lib/domain/step.ts";
 import { stepCommands } from "../../lib/domain/step.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
@@ -20,6 +21,8 @@ export function stepCommand(
         "work on this ticket alone (default: the oldest ready one)",
         ticketNumber,
       ),
+    endsItself: true,
+    whenInterrupted: advice`what was logged is kept, and no retry is counted; ${remedy(name)} does it again`,
     examples: [name, `${name} --ticket 7 -v 3`],
     async nothingToDo(context, { ticket }) {
       const { mayHaveWork } = await import("./may-have-work.ts");

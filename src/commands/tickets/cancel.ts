@@ -20,6 +20,9 @@ export const command: Command<{ ticket: number; reason?: string }, CancelPlan> =
           "why, for all to read (default: none)",
           reasonArgument,
         ),
+    endsItself: true,
+    whenInterrupted:
+      "the ticket was asked to end, and will; this only no longer waits for it",
     examples: ["cancel 7", 'cancel 7 --reason "uploaded by mistake"'],
     plan: async (context, { ticket }) =>
       (await context.tickets()).planCancel(ticket),

@@ -208,8 +208,8 @@ describe("update_ticket", () => {
     expect((await ci.ticket(1)).title).toBe("land hello");
     expect(await ci.run("update_ticket", "1", ...change, "-v", "2")).toEqual({
       code: 0,
-      stdout: "",
-      stderr: "ticket 1 was changed\n",
+      stdout: "ticket 1 was changed\n",
+      stderr: "",
     });
     expect(await ci.ticket(1)).toMatchObject({
       title: "better",

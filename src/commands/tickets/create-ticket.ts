@@ -62,6 +62,7 @@ export const command: Command<Options, Plan> = {
     `create_ticket -t "libfoo transition" -b 12345 -o dev@example.com \\
       -s libfoo_2.0-1_source.changes -s foo-tools_1.1-1_source.changes --priority 5`,
   ],
+  whenInterrupted: "there is a ticket only if its number was printed",
   reads: ({ sources }) => sources,
   async plan(context, options) {
     const tickets = await context.tickets();

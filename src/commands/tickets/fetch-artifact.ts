@@ -19,12 +19,18 @@ import { sizeInWords } from "../../lib/domain/size.ts";
 import type { Result } from "../../cli/command.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
+/** The option of commands that fetch an artifact: an existing file is not replaced without it. */
+export const forceOption = [
+  "--force",
+  "replace a file that is there already (default: no)",
+] as const;
+
 /** Fetches an artifact into a file, a folder, or standard output (`-`), with progress on a terminal. */
 export async function fetchTo(
   context: CommandContext,
   tickets: TicketSystem,
   artifact: Artifact,
-  output: string,
+  { output, force = false }: { readonly output: string; force?: boolean },
 ): Promise<Result | undefined> {
   if (artifact.expired_at !== null)
     throw refused(
@@ -49,8 +55,16 @@ export async function fetchTo(
     context.say(`fetching ${artifact.name}, ${sizeInWords(artifact.size)} …`);
   let target = pathArgument(output);
   try {
-    if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === true)
-      target = join(target, artifact.name);
+    const isFolder =
+      statSync(target, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (!isFolder && output.endsWith("/")) makeFolder(target);
+    if (isFolder || output.endsWith("/")) target = join(target, artifact.name);
+    const there = statSync(target, { throwIfNoEntry: false });
+    if (there?.isFile() === true && !force)
+      throw refused(
+        `${target} is there already`,
+        "--force replaces it, --output names another place",
+      );
     await tickets.fetchArtifact(artifact, target);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;

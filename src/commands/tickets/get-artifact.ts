@@ -1,12 +1,13 @@
 import { refused } from "../../lib/domain/error.ts";
 import { ticketNumber } from "../../cli/arguments.ts";
-import { fetchTo } from "./fetch-artifact.ts";
+import { fetchTo, forceOption } from "./fetch-artifact.ts";
 import type { Command } from "../../cli/command.ts";
 
 export const command: Command<{
   ticket: number;
   name: string;
   output?: string;
+  force?: true;
 }> = {
   changes: false,
   define: (command) =>
@@ -15,13 +16,14 @@ export const command: Command<{
       .argument("<name>", "name of the artifact, as `status N` lists it")
       .option(
         "-o, --output <file>",
-        "file or folder to write, - for standard output (default: its name, here)",
-      ),
+        "file or folder/ to write, - for standard output (default: its name, here)",
+      )
+      .option(...forceOption),
   examples: [
     "get_artifact 7 hello_2.10-4_amd64.build.log -o -",
     "get_artifact 7 hello_2.10-4_amd64.deb -o /tmp",
   ],
-  async run(context, { ticket: id, name, output = name }) {
+  async run(context, { ticket: id, name, output = name, force }) {
     const tickets = await context.tickets();
     const { artifacts } = await tickets.get(id);
     const artifact = artifacts.find((candidate) => candidate.name === name);
@@ -32,6 +34,9 @@ export const command: Command<{
         names === "" ? "it has none yet" : `it has ${names}`,
       );
     }
-    return fetchTo(context, tickets, artifact, output);
+    return fetchTo(context, tickets, artifact, {
+      output,
+      ...(force !== undefined && { force }),
+    });
   },
 };

@@ -2,12 +2,13 @@ import { Option } from "commander";
 
 import { refused } from "../../lib/domain/error.ts";
 import { ticketNumber } from "../../cli/arguments.ts";
-import { fetchTo } from "./fetch-artifact.ts";
+import { fetchTo, forceOption } from "./fetch-artifact.ts";
 import type { Command } from "../../cli/command.ts";
 
 export const command: Command<{
   ticket: number;
   output?: string;
+  force?: true;
   type: "rootfs" | "qcow2";
 }> = {
   changes: false,
@@ -16,15 +17,16 @@ export const command: Command<{
       .argument("<ticket>", "number of the ticket", ticketNumber)
       .option(
         "-o, --output <file>",
-        "file or folder to write, - for standard output (default: its name, here)",
+        "file or folder/ to write, - for standard output (default: its name, here)",
       )
+      .option(...forceOption)
       .addOption(
         new Option("--type <type>", "kind of image")
           .choices(["rootfs", "qcow2"])
           .default("rootfs"),
       ),
   examples: ["get_image 7", "get_image 7 -o /srv/images/hello.rootfs.tar.zst"],
-  async run(context, { ticket: id, type, output }) {
+  async run(context, { ticket: id, type, output, force }) {
     const tickets = await context.tickets();
     const ticket = await tickets.get(id);
     const ending = type === "rootfs" ? ".rootfs.tar.zst" : ".qcow2";
@@ -36,6 +38,9 @@ export const command: Command<{
         `ticket ${id} has no ${type} image`,
         `it is at ${ticket.step.name}, ${ticket.status}`,
       );
-    return fetchTo(context, tickets, image, output ?? image.name);
+    return fetchTo(context, tickets, image, {
+      output: output ?? image.name,
+      ...(force !== undefined && { force }),
+    });
   },
 };

@@ -131,6 +131,15 @@ describe("get_artifact and get_image", () => {
       artifact: { name, type: "LOGS" },
     });
     expect(readdirSync(folder)).toEqual([name]);
+    for (const there of [file, folder])
+      expect(await ci.run(...args, "-o", there)).toMatchObject({
+        code: 2,
+        stderr: saying("is there already\n  --force replaces it"),
+      });
+    await ci.ok(...args, "-o", folder, "--force");
+    expect(await ci.ok(...args, "-o", join(ci.root, "new/"))).toBe(
+      join(ci.root, "new", name),
+    );
     expect((await ci.run(...args, "-o", "-")).stdout).toBe(
       "fake build of hello 1.0: passed\n",
     );

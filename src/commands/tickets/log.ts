@@ -26,6 +26,9 @@ export const command: Command<LogOptions> = {
         "at most so many, the newest (default: 50, with a ticket or --since all)",
         wholeNumber,
       ),
+  endsItself: true,
+  // That is how --follow ends.
+  whenInterrupted: null,
   examples: ["log 7", "log --follow", "log --since 2h --json"],
   async run(context, options) {
     const { showLog } = await import("./show-log.ts");

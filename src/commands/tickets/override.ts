@@ -10,7 +10,6 @@ import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import type { Command, Result } from "../../cli/command.ts";
-import { planText } from "../../cli/plan-text.ts";
 import type { OverrideWanted } from "../../lib/tickets/ticket-system.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
@@ -180,7 +179,10 @@ async function ignore(
   const goOn =
     retry === null ? [] : [`it failed at that; this takes it on:\n${retry}`];
   return {
-    text: [planText(plan), ...goOn].join("\n"),
+    text: [
+      `ticket ${id}: ${overrideInWords(plan.target)} is in force from the next run on`,
+      ...goOn,
+    ].join("\n"),
     value: { plan, overrides: ticket.overrides, retry },
   };
 }

@@ -1,7 +1,6 @@
 import type { Step } from "../../lib/domain/step.ts";
 import { ticketNumber, workStepArgument } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
-import { planText } from "../../cli/plan-text.ts";
 import type { RetryPlan } from "../../lib/domain/retry.ts";
 
 export const command: Command<{ ticket: number; from?: Step }, RetryPlan> = {
@@ -22,7 +21,7 @@ export const command: Command<{ ticket: number; from?: Step }, RetryPlan> = {
     const tickets = await context.tickets();
     const plan = await tickets.retry(ticket, from);
     return {
-      text: planText(plan),
+      text: `ticket ${ticket} ${plan.done}`,
       value: { plan, ticket: await tickets.get(ticket) },
     };
   },

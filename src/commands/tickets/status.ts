@@ -1,3 +1,8 @@
+import { existsSync } from "node:fs";
+
+import type { CommandContext } from "../../cli/context.ts";
+import { isRemote } from "../../cli/global-options.ts";
+import { hasColour, terminalWidth } from "../../lib/host/output.ts";
 import { refused } from "../../lib/domain/error.ts";
 import { stepArgument, ticketNumber } from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
@@ -36,13 +41,31 @@ export const command: Command<Options> = {
   },
   async run(context, { ticket: id, ...filters }) {
     const system = await context.tickets();
+    await warnOfMaintenance(context);
     if (id === undefined) {
       const tickets = await system.list(filters);
-      const { ticketTable } = await import("./ticket-table.ts");
-      return { text: ticketTable(tickets), value: { tickets } };
+      const { colouredTable, ticketTable } = await import("./ticket-table.ts");
+      const text = ticketTable(tickets, terminalWidth("stdout"));
+      const value = { tickets };
+      if (!hasColour("stdout")) return { text, value };
+      return { text, shown: await colouredTable(text, tickets), value };
     }
     const ticket = await system.get(id);
     const { ticketInFull } = await import("./ticket-text.ts");
     return { text: ticketInFull(ticket, context.text), value: { ticket } };
   },
 };
+
+/** Says why nothing moves, of the installation here. */
+async function warnOfMaintenance({
+  paths,
+  options,
+  warn,
+}: CommandContext): Promise<void> {
+  if (isRemote(options) || !existsSync(paths.maintenance)) return;
+  const { maintenanceInWords, readMaintenance } =
+    await import("../../lib/locks/maintenance.ts");
+  const maintenance = readMaintenance(paths.maintenance);
+  if (maintenance !== null)
+    warn(`maintenance is ${maintenanceInWords(maintenance)}`);
+}

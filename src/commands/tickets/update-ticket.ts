@@ -54,8 +54,7 @@ export const command: Command<Options, TicketPlan> = {
   async run(context, options) {
     const tickets = await context.tickets();
     const ticket = await tickets.update(...asked(options));
-    context.say(`ticket ${ticket.id} was changed`);
-    return { value: { ticket } };
+    return { text: `ticket ${ticket.id} was changed`, value: { ticket } };
   },
 };
 

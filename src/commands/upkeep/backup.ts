@@ -11,6 +11,7 @@ export const command: Command<
   changes: true,
   // It does not change what maintenance protects. The lock of expire keeps files from being removed.
   inMaintenance: true,
+  whenInterrupted: "no backup was made; earlier ones stay",
   locks: [{ name: "backup" }, { name: "expire", patient: true }],
   define: (command) =>
     command

@@ -22,6 +22,8 @@ export const command: Command<{ mend?: true; digests?: true }, MendingPlan> = {
         "--digests",
         "read every file and check its digest (default: its size)",
       ),
+  whenInterrupted:
+    "what was mended stays so; the next fsck looks at everything",
   examples: ["fsck --digests", "fsck --mend"],
   notes: `Exits with 0 when all is well or was mended, with 75 when --mend would mend all that is wrong, with 1
 when something is left that needs a person. It can run at any time, beside all other commands.`,

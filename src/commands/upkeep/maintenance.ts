@@ -7,6 +7,7 @@ import { recordBegin, recordEnd } from "../../lib/upkeep/maintenance-guard.ts";
 import { messageOf, refused } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import { heldBackInWords, readHeldBack } from "../../lib/locks/held-back.ts";
+import type { Maintenance } from "../../lib/locks/maintenance.ts";
 import {
   endMaintenance,
   forgottenMaintenance,
@@ -65,11 +66,12 @@ const on: NamedVerb<{ reason?: string }, Plan> = {
         `there is no state folder ${paths.root}`,
         advice`${remedy("init")} makes it`,
       );
+    const before = readMaintenance(paths.maintenance);
     startMaintenance(paths.maintenance, actor, reason);
     const maintenance = readMaintenance(paths.maintenance);
     if (maintenance !== null)
       await orWarn(context, recordBegin(paths, actor, maintenance));
-    return { value: { maintenance } };
+    return { text: onInWords(before, maintenance), value: { maintenance } };
   },
 };
 
@@ -84,9 +86,16 @@ const off: NamedVerb<object, Plan> = {
   }),
   async run(context) {
     const { paths, actor } = context;
+    const before = readMaintenance(paths.maintenance);
     endMaintenance(paths.maintenance);
     await orWarn(context, recordEnd(paths, actor));
-    return { value: { maintenance: null } };
+    return {
+      text:
+        before === null
+          ? "maintenance was off already"
+          : `maintenance is off; it was ${maintenanceInWords(before)}`,
+      value: { maintenance: null },
+    };
   },
 };
 
@@ -99,6 +108,9 @@ const wait: NamedVerb<{ timeout?: number }> = {
       "give up after that long, with exit code 75 (default: wait as long as it takes)",
       seconds,
     ),
+  endsItself: true,
+  whenInterrupted:
+    "nothing was changed: maintenance stays as it is, what runs goes on",
   changes: false,
   async run(context, { timeout }) {
     const { waitUntilIdle } =
@@ -108,7 +120,7 @@ const wait: NamedVerb<{ timeout?: number }> = {
       waiting: (who) => context.say(`waiting for ${who}`),
       ...(timeout !== undefined && { limitMs: timeout * 1000 }),
     });
-    return { value: { running: [] } };
+    return { text: "nothing is running", value: { running: [] } };
   },
 };
 
@@ -120,6 +132,20 @@ export const command: CommandWithVerbs = {
   ],
   verbs: [status, on, off, wait],
 };
+
+/** What switching it on came to. Somebody else's reason is not replaced without a word. */
+function onInWords(
+  before: Maintenance | null,
+  after: Maintenance | null,
+): string {
+  if (after === null) return "maintenance was switched off meanwhile";
+  if (before === null)
+    return `maintenance is on${after.reason === null ? "" : `: ${after.reason}`}`;
+  const was = `maintenance was ${maintenanceInWords(before)}`;
+  return before.reason === after.reason && before.by === after.by
+    ? was
+    : `${was}; it is now by ${after.by ?? "nobody known"}: ${after.reason ?? "no reason"}`;
+}
 
 /** Turns a failure to record the change into a warning: the state itself may be what needs maintenance. */
 async function orWarn(

@@ -70,7 +70,7 @@ describe("maintenance", () => {
     expect(existsSync(toggle())).toBe(false);
     await ci.ok("maintenance", "on", "--reason", "new\ndisk");
     expect(await ci.ok("maintenance")).toMatch(
-      /^on since \S+Z .*by \S+@\S+: new disk$/,
+      /^on since \S+ \S+Z .*by \S+@\S+: new disk$/,
     );
     await ci.run("land");
     await ci.run("land");
@@ -88,6 +88,20 @@ describe("maintenance", () => {
       /maintenance .*off .*it was on since .*new disk.*held back: .*land/,
     );
     expect((await ci.run("land")).code).toBe(0);
+  });
+
+  test("switched on again says what it replaces, and check tells it at once", async () => {
+    expect(await ci.ok("maintenance", "on", "--reason", "one")).toBe(
+      "maintenance is on: one",
+    );
+    expect(await ci.ok("maintenance", "on", "--reason", "two")).toMatch(
+      /^maintenance was on since .*: one; it is now by \S+: two$/,
+    );
+    expect((await ci.run("check")).stdout).toMatch(/maintenance is on .*: two/);
+    expect(await ci.ok("maintenance", "off")).toMatch(/^maintenance is off; /);
+    expect(await ci.ok("maintenance", "off")).toBe(
+      "maintenance was off already",
+    );
   });
 
   test("by hand is recorded by who comes next, when it is over", async () => {

@@ -16,6 +16,8 @@ interface Options {
 export const command: Command<Options, RestorePlan> = {
   state: "restored",
   changes: true,
+  endsItself: true,
+  whenInterrupted: null,
   // A state is only replaced in maintenance. The locks keep out what else runs in maintenance.
   inMaintenance: true,
   locks: [{ name: "restore" }, { name: "expire", patient: true }],
@@ -38,7 +40,12 @@ was killed, run it again. Afterwards \`ubuntu-ci init\` makes the bases anew.`,
   async run(context, options, plan) {
     const request = requestOf(context, options);
     const restored = await restore(request, await plan());
-    for (const line of restored.damaged) context.warn(line);
+    for (const line of restored.damaged.slice(0, mostNamed)) context.warn(line);
+    const more = restored.damaged.length - mostNamed;
+    if (more > 0)
+      context.warn(
+        advice`${more} more files are damaged or missing: ${remedy("fsck")} names them`,
+      );
     const aside =
       restored.setAside === null
         ? []
@@ -55,6 +62,9 @@ was killed, run it again. Afterwards \`ubuntu-ci init\` makes the bases anew.`,
     };
   },
 };
+
+/** A backup of the database alone has no file: naming each one helps nobody. */
+const mostNamed = 5;
 
 function requestOf(
   context: CommandContext,

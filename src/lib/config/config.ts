@@ -15,6 +15,7 @@ import { settings } from "./settings.ts";
 import { uidOf } from "../host/account.ts";
 import { callersFolder } from "../host/callers-folder.ts";
 import { readTrusted } from "../host/trusted-file.ts";
+import { nearest } from "../domain/nearest.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
 /** The effective configuration: the defaults, overridden by at most one file. */
@@ -168,7 +169,7 @@ export function configOf(
     );
     const wrong =
       setting === undefined
-        ? "there is no such setting"
+        ? noSuchSetting(key)
         : setting.trust === true && !mayTrust
           ? trustElsewhere
           : check(setting, value);
@@ -196,6 +197,14 @@ export function configOf(
       (values.get(key) ?? byKey.get(key)?.default ?? null) as SettingValue<K>,
     origin: (key) => (values.has(key) ? (file ?? "given") : "default"),
   };
+}
+
+function noSuchSetting(key: string): string {
+  const meant = nearest(
+    key,
+    settings.map((setting) => setting.key),
+  );
+  return `there is no such setting${meant === undefined ? "" : `; did you mean ${meant}?`}`;
 }
 
 const trustElsewhere =

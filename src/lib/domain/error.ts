@@ -92,7 +92,12 @@ export function notNow(
   });
 }
 
-/** Held back by maintenance or by another running copy (exit 75): routine, so not printed under cron. */
+/** A signal ended it (exit 75): that is no failure, and what does not follow from it is told in the hint. */
+export function interrupted(whatStays: Advice): UbuntuCiError {
+  return notNow("interrupted", whatStays);
+}
+
+/** Held back by maintenance or by another copy that is running (exit 75): under cron that is no news. */
 export function heldBack(message: string, hint: Advice): UbuntuCiError {
   return new UbuntuCiError(message, {
     exitCode: ExitCode.notNow,

@@ -74,6 +74,8 @@ export interface Kept {
 export interface RetryPlan extends TicketPlan {
   /** The step at which the ticket continues once it has a PPA again; null: only its planned retry becomes due. */
   readonly resume: WorkStepCode | null;
+  /** What was done once it is, as the rest of a sentence that begins with the ticket. */
+  readonly done: string;
 }
 
 /**
@@ -137,6 +139,7 @@ export function planRetry(
         : []),
       `go on at ${stepOf(resume).name} (${commandOf(resume)})${why}`,
     ],
+    done: `is queued again, to go on at ${stepOf(resume).name} (${commandOf(resume)})${why}`,
   };
 }
 
@@ -176,15 +179,16 @@ function planDue(ticket: Ticket, from: Step | undefined): RetryPlan {
       `ticket ${id} is at ${step.name} and waits for ${ticket.pending === null ? "its next attempt" : "its job"}`,
       advice`${remedy("retry", [id])}, or ${remedy("cancel", [id])} first, to go back to another step`,
     );
+  const next =
+    ticket.pending === null
+      ? `attempt at ${step.name}`
+      : `look at job ${ticket.pending.job} of ${ticket.pending.of}`;
   return {
     resume: null,
     ticket: id,
     command: "retry",
-    actions: [
-      ticket.pending === null
-        ? `make the next attempt at ${step.name} due at once, not at ${due}`
-        : `make the next look at job ${ticket.pending.job} of ${ticket.pending.of} due at once, not at ${due}`,
-    ],
+    actions: [`make the next ${next} due at once, not at ${due}`],
+    done: `goes on: the next ${next} is due at once, not at ${due}`,
   };
 }
 

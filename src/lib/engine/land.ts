@@ -1,7 +1,14 @@
-import { ExitCode, misconfigured, notNow, refused } from "../domain/error.ts";
+import { cancelledInWords } from "../domain/cancel.ts";
+import {
+  ExitCode,
+  misconfigured,
+  notNow,
+  refused,
+  UbuntuCiError,
+} from "../domain/error.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { waysOn } from "../domain/set-aside.ts";
-import { comesAfter, workAt, workStep } from "../domain/step.ts";
+import { comesAfter, failedStep, workAt, workStep } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
 import { nextTicket } from "../state/leases.ts";
@@ -25,7 +32,7 @@ import {
   planStep,
   runStep,
 } from "./run-step.ts";
-import { remedy } from "../domain/remedy.ts";
+import { advice, remedy } from "../domain/remedy.ts";
 
 export interface LandReport {
   readonly steps: readonly StepReport[];
@@ -146,6 +153,9 @@ async function landOne(
     const ticket = getTicket(engine.db, id);
     const code = stepToRun(ticket, options.until);
     if (code === undefined) {
+      const failed = endedUnlanded(ticket);
+      if (failed !== undefined && !reports.some((one) => one.ticket === id))
+        throw failed;
       const last = reports.findLast((report) => report.ticket === id);
       // Another process cancelled it between two of its steps.
       if (ticket.cancelled !== null && last?.outcome === "passed") {
@@ -221,6 +231,8 @@ function nextToPlan(
     )
     .flatMap((ticket) => {
       const step = stepToRun(ticket, until);
+      const failed = id === undefined ? undefined : endedUnlanded(ticket);
+      if (failed !== undefined) throw failed;
       if (step === undefined) return [];
       const ready =
         id === undefined
@@ -234,6 +246,20 @@ function nextToPlan(
       const ppa = ticket.ppa ?? (starts ? free.shift()?.name : undefined);
       return [{ ticket, step, ppa: ppa ?? null }];
     });
+}
+
+/** The error (1) that a ticket asked for by name has ended without landing; undefined when it has not. */
+export function endedUnlanded(ticket: Ticket): UbuntuCiError | undefined {
+  const { id, step, failure, cancelled } = ticket;
+  if (step.code !== failedStep) return undefined;
+  const how =
+    failure !== null
+      ? `has failed at ${failure.step.name}: ${failure.reason}`
+      : `was ${cancelled === null ? "ended" : cancelledInWords(cancelled)}`;
+  return new UbuntuCiError(`ticket ${id} ${how}`, {
+    exitCode: ExitCode.ticketFailed,
+    hint: advice`${remedy("retry", [id])} queues it again; ${remedy("explain", [id])} says more`,
+  });
 }
 
 /** Why a ticket asked for by name cannot be worked on now. */

@@ -213,15 +213,24 @@ async function ended(
     const there = published(await settle(), ", before it could be cancelled");
     if (there !== undefined) return there;
   }
-  if (cancelled === null && !limit.aborted)
-    return waiting("the run was interrupted", ExitCode.notNow);
+  const isInterrupted = cancelled === null && !limit.aborted;
   const done = result?.outcome === "pending" ? undefined : result;
   const end = await endOf(engine, lease, {
     outcome: "tmpfail",
-    reason: cancelled !== null ? cancelledInWords(cancelled) : tooLong(limitMs),
+    reason: isInterrupted
+      ? interruptedRun
+      : cancelled !== null
+        ? cancelledInWords(cancelled)
+        : tooLong(limitMs),
     evidence: done?.evidence ?? null,
     files: done?.files.filter(({ type }) => type === "LOGS") ?? [],
   });
+  // That is no failure: no retry is used up, and a job elsewhere goes on.
+  if (isInterrupted)
+    return {
+      end: { ...end, waitFor: interruptedRun },
+      exitCode: ExitCode.notNow,
+    };
   return {
     end: {
       ...end,
@@ -232,6 +241,8 @@ async function ended(
     exitCode: ExitCode.notNow,
   };
 }
+
+const interruptedRun = "the run was interrupted";
 
 function tooLong(limitMs: number): string {
   return `the step ran past its time limit of ${Math.round(limitMs / 60_000)} minutes`;

@@ -36,8 +36,16 @@ const ofTerminal = [
   "LANGUAGE",
 ];
 
-/** Variables about the call: the user behind sudo, whether cron started it, the mark of an upgrade's processes. */
-const ofCall = ["SUDO_USER", "UBUNTU_CI_CRON", "UBUNTU_CI_UPGRADE"];
+/**
+ * Variables of our own, and sudo's: the person behind sudo, what cron/ sets, an upgrade's mark on its
+ * processes, and that standard output is closed.
+ */
+const ofCall = [
+  "SUDO_USER",
+  "UBUNTU_CI_CRON",
+  "UBUNTU_CI_UPGRADE",
+  "UBUNTU_CI_STDOUT_CLOSED",
+];
 
 function chosen(
   from: Environment,

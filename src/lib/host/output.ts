@@ -36,8 +36,17 @@ export function printJson(value: unknown, indent = 0): void {
 
 /** Writes bytes to standard output unchanged, for a file that is piped or redirected. */
 export async function printBytes(bytes: Readable): Promise<void> {
-  const { pipeline } = await import("node:stream/promises");
-  await pipeline(bytes, process.stdout, { end: false });
+  for await (const piece of bytes)
+    if (!process.stdout.write(piece as Buffer)) await drained();
+}
+
+/** Waits until standard output takes more. @throws UbuntuCiError (74) when it never will */
+async function drained(): Promise<void> {
+  try {
+    await once(process.stdout, "drain");
+  } catch (thrown) {
+    throw notWritten(thrown as NodeJS.ErrnoException);
+  }
 }
 
 /** Writes text from a stream to standard output, escaped. */
@@ -45,8 +54,7 @@ export async function printStreamedText(bytes: Readable): Promise<void> {
   const decoder = new TextDecoder();
   for await (const piece of bytes) {
     const text = decoder.decode(piece as Buffer, { stream: true });
-    if (!process.stdout.write(shownText(text)))
-      await once(process.stdout, "drain");
+    if (!process.stdout.write(shownText(text))) await drained();
   }
   printText("stdout", decoder.decode());
 }
@@ -57,32 +65,67 @@ export function isTerminal(stream: Stream): boolean {
   return (process[stream].isTTY as boolean | undefined) === true;
 }
 
-/** Whether output to a stream may be coloured (https://no-color.org). */
+/** Columns of the terminal behind that stream; undefined when there is none. */
+export function terminalWidth(stream: Stream): number | undefined {
+  // It is 0 where the terminal does not know.
+  return isTerminal(stream) ? process[stream].columns || undefined : undefined;
+}
+
+/** Whether that stream may have colour (https://no-color.org). */
 export function hasColour(stream: Stream): boolean {
   return isTerminal(stream) && (process.env["NO_COLOR"] ?? "") === "";
 }
 
-/** Ignores a closed pipe (`… | head`) or a lost terminal: the command still finishes its work. */
-export function ignoreClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") return;
-      throw stream === process.stdout ? notWritten(error) : error;
-    });
+/** bin/ubuntu-ci sets this variable, because Node opens /dev/null in the place of a closed descriptor. */
+const closedVariable = "UBUNTU_CI_STDOUT_CLOSED";
+
+/**
+ * Looks after output that nobody can read. What goes to standard error is narration: without it the
+ * work goes on. A result that cannot be written is an error, told once, whatever else was done.
+ *
+ * @param lost told of the first failure to write to standard output
+ */
+export function watchOutput(lost: (error: UbuntuCiError) => void): void {
+  process.stderr.on("error", () => undefined);
+  let told = false;
+  const tell = (error: NodeJS.ErrnoException) => {
+    if (told) return;
+    told = true;
+    lost(notWritten(error));
+  };
+  process.stdout.on("error", tell);
+  if (process.env[closedVariable] !== "1") return;
+  process.stdout.write = () => {
+    tell(Object.assign(new Error("it is closed"), { code: "EBADF" }));
+    return true;
+  };
 }
 
-/** The error for work whose result could not be written, because the disk is full for example. */
-function notWritten(error: Error): UbuntuCiError {
+const whyNotWritten: Readonly<Record<string, string>> = {
+  EPIPE: "nobody reads it any more",
+  EBADF: "it is closed",
+  ENOSPC: "no space left on device",
+  EIO: "the terminal is gone",
+};
+
+/** The work is done, but its result cannot be written: the disk it is redirected to is full, for example. */
+function notWritten({ code = "", message }: NodeJS.ErrnoException) {
   return new UbuntuCiError(
-    `standard output cannot be written: ${error.message}`,
-    {
-      exitCode: ExitCode.notWritten,
-      hint: "make room where it goes to, and run it again",
-    },
+    `standard output cannot be written: ${whyNotWritten[code] ?? message}`,
+    { exitCode: ExitCode.notWritten },
   );
 }
 
-/** The text without colours. */
+/** Shows the cursor of a terminal, which live progress hides. */
+export function showCursor(): void {
+  for (const stream of ["stdout", "stderr"] as const)
+    if (isTerminal(stream)) {
+      process[stream].write("\u001b[?25h");
+      return;
+    }
+}
+
+/** Text without its colours. */
 export function plainText(shown: Shown): string {
   return typeof shown === "string"
     ? shown

@@ -11,7 +11,11 @@ import type { Config } from "../config/config.ts";
 import { lastDone } from "../host/last-done.ts";
 import { heldLocks } from "../locks/lock.ts";
 import { holderInWords } from "../locks/lock-holder.ts";
-import { forgottenInWords, readMaintenance } from "../locks/maintenance.ts";
+import {
+  forgottenInWords,
+  maintenanceInWords,
+  readMaintenance,
+} from "../locks/maintenance.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Connection } from "../state/database.ts";
 import {
@@ -63,7 +67,12 @@ export async function checkHealth(
     tickets
       .filter((row) => row.status === status)
       .reduce((sum, row) => sum + row.count, 0);
-  const summary = `tickets: ${count("running")} running, ${count("waiting")} waiting, ${count("held")} held; ${((disk.bavail * disk.bsize) / 1e9).toFixed(1)} GB free`;
+  const maintenance = readMaintenance(paths.maintenance);
+  const toggled =
+    maintenance === null
+      ? ""
+      : `maintenance is ${maintenanceInWords(maintenance)}; `;
+  const summary = `${toggled}tickets: ${count("running")} running, ${count("waiting")} waiting, ${count("held")} held; ${((disk.bavail * disk.bsize) / 1e9).toFixed(1)} GB free`;
   return { report: judgeAll(measures, summary), tickets };
 }
 

@@ -128,12 +128,14 @@ function inWords(plan: Omit<ExpiryPlan, keyof Plan>): string[] {
 export async function expire(
   engine: LocalEngine,
   plan: ExpiryPlan,
+  signal: AbortSignal,
 ): Promise<void> {
   const { db, paths, actor, backends } = engine;
   for (const due of plan.artifacts)
     markExpired(db, actor, due, due.before, due.why);
   crashPoint("expire.marked");
   removeExpired(db, (file) => removeStored(engine, file));
+  signal.throwIfAborted();
   if (plan.revisions.length > 0) {
     await (await backends.archive()).removeRevisions(plan.revisions);
     recordEvent(db, {
@@ -151,6 +153,7 @@ export async function expire(
   // A ticket may have been retried since the plan was made.
   const unneeded = new Set(await unneededLayers(engine));
   for (const name of plan.layers) {
+    signal.throwIfAborted();
     if (!unneeded.has(name)) continue;
     await removeLayer(paths.layers, name);
     if (name.startsWith("base-"))
@@ -165,7 +168,10 @@ export async function expire(
   const forget = daysAgo(engine.config.get("expire.layersDays"));
   if (forget !== null) await forgetDeps(paths.layers, Date.parse(forget));
   await freeLocks(engine, plan.locks);
-  for (const folder of plan.folders) await removeTree(folder);
+  for (const folder of plan.folders) {
+    signal.throwIfAborted();
+    await removeTree(folder);
+  }
   for (const file of plan.files) await rm(file, { force: true });
 }
 

@@ -89,22 +89,23 @@ export function failed(situation: Situation): Cause {
       ],
     };
   }
+  // The same source fails again: what helps is another one.
   return {
     ...base,
     because: said,
     unblock: {
-      command: retry,
-      effect: `queues it again as it is, to go on at ${failure.step.name}`,
+      command: remedy("create_ticket", [], {
+        t: ticket.title,
+        s: "FILE_source.changes",
+      }),
+      effect: "lands a corrected version, which is a ticket of its own",
     },
     also: [
       ...evidence,
       ...overridesFor(ticket, failure),
       {
-        command: remedy("create_ticket", [], {
-          t: "TITLE",
-          s: "FILE_source.changes",
-        }),
-        effect: "lands a corrected version, which is a ticket of its own",
+        command: retry,
+        effect: `queues it again as it is, to go on at ${failure.step.name}; the same failure is likely`,
       },
     ],
   };

@@ -66,7 +66,7 @@ const run = (over: Partial<Run> = {}): Run => ({
   attempt: 1,
   outcome: null,
   started_at: "2026-01-01T11:59:00.000Z",
-  finished_at: null,
+  finished_at: "2026-01-01T12:00:00.000Z",
   reason: null,
   evidence: null,
   stages: {},
@@ -133,7 +133,7 @@ describe("in the queue", () => {
       next: {
         action:
           "when ticket 1 has ended, the next pass of assign-ppa or land starts it",
-        at: null,
+        at: "2026-01-01T12:00:00.000Z",
       },
       unblock: "ubuntu-ci land --ticket 1",
     });
@@ -264,7 +264,7 @@ describe("maintenance", () => {
       next: {
         action:
           "when maintenance has ended: the next pass of assign-ppa or land works on it",
-        at: null,
+        at: "2026-01-01T12:00:00.000Z",
       },
       unblock: "ubuntu-ci maintenance off",
       commands: [
@@ -310,7 +310,10 @@ describe("at work", () => {
       because: [
         "build-source works on it since 2026-01-01T11:59:00.000Z, process 7 on ci: compile (1/2)",
       ],
-      next: { action: "when it passes, build-image follows", at: null },
+      next: {
+        action: "when it passes, build-image follows",
+        at: "2026-01-01T12:00:00.000Z",
+      },
       unblock: null,
       commands: [
         { command: "ubuntu-ci status 2" },
@@ -412,20 +415,21 @@ describe("ended", () => {
         "it failed at Package Building, and the package is at fault: it broke",
       ],
       next: null,
-      unblock: "ubuntu-ci retry 2",
+      unblock: "ubuntu-ci create_ticket -t hello -s FILE_source.changes",
       expected: null,
       commands: [
         {
-          command: "ubuntu-ci retry 2",
-          effect: "queues it again as it is, to go on at Package Building",
+          command: "ubuntu-ci create_ticket -t hello -s FILE_source.changes",
+          effect: "lands a corrected version, which is a ticket of its own",
         },
         {
           command: "ubuntu-ci get_artifact 2 hello.log -o -",
           effect: "shows the evidence",
         },
         {
-          command: "ubuntu-ci create_ticket -t TITLE -s FILE_source.changes",
-          effect: "lands a corrected version, which is a ticket of its own",
+          command: "ubuntu-ci retry 2",
+          effect:
+            "queues it again as it is, to go on at Package Building; the same failure is likely",
         },
       ],
     });

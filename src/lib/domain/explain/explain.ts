@@ -16,6 +16,7 @@ import {
 } from "./at-step.ts";
 import { failed, published } from "./ended.ts";
 import type { Explanation, Cause } from "./explanation.ts";
+import { isoOf } from "./explanation.ts";
 import {
   behindOthers,
   drafted,
@@ -51,11 +52,20 @@ export function explain(situation: Situation): Explanation {
           `${overrideInWords(override)}: ${ignoredBecause(override)}`,
       ),
     ],
-    next: found.next,
+    next:
+      found.next === null
+        ? null
+        : { ...found.next, at: found.next.at ?? earliest(situation) },
     unblock: found.unblock?.command ?? null,
     expected: ticket.expected ?? null,
     commands,
   };
+}
+
+/** When something that waits for others can happen at the earliest: as landed tickets tell, else now. */
+function earliest({ ticket: { expected, status }, nowMs }: Situation): string {
+  const begins = status === "running" ? expected?.end : expected?.start;
+  return begins?.earliest ?? isoOf(nowMs);
 }
 
 function findingOf(situation: Situation): Cause {

@@ -18,8 +18,8 @@ export interface Explanation {
   readonly blocked: boolean;
   readonly step: Step;
   readonly because: readonly string[];
-  /** What happens next by itself; `at` is null where the time depends on something else. */
-  readonly next: { readonly action: string; readonly at: string | null } | null;
+  /** What happens on its own, and when at the earliest. */
+  readonly next: { readonly action: string; readonly at: string } | null;
   readonly unblock: Suggestion["command"] | null;
   /** When the ticket is expected to start and complete. */
   readonly expected: Expected | null;
@@ -29,8 +29,10 @@ export interface Explanation {
 
 export type Cause = Omit<
   Explanation,
-  "ticket" | "step" | "unblock" | "commands" | "because" | "expected"
+  "ticket" | "step" | "unblock" | "commands" | "because" | "expected" | "next"
 > & {
+  /** `at` is null where the time depends on something else. */
+  readonly next: { readonly action: string; readonly at: string | null } | null;
   readonly because: readonly string[];
   readonly unblock: Suggestion | null;
   readonly also?: readonly Suggestion[];

@@ -162,7 +162,7 @@ async function copyOnce(
     );
     const damaged =
       kind === "full"
-        ? await damagedFiles(engine, snapshot, began, new Set(missing))
+        ? await damagedFiles(engine, snapshot, began, new Set(missing), signal)
         : [];
     // Checked first, because tar also fails when a run has removed a file.
     if (damaged === undefined) return undefined;
@@ -219,9 +219,11 @@ async function damagedFiles(
   snapshot: Connection,
   since: number,
   missing: ReadonlySet<string>,
+  signal: AbortSignal,
 ): Promise<string[] | undefined> {
   const damaged: string[] = [];
   for (const artifact of storedArtifacts(snapshot)) {
+    signal.throwIfAborted();
     const path = store.pathOf(artifact);
     const name = `${artifact.container}/${artifact.name}`;
     if (missing.has(name)) continue;
