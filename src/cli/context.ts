@@ -62,6 +62,7 @@ export function actorName(): string {
   return `${person === "" ? userInfo().username : person}@${hostname()}`;
 }
 
+/** @param beginsState whether the command makes the state file where there is none */
 export function createContext(
   options: GlobalOptions,
   paths: StatePaths,
@@ -69,6 +70,7 @@ export function createContext(
   signal: AbortSignal,
   callOptions: CallOptions,
   readable: (path: string) => string = (path) => path,
+  beginsState = false,
 ): CommandContext {
   const actor = actorName();
   const text = (advice: Advice) => adviceText(advice, callOptions);
@@ -80,8 +82,10 @@ export function createContext(
     (backends ??= lazyBackends(paths, config));
   let opened: Connection | undefined;
   const db = once(async () => {
-    const { openDatabase } = await import("../lib/state/database.ts");
-    return (opened = openDatabase(paths.database));
+    const { makeDatabase, openDatabase } =
+      await import("../lib/state/database.ts");
+    const open = beginsState ? makeDatabase : openDatabase;
+    return (opened = open(paths.database));
   });
   const store = once(async (): Promise<LocalStore> => {
     const { localStore } = await import("../lib/backends/store/local-store.ts");

@@ -1,6 +1,8 @@
-import { existsSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 
-import { misconfigured } from "../domain/error.ts";
+import { bringBack, Damage, misconfigured } from "../domain/error.ts";
+import { ifExistsSync, isThere } from "../files/optional-file.ts";
 import { uidOf, userName } from "../host/account.ts";
 import { foreignNames } from "../host/state-modes.ts";
 import { mayBeInMaintenance } from "./toggle.ts";
@@ -26,13 +28,27 @@ export function requireOwnState({ root }: StatePaths): void {
 }
 
 /**
- * Only some commands make a state: others would make an empty one for every mistyped name.
+ * Only some commands make a state: others would make an empty one for every mistyped name, and one that
+ * lost its state file would look as if it had just begun.
  *
- * @throws UbuntuCiError (78) when there is none
+ * @throws UbuntuCiError (78) when there is none, or only what is left of one
  */
 export function requireState(paths: StatePaths): void {
+  // A file that was cut to nothing says so itself.
+  if (isThere(paths.database)) return;
   // While a state is restored there is none for a moment, and maintenance is on.
-  if (existsSync(paths.database) || mayBeInMaintenance(paths)) return;
+  if (isThere(paths.restore) && mayBeInMaintenance(paths)) return;
+  requireSomeState(paths);
+  throw lost(paths, tracesOf(paths));
+}
+
+/**
+ * For what is to help with a damaged state: there has to be a state, or what is left of one.
+ *
+ * @throws UbuntuCiError (78) when there is nothing of the kind
+ */
+export function requireSomeState(paths: StatePaths): void {
+  if (isThere(paths.database) || tracesOf(paths).length > 0) return;
   throw misconfigured(
     `there is no state in ${paths.root}`,
     advice`name its folder with --state-dir, or make one: ${remedy("init")}`,
@@ -40,16 +56,71 @@ export function requireState(paths: StatePaths): void {
 }
 
 /**
- * A new state begins in a folder of its own.
+ * A new state begins in a folder of its own, and never beside what another one left.
  *
- * @throws UbuntuCiError (78) when there is no state in it, but something else
+ * @throws UbuntuCiError (78) when there is no state file in it, but something else
  */
 export function requireNothingElse(paths: StatePaths): void {
-  if (existsSync(paths.database)) return;
+  const size = ifExistsSync(() => statSync(paths.database).size) ?? 0;
+  const left = size > 0 ? [] : tracesOf(paths);
+  if (left.length > 0) throw lost(paths, left);
+  if (size > 0 || isThere(paths.database)) return;
   const [found] = foreignNames(paths.root);
   if (found === undefined) return;
   throw misconfigured(
     `${paths.root} holds something else than a state: ${found}`,
     "name an empty folder, or one that is not there yet: --state-dir",
+  );
+}
+
+/**
+ * Every state has an archive, if only an empty one: what works without it would work on nothing.
+ *
+ * @throws UbuntuCiError (78) when what clients see of it is missing
+ */
+export function requireArchive({ archive, database }: StatePaths): void {
+  const dists = join(archive, "dists");
+  // The state is being restored.
+  if (!isThere(database)) return;
+  if (ifExistsSync(() => statSync(dists))?.isDirectory() === true) return;
+  const what = !isThere(archive)
+    ? `the archive ${archive} is missing`
+    : isThere(dists)
+      ? `the archive is damaged: ${dists} leads nowhere`
+      : `the archive is damaged: ${dists} is missing`;
+  throw new Damage(
+    what,
+    advice`${remedy("fsck")} says what can be done; if its revisions are gone, ${bringBack}. Where no archive was made yet: ${remedy("init")}`,
+  );
+}
+
+/** What in a folder only a state leaves behind, and no command can make again: by folder, a name in it. */
+const traces: Readonly<Record<string, RegExp>> = {
+  store: /^ticket\.[0-9]/,
+  archive: /^\.revisions$/,
+  gnupg: /^signing-key\.json$/,
+  uploaders: /^[0-9A-F]{40,64}\./,
+};
+
+/** What is left of a state beside its state file, as paths relative to its folder. A new one has empty folders alone. */
+function tracesOf({ root, database }: StatePaths): string[] {
+  const namesIn = (folder: string) =>
+    ifExistsSync(() => readdirSync(folder)) ?? [];
+  const folders = Object.entries(traces)
+    .filter(([name, trace]) =>
+      namesIn(join(root, name)).some((one) => trace.test(one)),
+    )
+    .map(([name]) => `${name}/`);
+  const name = basename(database);
+  const files = namesIn(root).filter(
+    (file) => file.startsWith(`${name}-`) || file.startsWith(`${name}.before`),
+  );
+  return [...folders, ...files];
+}
+
+function lost({ database }: StatePaths, left: readonly string[]): Damage {
+  return new Damage(
+    `the state file ${database} is missing beside ${left.join(", ")}`,
+    bringBack,
   );
 }
