@@ -204,7 +204,7 @@ export class ProgramCall {
       this.#signal,
       this.#callOptions,
       this.#handed?.copyOf,
-      state === "begun",
+      state,
     );
     return this.#context;
   }

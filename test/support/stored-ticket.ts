@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -21,6 +21,7 @@ export class StoredTicket {
 
   constructor() {
     this.paths = statePaths(mkdtempSync(join(tmpdir(), "uci-stored-")));
+    mkdirSync(this.paths.store);
     this.db = makeDatabase(this.paths.database);
     this.db.pragma("synchronous = OFF");
     this.store = localStore(this.paths.store, null);

@@ -95,14 +95,17 @@ export function nagiosLine(
   return `${headOf(health, words)}${figures.length === 0 ? "" : ` | ${figures.join(" ")}`}`;
 }
 
+/**
+ * The line without figures, for when none could be found out. A bar begins the performance data, so the text before it may have neither a bar nor a line
+ * break.
+ */
+export function headOf(health: Health, words: string): string {
+  return `UBUNTU-CI ${health.toUpperCase()} - ${words.replaceAll("|", "/").replaceAll(/\s+/g, " ").trim()}`;
+}
+
 /** The line when nothing could be found out. */
 export function unknownLine(why: string): string {
   return headOf("unknown", why);
-}
-
-/** A bar begins the performance data, so the text before it may have neither a bar nor a line break. */
-function headOf(health: Health, words: string): string {
-  return `UBUNTU-CI ${health.toUpperCase()} - ${words.replaceAll("|", "/").replaceAll(/\s+/g, " ").trim()}`;
 }
 
 /** Monitoring Plugins, threshold ranges: `N` alarms above N, `N:` below it. Counts are whole. */

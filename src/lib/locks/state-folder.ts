@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
+import type { UbuntuCiError } from "../domain/error.ts";
 import { bringBack, Damage, misconfigured } from "../domain/error.ts";
 import { ifExistsSync, isThere } from "../files/optional-file.ts";
 import { uidOf, userName } from "../host/account.ts";
@@ -34,12 +35,17 @@ export function requireOwnState({ root }: StatePaths): void {
  * @throws UbuntuCiError (78) when there is none, or only what is left of one
  */
 export function requireState(paths: StatePaths): void {
-  // A file that was cut to nothing says so itself.
-  if (isThere(paths.database)) return;
+  if (sizeOf(paths.database) > 0) return;
   // While a state is restored there is none for a moment, and maintenance is on.
   if (isThere(paths.restore) && mayBeInMaintenance(paths)) return;
-  requireSomeState(paths);
-  throw lost(paths, tracesOf(paths));
+  refuseLostState(paths);
+  throw noState(paths);
+}
+
+/** @throws Damage where a state was, and its state file is gone */
+export function refuseLostState(paths: StatePaths): void {
+  const left = sizeOf(paths.database) > 0 ? [] : tracesOf(paths);
+  if (left.length > 0) throw lost(paths, left);
 }
 
 /**
@@ -49,10 +55,7 @@ export function requireState(paths: StatePaths): void {
  */
 export function requireSomeState(paths: StatePaths): void {
   if (isThere(paths.database) || tracesOf(paths).length > 0) return;
-  throw misconfigured(
-    `there is no state in ${paths.root}`,
-    advice`name its folder with --state-dir, or make one: ${remedy("init")}`,
-  );
+  throw noState(paths);
 }
 
 /**
@@ -61,9 +64,8 @@ export function requireSomeState(paths: StatePaths): void {
  * @throws UbuntuCiError (78) when there is no state file in it, but something else
  */
 export function requireNothingElse(paths: StatePaths): void {
-  const size = ifExistsSync(() => statSync(paths.database).size) ?? 0;
-  const left = size > 0 ? [] : tracesOf(paths);
-  if (left.length > 0) throw lost(paths, left);
+  const size = sizeOf(paths.database);
+  refuseLostState(paths);
   if (size > 0 || isThere(paths.database)) return;
   const [found] = foreignNames(paths.root);
   if (found === undefined) return;
@@ -118,9 +120,21 @@ function tracesOf({ root, database }: StatePaths): string[] {
   return [...folders, ...files];
 }
 
+/** 0 of what is not there; SQLite takes a file that was cut to nothing for a new one. */
+function sizeOf(file: string): number {
+  return ifExistsSync(() => statSync(file).size) ?? 0;
+}
+
+function noState({ root }: StatePaths): UbuntuCiError {
+  return misconfigured(
+    `there is no state in ${root}`,
+    advice`name its folder with --state-dir, or make one: ${remedy("init")}`,
+  );
+}
+
 function lost({ database }: StatePaths, left: readonly string[]): Damage {
   return new Damage(
-    `the state file ${database} is missing beside ${left.join(", ")}`,
+    `the state file ${database} is ${isThere(database) ? "empty" : "missing"} beside ${left.join(", ")}`,
     bringBack,
   );
 }
