@@ -54,7 +54,6 @@ export async function checkHealth(
   const tickets = unfinishedTickets(db);
   const disk = await statfs(paths.root);
   const measures: Measure[] = [
-    ...(await integrityMeasures(db, await archive())),
     maintenanceAge(watched),
     lockAge(watched),
     heartbeatAge(watched),
@@ -67,6 +66,7 @@ export async function checkHealth(
     reportAge(watched),
     backupAge(watched),
     stateSize(watched),
+    ...(await integrityMeasures(db, await archive())),
   ];
   const count = (status: string) =>
     tickets
