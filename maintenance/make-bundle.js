@@ -64,6 +64,10 @@ async function precompile() {
     makeDatabase(join(folder, "state.sqlite")).close();
     // No command works on a state without an archive.
     mkdirSync(join(folder, "archive/.revisions/0/dists"), { recursive: true });
+    writeFileSync(
+      join(folder, "archive/.revisions/0/revision.json"),
+      JSON.stringify({ revision: 0, publications: {} }),
+    );
     symlinkSync(".revisions/0/dists", join(folder, "archive/dists"));
     // Neither the machine's configuration nor the caller's environment is used.
     writeFileSync(join(folder, "config.json"), "{}", { mode: 0o600 });

@@ -1,4 +1,11 @@
-import { readdirSync, statSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 
 import type { UbuntuCiError } from "../domain/error.ts";
@@ -84,16 +91,33 @@ export function requireArchive({ archive, database }: StatePaths): void {
   const dists = join(archive, "dists");
   // The state is being restored.
   if (!isThere(database)) return;
-  if (ifExistsSync(() => statSync(dists))?.isDirectory() === true) return;
+  const seen = ifExistsSync(() => realpathSync(dists));
+  const record = join(seen ?? dists, "../revision.json");
+  if (seen !== undefined && beginsWell(record)) return;
   const what = !isThere(archive)
     ? `the archive ${archive} is missing`
-    : isThere(dists)
-      ? `the archive is damaged: ${dists} leads nowhere`
-      : `the archive is damaged: ${dists} is missing`;
+    : `the archive is damaged: ${
+        seen !== undefined
+          ? `${record} does not describe a revision`
+          : `${dists} ${isThere(dists) ? "leads nowhere" : "is missing"}`
+      }`;
   throw new Damage(
     what,
     advice`${remedy("fsck")} says what can be done; if its revisions are gone, ${bringBack}. Where no archive was made yet: ${remedy("init")}`,
   );
+}
+
+/** Whether a revision's record begins as it is written. Those who read it check the rest, which may be long. */
+function beginsWell(record: string): boolean {
+  const file = ifExistsSync(() => openSync(record, "r"));
+  if (file === undefined) return false;
+  try {
+    const head = Buffer.alloc(64);
+    const size = readSync(file, head, 0, head.length, 0);
+    return /^\{\s*"revision":\s*[0-9]+,/.test(head.toString("utf8", 0, size));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** What in a folder only a state leaves behind, and no command can make again: by folder, a name in it. */
