@@ -5,9 +5,11 @@ import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
@@ -56,10 +58,17 @@ async function makeBundle() {
 
 /** Makes the code cache by running short commands. */
 async function precompile() {
-  const { openDatabase } = await import("../dist/lib/state/database.js");
+  const { makeDatabase } = await import("../dist/lib/state/database.js");
   const folder = mkdtempSync(join(tmpdir(), "ubuntu-ci-warm-"));
   try {
-    openDatabase(join(folder, "state.sqlite")).close();
+    makeDatabase(join(folder, "state.sqlite")).close();
+    // No command works on a state without an archive.
+    mkdirSync(join(folder, "archive/.revisions/0/dists"), { recursive: true });
+    writeFileSync(
+      join(folder, "archive/.revisions/0/revision.json"),
+      JSON.stringify({ revision: 0, publications: {} }),
+    );
+    symlinkSync(".revisions/0/dists", join(folder, "archive/dists"));
     // Neither the machine's configuration nor the caller's environment is used.
     writeFileSync(join(folder, "config.json"), "{}", { mode: 0o600 });
     for (const name of ["--help", "status", "land", "publish"]) {

@@ -209,9 +209,9 @@ test("a metrics file is whole, readable by all, and says when nothing could be f
   rmSync(join(ci.state, "state.sqlite"));
   const { code, stdout } = ci.run("check");
   expect({ code, stdout }).toEqual({
-    code: 3,
+    code: 2,
     stdout: expect.stringMatching(
-      /^UBUNTU-CI UNKNOWN - \S+state\.sqlite is not there/,
+      /^UBUNTU-CI CRITICAL - .*state\.sqlite is missing beside/,
     ) as string,
   });
   expect(ci.run("check", "--prometheus", file).code).toBe(0);

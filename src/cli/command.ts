@@ -111,10 +111,11 @@ export interface CommandTraits {
   readonly examples: readonly string[];
   /**
    * How it depends on the state; by default it needs one. `begun`: it creates one, in a folder of its
-   * own; `restored`: it creates one; `optional`: it can do without; `diagnosed`: it reports on whatever
-   * it finds; `none`: it never uses one.
+   * own; `restored`: it creates one; `damaged`: it needs one, but parts of it may be missing; `optional`:
+   * it can do without; `diagnosed`: it reports on whatever it finds; `none`: it never uses one.
    */
-  readonly state?: "begun" | "restored" | "optional" | "diagnosed" | "none";
+  readonly state?:
+    "begun" | "restored" | "damaged" | "optional" | "diagnosed" | "none";
   /** It reports wrong file modes, which other commands correct. */
   readonly tellsModes?: boolean;
   /** Runs as the calling user and reads no configuration; other commands switch from root to the state's owner. */

@@ -7,6 +7,7 @@ import { withoutMilliseconds } from "../lib/domain/age.ts";
 import { oneLine } from "../lib/domain/shown-text.ts";
 import type { LocalStore } from "../lib/backends/store/store.ts";
 import type { LocalEngine } from "../lib/engine/engine.ts";
+import type { CommandTraits } from "./command.ts";
 import type { CallOptions } from "../lib/host/command-line.ts";
 import { adviceText } from "../lib/host/command-line.ts";
 import type { Advice } from "../lib/domain/remedy.ts";
@@ -63,6 +64,7 @@ export function actorName(): string {
   return `${person === "" ? userInfo().username : person}@${hostname()}`;
 }
 
+/** @param state how the command depends on the state: whether it makes it, or minds damage */
 export function createContext(
   options: GlobalOptions,
   paths: StatePaths,
@@ -70,6 +72,7 @@ export function createContext(
   signal: AbortSignal,
   callOptions: CallOptions,
   readable: (path: string) => string = (path) => path,
+  state?: CommandTraits["state"],
 ): CommandContext {
   const actor = actorName();
   const text = (advice: Advice) => adviceText(advice, callOptions);
@@ -82,21 +85,31 @@ export function createContext(
     (backends ??= lazyBackends(paths, config));
   let opened: Connection | undefined;
   const db = once(async () => {
-    const { openDatabase } = await import("../lib/state/database.ts");
-    return (opened = openDatabase(paths.database));
+    const { makeDatabase, openDatabase } =
+      await import("../lib/state/database.ts");
+    const open = state === "begun" ? makeDatabase : openDatabase;
+    return (opened = open(paths.database));
   });
   const store = once(async (): Promise<LocalStore> => {
     const { localStore } = await import("../lib/backends/store/local-store.ts");
     return localStore(paths.store, config.get("store.url"));
   });
-  const engine = once(async (): Promise<LocalEngine> => ({
-    db: await db(),
-    paths,
-    config,
-    actor,
-    store: await store(),
-    backends: openBackends(),
-  }));
+  const engine = once(async (): Promise<LocalEngine> => {
+    const opened = await db();
+    if (state === undefined || state === "begun") {
+      const { requireNewestRevision } =
+        await import("../lib/engine/require-archive.ts");
+      await requireNewestRevision(opened, paths);
+    }
+    return {
+      db: opened,
+      paths,
+      config,
+      actor,
+      store: await store(),
+      backends: openBackends(),
+    };
+  });
   return {
     options,
     paths,

@@ -214,10 +214,19 @@ export class ProgramCall {
     const { loadConfig, noConfig } = await import("../lib/config/config.ts");
     enterCallersFolder();
     if (!remote && state !== "none") {
-      const { requireNothingElse, requireOwnState, requireState } =
-        await import("../lib/locks/state-folder.ts");
+      const {
+        requireArchive,
+        requireNothingElse,
+        requireOwnState,
+        requireSomeState,
+        requireState,
+      } = await import("../lib/locks/state-folder.ts");
       if (!(staysCaller && isRoot())) requireOwnState(paths);
-      if (state === undefined) requireState(paths);
+      if (state === undefined) {
+        requireState(paths);
+        requireArchive(paths);
+      }
+      if (state === "damaged") requireSomeState(paths);
       if (state === "begun") requireNothingElse(paths);
     }
     if (typeof fromRoot?.copies === "string") {
@@ -247,6 +256,7 @@ export class ProgramCall {
       this.#signal,
       this.#callOptions,
       this.#handed?.copyOf,
+      state,
     );
     return this.#context;
   }

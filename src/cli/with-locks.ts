@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { isThere } from "../lib/files/optional-file.ts";
 import { warnPerson } from "../lib/host/cron-mail.ts";
 import type { LockHolder } from "../lib/locks/lock-holder.ts";
 import {
@@ -79,7 +80,7 @@ async function recordTakeOver(
     await import("../lib/state/database.ts");
   const { recordEvent } = await import("../lib/state/events.ts");
   const db =
-    readMaintenance(paths.maintenance) === null
+    readMaintenance(paths.maintenance) === null && isThere(paths.database)
       ? openDatabase(paths.database)
       : openCurrentDatabase(paths.database);
   if (db === undefined) return;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -7,7 +7,7 @@ import type { LocalStore, Stored } from "../../src/lib/backends/store/store.ts";
 import type { StatePaths } from "../../src/lib/host/paths.ts";
 import { statePaths } from "../../src/lib/host/paths.ts";
 import type { Connection } from "../../src/lib/state/database.ts";
-import { openDatabase } from "../../src/lib/state/database.ts";
+import { makeDatabase } from "../../src/lib/state/database.ts";
 import {
   insertTicket,
   nextTicketId,
@@ -21,7 +21,8 @@ export class StoredTicket {
 
   constructor() {
     this.paths = statePaths(mkdtempSync(join(tmpdir(), "uci-stored-")));
-    this.db = openDatabase(this.paths.database);
+    mkdirSync(this.paths.store);
+    this.db = makeDatabase(this.paths.database);
     this.db.pragma("synchronous = OFF");
     this.store = localStore(this.paths.store, null);
   }

@@ -16,8 +16,11 @@ const list: NamedVerb = {
   summary: "the keys that admission accepts, and for which packages",
   examples: ["uploaders list", "uploaders list --json"],
   changes: false,
-  async run({ paths, text }) {
+  async run({ paths, text, db }) {
     const { listUploaders } = await import("../../lib/tickets/uploaders.ts");
+    const { requireUploaders } =
+      await import("../../lib/tickets/recorded-uploaders.ts");
+    requireUploaders(await db(), paths);
     const { uploaders, ...found } = await listUploaders(paths);
     const unused = found.unused.map((one) => ({
       ...one,

@@ -179,7 +179,7 @@ describe("get_artifact and get_image", () => {
       "-o",
       file,
     );
-    expect(code).toBe(75);
+    expect(code).toBe(78);
     expect(stderr).toMatch(
       /hello\.autopkgtest\.log in the data store is damaged: its sha256 is/,
     );

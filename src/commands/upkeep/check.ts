@@ -1,7 +1,14 @@
-import { messageOf, refused } from "../../lib/domain/error.ts";
+import {
+  ExitCode,
+  messageOf,
+  refused,
+  troubleOfMachine,
+  UbuntuCiError,
+} from "../../lib/domain/error.ts";
 import type { HealthReport } from "../../lib/domain/health.ts";
 import {
   healthCodes,
+  headOf,
   nagiosLine,
   prometheusText,
   unknownLine,
@@ -15,7 +22,11 @@ import type { Plan } from "../../lib/domain/plan.ts";
 
 type Found =
   | { readonly report: HealthReport; readonly tickets: TicketCounts }
-  | { readonly report: null; readonly why: string };
+  | {
+      readonly report: null;
+      readonly health: "critical" | "unknown";
+      readonly why: string;
+    };
 
 interface MetricsPlan extends Plan {
   readonly file: string;
@@ -60,10 +71,10 @@ of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two m
     }
     const line =
       found.report === null
-        ? unknownLine(found.why)
+        ? headOf(found.health, found.why)
         : nagiosLine(found.report, context.text);
-    const health = found.report?.health ?? "unknown";
-    const checks = (found.report?.measures ?? []).map(
+    const health = found.report === null ? found.health : found.report.health;
+    const checks = (found.report?.measures ?? stateAlone(found)).map(
       ({ name, health: how, value, unit, warn, critical, words }) => ({
         name,
         health: how,
@@ -82,19 +93,43 @@ of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two m
   },
 };
 
-async function look({ paths, config }: CommandContext): Promise<Found> {
+async function look(context: CommandContext): Promise<Found> {
+  const { paths, config } = context;
+  const { requireSomeState, requireState } =
+    await import("../../lib/locks/state-folder.ts");
   try {
+    requireSomeState(paths);
+  } catch (thrown) {
+    return { report: null, health: "unknown", why: messageOf(thrown) };
+  }
+  try {
+    requireState(paths);
     const { openCurrentDatabase } = await import("../../lib/state/database.ts");
     const { checkHealth } = await import("../../lib/upkeep/check.ts");
     const db = openCurrentDatabase(paths.database);
     if (db === undefined)
       throw refused(
-        `${paths.database} is not there, or of another version of ubuntu-ci`,
+        `${paths.database} is being restored, or of another version of ubuntu-ci`,
       );
-    return await checkHealth({ db, paths, config });
+    const { archive } = context.backends();
+    return await checkHealth({ db, paths, config, archive });
   } catch (thrown) {
-    return { report: null, why: messageOf(thrown) };
+    const trouble = troubleOfMachine(thrown) ?? thrown;
+    // A state that is damaged or cannot be read needs a person at once.
+    const known =
+      trouble instanceof UbuntuCiError && trouble.exitCode !== ExitCode.refused;
+    const health = known ? "critical" : "unknown";
+    return { report: null, health, why: messageOf(trouble) };
   }
+}
+
+/** The one figure that there is of a state that cannot be looked at. */
+function stateAlone(found: Found): HealthReport["measures"] {
+  if (found.report !== null || found.health === "unknown") return [];
+  const { health, why: words } = found;
+  const levels = { value: 1, warn: null, critical: 1, bad: "above" } as const;
+  const help = "Whether the state can be used.";
+  return [{ name: "state", help, unit: "", ...levels, words, health }];
 }
 
 /** Writes the metrics. The exit code is 0 whatever they say, because Prometheus judges them itself. */

@@ -11,6 +11,7 @@ interface MendingPlan extends Plan {
 }
 
 export const command: Command<{ mend?: true; digests?: true }, MendingPlan> = {
+  state: "damaged",
   tellsModes: true,
   changes: true,
   onlyReads: ({ mend }) => mend !== true,

@@ -5,6 +5,7 @@ import { oldLock } from "../../lib/locks/lock-holder.ts";
 import type { Command } from "../../cli/command.ts";
 
 export const command: Command = {
+  state: "damaged",
   changes: false,
   examples: ["locks", "locks --json"],
   run(context) {

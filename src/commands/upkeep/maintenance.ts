@@ -125,6 +125,8 @@ const wait: NamedVerb<{ timeout?: number }> = {
 };
 
 export const command: CommandWithVerbs = {
+  // What is damaged is restored in maintenance.
+  state: "damaged",
   examples: [
     'maintenance on --reason "new disk"',
     "maintenance wait --timeout 3600",

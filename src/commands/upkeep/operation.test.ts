@@ -260,8 +260,13 @@ describe("check", () => {
     expect(await ci.ok("check", "--prometheus")).toContain("ubuntu_ci_up 1");
     rmSync(join(ci.state, "state.sqlite"));
     expect(await ci.run("check")).toMatchObject({
+      code: 2,
+      stdout: saying(/^UBUNTU-CI CRITICAL - .*state\.sqlite is missing beside/),
+    });
+    const nowhere = ["--state-dir", join(ci.root, "nowhere")];
+    expect(await ci.run("check", ...nowhere)).toMatchObject({
       code: 3,
-      stdout: saying(/^UBUNTU-CI UNKNOWN - \S+state\.sqlite is not there/),
+      stdout: saying("UBUNTU-CI UNKNOWN - there is no state in "),
     });
     expect(
       (await ci.json("check", "--config", "/nowhere.json")).document,

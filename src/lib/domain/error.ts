@@ -161,6 +161,11 @@ const machineTrouble: Readonly<
     exitCode: ExitCode.notNow,
     hint: "see the kernel's log",
   },
+  ESTALE: {
+    what: "the file server does not answer as it did",
+    exitCode: ExitCode.notNow,
+    hint: "see whether its file systems are mounted",
+  },
   EBUSY: {
     what: "another process uses it",
     exitCode: ExitCode.notNow,
@@ -171,6 +176,11 @@ const machineTrouble: Readonly<
     exitCode: ExitCode.misconfigured,
     hint: "run the command as the user who owns the state folder",
   },
+  EPERM: {
+    what: "the system does not allow it",
+    exitCode: ExitCode.misconfigured,
+    hint: "run the command as the user who owns the state folder",
+  },
   EROFS: {
     what: "the file system is read-only",
     exitCode: ExitCode.misconfigured,
@@ -178,19 +188,39 @@ const machineTrouble: Readonly<
   },
 };
 
+/** SQLite's codes; its extended ones begin with the plain one: SQLITE_IOERR_WRITE. */
 const sameForSqlite: Readonly<Record<string, string>> = {
   SQLITE_FULL: "ENOSPC",
   SQLITE_BUSY: "EBUSY",
   SQLITE_READONLY: "EACCES",
   SQLITE_CANTOPEN: "EACCES",
+  SQLITE_PERM: "EACCES",
   SQLITE_IOERR: "EIO",
 };
 
-/** Translates a system or SQLite error into one that a user can act on; undefined for others, which are bugs. */
+/** SQLite's codes for contents that cannot be right. */
+const damageForSqlite = ["SQLITE_CORRUPT", "SQLITE_NOTADB"];
+
+/** Whether an error says that a database is damaged, and not only that it cannot be used just now. */
+export function saysDamage(thrown: unknown): boolean {
+  return (
+    thrown instanceof Damage ||
+    (thrown instanceof Error &&
+      "code" in thrown &&
+      damageForSqlite.some((code) => String(thrown.code).startsWith(code)))
+  );
+}
+
+/** The error a user can act on that a thrown system or SQLite error stands for; undefined: a bug. */
 export function troubleOfMachine(thrown: unknown): UbuntuCiError | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
   const code = String(thrown.code);
-  // SQLite's extended codes begin with the primary one, as in SQLITE_IOERR_WRITE.
+  if (saysDamage(thrown))
+    return new Damage(
+      `the state file is damaged: ${thrown.message}`,
+      undefined,
+      thrown,
+    );
   const plain = Object.keys(sameForSqlite).find((name) =>
     code.startsWith(name),
   );
@@ -203,6 +233,23 @@ export function troubleOfMachine(thrown: unknown): UbuntuCiError | undefined {
     cause: thrown,
   });
 }
+
+/**
+ * A part of the state is missing beside what refers to it, or fails its integrity check (exit 78). What
+ * only cannot be read just now is something else.
+ */
+export class Damage extends UbuntuCiError {
+  constructor(
+    message: string,
+    hint: Advice = advice`${remedy("fsck")} says what can be done`,
+    cause?: unknown,
+  ) {
+    super(message, { exitCode: ExitCode.misconfigured, hint, cause });
+  }
+}
+
+/** What brings back a part of the state that is gone for good; restoring needs maintenance. */
+export const bringBack: Advice = advice`bring it back from a backup: ${remedy("maintenance on")}, then ${remedy("restore", ["FILE"])}`;
 
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {

@@ -95,17 +95,20 @@ export function nagiosLine(
   return `${headOf(health, words)}${figures.length === 0 ? "" : ` | ${figures.join(" ")}`}`;
 }
 
-/** The output line for a check that could not be made. */
+/**
+ * The line without figures, for when none could be found out. A bar begins the performance data, so the text before it may have neither a bar nor a line
+ * break.
+ */
+export function headOf(health: Health, words: string): string {
+  return `UBUNTU-CI ${health.toUpperCase()} - ${words.replaceAll("|", "/").replaceAll(/\s+/g, " ").trim()}`;
+}
+
+/** The line when nothing could be found out. */
 export function unknownLine(why: string): string {
   return headOf("unknown", why);
 }
 
-/** The text before the performance data, which a bar introduces: it may contain neither a bar nor a line break. */
-function headOf(health: Health, words: string): string {
-  return `UBUNTU-CI ${health.toUpperCase()} - ${words.replaceAll("|", "/").replaceAll(/\s+/g, " ").trim()}`;
-}
-
-/** A threshold range (Monitoring Plugins guidelines): `N` alerts above N, `N:` below it. Counts are integers. */
+/** Monitoring Plugins, threshold ranges: `N` alarms above N, `N:` below it. Counts are whole. */
 function range({ bad, unit }: Measure, threshold: number | null): string {
   if (threshold === null) return "";
   if (bad === "below") return `${threshold}:`;

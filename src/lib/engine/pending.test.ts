@@ -21,7 +21,7 @@ import { localStore } from "../backends/store/local-store.ts";
 import { configOf } from "../config/config.ts";
 import { explain } from "../domain/explain/explain.ts";
 import { statePaths } from "../host/paths.ts";
-import { openDatabase } from "../state/database.ts";
+import { makeDatabase } from "../state/database.ts";
 import { listEvents } from "../state/events.ts";
 import { hasWork } from "../state/has-work.ts";
 import { oldestWaiting } from "../state/health.ts";
@@ -132,7 +132,7 @@ beforeEach(async () => {
   );
   for (const room of [paths.run, paths.locks, paths.scratch, paths.store])
     mkdirSync(room, { recursive: true });
-  const db = openDatabase(paths.database);
+  const db = makeDatabase(paths.database);
   db.pragma("synchronous = OFF");
   farm = new Farm();
   const archive = await archiveOf(config).open(paths, config);

@@ -26,6 +26,7 @@ import type {
   StepInput,
   StepResult,
 } from "../steps/step-definition.ts";
+import { remakeBase } from "./bases.ts";
 import type { Engine, RunListener } from "./engine.ts";
 import { submitter } from "./jobs.ts";
 import { endOf } from "./results.ts";
@@ -87,6 +88,7 @@ export async function perform(
       // The plan was made for a job that no longer exists.
       const made = input.job === null ? plan : await definition.plan(input);
       if (made !== plan) listener.planned?.(made);
+      await remakeBase(engine, lease.step, ticket, (line) => work.note(line));
       return definition.execute(made, input, backends, work);
     };
     const inDoubt = input.job !== null || lease.attempt > 1;
@@ -135,6 +137,9 @@ function contextOf(
     }),
   };
 }
+
+/** Says what is wrong on this machine, where an error names no command that helps. */
+const doctor = remedy("doctor");
 
 /** The ticket waits for something; no retry is used up. */
 function waiting(
@@ -266,7 +271,8 @@ function troubleOf(caught: unknown): Performed {
         exitCode: thrown.exitCode,
       };
     if (thrown.exitCode === ExitCode.misconfigured)
-      return waiting(reason, ExitCode.misconfigured, remedy);
+      // A person has to act; `check` tells such a ticket by its remedy.
+      return waiting(reason, ExitCode.misconfigured, remedy ?? doctor);
     return {
       end: { outcome: "tmpfail", reason, remedy },
       exitCode: ExitCode.notNow,

@@ -52,7 +52,7 @@ export const definitions: {
  * @param folder where to copy stored files; called only when the store has no local paths
  */
 export async function stepInput(
-  { db, paths, config, store, backends }: Engine,
+  { db, config, paths, store, backends }: Engine,
   ticket: Ticket,
   folder: () => string,
 ): Promise<StepInput> {
@@ -60,6 +60,7 @@ export async function stepInput(
   const job = jobOf(db, ticket.id);
   const image = imageOf(db, ticket.id);
   await checkImage(paths.layers, ticket, image);
+  await checkPpa(backends, ticket);
   const sources: TicketSource[] = [];
   for (const { id, source, version } of ticket.subtickets) {
     const mine = ticket.artifacts.filter(
@@ -117,9 +118,24 @@ async function checkImage(
   for (const name of image.layers)
     if ((await findLayer(layers, name)) === undefined)
       throw needsRepair(
-        `layer ${name} of the image of ticket ${id} is gone`,
+        `layer ${name} of the image of ticket ${id} is gone, or damaged`,
         remedy("retry", [id], { from: commandOf(imageStep) }),
       );
+}
+
+/** @throws UbuntuCiError (78) when the PPA that the step takes packages from is gone */
+async function checkPpa(
+  backends: Engine["backends"],
+  { id, ppa, step, cancelled }: Ticket,
+): Promise<void> {
+  const at = workStep(step.code)?.code ?? queueStep;
+  if (ppa === null || cancelled !== null || !comesAfter(at, packagesStep))
+    return;
+  if (await (await backends.pool()).has(ppa)) return;
+  throw needsRepair(
+    `${ppa}, the PPA of ticket ${id}, is gone or damaged`,
+    remedy("retry", [id]),
+  );
 }
 
 /** @throws UbuntuCiError (78) when a local store has lost files that steps of the ticket still need */

@@ -1,3 +1,5 @@
+import { lstatSync } from "node:fs";
+
 /** The result of a file operation, or undefined when the file does not exist; other errors are thrown. */
 export async function ifExists<T>(
   operation: Promise<T>,
@@ -20,7 +22,16 @@ export function ifExistsSync<T>(operate: () => T): T | undefined {
   }
 }
 
-/** Whether an error says so: no such file, a path below a file, or a name that is too long to exist. */
+/**
+ * Whether there is a file, folder or link of that name.
+ *
+ * @throws the system's error when that cannot be found out, as in a folder that may not be searched
+ */
+export function isThere(path: string): boolean {
+  return ifExistsSync(() => lstatSync(path)) !== undefined;
+}
+
+/** Error codes for: no such file, a path below a file, an impossible name. */
 function isMissing(thrown: unknown): boolean {
   return ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].some((code) =>
     hasCode(thrown, code),

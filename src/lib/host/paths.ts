@@ -43,6 +43,8 @@ export interface StatePaths {
   readonly backups: string;
   /** What `restore` and `fsck` moved out of the way, one folder each time. */
   readonly setAside: string;
+  /** Where `restore` works until the new state is in place. */
+  readonly restore: string;
 }
 
 /** The paths of a state folder, by its root. */
@@ -66,6 +68,7 @@ export function statePaths(root: string): StatePaths {
     aptly: join(absolute, "aptly"),
     backups: join(absolute, "backups"),
     setAside: join(absolute, "set-aside"),
+    restore: join(absolute, ".restore"),
   };
 }
 

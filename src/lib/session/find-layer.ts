@@ -1,26 +1,20 @@
-import { readFile, utimes } from "node:fs/promises";
+import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 
 import { misconfigured, needsRepair } from "../domain/error.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 import { namesIn } from "../files/names-in.ts";
-import { ifExists } from "../files/optional-file.ts";
 import { childPath } from "../host/paths.ts";
-import type { Base, Layer, LayerKind, LayerRecord } from "./layer.ts";
+import type { Base, Layer, LayerKind } from "./layer.ts";
 import { makeUsable } from "./make-layer.ts";
+import { readLayer } from "./read-layer.ts";
 
-/** A layer by its name, or undefined. */
+/** A layer by its name; undefined when it is not there, or not whole. */
 export async function findLayer(
   folder: string,
   name: string,
 ): Promise<Layer | undefined> {
-  const file = join(childPath(folder, name), "layer.json");
-  const text = await ifExists(readFile(file, "utf8"));
-  if (text === undefined) return undefined;
-  return {
-    ...(JSON.parse(text) as LayerRecord),
-    root: join(folder, name, "root"),
-  };
+  return readLayer(folder, name);
 }
 
 /** Marks a layer as just used: retention goes by the modification time of its record. */

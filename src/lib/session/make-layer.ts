@@ -7,6 +7,7 @@ import { makeOwnFolder } from "../files/own-folder.ts";
 import { execOk } from "../host/exec.ts";
 import { childPath } from "../host/paths.ts";
 import type { Layer, LayerRecord } from "./layer.ts";
+import { readLayer } from "./read-layer.ts";
 import { removeTree } from "./remove-tree.ts";
 import { asSubordinateRoot } from "./subordinate-ids.ts";
 
@@ -31,12 +32,19 @@ export async function commitLayer(
   );
   // The record must not survive a power failure that the files do not survive.
   await execOk(["sync", "--file-system", progress]);
+  const place = childPath(folder, record.name);
   try {
-    await rename(progress, childPath(folder, record.name));
+    await rename(progress, place);
   } catch (thrown) {
     if (!hasCode(thrown, "ENOTEMPTY") && !hasCode(thrown, "EEXIST"))
       throw thrown;
-    await removeTree(progress);
+    if ((await readLayer(folder, record.name)) === undefined) {
+      // What is in its place is damaged, and nothing can use it.
+      const old = makeOwnFolder(folder, ".old");
+      await rename(place, join(old, record.name));
+      await rename(progress, place);
+      await removeTree(old);
+    } else await removeTree(progress);
   }
   return { ...record, root: join(folder, record.name, "root") };
 }

@@ -17,7 +17,7 @@ import {
   recordOnce,
   readStateVersion,
 } from "./copies.ts";
-import { openDatabase } from "./database.ts";
+import { makeDatabase } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import { migrations } from "./migrations.ts";
 
@@ -26,7 +26,7 @@ let file: string;
 
 /** Records events. */
 function happens(...whats: string[]): void {
-  const db = openDatabase(file);
+  const db = makeDatabase(file);
   for (const what of whats)
     recordEvent(db, { actor: "me", subject: "ppa", subject_id: "p", what });
   db.close();

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,8 +13,14 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { openDatabase, type Connection } from "./database.ts";
+import {
+  makeDatabase,
+  openCurrentDatabase,
+  openDatabase,
+  type Connection,
+} from "./database.ts";
 import { migrations } from "./migrations.ts";
+import { inspectFile, quickProblem } from "./snapshot.ts";
 
 let folder: string;
 let file: string;
@@ -26,7 +33,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function withDatabase<T>(use: (db: Connection) => T): T {
-  const db = openDatabase(file);
+  const db = makeDatabase(file);
   try {
     return use(db);
   } finally {
@@ -108,7 +115,7 @@ describe("opening the state file", () => {
   test("refuses a file of a newer program, and leaves it alone", () => {
     withDatabase((db) => db.pragma(`user_version = ${migrations.length + 1}`));
     const before = readFileSync(file);
-    expect(() => openDatabase(file)).toThrow(
+    expect(() => makeDatabase(file)).toThrow(
       expect.objectContaining({
         exitCode: 78,
         message: expect.stringContaining(
@@ -119,22 +126,61 @@ describe("opening the state file", () => {
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
-  test.each([
-    [
-      "noise",
-      () => writeFileSync(file, "this is not a database, by far. ".repeat(200)),
-    ],
-    ["a folder", () => mkdirSync(file)],
-  ])("says what is wrong with %s", (_, make) => {
-    make();
+  const saying = (exitCode: number, words: string): unknown =>
+    expect.objectContaining({
+      exitCode,
+      message: expect.stringContaining(
+        `the state file ${file} ${words}`,
+      ) as string,
+    });
+
+  test("says that noise is damage, and that a folder cannot be used", () => {
+    writeFileSync(file, "this is not a database, by far. ".repeat(200));
+    for (const open of [openDatabase, makeDatabase, openCurrentDatabase])
+      expect(() => open(file)).toThrow(saying(78, "is damaged"));
+    expect(inspectFile(file)).toEqual(["file is not a database"]);
+    rmSync(file);
+    mkdirSync(file);
+    for (const open of [openDatabase, makeDatabase, openCurrentDatabase])
+      expect(() => open(file)).toThrow(saying(75, "cannot be used"));
+  });
+
+  test("makes none where one is missing, and takes one cut to nothing for no new one", () => {
+    expect(() => openDatabase(file)).toThrow(saying(78, "is missing"));
+    expect(existsSync(file)).toBe(false);
+    writeFileSync(file, "");
+    expect(() => openDatabase(file)).toThrow(saying(78, "is empty"));
+    expect(readFileSync(file)).toHaveLength(0);
+  });
+
+  test("does not take what may not be read or written for damaged", () => {
+    withDatabase(() => undefined);
+    chmodSync(file, 0);
+    for (const look of [openDatabase, openCurrentDatabase, inspectFile])
+      expect(() => look(file)).toThrow(
+        saying(78, "cannot be used: permission is denied"),
+      );
+    chmodSync(file, 0o600);
+    chmodSync(folder, 0o500);
     expect(() => openDatabase(file)).toThrow(
-      expect.objectContaining({
-        exitCode: 75,
-        message: expect.stringContaining(
-          `the state file ${file} cannot be used`,
-        ) as string,
-      }),
+      saying(78, "cannot be used: perm"),
     );
+    chmodSync(folder, 0o700);
+    expect(inspectFile(file)).toEqual([]);
+  });
+
+  test("a short look finds a damaged page", () => {
+    withDatabase((db) => {
+      db.exec("CREATE TABLE filler (x TEXT) STRICT");
+      const fill = db.prepare("INSERT INTO filler VALUES (?)");
+      for (let count = 0; count < 200; count += 1) fill.run("x".repeat(500));
+      expect(quickProblem(db)).toBeNull();
+    });
+    const contents = readFileSync(file);
+    contents.fill(0, contents.length - 3 * 4096);
+    writeFileSync(file, contents);
+    withDatabase((db) => expect(quickProblem(db)).toMatch(/./));
+    expect(inspectFile(file)).not.toEqual([]);
   });
 });
 

@@ -1,25 +1,52 @@
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
 
-import { misconfigured, notNow } from "../domain/error.ts";
+import {
+  bringBack,
+  Damage,
+  misconfigured,
+  notNow,
+  saysDamage,
+  troubleOfMachine,
+  UbuntuCiError,
+} from "../domain/error.ts";
 import { makeNamedFolder } from "../files/make-folder.ts";
+import { isThere } from "../files/optional-file.ts";
 import { migrations } from "./migrations.ts";
 
 export type Connection = Database.Database;
 
 /**
- * Opens the state file, creating or migrating it as needed. Before a migration, a copy of a file that is
- * not empty is kept as `state.sqlite.before-N`.
+ * Opens the state file, and migrates it as needed. Before a file with contents is migrated, a copy is
+ * set aside as `state.sqlite.before-N`.
  *
- * @throws UbuntuCiError (78) when the file is newer than this program, (75) when it cannot be opened
+ * @throws UbuntuCiError (78) when the file is missing, damaged, not for us to read, or newer than this
+ *   program; (75) when it cannot be used just now
  */
 export function openDatabase(file: string): Connection {
+  if (!isThere(file))
+    throw new Damage(`the state file ${file} is missing`, bringBack);
+  return openOrMake(file, (schema) => {
+    // SQLite takes a file that was cut to nothing for a new database.
+    if (schema === 0)
+      throw new Damage(`the state file ${file} is empty`, bringBack);
+  });
+}
+
+/** As {@link openDatabase}, and makes the file, with its folder, where there is none. Only a new state begins so. */
+export function makeDatabase(file: string): Connection {
+  if (!isThere(file)) makeNamedFolder(dirname(file));
+  return openOrMake(file, () => undefined);
+}
+
+/** @param judge may refuse a file of that schema */
+function openOrMake(file: string, judge: (schema: number) => void): Connection {
   let db: Connection | undefined;
   try {
-    if (!existsSync(file)) makeNamedFolder(dirname(file));
     db = new Database(file, { timeout: 30_000 });
+    judge(schemaOf(db));
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = FULL");
     db.pragma("foreign_keys = ON");
@@ -27,7 +54,7 @@ export function openDatabase(file: string): Connection {
     return db;
   } catch (thrown) {
     db?.close();
-    throw unusable(file, thrown);
+    throw troubleOfStateFile(file, thrown);
   }
 }
 
@@ -36,17 +63,18 @@ export function openDatabase(file: string): Connection {
  * maintenance, when a file must be neither created nor migrated.
  */
 export function openCurrentDatabase(file: string): Connection | undefined {
-  if (!existsSync(file)) return undefined;
-  const db = new Database(file, { timeout: 30_000, fileMustExist: true });
+  if (!isThere(file)) return undefined;
+  let db: Connection | undefined;
   try {
+    db = new Database(file, { timeout: 30_000, fileMustExist: true });
     if (schemaOf(db) === migrations.length) {
       db.pragma("synchronous = FULL");
       db.pragma("foreign_keys = ON");
       return db;
     }
   } catch (thrown) {
-    db.close();
-    throw unusable(file, thrown);
+    db?.close();
+    throw troubleOfStateFile(file, thrown);
   }
   db.close();
   return undefined;
@@ -88,14 +116,53 @@ export function firstColumn<Value>(
   return query.all(...parameters);
 }
 
-function unusable(file: string, thrown: unknown): unknown {
-  return thrown instanceof Database.SqliteError
-    ? notNow(
-        `the state file ${file} cannot be used: ${thrown.message}`,
-        "check its owner, its disk, and that it is a state file of ubuntu-ci",
-        thrown,
-      )
-    : thrown;
+/**
+ * What is the matter with a state file that SQLite failed on: damage, or what keeps it from being read or
+ * written. SQLite says little about the latter, so the system is asked.
+ */
+export function troubleOfStateFile(file: string, thrown: unknown): unknown {
+  if (!(thrown instanceof Database.SqliteError)) return thrown;
+  if (saysDamage(thrown))
+    return new Damage(
+      `the state file ${file} is damaged: ${thrown.message}`,
+      undefined,
+      thrown,
+    );
+  const found = obstacle(file);
+  // Without an obstacle these two say nothing about the cause.
+  const vague = /^SQLITE_(?:CANTOPEN|READONLY)/.test(thrown.code);
+  const known = vague && found === undefined ? found : (found ?? thrown);
+  const trouble = troubleOfMachine(known);
+  if (trouble?.hint === undefined)
+    return notNow(
+      `the state file ${file} cannot be used: ${thrown.message}`,
+      "check its owner, its disk, and that it is a state file of ubuntu-ci",
+      thrown,
+    );
+  return new UbuntuCiError(
+    `the state file ${file} cannot be used: ${trouble.message}`,
+    { exitCode: trouble.exitCode, hint: trouble.hint, cause: thrown },
+  );
+}
+
+/** The system's error that reading or writing a file, and those that SQLite makes beside it, would meet. */
+function obstacle(file: string): unknown {
+  const { R_OK, W_OK, X_OK } = constants;
+  const folder = dirname(file);
+  try {
+    accessSync(folder, W_OK | X_OK);
+    if (isThere(file)) accessSync(file, R_OK | W_OK);
+    const { bavail } = statfsSync(folder);
+    if (bavail > 0) return undefined;
+    return Object.assign(
+      new Error(`nothing is free on the disk of ${folder}`),
+      {
+        code: "ENOSPC",
+      },
+    );
+  } catch (thrown) {
+    return thrown;
+  }
 }
 
 /** Number of the last migration that a state file has had; 0 for an empty file. */

@@ -163,3 +163,13 @@ export function holdOf(
       .get(String(ticket)) ?? null
   );
 }
+
+/** Whether a base of that series was ever made. */
+export function hadBase(db: Connection, series: string): boolean {
+  const made = db
+    .prepare<[string], { id: number }>(
+      "SELECT id FROM event WHERE subject = 'base' AND what = 'made' AND subject_id GLOB 'base-' || ? || '-*' LIMIT 1",
+    )
+    .get(series);
+  return made !== undefined;
+}

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import type { Connection } from "./database.ts";
-import { openDatabase } from "./database.ts";
+import { makeDatabase } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import {
   failedByInfrastructure,
@@ -19,7 +19,7 @@ let db: Connection;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "uci-health-"));
-  db = openDatabase(join(folder, "state.sqlite"));
+  db = makeDatabase(join(folder, "state.sqlite"));
   db.prepare("INSERT INTO person (name, email) VALUES ('Dev', 'd@e.f')").run();
 });
 afterEach(() => {

@@ -2,7 +2,7 @@ import type { StepCode } from "../domain/step.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 import { firstColumn, firstValue } from "./database.ts";
-import { openCondition } from "./queue.ts";
+import { inFlightCondition, openCondition, queuedCondition } from "./queue.ts";
 import { statusOfTicket, stepOfTicket } from "./ticket-status.ts";
 
 /** A waiting ticket: since when it has made no progress, and what it waits for. */
@@ -64,4 +64,39 @@ export function lastBackup(db: Connection): string | null {
 /** When this state began: its first event. */
 export function stateBegan(db: Connection): string | null {
   return firstValue<string>(db, "SELECT at FROM event ORDER BY id LIMIT 1");
+}
+
+/** A ticket that waits until a person has put the configuration or this machine right. */
+interface WaitingForPerson {
+  readonly id: number;
+  readonly step: StepCode;
+  readonly reason: string;
+}
+
+/** The tickets whose last run ended with exit code 78: those have a remedy, and no retry that is due. */
+export function waitingForPerson(db: Connection): WaitingForPerson[] {
+  return db
+    .prepare<[], WaitingForPerson>(
+      `SELECT id, step, waiting_for AS reason FROM ticket WHERE status = 'waiting' AND ${openCondition}
+         AND waiting_for IS NOT NULL AND remedy IS NOT NULL AND retry_at IS NULL ORDER BY id`,
+    )
+    .all();
+}
+
+/**
+ * Tickets in the queue that no pass can start: nothing is in flight that could give its PPA back, and
+ * none of the pool's is free or about to be.
+ */
+export function wedgedTickets(db: Connection): number[] {
+  const free = firstValue<number>(
+    db,
+    `SELECT count(*) FROM ppa WHERE state <> 'reserved' OR ticket IN
+       (SELECT id FROM ticket WHERE NOT ${openCondition} OR (status <> 'held' AND ${inFlightCondition}))`,
+  );
+  return free === 0
+    ? firstColumn<number>(
+        db,
+        `SELECT id FROM ticket WHERE ${queuedCondition} ORDER BY id`,
+      )
+    : [];
 }

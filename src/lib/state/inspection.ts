@@ -3,7 +3,7 @@ import { queueStep } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
-import { firstColumn, firstValue } from "./database.ts";
+import { firstColumn } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
 import { openRuns } from "./leases.ts";
 import { openCondition } from "./queue.ts";
@@ -89,17 +89,7 @@ export function inImmediateTransaction<T>(db: Connection, work: () => T): T {
   return db.transaction(work).immediate();
 }
 
-/** The newest archive revision recorded for a ticket. */
-export function newestRevision(db: Connection): number {
-  return (
-    firstValue<number>(
-      db,
-      "SELECT max(revision) AS revision FROM publication",
-    ) ?? 0
-  );
-}
-
-/** Whether, up to a revision, the state records that version as the newest of a source package. */
+/** Whether the state records that version as a source package's newest, up to a revision. */
 export function isPublished(
   db: Connection,
   one: {

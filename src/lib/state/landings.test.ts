@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Connection } from "./database.ts";
-import { openDatabase } from "./database.ts";
+import { makeDatabase } from "./database.ts";
 import { recentLandings, ticketsOnTheirWay } from "./landings.ts";
 
 let folder: string;
@@ -48,7 +48,7 @@ const passed = (from: number) =>
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "uci-landings-"));
-  db = openDatabase(join(folder, "state.sqlite"));
+  db = makeDatabase(join(folder, "state.sqlite"));
   db.pragma("synchronous = OFF");
 });
 

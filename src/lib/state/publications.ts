@@ -52,3 +52,26 @@ export function recordPublication(
      VALUES (@revision, @series, @source, @version, @ticket, @created_at) ON CONFLICT DO NOTHING`,
   ).run(row);
 }
+
+/** The newest version of every source package in every series, as recorded. */
+export function publishedNow(
+  db: Connection,
+): { series: string; source: string; version: string }[] {
+  return db
+    .prepare<[], { series: string; source: string; version: string }>(
+      // SQLite takes the other columns from the row that has the maximum.
+      "SELECT series, source, version, max(revision) FROM publication GROUP BY series, source",
+    )
+    .all();
+}
+
+/** The newest revision of the archive that a ticket is recorded in; 0 for none. */
+export function newestRevision(db: Connection): number {
+  return (
+    firstValue<number>(
+      db,
+      // The rows grow with the revisions; a maximum would read them all.
+      "SELECT revision FROM publication ORDER BY rowid DESC LIMIT 1",
+    ) ?? 0
+  );
+}

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Connection } from "./database.ts";
-import { openDatabase } from "./database.ts";
+import { makeDatabase } from "./database.ts";
 import { recordEvent } from "./events.ts";
 import {
   changedTickets,
@@ -42,7 +42,7 @@ const event = (
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "uci-rows-"));
-  db = openDatabase(join(folder, "state.sqlite"));
+  db = makeDatabase(join(folder, "state.sqlite"));
   db.pragma("synchronous = OFF");
 });
 

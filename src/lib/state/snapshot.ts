@@ -1,10 +1,12 @@
 import Database from "better-sqlite3";
 
+import { messageOf, saysDamage } from "../domain/error.ts";
 import type { StepCode, WorkStepCode } from "../domain/step.ts";
 import { imageStep, queueStep, workAt } from "../domain/step.ts";
+import { isThere } from "../files/optional-file.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
-import { firstValue } from "./database.ts";
+import { firstValue, troubleOfStateFile } from "./database.ts";
 import { recordEvent, recordTicketEvent } from "./events.ts";
 import { dropJob } from "./jobs.ts";
 import { inFlightCondition, openCondition } from "./queue.ts";
@@ -123,18 +125,49 @@ export function danglingRows(db: Connection): string[] {
   );
 }
 
-/** {@link integrityProblems} of a file that may not even be a database. */
+/**
+ * The same of a file that may be no database at all.
+ *
+ * @throws UbuntuCiError (75, 78) when it cannot be read, which does not make it damaged
+ */
 export function inspectFile(file: string): string[] {
   try {
     return withFile(file, integrityProblems);
   } catch (thrown) {
-    if (thrown instanceof Database.SqliteError) return [thrown.message];
+    if (saysDamage(thrown)) return [messageOf(thrown)];
+    throw troubleOfStateFile(file, thrown);
+  }
+}
+
+/** A state file up to this size is checked whole within a second. */
+const quicklyChecked = 128 * 1024 * 1024;
+
+/** Of a larger one: the tables that the work goes by. */
+const checkedAlways = ["ticket", "subticket", "ppa", "publication"];
+
+/** The first thing that a short look finds wrong with a state file, or null. */
+export function quickProblem(db: Connection): string | null {
+  const size = db.pragma("page_size", { simple: true }) as number;
+  const pages = db.pragma("page_count", { simple: true }) as number;
+  const looks =
+    size * pages <= quicklyChecked
+      ? ["quick_check(1)"]
+      : checkedAlways.map((table) => `quick_check(${table})`);
+  try {
+    for (const look of looks) {
+      const said = db.pragma(look, { simple: true }) as string;
+      if (said !== "ok") return said;
+    }
+    return null;
+  } catch (thrown) {
+    if (saysDamage(thrown)) return messageOf(thrown);
     throw thrown;
   }
 }
 
-/** The highest id ever used, by table; null when the file cannot be read. */
+/** Highest numbers that were given out, by table; null when there is no file, or a damaged one. */
 export function lastIdsByTable(file: string): Record<string, number> | null {
+  if (!isThere(file)) return null;
   try {
     return withFile(file, (db) =>
       Object.fromEntries(
@@ -147,8 +180,8 @@ export function lastIdsByTable(file: string): Record<string, number> | null {
       ),
     );
   } catch (thrown) {
-    if (thrown instanceof Database.SqliteError) return null;
-    throw thrown;
+    if (saysDamage(thrown)) return null;
+    throw troubleOfStateFile(file, thrown);
   }
 }
 

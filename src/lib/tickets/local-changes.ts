@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 
 import { buildOrderAmong, circleInWords } from "../debian/build-order.ts";
 import { packageName } from "../debian/control-file.ts";
@@ -11,18 +12,21 @@ import { allowingThat } from "../domain/override.ts";
 import { setTicketAside } from "../state/set-aside.ts";
 import type { Distribution } from "../backends/distribution/distribution.ts";
 import type { Store, Stored } from "../backends/store/store.ts";
-import { ticketContainer } from "../backends/store/store.ts";
+import { isLocal, ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
-import { refused, refusedWith } from "../domain/error.ts";
+import { Damage, refused, refusedWith } from "../domain/error.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 import { textProblem } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { isInFlight } from "../domain/queue.ts";
+import { syncPath } from "../files/atomic-file.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { makeOwnFolder } from "../files/own-folder.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { exclusively } from "../locks/exclusively.ts";
+import { now } from "../host/clock.ts";
 import type { Connection } from "../state/database.ts";
+import { recordEvent } from "../state/events.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
 import type { TicketChange } from "../state/ticket-changes.ts";
 import {
@@ -36,6 +40,7 @@ import { admit } from "./admission/admission.ts";
 import { archived } from "./archived.ts";
 import { checkImageWishes } from "./image-wishes.ts";
 import { creationLock } from "./creation-lock.ts";
+import { requireUploaders } from "./recorded-uploaders.ts";
 import { knownSeries } from "./known-series.ts";
 import type { LocalState } from "./local-state.ts";
 import type { CreateRequest, UpdateRequest } from "./ticket-system.ts";
@@ -62,8 +67,7 @@ export async function createTicket(
     return exclusively(creationLock(paths), async () => {
       const id = nextTicketId(db);
       const container = ticketContainer(id);
-      // A predecessor killed before its commit may have left files under this number.
-      await emptyContainer(store, container);
+      await setAsideContainer(state, store, container);
       try {
         const files = await placeFiles(store, container, uploads);
         const ticket = {
@@ -205,6 +209,7 @@ async function admitted<T>(
     owner: string,
   ) => T | Promise<T>,
 ): Promise<T> {
+  requireUploaders(state.db, state.paths);
   const { scratch } = state.paths;
   const problems: Problem[] = [];
   const bug = request.bug === null ? null : bugUrl(request.bug, problems);
@@ -294,6 +299,36 @@ function checkAgain(db: Connection, uploads: readonly AdmittedUpload[]): void {
   }
 }
 
+/**
+ * Files under a number that is still to be given out are a killed predecessor's, or those of a ticket
+ * that the state has lost: they are moved away, never removed.
+ */
+async function setAsideContainer(
+  { db, paths, actor }: LocalState,
+  store: Store,
+  container: string,
+): Promise<void> {
+  const first = await store.list(container)[Symbol.asyncIterator]().next();
+  if (first.done === true) return;
+  if (!isLocal(store))
+    throw new Damage(`${container} of the data store has files of no ticket`);
+  const aside = join(
+    paths.setAside,
+    `create_ticket-${now().replaceAll(":", "-")}`,
+    "store",
+  );
+  mkdirSync(aside, { recursive: true, mode: 0o700 });
+  renameSync(store.folderOf(container), join(aside, container));
+  recordEvent(db, {
+    actor,
+    subject: "state",
+    subject_id: container,
+    what: "set aside",
+    why: `no ticket had its files; they are in ${aside}`,
+  });
+}
+
+/** Removes what this process has put there. */
 async function emptyContainer(store: Store, container: string): Promise<void> {
   for await (const file of store.list(container)) await store.remove(file);
 }
@@ -313,6 +348,8 @@ async function placeFiles(
     }
     placed.push(mine);
   }
+  // A container that a killed predecessor made may not have been flushed.
+  if (isLocal(store)) await syncPath(store.root);
   crashPoint("ticket.placed");
   return placed;
 }

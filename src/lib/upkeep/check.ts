@@ -7,6 +7,7 @@ import { judgeAll } from "../domain/health.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 import type { Advice } from "../domain/remedy.ts";
 import { stepOf } from "../domain/step.ts";
+import type { Archive } from "../backends/archive/archive.ts";
 import type { Config } from "../config/config.ts";
 import { lastDone } from "../host/last-done.ts";
 import { heldLocks } from "../locks/lock.ts";
@@ -28,11 +29,13 @@ import {
 import { ticketsSetAside } from "../state/set-aside.ts";
 import { listPpas } from "../state/ppas.ts";
 import { openRuns } from "../state/leases.ts";
+import { integrityMeasures, requireSoundState } from "./check-integrity.ts";
 
 interface Watched {
   readonly db: Connection;
   readonly paths: StatePaths;
   readonly config: Config;
+  readonly archive: () => Promise<Archive>;
 }
 
 /** Unfinished tickets, by step and status. */
@@ -42,11 +45,16 @@ const minute = 60;
 const hour = 60 * minute;
 const mebibyte = 1024 * 1024;
 
-/** Measures what can go wrong unnoticed, and judges it by the thresholds in the settings. */
+/**
+ * Measures what can go wrong unnoticed, and judges it by the thresholds in the settings.
+ *
+ * @throws Damage when the state file is damaged
+ */
 export async function checkHealth(
   watched: Watched,
 ): Promise<{ report: HealthReport; tickets: TicketCounts }> {
-  const { db, paths } = watched;
+  const { db, paths, archive } = watched;
+  requireSoundState(db, paths.database);
   const tickets = unfinishedTickets(db);
   const disk = await statfs(paths.root);
   const measures: Measure[] = [
@@ -62,6 +70,7 @@ export async function checkHealth(
     reportAge(watched),
     backupAge(watched),
     stateSize(watched),
+    ...(await integrityMeasures(db, await archive())),
   ];
   const count = (status: string) =>
     tickets

@@ -1,18 +1,20 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 
-import { misconfigured } from "../domain/error.ts";
+import { bringBack, Damage, misconfigured } from "../domain/error.ts";
 import { needsBases } from "../backends/kinds.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { Config } from "../config/config.ts";
 import { closeConfig } from "../config/config.ts";
 import type { StatePaths } from "../host/paths.ts";
-import type { Base } from "../session/layer.ts";
+import { ifExistsSync, isThere } from "../files/optional-file.ts";
+import { storedArtifacts } from "../state/snapshot.ts";
+import { requireUploaders } from "../tickets/recorded-uploaders.ts";
 import { findBase } from "../session/find-layer.ts";
-import { makeBase } from "../session/make-base.ts";
-import { lastEvent, recordEvent } from "../state/events.ts";
+import { lastEvent } from "../state/events.ts";
 import { addPpa, listPpas } from "../state/ppas.ts";
 import { isPpaName, pooledName } from "../domain/ppa-name.ts";
 import { knownSeries } from "../tickets/known-series.ts";
+import { makeNewBase, recordBase } from "../engine/bases.ts";
 import { cleanPpas } from "../engine/clean-ppas.ts";
 import type { Engine } from "../engine/engine.ts";
 import { wantedSeries } from "./wanted-series.ts";
@@ -69,6 +71,7 @@ export function planInit(
   series: readonly string[],
 ): InitPlan {
   const known = knownSeries(paths, config);
+  const names = ifExistsSync(() => readdirSync(paths.layers)) ?? [];
   const pool = poolNames(config);
   const bases = needsBases(config) ? series : [];
   return {
@@ -77,7 +80,9 @@ export function planInit(
       `make the state folder ${paths.root}, its signing key and an empty archive, unless they are there`,
       `put ${pool.join(", ")} in the pool, unless they are there`,
       ...bases
-        .filter((name) => !known.includes(name))
+        .filter(
+          (name) => !names.some((layer) => layer.startsWith(`base-${name}-`)),
+        )
         .map((name) => `make the base of ${name} with mmdebstrap`),
     ],
     archive: [...new Set([...known, ...series])],
@@ -93,6 +98,7 @@ export async function initialise(
   say: (line: string) => void,
 ): Promise<string[]> {
   const { db, paths, actor, backends } = engine;
+  requireParts(engine);
   const { run, log, store, layers, scratch, uploaders } = paths;
   for (const folder of [run, log, store, layers, scratch, uploaders])
     mkdirSync(folder, { recursive: true });
@@ -116,6 +122,21 @@ export async function initialise(
   return done;
 }
 
+/**
+ * A part that is missing is only made where nothing refers to it.
+ *
+ * @throws Damage when the data store or the uploaders' keys are gone
+ */
+function requireParts({ db, paths }: Engine): void {
+  requireUploaders(db, paths);
+  const [known] = storedArtifacts(db);
+  if (known === undefined || isThere(paths.store)) return;
+  throw new Damage(
+    `the data store ${paths.store} is missing: ${known.container}/${known.name} and others were in it`,
+    bringBack,
+  );
+}
+
 /** Makes new bases. Tickets in progress keep the ones that they began with. */
 export async function refreshBases(
   engine: Engine,
@@ -133,17 +154,5 @@ async function baseOf(
   say: (line: string) => void,
 ): Promise<string> {
   say(`making the base of ${series} (about a minute)`);
-  const base = await makeBase(engine.paths, series, engine.config);
-  recordBase(engine, base);
-  return base.name;
-}
-
-function recordBase({ db, actor }: Engine, { name, digest }: Base): void {
-  recordEvent(db, {
-    actor,
-    subject: "base",
-    subject_id: name,
-    what: "made",
-    why: digest,
-  });
+  return (await makeNewBase(engine, series)).name;
 }

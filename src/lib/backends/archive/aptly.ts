@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import type { NeedingPackage } from "../../debian/broken.ts";
 import { packageFile } from "../../debian/package-file.ts";
 import {
+  Damage,
   ExitCode,
   misconfigured,
   notNow,
@@ -41,11 +42,12 @@ import {
   readPublished,
   sameFiles,
 } from "./index-files.ts";
+import { releaseFault } from "./release-fault.ts";
 import { revisionArchive } from "./revision-archive.ts";
 import type { RevisionTree } from "./revisions.ts";
 import { filesIn, newRevision, revisionOfTicket } from "./revisions.ts";
 import { checkedSeries, signedRepository } from "./signed-repository.ts";
-import { ensureSigningKey } from "./signing-key.ts";
+import { ensureSigningKey, readSigningKey } from "./signing-key.ts";
 import { remedy } from "../../domain/remedy.ts";
 
 /**
@@ -88,11 +90,19 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       clientFolder,
       signal,
     );
-  const { tree, inTurn, ...common } = revisionArchive(paths, { make, check });
+  const fault = (series: string) => releaseFault(paths.archive, series);
+  const { tree, inTurn, ...common } = revisionArchive(paths, {
+    make,
+    check,
+    fault,
+  });
 
   return {
     ...common,
     async init(series) {
+      // A new key would be one that no client knows.
+      if ((await tree.currentNumber()) !== null)
+        await readSigningKey(paths.gnupg);
       await ensureSigningKey(paths, `${origin} archive signing key`);
       await common.init(series);
     },
@@ -106,6 +116,14 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
           return { outcome: "tmpfail", reason: thrown.message };
         throw thrown;
       }
+    },
+    async faultsForClients() {
+      const faults = await common.faultsForClients();
+      const key = await readSigningKey(paths.gnupg).catch((thrown: unknown) => {
+        if (thrown instanceof Damage) return thrown;
+        throw thrown;
+      });
+      return key instanceof Damage ? [...faults, key.message] : faults;
     },
     async removeRevisions(revisions) {
       await common.removeRevisions(revisions);

@@ -62,12 +62,17 @@ export interface ArchivedFile {
 /** A fault in the archive's files; `where` is an absolute path. */
 export interface ArchiveFault {
   /**
-   * half-made and unreferenced: left over from killed runs, and removed by {@link
-   * Archive.removeRevisions}. broken-old: in a revision that is not current and can be removed. broken,
+   * half-made and unreferenced: left over from killed runs, and cleared away by {@link Archive.tidy}.
+   * hidden: clients see none of the revisions. broken-old: in a revision that is not current. broken,
    * wrong-file: clients are affected.
    */
   readonly kind:
-    "half-made" | "unreferenced" | "broken-old" | "broken" | "wrong-file";
+    | "half-made"
+    | "unreferenced"
+    | "hidden"
+    | "broken-old"
+    | "broken"
+    | "wrong-file";
   readonly where: string;
   readonly what: string;
   readonly revision?: number;
@@ -103,10 +108,11 @@ export interface Archive {
     signal?: AbortSignal,
     agree?: (outlook: Outlook) => Promise<void>,
   ): Promise<PublishResult>;
+  /** @throws Damage when there are revisions, and clients see none of them */
   exists(): Promise<boolean>;
   /** The file of that name in a source package that a kept revision has, or null. */
   fileOf(source: string, name: string): Promise<ArchivedFile | null>;
-  /** @throws UbuntuCiError (78) before the first revision */
+  /** @throws UbuntuCiError (78) before the first revision, or when it is damaged */
   current(): Promise<Revision>;
   /** All kept revisions, ascending. */
   revisions(): Promise<readonly Revision[]>;
@@ -119,7 +125,23 @@ export interface Archive {
    * @throws UbuntuCiError (2) when one of them is current
    */
   removeRevisions(revisions: readonly number[]): Promise<void>;
-  /** Checks that the files of all revisions are there; with `digests`, also their contents. */
+  /**
+   * Removes leftovers of killed runs, and moves these revisions and the pool files that no revision
+   * refers to into a folder: nothing is deleted that was ever public.
+   *
+   * @throws UbuntuCiError (2) when one of them is current
+   */
+  tidy(revisions: readonly number[], aside: string): Promise<void>;
+  /** The revisions that are complete, whatever clients see, ascending. */
+  complete(): Promise<readonly Revision[]>;
+  /** Makes clients see a complete revision again. */
+  showAgain(revision: number): Promise<void>;
+  /** What a client would not get now, in words; a cheap look that reads no packages. */
+  faultsForClients(): Promise<readonly string[]>;
+  /**
+   * Checks that the files of all revisions are there, and the contents of those that changed since they
+   * were published and of some others; with `digests`, of all.
+   */
   inspect(digests: boolean): Promise<readonly ArchiveFault[]>;
   /** What a backup has to copy to restore these revisions, the last of them current. */
   filesToKeep(revisions: readonly [number, ...number[]]): Promise<KeptFiles>;

@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import { join, relative } from "node:path";
 
+import { troubleOfMachine, UbuntuCiError } from "../../domain/error.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
 import { poolFolder } from "./admit.ts";
@@ -8,6 +9,7 @@ import type { Archive } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { sameFiles } from "./index-files.ts";
 import {
+  completeRevisions,
   inspectRevisions,
   removeRevisions,
   wrongDigests,
@@ -25,6 +27,8 @@ interface SeriesIndexes {
     series: string,
     packages: readonly PublishedPackage[],
   ): Promise<void>;
+  /** Why a client could not read a series of what is public, or undefined. */
+  fault(series: string): Promise<string | undefined>;
 }
 
 /** The operations that all archives with a revision tree share. */
@@ -117,9 +121,34 @@ export function revisionArchive(
       }),
     removeRevisions: (revisions) =>
       inTurn(() => removeRevisions(tree, revisions)),
+    tidy: (revisions, aside) =>
+      inTurn(() => removeRevisions(tree, revisions, aside)),
+    complete: () => inTurn(() => completeRevisions(tree)),
+    showAgain: (number) => inTurn(() => tree.showAgain(number)),
+    async faultsForClients() {
+      try {
+        const { revision, publications } = await tree.current();
+        const faults: string[] = [];
+        for (const series of Object.keys(publications)) {
+          const fault = await indexes?.fault(series);
+          if (fault !== undefined) faults.push(fault);
+        }
+        const place = join(tree.root, "dists");
+        if (lstatSync(`${place}/`, { throwIfNoEntry: false }) === undefined)
+          faults.push(
+            `${place} names revision ${revision}, which is not there`,
+          );
+        return faults;
+      } catch (thrown) {
+        const trouble = troubleOfMachine(thrown) ?? thrown;
+        if (trouble instanceof UbuntuCiError) return [trouble.message];
+        throw thrown;
+      }
+    },
     async inspect(digests) {
       const faults = await inTurn(() => inspectRevisions(tree));
-      return digests ? [...faults, ...(await wrongDigests(tree))] : faults;
+      if (faults.some(({ kind }) => kind === "hidden")) return faults;
+      return [...faults, ...(await wrongDigests(tree, digests))];
     },
     async filesToKeep(revisions) {
       const place = relative(paths.root, tree.root);

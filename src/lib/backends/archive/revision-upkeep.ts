@@ -1,8 +1,14 @@
 import { existsSync } from "node:fs";
-import { lstat, readdir, readlink, rename, rm, rmdir } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { lstat, mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 
-import { messageOf, refused } from "../../domain/error.ts";
+import {
+  Damage,
+  messageOf,
+  refused,
+  saysDamage,
+  troubleOfMachine,
+} from "../../domain/error.ts";
 import {
   besidePath,
   digestFile,
@@ -10,10 +16,10 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
-import { hasCode, ifExists } from "../../files/optional-file.ts";
+import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
 import type { ArchiveFault } from "./archive.ts";
 import type { PoolFile } from "./index-files.ts";
-import type { RevisionTree } from "./revisions.ts";
+import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { filesIn } from "./revisions.ts";
 
 const revisionsOf = (tree: RevisionTree) => join(tree.root, ".revisions");
@@ -22,11 +28,13 @@ const revisionsOf = (tree: RevisionTree) => join(tree.root, ".revisions");
  * Removes these revisions, leftovers of killed runs, and pool files that no revision refers to. The
  * caller holds the archive's lock.
  *
+ * @param aside a folder to move what was public to, instead of removing it
  * @throws UbuntuCiError (2) when one of them is the current revision
  */
 export async function removeRevisions(
   tree: RevisionTree,
   revisions: readonly number[],
+  aside?: string,
 ): Promise<void> {
   const current = await tree.currentNumber();
   if (current === null) return;
@@ -41,6 +49,10 @@ export async function removeRevisions(
     if (!unfinished && !(number > current) && !revisions.includes(number))
       continue;
     const place = join(folder, name);
+    if (aside !== undefined && revisions.includes(number)) {
+      await moveInto(aside, tree, place);
+      continue;
+    }
     // Renamed first, so that a revision disappears in one instant.
     const gone = unfinished ? place : besidePath(place);
     if (!unfinished) await rename(place, gone);
@@ -52,8 +64,43 @@ export async function removeRevisions(
   // An unreadable revision may refer to any file.
   if (files === undefined) return;
   for (const path of await unreferenced(tree, files))
-    await rm(join(tree.root, path), { force: true });
+    await (aside === undefined
+      ? rm(join(tree.root, path), { force: true })
+      : moveInto(aside, tree, join(tree.root, path)));
   await removeEmptyFolders(join(tree.root, "pool"));
+}
+
+async function moveInto(
+  aside: string,
+  tree: RevisionTree,
+  path: string,
+): Promise<void> {
+  const place = join(aside, relative(dirname(tree.root), path));
+  await mkdir(dirname(place), { recursive: true });
+  await rename(path, place);
+}
+
+/** The revisions whose records, indexes and pool files are there. The caller holds the archive's lock. */
+export async function completeRevisions(
+  tree: RevisionTree,
+): Promise<StoredRevision[]> {
+  const complete: StoredRevision[] = [];
+  for (const number of await tree.keptNumbers()) {
+    try {
+      const revision = await tree.readKept(number);
+      const place = join(revisionsOf(tree), String(number), "dists");
+      if (!isThere(place)) continue;
+      const faults = await Promise.all(
+        filesIn(revision).map((file) =>
+          faultOf(join(tree.root, file.path), file),
+        ),
+      );
+      if (faults.every((fault) => fault === undefined)) complete.push(revision);
+    } catch (thrown) {
+      if (!(thrown instanceof Damage)) throw thrown;
+    }
+  }
+  return complete;
 }
 
 /** Faults in an archive's files that show without reading their contents. The caller holds the archive's lock. */
@@ -73,11 +120,20 @@ export async function inspectRevisions(
     });
   const folder = revisionsOf(tree);
   const dists = join(tree.root, "dists");
-  const current = await tree.currentNumber();
-  if (current === null || Number.isNaN(current)) {
-    const target = current === null ? "" : `: ${await readlink(dists)}`;
-    if (existsSync(folder))
-      add("broken", dists, `it does not name a revision${target}`);
+  let current: number | null;
+  try {
+    current = await tree.currentNumber();
+  } catch (thrown) {
+    if (!(thrown instanceof Damage)) throw thrown;
+    add("hidden", dists, thrown.message);
+    return faults;
+  }
+  if (current === null) {
+    if (existsSync(folder)) add("hidden", dists, "it does not name a revision");
+    return faults;
+  }
+  if (!existsSync(join(folder, String(current)))) {
+    add("hidden", dists, `it names revision ${current}, which is not there`);
     return faults;
   }
   for (const name of await unfinishedIn(tree.root))
@@ -86,8 +142,6 @@ export async function inspectRevisions(
     if (isUnfinished(name) || Number(name) > current)
       add("half-made", join(folder, name), "a revision that was never shown");
   const numbers = await tree.numbers();
-  if (!numbers.includes(current))
-    add("broken", dists, `it names revision ${current}, which is not there`);
   let readable = true;
   const files = new Map<string, PoolFile>();
   for (const number of numbers) {
@@ -97,6 +151,9 @@ export async function inspectRevisions(
         files.set(file.path, file);
       if (!existsSync(join(place, "dists"))) throw new Error("it has no dists");
     } catch (thrown) {
+      // What cannot be read just now is not damaged.
+      if (troubleOfMachine(thrown) !== undefined && !saysDamage(thrown))
+        throw thrown;
       readable = false;
       const kind = number === current ? "broken" : "broken-old";
       const why = messageOf(thrown);
@@ -127,23 +184,54 @@ async function faultOf(
     : `it has ${found.size} bytes, not ${size}`;
 }
 
+/** How many bytes of files that seem unchanged are read, where not all are. */
+const sampleBytes = 256 * 1024 * 1024;
+
 /**
  * Pool files with the right size but the wrong digest. Reading them all takes long, but published files
  * never change, so no lock is needed.
+ *
+ * @param all else only what was written after it was published is read, and a random sample
  */
 export async function wrongDigests(
   tree: RevisionTree,
+  all: boolean,
 ): Promise<ArchiveFault[]> {
   const faults: ArchiveFault[] = [];
-  for (const file of (await poolFiles(tree))?.values() ?? []) {
+  let left = sampleBytes;
+  for (const file of shuffled(await readablePoolFiles(tree))) {
     const where = join(tree.root, file.path);
     if ((await faultOf(where, file)) !== undefined) continue;
+    const changed = (await lstat(where)).mtimeMs > Date.parse(file.published);
+    if (!all && !changed && (left -= file.size) < 0) continue;
     const { sha256 } = await digestFile(where);
     if (sha256 === file.sha256) continue;
     const what = `its sha256 is ${sha256}, not ${file.sha256}`;
     faults.push({ kind: "wrong-file", where, what });
   }
   return faults;
+}
+
+/** The files of all revisions that can be read, with the time of the first that has each. */
+async function readablePoolFiles(
+  tree: RevisionTree,
+): Promise<(PoolFile & { readonly published: string })[]> {
+  const files = new Map<string, PoolFile & { readonly published: string }>();
+  for (const number of await tree.numbers()) {
+    const revision = await tree.read(number).catch(() => undefined);
+    if (revision === undefined) continue;
+    for (const file of filesIn(revision))
+      if (!files.has(file.path))
+        files.set(file.path, { ...file, published: revision.created_at });
+  }
+  return [...files.values()];
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ item }) => item);
 }
 
 /** Every file that a revision refers to, by path; undefined when a revision cannot be read. */

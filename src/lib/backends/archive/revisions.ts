@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import {
+  lstat,
   readdir,
   readFile,
   readlink,
@@ -10,7 +11,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { misconfigured, notNow, refused } from "../../domain/error.ts";
+import { Damage, misconfigured, refused } from "../../domain/error.ts";
 import {
   besidePath,
   isUnfinished,
@@ -18,7 +19,8 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
-import { hasCode, ifExists } from "../../files/optional-file.ts";
+import { namesIn } from "../../files/names-in.ts";
+import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
 import {
   linkPublicly,
   makePublicFolder,
@@ -49,12 +51,20 @@ export interface StoredRevision extends Revision {
  */
 export interface RevisionTree {
   readonly root: string;
-  /** The revision that clients see, or null before the first. */
+  /**
+   * The revision that clients see, or null before the first.
+   *
+   * @throws Damage when they see none of the revisions that are there
+   */
   currentNumber(): Promise<number | null>;
-  /** @throws UbuntuCiError (78) before the first revision */
+  /** @throws UbuntuCiError (78) before the first revision, or when it is damaged */
   current(): Promise<StoredRevision>;
-  /** @throws UbuntuCiError (2) when there is no such revision */
+  /** @throws UbuntuCiError (2) when there is no such revision, (78) when it is damaged */
   read(revision: number): Promise<StoredRevision>;
+  /** The same, whatever clients see. */
+  readKept(revision: number): Promise<StoredRevision>;
+  /** All revisions whose folders are there, public or not, ascending. */
+  keptNumbers(): Promise<number[]>;
   /** All revisions that have been public, ascending. */
   numbers(): Promise<number[]>;
   /**
@@ -65,6 +75,8 @@ export interface RevisionTree {
     revision: StoredRevision,
     distributions: ReadonlyMap<string, string>,
   ): Promise<string>;
+  /** Makes a revision public again whose folder is there. */
+  showAgain(revision: number): Promise<void>;
   /** Makes a prepared revision public. */
   show(revision: StoredRevision, prepared: string): Promise<void>;
   /** Removes all revisions older than the previous one. */
@@ -113,10 +125,22 @@ export function revisionTree(root: string): RevisionTree {
   const tree: RevisionTree = {
     root,
     async currentNumber() {
-      const target = await ifExists(readlink(join(root, "dists")));
-      return target === undefined
-        ? null
-        : Number(/^\.revisions\/([0-9]+)\/dists$/.exec(target)?.[1]);
+      const link = join(root, "dists");
+      const target = await targetOf(link);
+      if (target === undefined) {
+        // The first revision may be there before clients see it.
+        if (!(await tree.keptNumbers()).some((number) => number > 0))
+          return null;
+        throw new Damage(
+          `the archive is damaged: ${link} is missing beside the revisions that it could name`,
+        );
+      }
+      const number = /^\.revisions\/([0-9]+)\/dists$/.exec(target)?.[1];
+      if (number === undefined)
+        throw new Damage(
+          `the archive is damaged: ${link} does not name a revision: ${target}`,
+        );
+      return Number(number);
     },
     async current() {
       const number = await tree.currentNumber();
@@ -129,32 +153,44 @@ export function revisionTree(root: string): RevisionTree {
     },
     async read(revision) {
       const current = await tree.currentNumber();
-      const file = join(folderOf(revision), "revision.json");
-      try {
-        if (current !== null && revision <= current)
-          return JSON.parse(await readFile(file, "utf8")) as StoredRevision;
-      } catch (thrown) {
-        if (thrown instanceof SyntaxError)
-          throw notNow(
-            `${file} is damaged: ${thrown.message}`,
-            advice`${remedy("fsck")} says what can be done`,
-            thrown,
-          );
-        if (!hasCode(thrown, "ENOENT")) throw thrown;
-      }
-      throw refused(
-        `there is no revision ${revision}`,
-        advice`${remedy("archive list")} shows them`,
-      );
+      if (
+        current === null ||
+        revision > current ||
+        (revision < current && !isThere(folderOf(revision)))
+      )
+        throw refused(
+          `there is no revision ${revision}`,
+          advice`${remedy("archive list")} shows them`,
+        );
+      if (!isThere(folderOf(revision)))
+        throw new Damage(
+          `the archive is damaged: ${join(root, "dists")} names revision ${revision}, which is not there`,
+        );
+      return tree.readKept(revision);
     },
+    async readKept(revision) {
+      const file = join(folderOf(revision), "revision.json");
+      const text = await ifExists(readFile(file, "utf8"));
+      if (text === undefined)
+        throw new Damage(`the archive is damaged: ${file} is missing`);
+      const found = parsed(text);
+      if (!isRevision(found, revision))
+        throw new Damage(
+          `the archive is damaged: ${file} does not describe revision ${revision}`,
+        );
+      return found;
+    },
+    keptNumbers: async () =>
+      (await namesIn(revisions))
+        .filter((name) => /^[0-9]+$/.test(name))
+        .map(Number)
+        .sort((a, b) => a - b),
     async numbers() {
       const current = await tree.currentNumber();
       if (current === null) return [];
-      return (await readdir(revisions))
-        .filter((name) => /^[0-9]+$/.test(name))
-        .map(Number)
-        .filter((revision) => revision <= current)
-        .sort((a, b) => a - b);
+      return (await tree.keptNumbers()).filter(
+        (revision) => revision <= current,
+      );
     },
     async prepare(revision, distributions) {
       makePublicFolder(revisions);
@@ -187,6 +223,13 @@ export function revisionTree(root: string): RevisionTree {
       await writePublicFile(join(made, "revision.json"), text);
       return made;
     },
+    async showAgain(revision) {
+      const link = join(root, "dists");
+      // A folder in its place cannot be replaced by a link in one instant.
+      if ((await ifExists(lstat(link)))?.isDirectory() === true)
+        await rename(link, besidePath(link));
+      await replaceSymlink(`.revisions/${revision}/dists`, link);
+    },
     async show(revision, prepared) {
       const folder = folderOf(revision.revision);
       // It was never public, and the caller holds the lock.
@@ -194,8 +237,7 @@ export function revisionTree(root: string): RevisionTree {
       await rename(prepared, folder);
       crashPoint("publish.renamed");
       await syncPath(revisions);
-      const target = `.revisions/${revision.revision}/dists`;
-      await replaceSymlink(target, join(root, "dists"));
+      await tree.showAgain(revision.revision);
     },
     async forgetOld() {
       for (const revision of (await tree.numbers()).slice(0, -2))
@@ -227,6 +269,44 @@ async function stillPromised(
     supersededAt = (await ifExists(stat(file)))?.mtimeMs ?? supersededAt;
   }
   return kept;
+}
+
+/** Where a link leads; undefined where there is none. @throws Damage when something else is in its place */
+async function targetOf(link: string): Promise<string | undefined> {
+  try {
+    return await ifExists(readlink(link));
+  } catch (thrown) {
+    if (!hasCode(thrown, "EINVAL")) throw thrown;
+    throw new Damage(`the archive is damaged: ${link} is no link`);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether a revision's record is what this program writes, as far as others rely on it. */
+function isRevision(found: unknown, number: number): found is StoredRevision {
+  const { revision, publications } = (found ?? {}) as Partial<StoredRevision>;
+  return (
+    revision === number &&
+    typeof publications === "object" &&
+    Object.values(publications).every(
+      (packages) =>
+        Array.isArray(packages) &&
+        packages.every(
+          (one: Partial<PublishedPackage> | null) =>
+            typeof one?.name === "string" &&
+            typeof one.version === "string" &&
+            Array.isArray(one.files),
+        ),
+    )
+  );
 }
 
 /**

@@ -1,13 +1,19 @@
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { misconfigured, notNow } from "../../domain/error.ts";
+import {
+  bringBack,
+  Damage,
+  misconfigured,
+  notNow,
+} from "../../domain/error.ts";
 import { syncPath, writeFileAtomic } from "../../files/atomic-file.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
 import type { ExecOptions, ExecResult } from "../../host/exec.ts";
 import { exec, execOk } from "../../host/exec.ts";
 import { withGnupgHome } from "../../host/gnupg-home.ts";
-import { hasCode, ifExists } from "../../files/optional-file.ts";
+import { namesIn } from "../../files/names-in.ts";
+import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
@@ -100,14 +106,14 @@ async function makeKey(
 /**
  * Reads the installation's key without starting gpg.
  *
- * @throws UbuntuCiError (78) when there is none yet
+ * @throws Damage when it or a part of it is missing
  */
 export async function readSigningKey(gnupg: string): Promise<SigningKey> {
   const key = await readKey(gnupg);
   if (key !== undefined) return key;
-  throw misconfigured(
-    `${gnupg} holds no signing key`,
-    advice`run ${remedy("init")}`,
+  throw new Damage(
+    `the signing key is missing: ${gnupg} holds none`,
+    advice`${bringBack}; clients know no other. Only where nothing was ever published does ${remedy("init")} make one`,
   );
 }
 
@@ -145,5 +151,23 @@ function withItsAgent(argv: readonly string[]): string[] {
 
 async function readKey(gnupg: string): Promise<SigningKey | undefined> {
   const text = await ifExists(readFile(join(gnupg, keyFile), "utf8"));
-  return text === undefined ? undefined : (JSON.parse(text) as SigningKey);
+  if (text === undefined) return undefined;
+  const secret = (await namesIn(join(gnupg, secretKeys))).some((name) =>
+    name.endsWith(".key"),
+  );
+  if (!secret || !isThere(join(gnupg, publicKeys)))
+    throw new Damage(
+      `the signing key is damaged: ${join(gnupg, secret ? publicKeys : secretKeys)} is missing`,
+      bringBack,
+    );
+  try {
+    return JSON.parse(text) as SigningKey;
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new Damage(
+      `the signing key is damaged: ${join(gnupg, keyFile)} is not what was written`,
+      bringBack,
+      thrown,
+    );
+  }
 }

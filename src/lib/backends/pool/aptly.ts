@@ -3,7 +3,7 @@ import { advice, remedy } from "../../domain/remedy.ts";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-import { notNow, refused } from "../../domain/error.ts";
+import { Damage, notNow, refused } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { namesIn } from "../../files/names-in.ts";
 import { openToEverybody } from "../../files/public-files.ts";
@@ -100,7 +100,17 @@ export function aptlyPool(paths: StatePaths, origin: string): Pool {
     },
     clear: (ppa) => inTurn(ppa, () => emptied(ppa)),
     repository,
-    has: async (ppa) => (await namesIn(paths.ppa)).includes(ppa),
+    async has(ppa) {
+      try {
+        const tree = revisionTree(ppaPath(paths.ppa, ppa));
+        return (
+          (await tree.currentNumber()) !== null && !!(await tree.current())
+        );
+      } catch (thrown) {
+        if (thrown instanceof Damage) return false;
+        throw thrown;
+      }
+    },
     async list() {
       const ofAptly = (await namesIn(paths.aptly)).filter(
         (name) => name !== "archive" && !name.startsWith("."),

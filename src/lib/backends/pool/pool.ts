@@ -26,7 +26,7 @@ export interface Pool {
   /** Removes a PPA's contents. */
   clear(ppa: string): Promise<void>;
   repository(ppa: string, series: string): Promise<AptRepository>;
-  /** Whether there is a repository of that PPA, empty or not. */
+  /** Whether there is a repository of that PPA, empty or not, that is not damaged. */
   has(ppa: string): Promise<boolean>;
   /** Names of all PPAs that have any files, even if the state does not know them. */
   list(): Promise<readonly string[]>;

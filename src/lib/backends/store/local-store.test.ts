@@ -92,10 +92,10 @@ test("fetches a file that is what was stored, and no other", async () => {
   writeFileSync(store.pathOf(t("a")), "jello");
   await expect(
     store.fetch(t("a"), join(folder, "got2"), sha256),
-  ).rejects.toMatchObject({ exitCode: 75 });
+  ).rejects.toMatchObject({ exitCode: 78 });
   await expect(
     store.fetch(t("none"), join(folder, "got3"), sha256),
-  ).rejects.toMatchObject({ exitCode: 2 });
+  ).rejects.toMatchObject({ exitCode: 78 });
   expect(readdirSync(folder).sort()).toEqual(["got", "store"]);
 });
 

@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { constants } from "node:fs";
 import {
+  access,
   chmod,
   lstat,
   mkdir,
@@ -11,7 +12,12 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 
-import { notNow, refused } from "../../domain/error.ts";
+import {
+  bringBack,
+  Damage,
+  refused,
+  troubleOfMachine,
+} from "../../domain/error.ts";
 import type { FileRef } from "../../domain/ticket.ts";
 import {
   besidePath,
@@ -64,7 +70,7 @@ export function localStore(root: string, url: string | null): LocalStore {
       try {
         const copied = await copyDurably(pathOf(at), beside, modeForCaller());
         if (copied.sha256 !== sha256) {
-          throw notNow(
+          throw new Damage(
             `${at.container}/${at.name} in the data store is damaged: its sha256 is ${copied.sha256}, not ${sha256}`,
             advice`${remedy("fsck")} looks for more; restore the file from a backup`,
           );
@@ -72,10 +78,7 @@ export function localStore(root: string, url: string | null): LocalStore {
         await rename(beside, to);
       } catch (thrown) {
         await rm(beside, { force: true });
-        // The place to write to may be what is not there.
-        if (hasCode(thrown, "ENOENT") && !existsSync(pathOf(at)))
-          throw refused(`the data store has no ${at.container}/${at.name}`);
-        throw thrown;
+        throw (await troubleReading(pathOf(at), at)) ?? thrown;
       }
     },
     async remove(at) {
@@ -107,8 +110,32 @@ export function localStore(root: string, url: string | null): LocalStore {
 }
 
 async function makeContainer(root: string, folder: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true, mode: privateFolder });
-  if (made !== undefined) await syncPath(root);
+  try {
+    await mkdir(folder, { mode: privateFolder });
+  } catch (thrown) {
+    if (hasCode(thrown, "EEXIST")) return;
+    if (!hasCode(thrown, "ENOENT")) throw thrown;
+    throw new Damage(`the data store ${root} is missing`, bringBack);
+  }
+  await syncPath(root);
+}
+
+/** What keeps a stored file from being read: it is gone, or cannot be read just now. Undefined: nothing. */
+async function troubleReading(
+  path: string,
+  { container, name }: FileRef,
+): Promise<unknown> {
+  try {
+    await access(path, constants.R_OK);
+    return undefined;
+  } catch (thrown) {
+    if (hasCode(thrown, "ENOENT") || hasCode(thrown, "ENOTDIR"))
+      return new Damage(
+        `${container}/${name} is missing from the data store`,
+        bringBack,
+      );
+    return troubleOfMachine(thrown);
+  }
 }
 
 async function isPublic(folder: string): Promise<boolean> {

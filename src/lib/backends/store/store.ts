@@ -24,8 +24,7 @@ export interface Store {
   /**
    * Copies a file out of the store and verifies its digest.
    *
-   * @throws UbuntuCiError (2) when there is no such file
-   * @throws UbuntuCiError (75) when the digest differs; the destination is unchanged then
+   * @throws Damage when there is no such file, or its digest differs; the destination is unchanged then
    */
   fetch(at: FileRef, to: string, sha256: string): Promise<void>;
   /** Removes a file, if it exists. */

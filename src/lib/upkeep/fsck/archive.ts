@@ -1,43 +1,55 @@
 import { join } from "node:path";
 
-import {
-  inImmediateTransaction,
-  isPublished,
-  newestRevision,
-} from "../../state/inspection.ts";
+import type { Archive, Revision } from "../../backends/archive/archive.ts";
+import type { Connection } from "../../state/database.ts";
+import { inImmediateTransaction, isPublished } from "../../state/inspection.ts";
 import { recordEvent } from "../../state/events.ts";
-import { recordPublication } from "../../state/publications.ts";
+import {
+  newestRevision,
+  publishedNow,
+  recordPublication,
+} from "../../state/publications.ts";
 import { completeStep, hasEnded } from "../../domain/step.ts";
 import { stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
 import { fromBackup, mending } from "./inconsistency.ts";
-import { advice } from "../../domain/remedy.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Compares the archive with its own records and with the state. */
 export async function archive(
   { db, paths, backends, actor }: Engine,
-  { digests }: LookOptions,
+  { digests, aside }: LookOptions,
 ): Promise<Found[]> {
   const keeper = await backends.archive();
   const found: Found[] = [];
+  // The state is read first, because a revision is published before it is recorded.
+  const newest = newestRevision(db);
   for (const { kind, where, what, revision } of await keeper.inspect(digests)) {
     const common = { check: "archive", what, where };
     switch (kind) {
+      case "hidden":
+        return [await hidden(common, keeper, db, newest)];
       case "half-made":
-      case "unreferenced":
         found.push({
           ...common,
           remedy: advice`${mending} removes it; a killed publication left it`,
-          mend: () => keeper.removeRevisions([]),
+          mend: () => keeper.tidy([], aside),
+        });
+        break;
+      case "unreferenced":
+        found.push({
+          ...common,
+          remedy: advice`${mending} moves it to ${aside}`,
+          mend: () => keeper.tidy([], aside),
         });
         break;
       case "broken-old":
         found.push({
           ...common,
-          remedy: advice`${mending} removes it: clients see another revision`,
+          remedy: advice`${mending} moves it to ${aside}: clients see another revision`,
           ...(revision !== undefined && {
-            mend: () => keeper.removeRevisions([revision]),
+            mend: () => keeper.tidy([revision], aside),
           }),
         });
         break;
@@ -50,18 +62,40 @@ export async function archive(
         break;
     }
   }
+  const where = join(paths.archive, "dists");
+  if (!(await keeper.exists()))
+    return [
+      newest > 0
+        ? {
+            check: "archive",
+            what: "the archive is missing",
+            where: paths.archive,
+            remedy: advice`the state knows revision ${newest}: ${fromBackup}`,
+          }
+        : {
+            check: "archive",
+            what: "there is no archive yet",
+            where: paths.archive,
+            remedy: advice`${remedy("init")} makes it`,
+          },
+    ];
+  for (const what of await keeper.faultsForClients())
+    if (!found.some(({ mend }) => mend === undefined))
+      found.push({
+        check: "archive",
+        what,
+        where,
+        remedy: advice`clients are affected: ${fromBackup}`,
+      });
   if (found.some(({ mend }) => mend === undefined)) return found;
-  if (!(await keeper.exists())) return found;
-  // The state is read first, because a revision is published before it is recorded.
-  const newest = newestRevision(db);
   const current = await keeper.current();
-  if (newest > current.revision)
-    found.push({
-      check: "archive",
-      what: `the state knows revision ${newest}, the archive shows ${current.revision}`,
-      where: join(paths.archive, "dists"),
-      remedy: advice`the archive is older than the state: ${fromBackup}`,
-    });
+  if (newest > current.revision) {
+    const what = `the state knows revision ${newest}, the archive shows ${current.revision}`;
+    // What is newer than clients see was published: nothing of it may be cleared away.
+    return [
+      await hidden({ check: "archive", what, where }, keeper, db, newest),
+    ];
+  }
   // A ticket that is still at its last step will record its publication itself.
   const maker =
     current.ticket === null ? completeStep : stepOfTicket(db, current.ticket);
@@ -100,3 +134,57 @@ export async function archive(
   }
   return found;
 }
+
+/** The finding that clients do not see the newest revision, with its repair where that revision is whole. */
+async function hidden(
+  common: Pick<Found, "check" | "what" | "where">,
+  keeper: Archive,
+  db: Connection,
+  newest: number,
+): Promise<Found> {
+  const target = revisionToShow(db, await keeper.complete(), newest);
+  if (target === undefined)
+    return {
+      ...common,
+      remedy: advice`no revision that is left is what the state knows: ${fromBackup}`,
+    };
+  const { revision } = target;
+  return {
+    ...common,
+    remedy: advice`${mending} has it name revision ${revision} again`,
+    mend: () => keeper.showAgain(revision),
+  };
+}
+
+/**
+ * The newest revision, if the state knows none above it: a folder in its place is that of a complete one.
+ * An older one only if it holds what the state knows as published.
+ */
+function revisionToShow(
+  db: Connection,
+  complete: readonly Revision[],
+  newest: number,
+): Revision | undefined {
+  const last = complete.at(-1);
+  if (last === undefined || last.revision >= newest) return last;
+  const known = publishedNow(db).map(keyOf).sort().join("\n");
+  return complete.findLast(
+    ({ publications }) =>
+      Object.entries(publications)
+        .flatMap(([series, packages]) =>
+          packages
+            .filter(({ kind }) => kind === "source")
+            .map(({ name, version }) =>
+              keyOf({ series, source: name, version }),
+            ),
+        )
+        .sort()
+        .join("\n") === known,
+  );
+}
+
+const keyOf = (one: {
+  readonly series: string;
+  readonly source: string;
+  readonly version: string;
+}) => `${one.series} ${one.source} ${one.version}`;

@@ -15,7 +15,8 @@ import { abandonedFolders } from "../abandoned-folders.ts";
 import type { RestoreJournal } from "../restore/swap-state.ts";
 import { readRestoreJournal, workFolder } from "../restore/swap-state.ts";
 import type { Found } from "./inconsistency.ts";
-import { mending } from "./inconsistency.ts";
+import { missingUploaders } from "../../tickets/recorded-uploaders.ts";
+import { fromBackup, mending } from "./inconsistency.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Finds scratch folders that no process uses, and an interrupted restore. */
@@ -95,9 +96,14 @@ function isKey({ gnupg, backups }: StatePaths, path: string): boolean {
 
 const octal = (mode: number) => mode.toString(8).padStart(4, "0");
 
-/** Finds secret files that others may read. */
-export async function keys({ paths }: Engine): Promise<Found[]> {
-  const found: Found[] = [];
+/** Finds secret files that others may read, and uploaders' keys that are missing. */
+export async function keys({ db, paths }: Engine): Promise<Found[]> {
+  const found: Found[] = missingUploaders(db, paths).map((fingerprint) => ({
+    check: "key",
+    what: `the uploader's key ${fingerprint} was accepted, and is missing`,
+    where: paths.uploaders,
+    remedy: advice`${fromBackup}, or accept it again: ${remedy("uploaders add", ["KEYFILE"])}`,
+  }));
   const walk = async (path: string): Promise<void> => {
     const file = lstatSync(path, { throwIfNoEntry: false });
     if (file === undefined || file.isSymbolicLink()) return;

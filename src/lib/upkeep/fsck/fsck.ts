@@ -1,12 +1,13 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import {
-  refused,
+  bringBack,
+  Damage,
   troubleOfMachine,
   UbuntuCiError,
 } from "../../domain/error.ts";
 import { now } from "../../host/clock.ts";
+import { isThere } from "../../files/optional-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { recordEvent } from "../../state/events.ts";
 import type { StatePaths } from "../../host/paths.ts";
@@ -41,17 +42,19 @@ const looks: readonly (readonly [check: string, look: Look])[] = [
  * processes are removed. When one check fails, the others are still made.
  *
  * @param open opens the state, which is not done when its file is damaged
- * @throws UbuntuCiError (2) when there is no state
+ * @throws UbuntuCiError (78) when there is no state file; (75, 78) when it cannot be read
  */
 export async function fsck(
   paths: StatePaths,
   open: () => Promise<LocalEngine>,
   { mend, digests }: { readonly mend: boolean; readonly digests: boolean },
 ): Promise<Inconsistency[]> {
-  if (!existsSync(paths.database))
-    throw refused(
-      `there is no state in ${paths.root}`,
-      advice`${remedy("init")} makes one; ${remedy("restore", ["FILE"])} goes on with a restore that was ended`,
+  if (!isThere(paths.database))
+    throw new Damage(
+      `the state file ${paths.database} is missing`,
+      isThere(paths.restore)
+        ? advice`${remedy("restore", ["FILE"])} goes on with a restore that was ended`
+        : bringBack,
     );
   const damage = inspectFile(paths.database);
   if (damage.length > 0)

@@ -50,7 +50,7 @@ export interface RestoreJournal {
 }
 
 /** The folder that a restore works in. */
-export const workFolder = (paths: StatePaths) => join(paths.root, ".restore");
+export const workFolder = (paths: StatePaths) => paths.restore;
 export const unpackedFolder = (paths: StatePaths) =>
   join(workFolder(paths), "new");
 const journalFile = (paths: StatePaths) =>

@@ -14,6 +14,7 @@ import {
 } from "../../domain/error.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 import { now } from "../../host/clock.ts";
+import { refuseLostState } from "../../locks/state-folder.ts";
 import { withLock } from "../../locks/lock.ts";
 import {
   maintenanceRefusal,
@@ -64,6 +65,7 @@ export async function upgrade(
   request: UpgradeRequest,
 ): Promise<UpgradeReport> {
   const { place, paths, say } = work;
+  refuseLostState(paths);
   if (!existsSync(paths.database))
     throw refused(
       `there is no state in ${paths.root}`,

@@ -1,0 +1,84 @@
+import type { Archive } from "../backends/archive/archive.ts";
+import { Damage } from "../domain/error.ts";
+import type { Measure } from "../domain/health.ts";
+import { advice, remedy } from "../domain/remedy.ts";
+import { stepOf } from "../domain/step.ts";
+import type { Connection } from "../state/database.ts";
+import { waitingForPerson, wedgedTickets } from "../state/health.ts";
+import { newestRevision } from "../state/publications.ts";
+import { quickProblem } from "../state/snapshot.ts";
+
+/** @throws Damage when a short look at the state file finds it damaged */
+export function requireSoundState(db: Connection, file: string): void {
+  const problem = quickProblem(db);
+  if (problem !== null)
+    throw new Damage(`the state file ${file} is damaged: ${problem}`);
+}
+
+/** A count of what must not be: critical from the first one on. */
+function never(
+  name: string,
+  help: string,
+  value: number,
+  words: Measure["words"],
+): Measure {
+  const levels = { warn: null, critical: 1, bad: "above" } as const;
+  return { name, help, unit: "", value, ...levels, words };
+}
+
+/** Measures what clients of the archive would not get, and what goes on only after a person has acted. */
+export async function integrityMeasures(
+  db: Connection,
+  archive: Archive,
+): Promise<Measure[]> {
+  return [await archiveFaults(db, archive), waiting(db), wedged(db)];
+}
+
+async function archiveFaults(
+  db: Connection,
+  archive: Archive,
+): Promise<Measure> {
+  // The state is read first: a revision is published before it is recorded.
+  const known = newestRevision(db);
+  const found = [...(await archive.faultsForClients())];
+  if (found.length === 0) {
+    const { revision } = await archive.current();
+    if (revision < known)
+      found.push(
+        `the archive shows revision ${revision}, and the state knows revision ${known}`,
+      );
+  }
+  return never(
+    "archive_faults",
+    "What clients of the archive would not get.",
+    found.length,
+    advice`${found[0] ?? ""} (${remedy("fsck")} says what can be done)${more(found)}`,
+  );
+}
+
+function waiting(db: Connection): Measure {
+  const found = waitingForPerson(db);
+  const [first] = found;
+  return never(
+    "waiting_for_person",
+    "Tickets that wait until a person has put the configuration or this machine right.",
+    found.length,
+    first === undefined
+      ? ""
+      : advice`ticket ${first.id} waits at ${stepOf(first.step).name}: ${first.reason} (${remedy("explain", [first.id])})${more(found)}`,
+  );
+}
+
+function wedged(db: Connection): Measure {
+  const found = wedgedTickets(db);
+  return never(
+    "queue_wedged",
+    "Tickets in the queue that no pass can start, as no PPA can become free.",
+    found.length,
+    advice`the queue is wedged: no PPA can become free for ticket ${found[0] ?? 0}${more(found)}; ${remedy("ppa list")} shows the pool`,
+  );
+}
+
+function more({ length }: readonly unknown[]): string {
+  return length > 1 ? ` and ${length - 1} more` : "";
+}
