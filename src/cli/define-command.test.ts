@@ -81,13 +81,13 @@ test("a word that is no verb is refused with those that there are", async () => 
   );
 });
 
-test("help ends with examples; a verb without any shows its command's", () => {
+test("help ends with examples; a verb has those of its command that are its own", () => {
   const commander = new Commander("ppa").exitOverride();
   let said = "";
   commander.configureOutput({ writeOut: (text) => (said += text) });
   defineCommand(commander, withVerbs);
   commander.commands[1]?.outputHelp();
   expect(said).toMatch(
-    /\n\nExamples:\n {2}ubuntu-ci ppa list\n {2}ubuntu-ci ppa add it\n$/,
+    /\n\nExamples:\n {2}ubuntu-ci ppa add it\n {2}ubuntu-ci ppa add it --json\n$/,
   );
 });

@@ -82,6 +82,10 @@ async function build(
   };
   const archive: Partial<Archive> = {
     repository: () => Promise.resolve(repository),
+    current: () =>
+      Promise.resolve({ publications: {} } as Awaited<
+        ReturnType<Archive["current"]>
+      >),
   };
   const refuse = () => Promise.reject(new Error("not needed"));
   const backends: StepBackends = {
