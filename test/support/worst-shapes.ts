@@ -8,10 +8,7 @@ import {
   indexFilesOf,
   packagesOf,
 } from "../../src/lib/backends/archive/index-files.ts";
-import {
-  explainingLine,
-  machineTrouble,
-} from "../../src/lib/backends/builder/build-log.ts";
+import { explainingLine } from "../../src/lib/backends/builder/build-log.ts";
 import {
   knownDepsKey,
   stillHolds,
@@ -482,8 +479,8 @@ export const readers: readonly Reader[] = [
     },
   },
   {
-    name: "explainingLine and machineTrouble",
-    read: (text) => [explainingLine(text), machineTrouble(text)],
+    name: "explainingLine",
+    read: explainingLine,
     shapes: {
       makes: run("make[1"),
       "one make": run("1", "make["),

@@ -12,6 +12,13 @@ export interface BuilderOptions {
   readonly timeoutMs: number;
 }
 
+/** The locale of builds, as the .buildinfo of a buildd records it. */
+export const locale = {
+  LANG: "C.UTF-8",
+  LC_ALL: "C.UTF-8",
+  LC_COLLATE: "C.UTF-8",
+} as const;
+
 /** Runs the stages of a build, which return its files, as a task that all builders name alike. */
 export async function runBuild(
   builder: string,

@@ -6,6 +6,7 @@ import { parseDsc } from "../../debian/dsc.ts";
 import { parseVersion } from "../../debian/version.ts";
 import { now } from "../../host/clock.ts";
 import { describeEnd } from "../../host/exec.ts";
+import { watchMachine } from "../../host/shortage.ts";
 import type { Base, Layer } from "../../session/layer.ts";
 import {
   findLayer,
@@ -23,7 +24,7 @@ import { askApt, repositoryOf, runApt, setUpApt } from "../session-apt.ts";
 import { ourFault, packageFault, toolFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import { buildFault } from "./build-log.ts";
-import { runBuild, type BuilderOptions } from "./build-task.ts";
+import { locale, runBuild, type BuilderOptions } from "./build-task.ts";
 import type { Builder, BuildRequest } from "./builder.ts";
 import { collectBuild } from "./collect.ts";
 import {
@@ -233,6 +234,7 @@ async function compile(
   );
   try {
     await remember?.(session);
+    const machine = await watchMachine(work.scratch);
     const tree = `${buildPath}/${request.source}-${parseVersion(request.version).upstream}`;
     await clock.time("source", async () => {
       const dsc = `${buildPath}/${basename(request.dsc)}`;
@@ -243,7 +245,11 @@ async function compile(
       await log.write(unpacked.stdout + unpacked.stderr);
       limits.any.throwIfAborted();
       if (unpacked.exitCode !== 0)
-        throw buildFault("unpacking", unpacked.stdout + unpacked.stderr);
+        throw buildFault(
+          "unpacking",
+          unpacked.stdout + unpacked.stderr,
+          await machine.shortage(),
+        );
     });
     await clock.time("compile", async () => {
       const argv = ["dpkg-buildpackage", "-us", "-uc", "--build=binary"];
@@ -256,14 +262,19 @@ async function compile(
         env: { ...buildEnv, DEB_BUILD_OPTIONS: `parallel=${run.parallel}` },
       });
       limits.any.throwIfAborted();
-      // Builds rarely end by a signal of their own; on a machine short of memory the kernel kills them.
-      if (built.exitCode === undefined)
-        throw ourFault(`dpkg-buildpackage ${describeEnd(built)}`);
-      if (built.exitCode !== 0)
-        throw buildFault(
-          `dpkg-buildpackage ${describeEnd(built)}`,
-          await log.tail(),
-        );
+      if (built.exitCode === 0) return;
+      const shortage = await machine.shortage();
+      // What ended the whole session came from outside: the plain user inside cannot.
+      if (
+        built.exitCode === undefined &&
+        (await session.run(["true"])).exitCode !== 0
+      )
+        throw ourFault(shortage ?? "the session of the build was ended");
+      throw buildFault(
+        `dpkg-buildpackage ${describeEnd(built)}`,
+        await log.tail(),
+        shortage,
+      );
     });
     return await clock.time("collect", async () => {
       // Ends processes that the build left behind, before they can change the result.
@@ -283,10 +294,12 @@ async function compile(
   }
 }
 
-/** The environment that sbuild gives a build: no home, a plain locale. */
+/** What a build has on Debian's buildds: a plain locale, a shell, no home, and games in PATH. */
 const buildEnv = {
+  ...locale,
   HOME: "/nonexistent",
-  LC_ALL: "C.UTF-8",
   LOGNAME: "builder",
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games",
+  SHELL: "/bin/sh",
   USER: "builder",
 };
