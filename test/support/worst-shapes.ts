@@ -23,7 +23,6 @@ import {
 import { readPackages } from "../../src/lib/backends/published.ts";
 import {
   declaredTests,
-  needsInstalling,
   readSummary,
   readTestEvent,
 } from "../../src/lib/results/autopkgtest.ts";
@@ -239,7 +238,13 @@ const held = (text: string): PublishedPackage[] =>
 const installed = (text: string) =>
   linesOf(text).map((name) => ({
     ...{ package: name, version: "1", architecture: "all", from: "x" },
-    ...{ filename: `${name}.deb`, provides: "", essential: false },
+    ...{
+      filename: `${name}.deb`,
+      provides: "",
+      conflicts: "",
+      depends: "",
+      essential: false,
+    },
   }));
 
 const begin = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n";
@@ -412,24 +417,6 @@ export const readers: readonly Reader[] = [
       "comments without an end": run("# ", "Tests: a", "\rx"),
       depends: run(" ", "Tests: a\nDepends: a", "b"),
       stanzas: run("Test-Command: a\n\n"),
-    },
-  },
-  {
-    name: "needsInstalling",
-    read: (text) =>
-      needsInstalling(
-        declaredTests(text),
-        run("Package: a\n\n")(text.length / 4),
-        [{ package: "a", version: "1" }],
-        "amd64",
-      ),
-    shapes: {
-      "many tests with many restrictions": (size) =>
-        `${run("a ", "Tests: ")(size / 3)}\n${run("b ", "Restrictions: ")(size / 3)}\n${run("a, ", "Depends: ")(size / 3)}\n`,
-      "its own packages": run("@, ", "Tests: a\nDepends: "),
-      "blanks in a dependency": run(" ", "Tests: a\nDepends: a", "["),
-      "open brackets": run("(", "Tests: a\nDepends: a "),
-      architectures: run("!b ", "Tests: a\nDepends: a [", "]"),
     },
   },
   {

@@ -161,6 +161,8 @@ sub start_of {
 }
 
 sub become_command {
+    # A session's processes go first where the machine runs out of memory.
+    if ( open my $file, ">", "/proc/self/oom_score_adj" ) { syswrite $file, "500\n"; close $file }
     # Without the caller's terminal, and without us: signals for its group must not reach outside.
     defined call("setsid") or die "setsid: $!\n";
     for my $limit (@limits) {

@@ -1,5 +1,6 @@
 import { withoutEpoch } from "../../debian/version.ts";
 import type { StatePaths } from "../../host/paths.ts";
+import type { Resources } from "../../session/resources.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
 import type { BuildRequest, BuildResult } from "./builder.ts";
@@ -10,6 +11,8 @@ export interface BuilderOptions {
   readonly parallel: number;
   /** Time limit of one build. */
   readonly timeoutMs: number;
+  /** What one session may use; without it nothing but the machine sets limits. */
+  readonly resources?: Resources;
 }
 
 /** The locale of builds, as the .buildinfo of a buildd records it. */

@@ -40,7 +40,7 @@ export const buildPath = "/build/reproducible-path";
 const sourceInside = "/usr/lib/ubuntu-ci/source";
 
 /** Above any real package; see SECURITY.md. */
-const resultLimits = { files: 10_000, bytes: 64 * 1024 ** 3 };
+const resultLimits = { files: 10_000, mebibytes: 65_536 };
 
 interface SessionBuilderOptions extends BuilderOptions {
   /** Private networks that sessions may reach. */
@@ -137,6 +137,7 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
       binds: apt.binds,
       given: [...apt.given, { path: dsc, contents: { copyOf: request.dsc } }],
       network: apt.network,
+      ...resourcesFor(run),
     }),
   );
   try {
@@ -230,6 +231,9 @@ async function compile(
       hostname: "build",
       given: await sourceFiles(request.dsc),
       builderOwns: "/build",
+      // As on a buildd: large builds need more than fits into memory.
+      tmpOnDisk: true,
+      ...resourcesFor(run),
     }),
   );
   try {
@@ -282,10 +286,15 @@ async function compile(
       const out = join(work.scratch, "out");
       try {
         const { upper } = session;
-        await takeFiles(upper, buildPath, out, resultLimits, limits.any);
+        const mebibytes = run.resources?.resultsMiB ?? resultLimits.mebibytes;
+        const { files } = resultLimits;
+        const most = { files, bytes: mebibytes * 1024 ** 2 };
+        await takeFiles(upper, buildPath, out, most, limits.any);
       } catch (thrown) {
         if (!(thrown instanceof TooMuch)) throw thrown;
-        throw packageFault(`the build left ${thrown.limit}`);
+        throw packageFault(
+          `the build left ${thrown.limit} (limits.resultsMiB)`,
+        );
       }
       return collectBuild(out, await readdir(out), request, limits.any);
     });
@@ -293,6 +302,9 @@ async function compile(
     await clock.time("session", () => session.close());
   }
 }
+
+const resourcesFor = ({ resources }: BuildRun) =>
+  resources === undefined ? {} : { resources };
 
 /** What a build has on Debian's buildds: a plain locale, a shell, no home, and games in PATH. */
 const buildEnv = {
