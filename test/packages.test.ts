@@ -249,7 +249,7 @@ echo "No space left on device"
 describe("a session that runs into its limits", () => {
   const resources = {
     ...{ processes: 200, memoryMiB: 300, cpuMinutes: 10, diskMiB: 200 },
-    ...{ tmpfsMiB: 32, openFiles: 512, logMiB: 5, resultsMiB: 50 },
+    ...{ tmpfsMiB: 256, openFiles: 512, logMiB: 5, resultsMiB: 50 },
   };
 
   test.each([
@@ -282,7 +282,7 @@ describe("a session that runs into its limits", () => {
         ...greeter("modest", "1"),
         build: [
           "test $$(ulimit -n) = 512; test $$(ulimit -t) = 600",
-          "! head -c 40000000 /dev/zero >/dev/shm/big",
+          "! head -c 300000000 /dev/zero >/dev/shm/big",
           "gcc -o greet greet.c",
         ],
       },

@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
 
 import { ExitCode, UbuntuCiError } from "../domain/error.ts";
 import { cutLine, splitLines } from "../domain/output-lines.ts";
 import { remedy } from "../domain/remedy.ts";
 import { environmentOfTools } from "./environment.ts";
+import { pipeIntoLog, type LogLimit } from "./log-limit.ts";
 
 /** How one process is run. Everything is an argv array; there is no shell. */
 export interface ExecOptions {
@@ -24,12 +25,8 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
   /** File that standard output and error are appended to; stdout and stderr are then empty. */
   readonly logFile?: string;
-  /** Where the log ends, with a line that says so, whatever is printed after that. */
-  readonly logLimit?: {
-    readonly bytes: number;
-    /** Called once. */
-    readonly reached: () => void;
-  };
+  /** Where the log ends, whatever is printed after that. */
+  readonly logLimit?: LogLimit;
   /** Called for each line of output as it comes; one that is too long is cut. */
   readonly onLine?: (line: string) => void;
   /** Root only: the account to run it as. */
@@ -129,13 +126,8 @@ export async function exec(
     ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs }),
     ...(options.signal !== undefined && { cancelSignal: options.signal }),
   });
-  if (log !== undefined) {
-    const { logLimit } = options;
-    if (logLimit === undefined) {
-      child.stdout.pipe(log, { end: false });
-      child.stderr.pipe(log, { end: false });
-    } else pipeUpTo(logLimit, [child.stdout, child.stderr], log);
-  }
+  if (log !== undefined)
+    pipeIntoLog([child.stdout, child.stderr], log, options.logLimit);
   if (options.onLine !== undefined) {
     eachLine(child.stdout, options.onLine);
     eachLine(child.stderr, options.onLine);
@@ -162,32 +154,6 @@ export async function exec(
     stdout: typeof result.stdout === "string" ? result.stdout : "",
     stderr: typeof result.stderr === "string" ? result.stderr : "",
   };
-}
-
-/** Pipes streams into a log up to a limit; what comes after that is read and dropped. */
-function pipeUpTo(
-  { bytes, reached }: NonNullable<ExecOptions["logLimit"]>,
-  streams: readonly Readable[],
-  log: Writable,
-): void {
-  let left = bytes;
-  for (const stream of streams)
-    stream.on("data", (chunk: Buffer) => {
-      if (left <= 0) return;
-      const isLast = chunk.length >= left;
-      const part = isLast ? chunk.subarray(0, left) : chunk;
-      left -= chunk.length;
-      if (isLast) {
-        log.write(part);
-        log.write(`\n[the log ends here: it may have ${bytes} bytes]\n`);
-        reached();
-      } else if (!log.write(part)) {
-        for (const one of streams) one.pause();
-        log.once("drain", () => {
-          for (const one of streams) one.resume();
-        });
-      }
-    });
 }
 
 /** The command that sets the umask and becomes another. @throws UbuntuCiError (78) when that is not installed */

@@ -1,5 +1,4 @@
 import { mkdir, mkdtemp, readdir, rename, rmdir } from "node:fs/promises";
-import { join } from "node:path";
 
 import { notNow, UbuntuCiError, ExitCode } from "../domain/error.ts";
 import { describeEnd, exec, lastLines } from "../host/exec.ts";

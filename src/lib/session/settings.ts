@@ -45,7 +45,8 @@ export const sessionSettings = [
   ),
   limitOfMachine(
     "limits.tmpfsMiB",
-    [1, most],
+    // apt's cache lies in one of them.
+    [256, most],
     "size of each file system in memory in a session; default: an eighth of the machine's memory",
   ),
   limit(

@@ -104,3 +104,11 @@ test("what happened decides, and what is printed only where it is what failed", 
     message: "it: x.c:1:1: error: no",
   });
 });
+
+test("a session's own limit is the package's, and named", () => {
+  const log = `/bin/sh: 0: Cannot fork\nmake: *** [debian/rules:5: build] Error 2\n${ends}`;
+  expect(buildFault("it", log, undefined)).toMatchObject({
+    outcome: "failed",
+    message: "it: /bin/sh: 0: Cannot fork (the setting limits.processes)",
+  });
+});

@@ -30,7 +30,7 @@ const kinds: readonly Kind[] = [
   kind(/^make(?:\[\d+\])?: \*\*\* (?!\[|Waiting )|^[\w/.-]+:\d+: \*\*\* /),
   kind(/^Hunk #\d+ FAILED|can't find file to patch/, 10),
   kind(
-    /No space left on device|Cannot allocate memory|Resource temporarily unavailable|Too many open files|File too large|Disk quota exceeded/,
+    /No space left on device|Cannot allocate memory|Resource temporarily unavailable|Cannot fork|CPU time limit exceeded|Too many open files|File too large|Disk quota exceeded/,
   ),
   kind(
     /Killed signal terminated program|^(?:Killed|Segmentation fault|Aborted)\b/,
@@ -107,6 +107,15 @@ function shown(lines: readonly string[], index: number): string {
   return `${line} ${below.trim()}`.trim().slice(0, 300);
 }
 
+/** How programs say that they ran into a limit that a session sets, and the name of its setting. */
+const ownLimits = [
+  [/Cannot fork|Resource temporarily unavailable/, "processes"],
+  [/Too many open files/, "openFiles"],
+  [/CPU time limit exceeded/, "cpuMinutes"],
+  // The disk itself is not full.
+  [/No space left on device/, "tmpfsMiB"],
+] as const;
+
 /**
  * The verdict on a failed part of a build. Evidence that the machine fell short counts, and of the text
  * only the line that failed: anything else a package may well print.
@@ -120,5 +129,7 @@ export function buildFault(
   if (shortage !== undefined) return ourFault(`${shortage}: ${line}`);
   // Sessions have no limit on address space.
   if (/Cannot allocate memory$/.test(line)) return ourFault(line);
-  return packageFault(`${what}: ${line}`);
+  const limit = ownLimits.find(([pattern]) => pattern.test(line))?.[1];
+  const named = limit === undefined ? "" : ` (the setting limits.${limit})`;
+  return packageFault(`${what}: ${line}${named}`);
 }
