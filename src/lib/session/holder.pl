@@ -160,12 +160,12 @@ my $said = "";
 until ( $said =~ /^ready\n/ ) { sysread( $from_inside, my $part, 4096 ) or last; $said .= $part }
 close $from_inside;
 die "$said\n" unless $said eq "ready\n";
-# Of the caller's errors nothing may come later: a session is silent.
-print "ready ", pid_of_machine(), " $inner\n";
-
 # Processes of the session, in a /proc of our own that shows no others.
 mkdir "proc" or die "proc: $!\n";
 mount( "nosuid nodev noexec", "proc", "proc", "proc" );
+
+# Of the caller's errors nothing may come later: a session is silent.
+print "ready ", pid_of_machine(), " $inner\n";
 
 # The limit that is exceeded, or nothing.
 sub exceeded {
@@ -191,7 +191,7 @@ sub exceeded {
 sub first_of {
     my ( $path, $length ) = @_;
     open my $file, "<", $path or return "";
-    sysread $file, my $text, $length;
+    sysread( $file, my $text, $length );
     return $text // "";
 }
 

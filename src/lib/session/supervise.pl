@@ -170,8 +170,9 @@ sub become_command {
         defined call( prlimit64 => 0, $resource + 0, pack( "qq", $soft, $hard ), 0 )
           or die "limit $resource: $!\n";
     }
+    # In a user namespace of a session it is root so far, without root's groups.
     my $id = $user // 0;
-    become( $id, groups_of($id) );
+    become( $id, groups_of($id) ) if defined $user || grep { /^user:/ } @namespaces;
     if ( defined $user ) {
         my $no_new_privileges = 38;
         defined call( prctl => $no_new_privileges, 1, 0, 0, 0 ) or die "prctl: $!\n";
