@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const minutes = 60_000;
 /** Whole-program tests that run Debian's real tools in real sessions. */
-const real = ["archive", "backends", "main-job", "real-index", "session"].map(
+const real = ["archive", "backends", "main-job", "packages", "real-index", "session"].map(
   (name) => `test/${name}.test.ts`,
 );
 

@@ -8,10 +8,7 @@ import {
   indexFilesOf,
   packagesOf,
 } from "../../src/lib/backends/archive/index-files.ts";
-import {
-  explainingLine,
-  machineTrouble,
-} from "../../src/lib/backends/builder/build-log.ts";
+import { explainingLine } from "../../src/lib/backends/builder/build-log.ts";
 import {
   knownDepsKey,
   stillHolds,
@@ -26,7 +23,6 @@ import {
 import { readPackages } from "../../src/lib/backends/published.ts";
 import {
   declaredTests,
-  needsInstalling,
   readSummary,
   readTestEvent,
 } from "../../src/lib/results/autopkgtest.ts";
@@ -250,7 +246,13 @@ const held = (text: string): PublishedPackage[] =>
 const installed = (text: string) =>
   linesOf(text).map((name) => ({
     ...{ package: name, version: "1", architecture: "all", from: "x" },
-    ...{ filename: `${name}.deb`, provides: "", essential: false },
+    ...{
+      filename: `${name}.deb`,
+      provides: "",
+      conflicts: "",
+      depends: "",
+      essential: false,
+    },
   }));
 
 const begin = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n";
@@ -440,24 +442,6 @@ export const readers: readonly Reader[] = [
     },
   },
   {
-    name: "needsInstalling",
-    read: (text) =>
-      needsInstalling(
-        declaredTests(text),
-        run("Package: a\n\n")(text.length / 4),
-        [{ package: "a", version: "1" }],
-        "amd64",
-      ),
-    shapes: {
-      "many tests with many restrictions": (size) =>
-        `${run("a ", "Tests: ")(size / 3)}\n${run("b ", "Restrictions: ")(size / 3)}\n${run("a, ", "Depends: ")(size / 3)}\n`,
-      "its own packages": run("@, ", "Tests: a\nDepends: "),
-      "blanks in a dependency": run(" ", "Tests: a\nDepends: a", "["),
-      "open brackets": run("(", "Tests: a\nDepends: a "),
-      architectures: run("!b ", "Tests: a\nDepends: a [", "]"),
-    },
-  },
-  {
     name: "readTestEvent",
     read: readTestEvent,
     shapes: {
@@ -504,8 +488,8 @@ export const readers: readonly Reader[] = [
     },
   },
   {
-    name: "explainingLine and machineTrouble",
-    read: (text) => [explainingLine(text), machineTrouble(text)],
+    name: "explainingLine",
+    read: explainingLine,
     shapes: {
       makes: run("make[1"),
       "one make": run("1", "make["),

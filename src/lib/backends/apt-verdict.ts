@@ -38,7 +38,7 @@ function blamesPackage(line: string): boolean {
 }
 
 const dependsLine =
-  /: (?:Pre-?)?(?:Build-?)?Depends(?:-Indep|-Arch)?: |Build-Depends/;
+  /: (?:Pre-?)?(?:Build-?)?(?:Depends|Conflicts)(?:-Indep|-Arch)?: |: Breaks: |Build-Depends/;
 
 const reasonLimit = 1000;
 
@@ -61,7 +61,8 @@ export function aptVerdict(output: string): AptVerdict {
     }
     if (dependsLine.test(line)) depends ??= line;
     if (line.startsWith("dpkg: error")) dpkg ??= line;
-    if (blaming === undefined && blamesPackage(line)) blaming = line;
+    if (line.endsWith(":") ? blaming === undefined : isHeader(blaming))
+      blaming = blamesPackage(line) ? line : blaming;
     if (line.startsWith("E: ")) error = line;
     last = line;
   }
@@ -69,6 +70,39 @@ export function aptVerdict(output: string): AptVerdict {
   return blaming === undefined
     ? because("infrastructure", error ?? last ?? "apt said nothing")
     : because("package", depends ?? dpkg ?? blaming);
+}
+
+/** Whether a line only introduces the next, or is none. */
+function isHeader(line: string | undefined): boolean {
+  return line === undefined || line.endsWith(":");
+}
+
+/** dpkg's message about a package that it could not install, and what that said last. */
+const failedPackage = /^dpkg: error processing (?:package|archive) (\S+) \(/;
+
+/**
+ * Why dpkg failed: the package, dpkg's words, and what its script said before that; undefined when dpkg
+ * did not say so.
+ */
+export function dpkgFailure(output: string): string | undefined {
+  const lines = [...outputLines(output)].map((line) => line.trim());
+  const at = lines.findIndex((line) => failedPackage.test(line));
+  if (at < 0) return undefined;
+  const name = failedPackage.exec(lines[at] ?? "")?.[1] ?? "";
+  const why = lines[at + 1] ?? "";
+  const said = lines.slice(0, at).findLast((line) => line !== "") ?? "";
+  const ofDpkg =
+    /^(?:Setting up|Preparing to unpack|Unpacking|Selecting|\(Reading)/;
+  const parts = [name, why, ...(ofDpkg.test(said) ? [] : [said])];
+  return parts.join(": ").slice(0, reasonLimit);
+}
+
+/** A line in which a program that makes device nodes says that it may not. */
+export function deniedDevice(output: string): string | undefined {
+  for (const line of outputLines(output))
+    if (/^mknod: .*Operation not permitted$/.test(line.slice(0, 1000).trim()))
+      return line.trim();
+  return undefined;
 }
 
 function because(blame: AptVerdict["blame"], line: string): AptVerdict {

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { SettingKey, SettingValue } from "../config/settings.ts";
 import type { Setting } from "../domain/setting.ts";
 import type { StatePaths } from "../host/paths.ts";
+import { resourcesOf } from "../session/resources.ts";
 import type { Archive } from "./archive/archive.ts";
 import type { Distribution } from "./distribution/distribution.ts";
 import type { Builder, RemoteBuilder } from "./builder/builder.ts";
@@ -53,6 +54,7 @@ const fake = <B>(
 const limits = (config: Config, work: "build" | "image" | "test") => ({
   timeoutMs: config.get(`${work}.timeoutMinutes`) * 60_000,
   allow: config.get("network.allow"),
+  resources: resourcesOf(config),
 });
 
 const buildOptions = (paths: StatePaths, config: Config) => ({
@@ -129,7 +131,12 @@ const imagers: Kinds<"imager", Imager> = {
 
 const testers: Kinds<"tester", Tester> = {
   autopkgtest: {
-    settings: ["test.timeoutMinutes", "network.allow", "tests.network"],
+    settings: [
+      "test.timeoutMinutes",
+      "network.allow",
+      "tests.network",
+      "tests.on",
+    ],
     tools: [...sessionTools, "autopkgtest"],
     // An image includes the base that its tests need.
     needsBase: false,
@@ -138,6 +145,7 @@ const testers: Kinds<"tester", Tester> = {
         paths,
         ...limits(config, "test"),
         reach: config.get("tests.network"),
+        on: config.get("tests.on"),
       }),
   },
   fake: fake(["fake.tester"], async (_paths, config) =>

@@ -9,7 +9,7 @@ const heartbeatMs = 30_000;
 export interface LiveLog {
   readonly path: string;
   write(text: string): Promise<void>;
-  /** The last 256 KiB, in which to find the line that explains a failure. */
+  /** The last MiB, in which to find the line that explains a failure. */
   tail(): Promise<string>;
 }
 
@@ -31,7 +31,7 @@ async function tailOf(path: string): Promise<string> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
-    const length = Math.min(size, 256 * 1024);
+    const length = Math.min(size, 1024 * 1024);
     const buffer = Buffer.alloc(length);
     await file.read(buffer, 0, length, size - length);
     return buffer.toString("utf8");

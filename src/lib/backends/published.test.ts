@@ -8,6 +8,11 @@ function byPatterns(text: string): unknown[] {
   return text.split(/\n\n+/).flatMap((paragraph) => {
     const field = (name: string) =>
       new RegExp(`^${name}: *(.*)$`, "m").exec(paragraph)?.[1]?.trim() ?? "";
+    const both = (...names: readonly string[]) =>
+      names
+        .map(field)
+        .filter((value) => value !== "")
+        .join(", ");
     if (field("Package") === "") return [];
     return [
       {
@@ -16,6 +21,8 @@ function byPatterns(text: string): unknown[] {
         architecture: field("Architecture"),
         filename: field("Filename"),
         provides: field("Provides"),
+        conflicts: both("Conflicts", "Breaks"),
+        depends: both("Pre-Depends", "Depends"),
         essential: /^(?:Essential|Protected|Important): *yes$/m.test(paragraph),
       },
     ];
@@ -26,7 +33,10 @@ const line = fc.oneof(
   fc.constantFrom("", "", " x", "Package: a", "Package:", "Essential: yes"),
   fc
     .tuple(
-      fc.constantFrom("Package", "Version", "Provides", "Protected", "Other"),
+      fc.constantFrom(
+        ...["Package", "Version", "Provides", "Protected", "Other"],
+        ...["Conflicts", "Breaks", "Pre-Depends", "Depends"],
+      ),
       fc.constantFrom(": ", ":", ":  ", " "),
       fc.constantFrom("a", "yes", "b:c", "", "yes x"),
     )

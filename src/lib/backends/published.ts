@@ -12,6 +12,10 @@ export interface PublishedBinary {
   readonly filename: string;
   /** The unparsed Provides field. */
   readonly provides: string;
+  /** The unparsed Conflicts and Breaks fields, as one. */
+  readonly conflicts: string;
+  /** The unparsed Pre-Depends and Depends fields, as one. */
+  readonly depends: string;
   readonly essential: boolean;
 }
 
@@ -19,6 +23,7 @@ export interface PublishedBinary {
 const essential = ["Essential", "Protected", "Important"];
 const wanted: ReadonlySet<string> = new Set([
   ...["Package", "Version", "Architecture", "Filename", "Provides"],
+  ...["Conflicts", "Breaks", "Pre-Depends", "Depends"],
   ...essential,
 ]);
 
@@ -31,6 +36,11 @@ export function readPackages(text: string): readonly PublishedBinary[] {
   let fields = new Map<string, string>();
   const flush = () => {
     const field = (name: string) => fields.get(name) ?? "";
+    const both = (...names: readonly string[]) =>
+      names
+        .map(field)
+        .filter((value) => value !== "")
+        .join(", ");
     if (field("Package") !== "")
       found.push({
         package: field("Package"),
@@ -38,6 +48,8 @@ export function readPackages(text: string): readonly PublishedBinary[] {
         architecture: field("Architecture"),
         filename: field("Filename"),
         provides: field("Provides"),
+        conflicts: both("Conflicts", "Breaks"),
+        depends: both("Pre-Depends", "Depends"),
         essential: essential.some((name) => field(name) === "yes"),
       });
     fields = new Map();

@@ -1,5 +1,6 @@
 import { notNow } from "../domain/error.ts";
 import { describeEnd, lastLines } from "../host/exec.ts";
+import { watchMachine } from "../host/shortage.ts";
 import type { Base } from "../session/layer.ts";
 import type {
   Bind,
@@ -8,7 +9,7 @@ import type {
   Session,
 } from "../session/session.ts";
 import { type AptRepository, repositoriesInside } from "./apt-repository.ts";
-import { aptVerdict, readPrintUris } from "./apt-verdict.ts";
+import { aptVerdict, dpkgFailure, readPrintUris } from "./apt-verdict.ts";
 import { repositoryFiles } from "./repository-files.ts";
 import { ourFault, packageFault, type Verdict } from "./verdict.ts";
 import type { LiveLog } from "./live-log.ts";
@@ -49,6 +50,58 @@ function hostsOf(base: Pick<Base, "sources" | "acquire">): string[] {
   return [...found];
 }
 
+/** apt in a testbed, which has it as a system of its own would: what to open the session with. */
+export interface TestbedApt {
+  readonly binds: readonly Bind[];
+  readonly given: readonly GivenFile[];
+  readonly network: NetworkPolicy;
+  /** Updates the package lists of our repositories; with `all` those of the distribution, too. */
+  update(session: Session, all: boolean): Promise<void>;
+}
+
+/**
+ * Sets apt up with plain files in /etc/apt, beside those of the image, which a test may read and change.
+ * The first repository has priority over all others.
+ *
+ * @param allow private networks that sessions may reach
+ */
+export async function setUpTestbedApt(
+  base: Base,
+  repositories: readonly AptRepository[],
+  allow: readonly string[],
+): Promise<TestbedApt> {
+  const { binds, uriOf } = repositoriesInside(repositories, places);
+  const { sources, preferences } = await repositoryFiles(repositories, uriOf);
+  const own = "/etc/apt/sources.list.d/ubuntu-ci.sources";
+  const given = Object.entries({
+    [own]: sources,
+    "/etc/apt/preferences.d/ubuntu-ci": preferences,
+    "/etc/apt/apt.conf.d/90ubuntu-ci": base.acquire,
+  }).map(([path, contents]) => ({ path, contents }));
+  return {
+    binds,
+    given,
+    network: { reach: "internet", hosts: hostsOf(base), allow },
+    async update(session, all) {
+      const only = [
+        `Dir::Etc::sourcelist=${own}`,
+        "Dir::Etc::sourceparts=/dev/null",
+        "APT::Get::List-Cleanup=0",
+        // A cache of these lists alone would only have to be made again.
+        "Dir::Cache::pkgcache=",
+        "Dir::Cache::srcpkgcache=",
+      ].flatMap((option) => ["-o", option]);
+      const updated = await session.run([...update, ...(all ? [] : only)], {
+        network: all,
+      });
+      if (updated.exitCode !== 0)
+        throw notNow(
+          `package lists cannot be read in a testbed: ${lastLines(updated.stderr || updated.stdout)}`,
+        );
+    },
+  };
+}
+
 /**
  * Sets apt up without traces in what the session writes: configuration and sources are given files,
  * the lists are in /run, a tmpfs. The first repository has priority over all others.
@@ -59,7 +112,6 @@ export async function setUpApt(
   base: Base,
   repositories: readonly AptRepository[],
   allow: readonly string[],
-  options: { readonly startServices?: boolean } = {},
 ): Promise<SessionApt> {
   const { binds, uriOf } = repositoriesInside(repositories, places);
   const { sources, preferences } = await repositoryFiles(repositories, uriOf);
@@ -84,13 +136,12 @@ ${base.acquire}`,
     path: `${configuration}/${name}`,
     contents,
   }));
-  if (options.startServices !== true)
-    // Keeps services from starting in a build or an image (invoke-rc.d(8)).
-    given.push({
-      path: "/usr/sbin/policy-rc.d",
-      contents: "#!/bin/sh\nexit 101\n",
-      mode: 0o755,
-    });
+  // Keeps services from starting in a build or an image (invoke-rc.d(8)).
+  given.push({
+    path: "/usr/sbin/policy-rc.d",
+    contents: "#!/bin/sh\nexit 101\n",
+    mode: 0o755,
+  });
   const env = {
     APT_CONFIG: `${configuration}/apt.conf`,
     DEBIAN_FRONTEND: "noninteractive",
@@ -158,6 +209,7 @@ export async function askApt(
  * again, and tries once more.
  *
  * @param plan the output of {@link askApt} for the same arguments
+ * @param beforeUnpacking is done once nothing needs the network any more
  * @returns the plan that was carried out
  * @throws Verdict when it fails, our fault or the package's according to apt's messages
  */
@@ -168,6 +220,7 @@ export async function runApt(
   plan: string,
   log: LiveLog,
   signal: AbortSignal,
+  beforeUnpacking: () => Promise<void> = () => Promise.resolve(),
 ): Promise<string> {
   let carriedOut = plan;
   const run = async (more: readonly string[], network: boolean) => {
@@ -177,6 +230,8 @@ export async function runApt(
     const output = ended.stdout + ended.stderr;
     await log.write(output);
     signal.throwIfAborted();
+    if (ended.tooLong)
+      throw packageFault("its packages print too much while apt installs them");
     return { passed: ended.exitCode === 0, output };
   };
   // Files of our repositories need no download: apt reads them in place.
@@ -206,9 +261,20 @@ export async function runApt(
     carriedOut = await askApt(session, apt, args, log, signal);
   }
   await session.disconnect();
+  await beforeUnpacking();
+  const machine = await watchMachine(session.upper);
   const unpacked = await run([], false);
-  if (!unpacked.passed) throw aptFailure(unpacked.output);
+  if (!unpacked.passed)
+    throw installFailure(unpacked.output, await machine.shortage());
   return carriedOut;
+}
+
+/** What packages print while they are installed is theirs: it does not blame the machine. */
+function installFailure(output: string, shortage: string | undefined): Verdict {
+  const why = dpkgFailure(output);
+  if (shortage !== undefined)
+    return ourFault(`${shortage}: ${why ?? aptVerdict(output).line}`);
+  return why === undefined ? aptFailure(output) : packageFault(why);
 }
 
 function aptFailure(output: string): Verdict {

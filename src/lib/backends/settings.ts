@@ -58,6 +58,12 @@ export const backendsSettings = [
     help: "network of tests: the internet, as Debian's own CI has it, the configured mirrors, or none",
     trust: true,
   },
+  {
+    key: "tests.on",
+    kind: { type: "string", choices: ["image", "base"] },
+    default: "image",
+    help: "what tests run on: the ticket's image, or the base with the PPA, where a dependency that a test forgot to declare is not installed",
+  },
   timeLimit("test.timeoutMinutes", 240, "time limit of one package's tests"),
   {
     key: "store.url",

@@ -1,5 +1,6 @@
 import { ExitCode, messageOf, UbuntuCiError } from "../domain/error.ts";
 import type { Outcome } from "../domain/ticket.ts";
+import { LimitExceeded } from "../session/resources.ts";
 import { describeEnd, type ExecResult } from "../host/exec.ts";
 
 /** Thrown inside a backend to end its work; runTask catches it. */
@@ -55,6 +56,7 @@ export function verdictOf(thrown: unknown, limits: Limits): Verdict {
     return packageFault(`ran past its time limit of ${minutes} minutes`);
   }
   if (thrown instanceof Verdict) return thrown;
+  if (thrown instanceof LimitExceeded) return packageFault(thrown.message);
   if (
     thrown instanceof UbuntuCiError &&
     thrown.exitCode !== ExitCode.misconfigured

@@ -8,6 +8,7 @@ import { ExitCode, UbuntuCiError } from "../domain/error.ts";
 import { cutLine, splitLines } from "../domain/output-lines.ts";
 import { remedy } from "../domain/remedy.ts";
 import { environmentOfTools } from "./environment.ts";
+import { pipeIntoLog, type LogLimit } from "./log-limit.ts";
 
 /** How to run a process. */
 export interface ExecOptions {
@@ -24,6 +25,8 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
   /** File that standard output and error are appended to; stdout and stderr are then empty. */
   readonly logFile?: string;
+  /** Where the log ends, whatever is printed after that. */
+  readonly logLimit?: LogLimit;
   /** Called with each line of output as it arrives; long lines are cut. */
   readonly onLine?: (line: string) => void;
   /** The account to run the process as; only root can choose one. */
@@ -44,6 +47,8 @@ export interface ExecResult {
   readonly signal: string | undefined;
   readonly timedOut: boolean;
   readonly cancelled: boolean;
+  /** It printed more than `maxBuffer`, and was ended. */
+  readonly tooLong: boolean;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -122,10 +127,8 @@ export async function exec(
     ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs }),
     ...(options.signal !== undefined && { cancelSignal: options.signal }),
   });
-  if (log !== undefined) {
-    child.stdout.pipe(log, { end: false });
-    child.stderr.pipe(log, { end: false });
-  }
+  if (log !== undefined)
+    pipeIntoLog([child.stdout, child.stderr], log, options.logLimit);
   if (options.onLine !== undefined) {
     eachLine(child.stdout, options.onLine);
     eachLine(child.stderr, options.onLine);
@@ -148,6 +151,7 @@ export async function exec(
     signal: result.signal,
     timedOut: result.timedOut,
     cancelled: result.isCanceled,
+    tooLong: result.isMaxBuffer,
     stdout: typeof result.stdout === "string" ? result.stdout : "",
     stderr: typeof result.stderr === "string" ? result.stderr : "",
   };

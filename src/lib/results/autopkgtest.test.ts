@@ -4,7 +4,6 @@ import {
   declaredTests,
   hasGeneratedTests,
   hasTests,
-  needsInstalling,
   readExitCode,
   readSummary,
   readTestEvent,
@@ -41,24 +40,8 @@ Features: test-name=greeting
 Test-Command: hello -t
 `);
     expect(tests).toEqual([
-      {
-        name: "smoke",
-        restrictions: ["allow-stderr", "flaky"],
-        depends: "@, python3 (>= 3.9),",
-      },
-      {
-        name: "upstream-tests",
-        restrictions: ["allow-stderr", "flaky"],
-        depends: "@, python3 (>= 3.9),",
-      },
-      {
-        name: "regressions",
-        restrictions: ["allow-stderr", "flaky"],
-        depends: "@, python3 (>= 3.9),",
-      },
-      { name: "command1", restrictions: [], depends: "hello" },
-      { name: "greeting", restrictions: [], depends: "@" },
-      { name: "command2", restrictions: [], depends: "@" },
+      ...["smoke", "upstream-tests", "regressions"],
+      ...["command1", "greeting", "command2"],
     ]);
   });
 
@@ -69,80 +52,6 @@ Test-Command: hello -t
   test("a stanza without a test is left to autopkgtest", () => {
     expect(declaredTests("Depends: @\n")).toEqual([]);
   });
-});
-
-describe("whether the tests need something installed", () => {
-  const control = `Source: hello
-Build-Depends: debhelper-compat (= 13)
-
-Package: hello
-Architecture: any
-
-Package: hello-udeb
-Package-Type: udeb
-Architecture: any
-
-Package: hello-port
-Architecture: armhf
-`;
-  const installed = [
-    { package: "hello", version: "2.10-3+ci1" },
-    { package: "libc6", version: "2.36-9" },
-  ];
-  const needs = (depends: string, restrictions: readonly string[] = []) =>
-    needsInstalling(
-      [{ name: "t", restrictions, depends }],
-      control,
-      installed,
-      "amd64",
-    );
-
-  test.each([
-    ["@"],
-    [""],
-    ["@, libc6 (>= 2.30)"],
-    ["no-such | libc6"],
-    ["hello:any (= 2.10-3+ci1),"],
-    ["no-such [armhf]"],
-    ["libc6 [linux-any]"],
-    ["libc6 [!armhf]"],
-  ])("%j needs nothing", (depends) => {
-    expect(needs(depends)).toBe(false);
-  });
-
-  test.each([
-    ["@, python3"],
-    ["@builddeps@"],
-    ["@recommends@"],
-    ["libc6 (>> 2.36-9)"],
-    ["libc6 (<< 2.36)"],
-    ["${shlibs:Depends}"],
-    ["no-such [amd64]"],
-    ["no-such [any-amd64]"],
-    ["no-such [musl-any-any]"],
-    ["no-such <!nocheck>"],
-  ])("%j needs something, or may", (depends) => {
-    expect(needs(depends)).toBe(true);
-  });
-
-  test("a binary package of the source that is not on the image is needed", () => {
-    const more = `${control}\nPackage: hello-doc\nArchitecture: all\n`;
-    expect(
-      needsInstalling(
-        [{ name: "t", restrictions: [], depends: "@" }],
-        more,
-        installed,
-        "amd64",
-      ),
-    ).toBe(true);
-  });
-
-  test.each(["build-needed", "needs-recommends", "needs-sudo"])(
-    "%s needs something",
-    (restriction) => {
-      expect(needs("@", [restriction])).toBe(true);
-    },
-  );
 });
 
 describe("autopkgtest's output", () => {
@@ -168,6 +77,23 @@ describe("autopkgtest's output", () => {
 });
 
 describe("autopkgtest's summary", () => {
+  test("what is skipped before it runs is reported twice, and counts once", () => {
+    const skips = `odd                  SKIP unknown restriction no-such
+deep                 SKIP Test requires machine-level isolation but testbed does not provide that
+`;
+    expect(
+      readSummary(`${skips}${skips}fine                 PASS\n`).tests,
+    ).toEqual([
+      {
+        name: "odd",
+        result: "skip",
+        detail: "unknown restriction no-such",
+      },
+      expect.objectContaining({ name: "deep", result: "skip" }),
+      { name: "fine", result: "pass", detail: "" },
+    ]);
+  });
+
   test("tells each test's result and why", () => {
     expect(
       readSummary(`smoke                PASS

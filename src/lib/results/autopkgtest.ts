@@ -1,15 +1,5 @@
-import { parseDeb822, type Stanza } from "../debian/deb822.ts";
-import { isArchitecture } from "../debian/architecture.ts";
-import { compareVersions } from "../debian/version.ts";
+import { parseDeb822 } from "../debian/deb822.ts";
 import type { Outcome, TestResultKind } from "../domain/ticket.ts";
-
-/** A test that a source package declares (DEP 8; autopkgtest's README.package-tests). */
-export interface DeclaredTest {
-  readonly name: string;
-  readonly restrictions: readonly string[];
-  /** The unparsed Depends field; `@` when there is none. */
-  readonly depends: string;
-}
 
 /**
  * Whether a source package has tests, by the Testsuite field of its .dsc: dpkg-source writes
@@ -28,29 +18,25 @@ export function hasGeneratedTests(testsuite: readonly string[]): boolean {
 }
 
 /**
- * The tests of a debian/tests/control, named as autopkgtest names them: those of `Tests` by their own
+ * The names of the tests of a debian/tests/control (DEP 8; autopkgtest's README.package-tests), named as autopkgtest names them: those of `Tests` by their own
  * names, the n-th `Test-Command` by its `test-name` feature, else `commandN`. Stanzas with neither are
  * left out; autopkgtest reports them.
  *
  * @throws Deb822Error when the text is not deb822
  */
-export function declaredTests(control: string): readonly DeclaredTest[] {
-  const tests: DeclaredTest[] = [];
+export function declaredTests(control: string): readonly string[] {
+  const tests: string[] = [];
   let commands = 0;
   for (const stanza of parseDeb822(withoutComments(control))) {
-    const restrictions = words(stanza.get("Restrictions") ?? "");
-    const depends = oneLine(stanza.get("Depends") ?? "@");
     const named = stanza.get("Tests");
     if (named !== undefined) {
-      for (const name of words(named))
-        tests.push({ name, restrictions, depends });
+      for (const name of words(named)) tests.push(name);
     } else if (stanza.get("Test-Command") !== undefined) {
       const feature = words(stanza.get("Features") ?? "")
         .find((word) => word.startsWith("test-name="))
         ?.slice("test-name=".length);
       if (feature === undefined) commands += 1;
-      const name = feature ?? `command${commands}`;
-      tests.push({ name, restrictions, depends });
+      tests.push(feature ?? `command${commands}`);
     }
   }
   return tests;
@@ -68,112 +54,6 @@ function withoutComments(control: string): string {
       return rest.trim() === "" ? [] : rest;
     })
     .join("\n");
-}
-
-/** A package that is installed on the testbed. */
-interface InstalledPackage {
-  readonly package: string;
-  readonly version: string;
-}
-
-/** Restrictions for which autopkgtest installs packages. */
-const installing = new Set(["build-needed", "needs-recommends", "needs-sudo"]);
-
-/**
- * Whether the tests may need a package that is not installed on the testbed. Yes when in doubt: if not,
- * the package lists are hidden from autopkgtest.
- *
- * @param control the source's debian/control; `@` stands for its binary packages
- */
-export function needsInstalling(
-  tests: readonly DeclaredTest[],
-  control: string,
-  installed: readonly InstalledPackage[],
-  architecture: string,
-): boolean {
-  const present = new Map(
-    installed.map((entry) => [entry.package, entry.version]),
-  );
-  let own: boolean | undefined;
-  const hasOwn = () =>
-    (own ??= parseDeb822(control, { comments: true })
-      .filter((stanza) => isOwnPackage(stanza, architecture))
-      .every((stanza) => present.has(stanza.get("Package") ?? "")));
-  // A stanza's tests share its fields, and may be many, so each field is examined only once.
-  const seen = new Set<unknown>();
-  const isNew = (field: unknown) => !seen.has(field) && seen.add(field);
-  return tests.some(({ restrictions, depends }) => {
-    if (isNew(restrictions) && restrictions.some((one) => installing.has(one)))
-      return true;
-    return (
-      isNew(depends) !== false &&
-      depends
-        .split(",")
-        .map((group) => group.trim())
-        .filter((group) => group !== "")
-        .some((group) =>
-          group === "@"
-            ? !hasOwn()
-            : !group
-                .split("|")
-                .some((alternative) =>
-                  isMet(alternative.trim(), present, architecture),
-                ),
-        )
-    );
-  });
-}
-
-/** Whether `@` includes this stanza's package: not if it is a udeb or for other architectures. */
-function isOwnPackage(stanza: Stanza, architecture: string): boolean {
-  if (stanza.get("Package") === undefined) return false;
-  const type = stanza.get("Package-Type") ?? stanza.get("XC-Package-Type");
-  if ((type ?? "deb") !== "deb") return false;
-  const architectures = words(stanza.get("Architecture") ?? "any");
-  return (
-    architectures.includes("all") ||
-    concerns(architectures, architecture) !== false
-  );
-}
-
-const dependency =
-  /^([a-z0-9][a-z0-9+.-]*)(?::(?:any|native))?\s*(?:\((<<|<=|=|>=|>>)\s*([^)\s]+)\s*\))?\s*(?:\[([^\]]*)\])?$/;
-
-/** Whether a dependency is met. One that cannot be parsed (`@builddeps@`, variables) is not. */
-function isMet(
-  text: string,
-  present: ReadonlyMap<string, string>,
-  architecture: string,
-): boolean {
-  const match = dependency.exec(text);
-  if (match === null) return false;
-  const [, name = "", relation, wanted, architectures] = match;
-  if (
-    architectures !== undefined &&
-    concerns(words(architectures), architecture) === false
-  )
-    return true;
-  const version = present.get(name);
-  if (version === undefined) return false;
-  if (relation === undefined || wanted === undefined) return true;
-  const order = compareVersions(version, wanted);
-  if (order === 0) return relation.includes("=");
-  return relation.startsWith(order < 0 ? "<" : ">");
-}
-
-/** Whether a list of architectures includes this one; undefined when that depends on a wildcard. */
-function concerns(
-  list: readonly string[],
-  architecture: string,
-): boolean | undefined {
-  const verdicts = list.map((entry) => {
-    const word = entry.startsWith("!") ? entry.slice(1) : entry;
-    if (isArchitecture(architecture, word)) return true;
-    return word.includes("any") ? undefined : false;
-  });
-  if (verdicts.includes(undefined)) return undefined;
-  const negative = list.some((entry) => entry.startsWith("!"));
-  return negative ? !verdicts.includes(true) : verdicts.includes(true);
 }
 
 /** The progress of a test. */
@@ -218,7 +98,14 @@ export function readSummary(text: string): Summary {
     const [, name, word, detail = ""] = match ?? [];
     if (name !== undefined && word !== undefined) {
       const result = kindOf(name, word);
-      tests.push({ name, result, detail: detail.replace(/^\((.*)\)$/, "$1") });
+      const entry = {
+        name,
+        result,
+        detail: detail.replace(/^\((.*)\)$/, "$1"),
+      };
+      // autopkgtest reads the declarations twice, and reports what it skips each time.
+      if (result !== "skip" || !tests.some((one) => isSame(one, entry)))
+        tests.push(entry);
       continue;
     }
     const rest = line.trim();
@@ -231,6 +118,14 @@ export function readSummary(text: string): Summary {
     }
   }
   return { tests, message };
+}
+
+function isSame(one: SummaryEntry, other: SummaryEntry): boolean {
+  return (
+    one.name === other.name &&
+    one.result === other.result &&
+    one.detail === other.detail
+  );
 }
 
 function kindOf(name: string, word: string): TestResultKind {
@@ -285,8 +180,4 @@ export function readExitCode(code: number | undefined): ExitVerdict {
 
 function words(text: string): readonly string[] {
   return text.split(/[\s,]+/).filter((word) => word !== "");
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim();
 }

@@ -58,10 +58,11 @@ sub shed_inherited {
     umask 022;
 }
 
-# Becomes one id, with no other group, in this user namespace.
+# Becomes one id, with those supplementary groups alone, in this user namespace.
 sub become {
-    my ($id) = @_;
-    defined call( setgroups => 0, 0 )        or die "setgroups: $!\n";
+    my ( $id, @groups ) = @_;
+    my $list = pack "L*", @groups;
+    defined call( setgroups => scalar @groups, $list ) or die "setgroups: $!\n";
     defined call( setresgid => ($id) x 3 ) or die "setresgid: $!\n";
     defined call( setresuid => ($id) x 3 ) or die "setresuid: $!\n";
 }

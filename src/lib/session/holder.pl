@@ -8,8 +8,9 @@
 #   layer/root work      the overlay's upper and work folders
 #   root new             the overlay's place, and the place where it is entered
 #   empty                a layer for what is shown read-only
-# Arguments: MACHINE HOSTNAME LAYERS LISTS(shown|hidden) TMP(memory|disk) OWNED [COUNT FROM… TO]…
+# Arguments: MACHINE HOSTNAME LAYERS TMP(memory|disk) OWNED PROCESSES MEMORY TMPFS [COUNT FROM… TO]…
 #   OWNED    path below `given` that belongs to the plain user, or nothing
+#   PROCESSES MEMORY TMPFS  how many processes, MiB of memory, and MiB of each tmpfs; 0 for no limit
 #   FROM TO  a folder of this machine that is shown inside, read-only, or COUNT of them as one
 #
 # Two user namespaces, one in the other. The outer one's root is the state's owner, who may read the
@@ -28,7 +29,7 @@ shed_inherited();
 $| = 1;
 
 our $machine;
-my ( $hostname, $layers, $lists, $tmp, $owned, @binds ) = @ARGV;
+my ( $hostname, $layers, $tmp, $owned, $max_processes, $max_memory, $max_tmpfs, @binds ) = @ARGV;
 
 # Ids of the outer namespace: 0 is the owner, and inside everybody is one less.
 my ( $root, $user ) = ( 1, 1001 );
@@ -76,7 +77,8 @@ sub place_for {
 # One of root's inside. Arguments: PLACE DATA
 sub tmpfs {
     my ( $to, $data ) = @_;
-    mount( "nosuid nodev", "tmpfs", place_for($to), "tmpfs", "uid=$root,gid=$root,$data" );
+    my $size = $max_tmpfs ? ",size=${max_tmpfs}m" : "";
+    mount( "nosuid nodev", "tmpfs", place_for($to), "tmpfs", "uid=$root,gid=$root,$data$size" );
 }
 
 mount( "bind rec",  "/sys", place_for("/sys") );
@@ -100,7 +102,6 @@ symlink $links{$_}, "root/dev/$_" or die "root/dev/$_: $!\n" for keys %links;
 tmpfs( "/run", "mode=0755" );
 mkdir "root/run/lock" and chmod 01777, "root/run/lock" and chown $root, $root, "root/run/lock";
 tmpfs( "/tmp", "mode=1777" ) if $tmp eq "memory";
-tmpfs( "/var/lib/apt/lists", "mode=0755" ) if $lists eq "hidden";
 
 # An overlay without an upper folder cannot be written to, whoever mounts it again.
 my $shown = 0;
@@ -128,6 +129,11 @@ if ( $child == 0 ) {
     open my $tell, ">&", $to_outside or exit 1;
     open my $hear, "<&", $go         or exit 1;
     close $_ for $from_inside, $to_outside, $go, $let_go;
+    # It counts for all processes of the user namespace that is made next together (getrlimit(2)).
+    my $nproc = 6;
+    if ($max_processes) {
+        defined call( prlimit64 => 0, $nproc, pack( "qq", ($max_processes) x 2 ), 0 ) or exit 1;
+    }
     {
         exec qw(unshare --user --keep-caps --mount --pid --ipc --uts --net --fork perl -w),
           "${here}inside.pl", $machine, fileno $tell, fileno $hear, $hostname
@@ -154,8 +160,40 @@ my $said = "";
 until ( $said =~ /^ready\n/ ) { sysread( $from_inside, my $part, 4096 ) or last; $said .= $part }
 close $from_inside;
 die "$said\n" unless $said eq "ready\n";
+# Processes of the session, in a /proc of our own that shows no others.
+mkdir "proc" or die "proc: $!\n";
+mount( "nosuid nodev noexec", "proc", "proc", "proc" );
+
 # Of the caller's errors nothing may come later: a session is silent.
 print "ready ", pid_of_machine(), " $inner\n";
+
+# The limit that is exceeded, or nothing.
+sub exceeded {
+    opendir my $proc, "proc" or return;
+    my @pids = grep { /^[0-9]+$/ && $_ > 1 } readdir $proc;
+    return "processes" if $max_processes && @pids > 0.98 * $max_processes;
+    return unless $max_memory;
+    # Pages of each process that belong to no file, 4 KiB at least; those that processes share count for
+    # each of them, so that a share of each is added up only where it may matter.
+    my $pages = 0;
+    for my $pid (@pids) {
+        my ( undef, $resident, $shared ) = split / /, first_of("proc/$pid/statm", 200);
+        $pages += ( $resident // 0 ) - ( $shared // 0 );
+    }
+    return if $pages * 4 < $max_memory * 1024;
+    my $used = 0;
+    for my $pid (@pids) {
+        $used += $1 if first_of( "proc/$pid/smaps_rollup", 4096 ) =~ /^Pss:\s+([0-9]+) kB/m;
+    }
+    return $used > $max_memory * 1024 ? "memoryMiB" : undef;
+}
+
+sub first_of {
+    my ( $path, $length ) = @_;
+    open my $file, "<", $path or return "";
+    sysread( $file, my $text, $length );
+    return $text // "";
+}
 
 my $alive   = 1;
 my $no_wait = 1;    # WNOHANG
@@ -164,13 +202,20 @@ sub gone {
     while ( ( my $pid = waitpid -1, $no_wait ) > 0 ) { $alive = 0 if $pid == $child || $pid == $init }
     return !$alive;
 }
-my $orders = "";
+my ( $orders, $looked ) = ( "", time );
 while (1) {
     my $bits = "";
     vec( $bits, 0, 1 ) = 1;
     # Woken up now and then: the inside may end between the look and the wait.
     my $count = select my $ready = $bits, undef, undef, 1;
     exit 0 if gone() && $orders !~ /end\n/;
+    if ( $count <= 0 || time > $looked + 1 ) {
+        $looked = time;
+        if ( $alive && defined( my $limit = exceeded() ) ) {
+            print "limit $limit\n";
+            kill KILL => $init;
+        }
+    }
     next unless $count > 0;
     my $read = sysread STDIN, my $part, 4096;
     exit 0 unless $read;

@@ -14,3 +14,13 @@ Max open files            20000                300                  files
     ...["limit", "7:300:300"],
   ]);
 });
+
+test("CPU time and open files are as configured, where this process may have them", () => {
+  const limits = `Max cpu time              unlimited            unlimited            seconds
+Max open files            20000                524288               files
+`;
+  expect(limitWords(limits, { cpuMinutes: 2, openFiles: 512 })).toEqual([
+    ...["limit", "0:120:120"],
+    ...["limit", "7:512:512"],
+  ]);
+});

@@ -1,3 +1,5 @@
+import type { Resources } from "./resources.ts";
+
 /**
  * The resource limits of what runs in a session, soft and hard, as a service of systemd has them
  * (systemd.exec(5)): buildds are services. A limit that this process may not raise stays as it is.
@@ -20,9 +22,19 @@ const wanted = [
 ];
 
 /** Arguments of supervise.pl that set the limits; `limits` is the text of /proc/self/limits. */
-export function limitWords(limits: string): readonly string[] {
+export function limitWords(
+  limits: string,
+  resources?: Pick<Resources, "cpuMinutes" | "openFiles">,
+): readonly string[] {
   const lines = limits.split("\n");
-  return wanted.flatMap(({ resource, title, soft, hard = Infinity }) => {
+  const configured: Readonly<Record<number, number>> =
+    resources === undefined
+      ? {}
+      : { 0: resources.cpuMinutes * 60, 7: resources.openFiles };
+  return wanted.flatMap((limit) => {
+    const { resource, title } = limit;
+    const hard = configured[resource] ?? limit.hard ?? Infinity;
+    const soft = Math.min(limit.soft, hard);
     const line = lines.find((candidate) => candidate.startsWith(title));
     if (line === undefined) return [];
     const [, most = ""] = line.slice(title.length).trim().split(/ +/);

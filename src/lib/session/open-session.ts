@@ -19,6 +19,8 @@ import {
 import { hasCode } from "../files/optional-file.ts";
 import { startOf } from "../files/process-identity.ts";
 import { limitWords } from "./limits.ts";
+import { LimitExceeded, type EndingLimit } from "./resources.ts";
+import { watchDisk } from "./watch-disk.ts";
 import {
   addressesOf,
   connect,
@@ -59,11 +61,30 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { scratch, network } = options;
   const upper = join(scratch, "layer/root");
   await prepareFolders(options);
-  const { holder, outer, inner } = await startHolder(options);
+  const { resources } = options;
+  let exceeded: LimitExceeded | undefined;
+  const exceed = (which: EndingLimit) => {
+    if (resources !== undefined)
+      exceeded ??= new LimitExceeded(which, resources);
+  };
+  const { holder, outer, inner } = await startHolder(options, exceed);
+  const endFor = (which: EndingLimit) => {
+    exceed(which);
+    holder.send("end");
+  };
+  const disk =
+    resources === undefined
+      ? undefined
+      : await watchDisk(join(scratch, "layer"), resources.diskMiB, () =>
+          endFor("diskMiB"),
+        );
   const [ofHolder, ofInside] = [outer, inner].map(
     (pid) => `${pid}:${startOf(Number(pid)) ?? "gone"}`,
   );
-  const limits = limitWords(await readFile("/proc/self/limits", "utf8"));
+  const limits = limitWords(
+    await readFile("/proc/self/limits", "utf8"),
+    resources,
+  );
   let connection: Promise<SessionNetwork> | undefined;
 
   const enter: Session["enter"] = async ({
@@ -130,19 +151,32 @@ export async function openSession(options: SessionOptions): Promise<Session> {
           ...(cwd !== undefined && { cwd }),
           ...(env !== undefined && { env }),
         });
-        const result = await exec([...inside, ...argv], { ...io, cwd: "/" });
+        const result = await exec([...inside, ...argv], {
+          ...io,
+          cwd: "/",
+          ...(io.logFile !== undefined &&
+            resources !== undefined && {
+              logLimit: {
+                bytes: resources.logMiB * 1024 ** 2,
+                reached: () => endFor("logMiB"),
+              },
+            }),
+        });
+        if (exceeded !== undefined) throw exceeded;
         return { ...result, timedOut, cancelled: signal?.aborted === true };
       } finally {
         clearTimeout(timer);
         signal?.removeEventListener("abort", end);
       }
     },
+    exceeded: () => exceeded,
     async disconnect() {
       const connected = await connection;
       connection = undefined;
       await connected?.close();
     },
     async close({ keep = false } = {}) {
+      disk?.stop();
       holder.send("end");
       holder.endInput();
       await holder.ended;
@@ -177,8 +211,9 @@ async function prepareFolders({
   const own: readonly GivenFile[] = [
     {
       path: "/etc/hosts",
-      contents: `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost\n${hosts}`,
+      contents: `127.0.0.1 ${[...new Set(["localhost", hostname])].join(" ")}\n::1 localhost ip6-localhost\n${hosts}`,
     },
+    { path: "/etc/hostname", contents: `${hostname}\n` },
     { path: "/etc/resolv.conf", contents: resolvConf },
   ];
   for (const file of [...own, ...given])
@@ -233,7 +268,15 @@ interface Holder {
   readonly inner: string;
 }
 
-async function startHolder(options: SessionOptions): Promise<Holder> {
+async function startHolder(
+  options: SessionOptions,
+  exceed: (which: EndingLimit) => void,
+): Promise<Holder> {
+  const {
+    processes = 0,
+    memoryMiB = 0,
+    tmpfsMiB = 0,
+  } = options.resources ?? {};
   const { scratch, layers, hostname = "session", builderOwns } = options;
   let outer = "";
   let inner = "";
@@ -244,9 +287,9 @@ async function startHolder(options: SessionOptions): Promise<Holder> {
       ...[...asSubordinateRoot, "--mount", "--pid", "--net"],
       ...["--fork", "--kill-child"],
       ...[...perl("holder"), hostname, String(layers.length)],
-      options.hidePackageLists === true ? "hidden" : "shown",
       options.tmpOnDisk === true ? "disk" : "memory",
       builderOwns?.slice(1) ?? "",
+      ...[processes, memoryMiB, tmpfsMiB].map(String),
       ...(options.binds ?? []).flatMap(({ from, to }) => {
         const folders = typeof from === "string" ? [from] : from;
         return [String(folders.length), ...folders, to];
@@ -256,6 +299,8 @@ async function startHolder(options: SessionOptions): Promise<Holder> {
       cwd: scratch,
       env: { PATH: path, LC_ALL: "C.UTF-8" },
       onLine(line) {
+        if (line === "limit processes") exceed("processes");
+        if (line === "limit memoryMiB") exceed("memoryMiB");
         const match = /^ready ([0-9]+) ([0-9]+)$/.exec(line);
         if (match === null || inner !== "") return;
         [, outer = "", inner = ""] = match;

@@ -61,6 +61,32 @@ sub folders {
     return $at;
 }
 
+# How long a sparse file is, and the stretches [BEGIN, LENGTH] of it that the archive has, in GNU tar's
+# old format: four in the header, more in the blocks behind it.
+sub sparse_of {
+    my ($header) = @_;
+    my $real  = number( substr $header, 483, 12 );
+    my $more  = substr( $header, 482, 1 ) ne "\0";
+    my $table = substr $header, 386, 96;
+    my @found;
+    while (1) {
+        for ( my $entry = 0 ; $entry + 24 <= length $table ; $entry += 24 ) {
+            my ( $begin, $length ) = unpack "x$entry a12 a12", $table;
+            next if $length !~ /[^\0]/;
+            push @found, [ number($begin), number($length) ];
+        }
+        stop("more than 100000 parts of a sparse file") if @found > 100_000;
+        last unless $more;
+        my $block = get(512);
+        stop("the archive is cut short") if length $block < 512;
+        $table = substr $block, 0, 504;
+        $more  = substr( $block, 504, 1 ) ne "\0";
+    }
+    # More than any file of a test, and less than any file system can do.
+    stop("a sparse file of $real bytes") if $real > 1 << 43 || grep { $_->[0] > 1 << 43 } @found;
+    return ( $real, @found );
+}
+
 while ( length( my $header = get(512) ) == 512 ) {
     last if $header !~ /[^\0]/;
     my ( $name, $mode, $size, $mtime, $sum, $type, $magic, $prefix ) =
@@ -81,8 +107,10 @@ while ( length( my $header = get(512) ) == 512 ) {
     my @parts = parts_of($name);
     stop("folders more than $max_depth deep") if @parts > $max_depth;
     my $to;
+    my ( $real, @holes ) = ( $size, [ 0, $size ] );
+    if ( $type eq "S" ) { ( $real, @holes ) = sparse_of($header) }
     if ( $type eq "5" ) { @parts && !folders(@parts) and $left_out++ }
-    elsif ( ( $type eq "0" || $type eq "\0" ) && @parts ) {
+    elsif ( ( $type eq "0" || $type eq "\0" || $type eq "S" ) && @parts ) {
         my $last   = pop @parts;
         my $folder = folders(@parts);
         stop("more than $max_files files") if ++$files > $max_files;
@@ -92,10 +120,20 @@ while ( length( my $header = get(512) ) == 512 ) {
           number($mode) & 0100 ? 0700 : 0600;
     }
     elsif ( $type !~ /[xgK]/ ) { $left_out++ }
+    my $at = 0;
     for ( my $rest = $size ; $rest > 0 ; ) {
-        my $part = get( $rest < 1 << 18 ? $rest : 1 << 18 );
+        # What belongs to one stretch of the file at a time.
+        shift @holes while @holes && $holes[0][1] <= 0;
+        my $piece = @holes && $holes[0][1] < $rest ? $holes[0][1] : $rest;
+        my $part = get( $piece < 1 << 18 ? $piece : 1 << 18 );
         stop("the archive is cut short") if $part eq "";
         $rest  -= length $part;
+        if ( $to && @holes && $holes[0][0] != $at ) {
+            $at = $holes[0][0];
+            sysseek $to, $at, 0;
+        }
+        $at += length $part;
+        if (@holes) { $holes[0][0] += length $part; $holes[0][1] -= length $part }
         $bytes += length $part;
         stop("more than $max_bytes bytes") if $bytes > $max_bytes;
         next unless $to;
@@ -103,7 +141,7 @@ while ( length( my $header = get(512) ) == 512 ) {
         if ( $part !~ /[^\0]/ ) { sysseek $to, length $part, 1 }
         else                    { write_all( $to, $part ) }
     }
-    if ($to) { truncate $to, $size; utime number($mtime), number($mtime), $to; close $to }
+    if ($to) { truncate $to, $real; utime number($mtime), number($mtime), $to; close $to }
     get($padding);
 }
 print "left out $left_out\n";

@@ -1,5 +1,4 @@
 import { mkdir, mkdtemp, readdir, rename, rmdir } from "node:fs/promises";
-import { join } from "node:path";
 
 import { notNow, UbuntuCiError, ExitCode } from "../domain/error.ts";
 import { describeEnd, exec, lastLines } from "../host/exec.ts";
@@ -97,15 +96,23 @@ export async function receiveArchive(
   });
 }
 
-/** Moves received files into a folder that holds nothing but received files. */
-export async function mergeReceived(from: string, to: string): Promise<void> {
+/** Moves received files, whose names may be any bytes, into a folder that holds nothing but such files. */
+export async function mergeReceived(
+  from: string | Buffer,
+  to: string | Buffer,
+): Promise<void> {
   await mkdir(to, { recursive: true });
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+  const options = { withFileTypes: true, encoding: "buffer" } as const;
+  for (const entry of await readdir(from, options)) {
+    const [source, target] = [below(from, entry.name), below(to, entry.name)];
     if (entry.isDirectory()) await mergeReceived(source, target);
     else await rename(source, target);
   }
   await rmdir(from);
+}
+
+function below(folder: string | Buffer, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(folder), Buffer.from("/"), name]);
 }
 
 async function inCell<T>(

@@ -1,4 +1,5 @@
 import type { ExecOptions, ExecResult } from "../host/exec.ts";
+import type { LimitExceeded, Resources } from "./resources.ts";
 
 /**
  * A host folder bound inside read-only; several are stacked, the topmost first. Files must be readable
@@ -40,10 +41,10 @@ export interface SessionOptions {
   readonly builderOwns?: string;
   readonly binds?: readonly Bind[];
   readonly hostname?: string;
-  /** Show an empty /var/lib/apt/lists (50 MB of package lists slow autopkgtest down). */
-  readonly hidePackageLists?: boolean;
   /** Puts /tmp on disk, as large as the disk, instead of in memory. */
   readonly tmpOnDisk?: boolean;
+  /** What it may use; without it nothing but the machine sets limits. */
+  readonly resources?: Resources;
   /** The network for commands that ask for it; without it none may. */
   readonly network?: NetworkPolicy;
 }
@@ -80,8 +81,12 @@ export interface Session {
   /**
    * Runs a command inside until it exits, even if it leaves processes running. Its environment is clean:
    * PATH, HOME, LC_ALL=C.UTF-8, and `env`. At its limits the whole session is ended.
+   *
+   * @throws LimitExceeded when the session used more than its resources allow
    */
   run(argv: readonly string[], options?: RunOptions): Promise<ExecResult>;
+  /** The limit of its resources at which it was ended, if it was. */
+  exceeded(): LimitExceeded | undefined;
   /** Cuts off the network from commands that had it. */
   disconnect(): Promise<void>;
   /** Ends everything inside, and removes scratch unless `keep` is set, which leaves `upper` for a layer. */

@@ -161,6 +161,8 @@ sub start_of {
 }
 
 sub become_command {
+    # A session's processes go first where the machine runs out of memory.
+    if ( open my $file, ">", "/proc/self/oom_score_adj" ) { syswrite $file, "500\n"; close $file }
     # Without the caller's terminal, and without us: signals for its group must not reach outside.
     defined call("setsid") or die "setsid: $!\n";
     for my $limit (@limits) {
@@ -168,9 +170,11 @@ sub become_command {
         defined call( prlimit64 => 0, $resource + 0, pack( "qq", $soft, $hard ), 0 )
           or die "limit $resource: $!\n";
     }
+    # In a user namespace of a session it is root so far, without root's groups.
+    my $id = $user // 0;
+    become( $id, groups_of($id) ) if defined $user || grep { /^user:/ } @namespaces;
     if ( defined $user ) {
         my $no_new_privileges = 38;
-        become($user);
         defined call( prctl => $no_new_privileges, 1, 0, 0, 0 ) or die "prctl: $!\n";
     }
     chdir $folder or die "cannot enter $folder: $!\n" if defined $folder;
@@ -180,6 +184,24 @@ sub become_command {
     my $is_not_there = $! == 2;
     print STDERR "$ARGV[0]: $!\n";
     exit( $is_not_there ? 127 : 126 );
+}
+
+# The groups of an id, as initgroups(3) finds them: its own, and those that name it as a member. The
+# files are those inside; perl's own functions would load libraries from there.
+sub groups_of {
+    my ($id) = @_;
+    my ($name) = map { $_->[2] eq $id ? $_->[0] : () } entries_of("/etc/passwd");
+    my @member = grep {
+        defined $name && grep { $_ eq $name } split /,/, $_->[3] // ""
+    } entries_of("/etc/group");
+    my @groups = grep { /\A[0-9]{1,5}\z/ && $_ != $id } map { $_->[2] // "" } @member;
+    return ( $id, @groups );
+}
+
+sub entries_of {
+    my ($path) = @_;
+    return unless -f $path && open my $file, "<", $path;
+    return map { chomp; [ split /:/ ] } <$file>;
 }
 
 sub end_like {

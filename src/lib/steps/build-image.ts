@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 
+import type { ImageResult } from "../backends/imager/imager.ts";
 import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
 import type {
   StepDefinition,
@@ -50,6 +51,8 @@ export const buildImage: StepDefinition<ImagePlan> = {
         baseImage: ticket.base_image,
         add: plan.add,
         remove: plan.remove,
+        // What a ticket names has to be there; of all that it builds, as much as can be.
+        leaveOutConflicts: ticket.add.length === 0,
         repositories,
         types: ["rootfs"],
       },
@@ -70,7 +73,7 @@ export const buildImage: StepDefinition<ImagePlan> = {
       outcome: ignored === undefined ? result.outcome : "passed",
       reason:
         ignored === undefined
-          ? result.reason
+          ? (result.reason ?? leftOutOf(result))
           : `${result.reason ?? "there is no image"}, ${ignoredBecause(ignored)}`,
       evidence: result.log?.name ?? null,
       files,
@@ -80,6 +83,15 @@ export const buildImage: StepDefinition<ImagePlan> = {
     };
   },
 };
+
+/** What was left out of an image, for people; null when nothing was. */
+function leftOutOf({ leftOut = [] }: ImageResult): string | null {
+  if (leftOut.length === 0) return null;
+  const each = leftOut.map(
+    (one) => `${one.package} (conflicts with ${one.because})`,
+  );
+  return `left out of the image: ${each.join(", ")}`;
+}
 
 /** What the ticket names, else every binary package its sources build, debug symbols and udebs aside. */
 function packagesToAdd({ ticket, sources }: StepInput): string[] {

@@ -1,5 +1,6 @@
 import { withoutEpoch } from "../../debian/version.ts";
 import type { StatePaths } from "../../host/paths.ts";
+import type { Resources } from "../../session/resources.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
 import { Verdict } from "../verdict.ts";
@@ -11,6 +12,8 @@ export interface BuilderOptions {
   readonly parallel: number;
   /** Time limit of one build. */
   readonly timeoutMs: number;
+  /** What one session may use; without it nothing but the machine sets limits. */
+  readonly resources?: Resources;
 }
 
 /** The verdict that apt cannot install the build dependencies. */
@@ -21,6 +24,13 @@ export class UnmetDependencies extends Verdict {
     super("failed", reason);
   }
 }
+
+/** The locale of builds, as the .buildinfo of a buildd records it. */
+export const locale = {
+  LANG: "C.UTF-8",
+  LC_ALL: "C.UTF-8",
+  LC_COLLATE: "C.UTF-8",
+} as const;
 
 /** Runs the stages of a build, which return its files, as a task that all builders name alike. */
 export async function runBuild(

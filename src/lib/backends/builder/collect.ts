@@ -8,9 +8,11 @@ import { binaryFile } from "../../debian/package-file.ts";
 import { readChanges } from "../../debian/changes.ts";
 import { Deb822Error, parseDeb822 } from "../../debian/deb822.ts";
 import { parseDsc } from "../../debian/dsc.ts";
+import { withoutEpoch } from "../../debian/version.ts";
 import type { Problem } from "../../domain/error.ts";
 import { messageOf } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
+import { machineArchitecture } from "../../host/architecture.ts";
 import { adviceText } from "../../host/command-line.ts";
 import { exec } from "../../host/exec.ts";
 import { ifExists } from "../../files/optional-file.ts";
@@ -37,12 +39,7 @@ export async function collectBuild(
   request: Pick<BuildRequest, "source" | "version" | "dsc">,
   signal: AbortSignal,
 ): Promise<readonly ProducedFile[]> {
-  const lists = names.filter((name) => name.endsWith(".changes"));
-  const [list] = lists;
-  if (list === undefined || lists.length > 1)
-    throw packageFault(
-      `the build left ${lists.length} .changes files, not one`,
-    );
+  const list = changesOf(names, request);
   // A build wrote this file, so nothing in it is trusted.
   const problems: Problem[] = [];
   if ((await lstat(join(folder, list))).size > listLimit)
@@ -81,6 +78,24 @@ export async function collectBuild(
     files.push({ name, path });
   }
   return [...files, { name: list, path: join(folder, list) }];
+}
+
+/**
+ * The build's own .changes, by the name that dpkg-buildpackage gives it; a build may leave others beside
+ * it, of packages that it makes to test itself.
+ */
+function changesOf(
+  names: readonly string[],
+  { source, version }: Pick<BuildRequest, "source" | "version">,
+): string {
+  const own = `${source}_${withoutEpoch(version)}_`;
+  const lists = names.filter((name) => name.endsWith(".changes"));
+  const expected = `${own}${machineArchitecture()}.changes`;
+  const found = lists.includes(expected)
+    ? expected
+    : (lists.find((name) => name.startsWith(own)) ?? lists[0]);
+  if (found === undefined) throw packageFault(`the build left no ${expected}`);
+  return found;
 }
 
 /**

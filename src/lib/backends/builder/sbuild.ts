@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describeEnd, exec, requireTools } from "../../host/exec.ts";
+import { watchMachine } from "../../host/shortage.ts";
 import { serveFolders } from "../../host/serve-folders.ts";
 import type { Base } from "../../session/layer.ts";
 import { requireBase } from "../../session/find-layer.ts";
@@ -12,8 +13,9 @@ import { folderOf } from "../apt-repository.ts";
 import { repositoryFiles, type RepositoryFiles } from "../repository-files.ts";
 import { ourFault, packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
-import { explainingLine, machineTrouble } from "./build-log.ts";
+import { explainingLine } from "./build-log.ts";
 import {
+  locale,
   runBuild,
   UnmetDependencies,
   type BuilderOptions,
@@ -61,6 +63,7 @@ async function runSbuild(
   await mkdir(temporary);
   const config = join(work.scratch, "sbuild.conf");
   await writeFile(config, sbuildConf(apt, base.acquire));
+  const machine = await watchMachine(work.scratch);
   say({ message: `sbuild of ${source} ${version}` });
   const ended = await clock.time("compile", () =>
     exec(
@@ -96,13 +99,13 @@ async function runSbuild(
       summary.stage === "install-deps"
         ? aptVerdict(tail).line
         : explainingLine(tail);
-    const trouble = machineTrouble(tail);
-    const reason = `sbuild ${describeEnd(ended)}, ${summary.status} at ${summary.stage ?? "no stage"}: ${trouble ?? why}`;
-    if (summary.outcome !== "failed" || trouble !== undefined)
-      throw ourFault(reason);
+    const what = `sbuild ${describeEnd(ended)}, ${summary.status} at ${summary.stage ?? "no stage"}`;
+    const shortage = await machine.shortage();
+    if (summary.outcome !== "failed" || shortage !== undefined)
+      throw ourFault(`${what}: ${shortage ?? why}`);
     throw summary.stage === "install-deps"
-      ? new UnmetDependencies(reason)
-      : packageFault(reason);
+      ? new UnmetDependencies(`${what}: ${why}`)
+      : packageFault(`${what}: ${why}`);
   }
   return clock.time("collect", async () =>
     collectBuild(out, await readdir(out), request, limits.any),
@@ -128,7 +131,10 @@ function sbuildConf(
     const encoded = Buffer.from(text).toString("base64");
     return `  ['echo ${encoded} | base64 --decode >/etc/apt/${file}'],\n`;
   });
-  return `$build_environment = {};
+  const environment = Object.entries(locale).map(
+    ([name, value]) => `${name} => '${value}'`,
+  );
+  return `$build_environment = { ${environment.join(", ")} };
 $log_colour = 0;
 $purge_build_directory = 'always';
 $purge_build_deps = 'never';

@@ -6,6 +6,7 @@ import { parseDsc } from "../../debian/dsc.ts";
 import { parseVersion } from "../../debian/version.ts";
 import { now } from "../../host/clock.ts";
 import { describeEnd } from "../../host/exec.ts";
+import { watchMachine } from "../../host/shortage.ts";
 import type { Base, Layer } from "../../session/layer.ts";
 import {
   findLayer,
@@ -24,6 +25,7 @@ import { ourFault, packageFault, toolFault, Verdict } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
 import { buildFault } from "./build-log.ts";
 import {
+  locale,
   runBuild,
   UnmetDependencies,
   type BuilderOptions,
@@ -44,7 +46,7 @@ export const buildPath = "/build/reproducible-path";
 const sourceInside = "/usr/lib/ubuntu-ci/source";
 
 /** Above any real package; see SECURITY.md. */
-const resultLimits = { files: 10_000, bytes: 64 * 1024 ** 3 };
+const resultLimits = { files: 10_000, mebibytes: 65_536 };
 
 interface SessionBuilderOptions extends BuilderOptions {
   /** Private networks that sessions may reach. */
@@ -143,6 +145,7 @@ async function resolveDeps(run: BuildRun, base: Base): Promise<Resolved> {
       binds: apt.binds,
       given: [...apt.given, { path: dsc, contents: wishes }],
       network: apt.network,
+      ...resourcesFor(run),
     }),
   );
   try {
@@ -242,10 +245,14 @@ async function compile(
       hostname: "build",
       given: await sourceFiles(request.dsc),
       builderOwns: "/build",
+      // As on a buildd: large builds need more than fits into memory.
+      tmpOnDisk: true,
+      ...resourcesFor(run),
     }),
   );
   try {
     await remember?.(session);
+    const machine = await watchMachine(work.scratch);
     const tree = `${buildPath}/${request.source}-${parseVersion(request.version).upstream}`;
     await clock.time("source", async () => {
       const dsc = `${buildPath}/${basename(request.dsc)}`;
@@ -256,7 +263,11 @@ async function compile(
       await log.write(unpacked.stdout + unpacked.stderr);
       limits.any.throwIfAborted();
       if (unpacked.exitCode !== 0)
-        throw buildFault("unpacking", unpacked.stdout + unpacked.stderr);
+        throw buildFault(
+          "unpacking",
+          unpacked.stdout + unpacked.stderr,
+          await machine.shortage(),
+        );
     });
     await clock.time("compile", async () => {
       const argv = ["dpkg-buildpackage", "-us", "-uc", "--build=binary"];
@@ -269,14 +280,19 @@ async function compile(
         env: { ...buildEnv, DEB_BUILD_OPTIONS: `parallel=${run.parallel}` },
       });
       limits.any.throwIfAborted();
-      // Builds rarely end by a signal of their own; on a machine short of memory the kernel kills them.
-      if (built.exitCode === undefined)
-        throw ourFault(`dpkg-buildpackage ${describeEnd(built)}`);
-      if (built.exitCode !== 0)
-        throw buildFault(
-          `dpkg-buildpackage ${describeEnd(built)}`,
-          await log.tail(),
-        );
+      if (built.exitCode === 0) return;
+      const shortage = await machine.shortage();
+      // What ended the whole session came from outside: the plain user inside cannot.
+      if (
+        built.exitCode === undefined &&
+        (await session.run(["true"])).exitCode !== 0
+      )
+        throw ourFault(shortage ?? "the session of the build was ended");
+      throw buildFault(
+        `dpkg-buildpackage ${describeEnd(built)}`,
+        await log.tail(),
+        shortage,
+      );
     });
     return await clock.time("collect", async () => {
       // Ends processes that the build left behind, before they can change the result.
@@ -284,10 +300,15 @@ async function compile(
       const out = join(work.scratch, "out");
       try {
         const { upper } = session;
-        await takeFiles(upper, buildPath, out, resultLimits, limits.any);
+        const mebibytes = run.resources?.resultsMiB ?? resultLimits.mebibytes;
+        const { files } = resultLimits;
+        const most = { files, bytes: mebibytes * 1024 ** 2 };
+        await takeFiles(upper, buildPath, out, most, limits.any);
       } catch (thrown) {
         if (!(thrown instanceof TooMuch)) throw thrown;
-        throw packageFault(`the build left ${thrown.limit}`);
+        throw packageFault(
+          `the build left ${thrown.limit} (limits.resultsMiB)`,
+        );
       }
       return collectBuild(out, await readdir(out), request, limits.any);
     });
@@ -296,10 +317,15 @@ async function compile(
   }
 }
 
-/** The environment that sbuild gives a build: no home, a plain locale. */
+const resourcesFor = ({ resources }: BuildRun) =>
+  resources === undefined ? {} : { resources };
+
+/** What a build has on Debian's buildds: a plain locale, a shell, no home, and games in PATH. */
 const buildEnv = {
+  ...locale,
   HOME: "/nonexistent",
-  LC_ALL: "C.UTF-8",
   LOGNAME: "builder",
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games",
+  SHELL: "/bin/sh",
   USER: "builder",
 };

@@ -1,4 +1,5 @@
 import type { AptRepository } from "../apt-repository.ts";
+import type { LeftOut } from "./co-installable.ts";
 import type { ProducedFile, RunContext, WorkResult } from "../run-context.ts";
 
 /** Kinds of image files. `qcow2` is for bootable images, which no imager makes yet. */
@@ -12,6 +13,8 @@ export interface ImageRequest {
   /** Binary packages to install and to remove, by name. */
   readonly add: readonly string[];
   readonly remove: readonly string[];
+  /** Leaves out of `add` what conflicts with others of it (co-installable.ts). Default: apt refuses them. */
+  readonly leaveOutConflicts?: boolean;
   /** The ticket's PPA first, then the archive. */
   readonly repositories: readonly AptRepository[];
   readonly types: readonly ImageType[];
@@ -34,6 +37,8 @@ export interface Image {
 }
 
 export interface ImageResult extends WorkResult {
+  /** What was left out because of conflicts. */
+  readonly leftOut?: readonly LeftOut[];
   readonly image: Image | null;
   /** The image files, `NAME.rootfs.tar.zst` for rootfs, and the manifest `NAME.manifest.json`. */
   readonly files: readonly ProducedFile[];

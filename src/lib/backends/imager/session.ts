@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { needsRepair } from "../../domain/error.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
 import { packageName } from "../../debian/control-file.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
@@ -10,8 +12,14 @@ import type { Base } from "../../session/layer.ts";
 import { requireBase } from "../../session/find-layer.ts";
 import { keepUpper } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
+import type { Resources } from "../../session/resources.ts";
 import type { Session } from "../../session/session.ts";
-import { readPrintUris, readRemoved, type AptUri } from "../apt-verdict.ts";
+import {
+  deniedDevice,
+  readPrintUris,
+  readRemoved,
+  type AptUri,
+} from "../apt-verdict.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
 import { publishedIn } from "../published.ts";
 import {
@@ -21,8 +29,9 @@ import {
   setUpApt,
   type SessionApt,
 } from "../session-apt.ts";
-import { packageFault, toolFault } from "../verdict.ts";
+import { packageFault, toolFault, Verdict } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
+import { coInstallable, type LeftOut } from "./co-installable.ts";
 import type { Image, ImageRequest, Imager } from "./imager.ts";
 import {
   manifestFormat,
@@ -31,12 +40,15 @@ import {
   listingDifference,
   wrongOrigin,
 } from "./manifest.ts";
+import { deviceEntries, systemFiles } from "./system-files.ts";
 
 interface SessionImagerOptions {
   readonly paths: StatePaths;
   readonly timeoutMs: number;
   /** Private networks that sessions may reach. */
   readonly allow: readonly string[];
+  /** What one session may use; without it nothing but the machine sets limits. */
+  readonly resources?: Resources;
 }
 
 interface ImageRun extends TaskRun, SessionImagerOptions {
@@ -86,6 +98,7 @@ export function createSessionImager(options: SessionImagerOptions): Imager {
       return {
         ...ended,
         image: value?.image ?? null,
+        leftOut: value?.leftOut ?? [],
         files: value?.files ?? [],
       };
     },
@@ -95,24 +108,34 @@ export function createSessionImager(options: SessionImagerOptions): Imager {
 async function makeImage(
   run: ImageRun,
   base: Base,
-): Promise<{ image: Image; files: readonly ProducedFile[] }> {
-  const { request, work, clock, paths } = run;
+): Promise<{
+  image: Image;
+  files: readonly ProducedFile[];
+  leftOut: readonly LeftOut[];
+}> {
+  const { work, clock, paths } = run;
+  const { request, leftOut } = await withoutConflicts(run.request, base);
+  for (const one of leftOut)
+    await run.log.write(
+      `left out: ${one.package}, which conflicts with ${one.because}\n`,
+    );
   const apt = await setUpApt(base, request.repositories, run.allow);
   const scratch = join(work.scratch, "image");
   const session = await clock.time("session", () =>
     openSession({
       layers: [base.root],
       scratch,
-      hostname: "image",
+      hostname: "localhost",
       binds: apt.binds,
       given: apt.given,
       network: apt.network,
+      ...(run.resources !== undefined && { resources: run.resources }),
     }),
   );
   try {
     const before = await packagesIn(run, session);
     const plan = await clock.time("install", () =>
-      changePackages(run, session, apt),
+      changePackages({ ...run, request }, session, apt),
     );
     const manifest = await clock.time("manifest", async () => {
       // Code of the packages may have changed the listing since, so the manifest follows the plan.
@@ -171,10 +194,14 @@ async function makeImage(
     };
     const list = join(work.scratch, `${title}.manifest.json`);
     const { layers } = image;
-    const listed = { digest: image.digest, layers, packages: manifest };
+    const listed = {
+      ...{ digest: image.digest, layers, packages: manifest },
+      left_out: leftOut,
+    };
     await writeFile(list, JSON.stringify(listed, null, 2) + "\n");
     return {
       image,
+      leftOut,
       files: [
         { name: `${title}.rootfs.tar.zst`, path: tarball },
         { name: `${title}.manifest.json`, path: list },
@@ -213,7 +240,11 @@ async function changePackages(
     // apt removes NAME for the argument NAME-. No package name ends with a dash: checked below.
     ...request.remove.map((name) => `${name}-`),
   ];
-  if (words.length === 0) return { wanted: [], removed: [] };
+  const complete = () => completeSystem(run, session);
+  if (words.length === 0) {
+    await complete();
+    return { wanted: [], removed: [] };
+  }
   const odd = [...request.add, ...request.remove].find(
     (name) => !packageName.test(name),
   );
@@ -223,8 +254,59 @@ async function changePackages(
   await apt.prepare(session);
   const args = ["install", "--purge", ...words];
   const planned = await askApt(session, apt, args, log, limits.any);
-  const asked = await runApt(session, apt, args, planned, log, limits.any);
+  const asked = await runApt(
+    session,
+    apt,
+    args,
+    planned,
+    log,
+    limits.any,
+    complete,
+  ).catch((thrown: unknown) => throwLackOfDevices(thrown, run));
   return { wanted: readPrintUris(asked), removed: readRemoved(asked) };
+}
+
+/** The request without packages that conflict with others of it, where it allows that. */
+async function withoutConflicts(
+  request: ImageRequest,
+  base: Base,
+): Promise<{ request: ImageRequest; leftOut: readonly LeftOut[] }> {
+  const [first] = request.repositories;
+  if (request.leaveOutConflicts !== true || first === undefined)
+    return { request, leftOut: [] };
+  const { add, leftOut } = coInstallable(
+    request.add,
+    await publishedIn(first),
+    base.architecture,
+  );
+  return { request: { ...request, add }, leftOut };
+}
+
+/** Writes the files that every system has, unless the base does: packages may go on from there. */
+async function completeSystem(run: ImageRun, session: Session): Promise<void> {
+  for (const [path, contents] of Object.entries(systemFiles)) {
+    const written = await session.run(["sh", "-c", 'cat >"$1"', "sh", path], {
+      input: contents,
+      signal: run.limits.any,
+    });
+    if (written.exitCode !== 0) throw toolFault(`writing ${path}`, written);
+  }
+}
+
+/** @throws what was thrown; when a package failed for want of mknod(2), that it needs a person */
+async function throwLackOfDevices(
+  thrown: unknown,
+  run: ImageRun,
+): Promise<never> {
+  const line =
+    thrown instanceof Verdict && thrown.outcome === "failed"
+      ? deniedDevice(await run.log.tail())
+      : undefined;
+  if (line === undefined) throw thrown;
+  throw needsRepair(
+    `a package of the image makes devices (mknod), which sessions cannot: ${line}`,
+    advice`leave it out with --add or --remove, in a new ticket, or pass over the image: ${remedy("override", [run.request.ticket], { "ignore-step": "build-image", reason: "TEXT" })}`,
+  );
 }
 
 /** Removes what differs between two runs: caches, logs, backup copies, and the identity of the machine. */
@@ -233,9 +315,9 @@ async function clean(run: ImageRun, session: Session): Promise<void> {
     [
       "sh",
       "-ec",
-      `find /var/lib/apt/lists /var/cache/apt -mindepth 1 -not -type d -delete
+      `find /var/cache/apt -mindepth 1 -not -type d -delete
 find /var/log -type f -delete
-rm -f /etc/hostname /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old /var/cache/debconf/*-old /var/lib/apt/extended_states.* /root/.bash_history
+rm -f /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old /var/cache/debconf/*-old /var/lib/apt/extended_states.* /root/.bash_history
 if [ -e /etc/machine-id ]; then : >/etc/machine-id; fi
 rm -f /var/lib/dbus/machine-id`,
     ],
@@ -260,6 +342,9 @@ async function exportImage(
   tarball: string,
 ): Promise<string> {
   const view = "/run/ubuntu-ci/image";
+  const devices = join(run.work.scratch, "devices.tar");
+  const mtime = Math.floor(Date.parse(base.created_at) / 1000);
+  await writeFile(devices, deviceEntries(mtime));
   const session = await openSession({
     layers: [base.root],
     scratch: join(run.work.scratch, "export"),
@@ -272,12 +357,15 @@ async function exportImage(
     const packed = await exec(
       [
         ...["bash", "-o", "pipefail", "-c"],
-        'tarball=$1; shift; "$@" | zstd --quiet --force -T0 -3 -o "$tarball"',
-        ...["export", tarball, ...(await session.enter())],
+        'devices=$1 tarball=$2; shift 2; { cat "$devices" && "$@"; } | zstd --quiet --force -T0 -3 -o "$tarball"',
+        ...["export", devices, tarball, ...(await session.enter())],
         ...["tar", "--create", "--file=-", `--directory=${view}`],
         ...["--sort=name", "--numeric-owner", `--mtime=${base.created_at}`],
         ...["--clamp-mtime", "--format=posix", "--blocking-factor=512"],
         "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+        // Testbeds use the package lists; whoever gets the image has to fetch newer ones.
+        "--exclude=./var/lib/apt/lists/*_*",
+        "--exclude=./var/lib/apt/lists/lock",
         ...["--xattrs", "--xattrs-include=security.capability", "."],
       ],
       { cwd: "/", signal: run.limits.any },

@@ -5,13 +5,12 @@ import {
   declaredTests,
   hasGeneratedTests,
   hasTests,
-  needsInstalling,
   readExitCode,
   readSummary,
   readTestEvent,
-  type DeclaredTest,
   type Summary,
 } from "../../results/autopkgtest.ts";
+import { ifExists } from "../../files/optional-file.ts";
 import { parseDsc, type Dsc } from "../../debian/dsc.ts";
 import { messageOf } from "../../domain/error.ts";
 import type { TestResult } from "../../domain/ticket.ts";
@@ -21,9 +20,10 @@ import type { Base } from "../../session/layer.ts";
 import { findLayer, requireBase } from "../../session/find-layer.ts";
 import { makeUsable } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
+import { LimitExceeded, type Resources } from "../../session/resources.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
-import { ourFault, toolFault, Verdict } from "../verdict.ts";
+import { ourFault, packageFault, toolFault, Verdict } from "../verdict.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
 import type { Tester, TestRequest, TestRunResult } from "./tester.ts";
 import type { TestbedOptions } from "./virt-server.ts";
@@ -36,6 +36,13 @@ interface AutopkgtestOptions {
   readonly reach: TestbedOptions["reach"];
   /** Private networks that tests may reach, too. */
   readonly allow: readonly string[];
+  /**
+   * What tests run on: the ticket's image, or the base with the PPA, where a package that a test needs
+   * and does not declare is not there. Default: the image.
+   */
+  readonly on?: "image" | "base";
+  /** What one testbed may use; without it nothing but the machine sets limits. */
+  readonly resources?: Resources;
 }
 
 /** A tester that runs Debian's autopkgtest; its testbeds are sessions over the image. */
@@ -76,7 +83,14 @@ export function createAutopkgtestTester(options: AutopkgtestOptions): Tester {
 type Found = Pick<TestRunResult, "tests" | "exitCode" | "output">;
 
 async function runTests(
-  { paths, reach, allow }: AutopkgtestOptions,
+  {
+    paths,
+    reach,
+    allow,
+    timeoutMs,
+    on = "image",
+    resources,
+  }: AutopkgtestOptions,
   request: TestRequest,
   { work, clock, limits, log, say }: TaskRun,
 ): Promise<Found & { readonly verdict: Verdict | null }> {
@@ -104,8 +118,9 @@ async function runTests(
       output: null,
     };
   }
+  const names = on === "base" ? [base.name] : image.layers;
   const layers = await Promise.all(
-    image.layers.map(async (name) => {
+    names.map(async (name) => {
       const layer = await findLayer(paths.layers, name);
       if (layer === undefined)
         throw ourFault(`the image's layer ${name} is gone`);
@@ -120,26 +135,18 @@ async function runTests(
     scratch: join(work.scratch, "testbeds"),
     reach,
     allow,
-    lists:
-      declared === "unknown" ||
-      needsInstalling(
-        declared.tests,
-        declared.control,
-        image.manifest,
-        base.architecture,
-      ),
+    exceeded: join(work.scratch, "exceeded"),
+    ...(resources !== undefined && { resources }),
   };
   await mkdir(testbed.scratch);
+  const logFull = new AbortController();
   const options = join(work.scratch, "testbed.json");
   await writeFile(options, JSON.stringify(testbed));
   const output = join(work.scratch, "output", source);
   await mkdir(dirname(output));
   const temporary = join(work.scratch, "tmp");
   await mkdir(temporary);
-  const live = liveTests(
-    declared === "unknown" ? null : declared.tests.length,
-    say,
-  );
+  const live = liveTests(declared === "unknown" ? null : declared.length, say);
   say({ message: `preparing the tests of ${source}` });
   const ended = await clock.time("test", async () => {
     try {
@@ -152,6 +159,7 @@ async function runTests(
           ...["bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "autopkgtest"],
           "autopkgtest",
           `--output-dir=${output}`,
+          ...timeouts(timeoutMs),
           "-B",
           request.dsc,
           "--",
@@ -164,7 +172,14 @@ async function runTests(
         ],
         {
           logFile: log.path,
-          signal,
+          ...(resources !== undefined && {
+            logLimit: {
+              bytes: resources.logMiB * 1024 ** 2,
+              reached: () =>
+                logFull.abort(new LimitExceeded("logMiB", resources)),
+            },
+          }),
+          signal: AbortSignal.any([signal, logFull.signal]),
           onLine: live.onLine,
           // Users inside the testbed have to read what is copied into it.
           umask: "022",
@@ -176,6 +191,10 @@ async function runTests(
       await removeTree(testbed.scratch);
     }
   });
+  signal.throwIfAborted();
+  logFull.signal.throwIfAborted();
+  const limit = await ifExists(readFile(testbed.exceeded, "utf8"));
+  if (limit !== undefined) throw packageFault(limit);
   const packed = await clock.time("collect", () =>
     packOutput(work, source, signal),
   );
@@ -202,6 +221,14 @@ async function runTests(
   };
 }
 
+/** Leaves every time limit to us: each of autopkgtest's own becomes longer than that of all tests. */
+function timeouts(timeoutMs: number): readonly string[] {
+  const seconds = Math.ceil(timeoutMs / 1000) + 600;
+  return ["short", "copy", "install", "test", "build"].map(
+    (what) => `--timeout-${what}=${seconds}`,
+  );
+}
+
 /** Why the tests did not pass, in one line for people. */
 function whyNot(meaning: string, { tests, message }: Summary): string {
   const bad = tests
@@ -214,15 +241,8 @@ function whyNot(meaning: string, { tests, message }: Summary): string {
     .join(": ");
 }
 
-/** The tests that a source package declares. */
-interface SourceTests {
-  readonly tests: readonly DeclaredTest[];
-  /** The text of its debian/control. */
-  readonly control: string;
-}
-
 /**
- * The tests that a source package declares; unknown when only autopkgtest can tell. The upload is
+ * The names of the tests that a source package declares; unknown when only autopkgtest can tell. The upload is
  * untrusted, so it is unpacked in a session over the base.
  */
 async function sourceTests(
@@ -231,7 +251,7 @@ async function sourceTests(
   base: Base,
   scratch: string,
   signal: AbortSignal,
-): Promise<SourceTests | "none" | "unknown"> {
+): Promise<readonly string[] | "none" | "unknown"> {
   if (!hasTests(dsc.testsuite)) return "none";
   if (hasGeneratedTests(dsc.testsuite)) return "unknown";
   // 3.0 (quilt) has debian/ in a tarball of its own, and a native package in its only tarball. In 1.0
@@ -251,25 +271,22 @@ async function sourceTests(
     scratch,
     given: [{ path: inside, contents }],
   });
-  const read = async (name: string): Promise<string> => {
-    const argv = [
-      ...["tar", "--extract", "--to-stdout"],
-      ...["--wildcards", "--no-wildcards-match-slash"],
-      ...[`--file=${inside}`, `${prefix}debian/${name}`],
-    ];
-    return (await session.run(argv, { user: "builder", signal })).stdout;
-  };
-  const readBoth = async () => {
+  const argv = [
+    ...["tar", "--extract", "--to-stdout"],
+    ...["--wildcards", "--no-wildcards-match-slash"],
+    ...[`--file=${inside}`, `${prefix}debian/tests/control`],
+  ];
+  const readControl = async () => {
     try {
-      return await Promise.all([read("tests/control"), read("control")]);
+      return (await session.run(argv, { user: "builder", signal })).stdout;
     } finally {
       await session.close();
     }
   };
-  const [text, control] = await readBoth();
-  if (text === "" || control === "") return "unknown";
+  const text = await readControl();
+  if (text === "") return "unknown";
   try {
-    return { tests: declaredTests(text), control };
+    return declaredTests(text);
   } catch {
     return "unknown"; // autopkgtest reports what is wrong
   }
@@ -318,7 +335,7 @@ async function packOutput(
   const path = join(work.scratch, name);
   const packed = await exec(
     [
-      ...["tar", "--create", "--zstd", `--file=${path}`],
+      ...["tar", "--create", "--sparse", "--zstd", `--file=${path}`],
       ...[`--directory=${join(work.scratch, "output")}`, "--", source],
     ],
     { signal },

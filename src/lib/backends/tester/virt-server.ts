@@ -1,12 +1,14 @@
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { messageOf } from "../../domain/error.ts";
 import { describeEnd, exec, execOk, lastLines } from "../../host/exec.ts";
 import type { Base } from "../../session/layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import { mergeReceived, receiveArchive } from "../../session/receive.ts";
+import type { Resources } from "../../session/resources.ts";
 import { removeTree } from "../../session/remove-tree.ts";
-import { setUpApt } from "../session-apt.ts";
+import { setUpTestbedApt } from "../session-apt.ts";
 import type { Session } from "../../session/session.ts";
 import type { AptRepository } from "../apt-repository.ts";
 
@@ -17,12 +19,14 @@ export interface TestbedOptions {
   readonly base: Base;
   readonly repositories: readonly AptRepository[];
   readonly scratch: string;
-  /** Whether package lists are visible: without them autopkgtest is faster, but can install nothing. */
-  readonly lists: boolean;
   /** What tests can reach over the network. */
   readonly reach: "internet" | "mirrors" | "none";
   /** Private networks that tests may reach, too. */
   readonly allow: readonly string[];
+  /** What the testbed may use; without it nothing but the machine sets limits. */
+  readonly resources?: Resources;
+  /** File that gets the limit at which a testbed was ended. */
+  readonly exceeded: string;
 }
 
 interface Testbed {
@@ -35,7 +39,7 @@ interface Testbed {
 const scratchspace = "/tmp/autopkgtest";
 
 /** Limits on one transfer from a testbed, far above any large source tree. */
-const limits = { files: 1_000_000, bytes: 32 * 1024 ** 3 };
+const most = { files: 1_000_000, mebibytes: 65_536 };
 
 /**
  * A virtualisation server for autopkgtest (README.virtualisation-server) whose testbeds are sessions. A
@@ -53,26 +57,23 @@ export function createTestbed(options: TestbedOptions): Testbed {
   /** The archives of trees that were copied up, by the folder they went to. */
   const sent = new Map<string, string>();
 
+  const mebibytes = options.resources?.resultsMiB ?? most.mebibytes;
+  const limits = { files: most.files, bytes: mebibytes * 1024 ** 2 };
+
   const open = async (): Promise<string> => {
     count += 1;
     const folder = join(options.scratch, `testbed-${count}`);
     await mkdir(folder, { recursive: true });
-    const { base, repositories, allow, reach, lists } = options;
-    const apt = await setUpApt(base, repositories, allow, {
-      startServices: true,
-    });
-    const listsOfBase = {
-      from: join(base.root, "var/lib/apt/lists"),
-      to: "/var/lib/apt/lists",
-    };
+    const { base, repositories, allow, reach } = options;
+    const apt = await setUpTestbedApt(base, repositories, allow);
     const session = await openSession({
       layers: options.layers,
       scratch: join(folder, "session"),
       hostname: "testbed",
-      hidePackageLists: !lists,
       tmpOnDisk: true,
       given: apt.given,
-      binds: [...apt.binds, ...(lists ? [listsOfBase] : [])],
+      binds: apt.binds,
+      ...(options.resources !== undefined && { resources: options.resources }),
       ...(reach !== "none" && { network: { ...apt.network, reach } }),
     });
     // Recorded now, so that `close` ends the session also when a later step fails.
@@ -83,9 +84,12 @@ export function createTestbed(options: TestbedOptions): Testbed {
     });
     testbed.argv = await session.enter({
       network: reach !== "none",
-      env: apt.env,
+      env: { DEBIAN_FRONTEND: "noninteractive" },
     });
-    if (lists) await apt.prepare(session);
+    // Images made by earlier versions have no package lists.
+    const lists = await session.run(["sh", "-c", "ls /var/lib/apt/lists/*_*"]);
+    const all = lists.exitCode !== 0 && reach !== "none";
+    await apt.update(session, all);
     await inside(["mkdir", "--mode=1777", scratchspace]);
     return scratchspace;
   };
@@ -95,6 +99,8 @@ export function createTestbed(options: TestbedOptions): Testbed {
     const { session, folder } = opened;
     opened = undefined;
     await session.close();
+    const limit = session.exceeded();
+    if (limit !== undefined) await writeFile(options.exceeded, limit.message);
     await removeTree(folder);
   };
 
@@ -171,27 +177,37 @@ export function createTestbed(options: TestbedOptions): Testbed {
       return;
     }
     const archive = nextArchive();
-    await printed(
-      [
-        ...["tar", "--create", "--file=-", "--format=gnu"],
-        ...["--hard-dereference", `--directory=${from}`, "."],
-      ],
-      archive,
-    );
-    const place = `${archive}.received`;
-    const { leftOut, limit } = await receiveArchive(archive, place, limits);
-    await mergeReceived(place, to);
-    const notes = [
-      ...(leftOut === 0 ? [] : [`${leftOut} that are no plain files`]),
-      ...(limit === null ? [] : [`what is behind ${limit}`]),
-    ];
-    if (to.endsWith("/artifacts/")) {
-      await rm(archive);
-      if (notes.length > 0)
-        process.stderr.write(
-          `ubuntu-ci-testbed: left out of the artifacts: ${notes.join(", ")}\n`,
-        );
-    } else sent.set(to, archive);
+    const receive = async (): Promise<readonly string[]> => {
+      await printed(
+        [
+          ...["tar", "--create", "--file=-", "--format=gnu", "--sparse"],
+          ...["--hard-dereference", `--directory=${from}`, "."],
+        ],
+        archive,
+      );
+      const place = `${archive}.received`;
+      const { leftOut, limit } = await receiveArchive(archive, place, limits);
+      await mergeReceived(place, to);
+      return [
+        ...(leftOut === 0 ? [] : [`${leftOut} that are no plain files`]),
+        ...(limit === null ? [] : [`what is behind ${limit}`]),
+      ];
+    };
+    if (!to.endsWith("/artifacts/")) {
+      await receive();
+      sent.set(to, archive);
+      return;
+    }
+    // What a test left never changes how it ended.
+    const notes = await receive().catch(async (thrown: unknown) => {
+      await mkdir(to, { recursive: true });
+      return [messageOf(thrown)];
+    });
+    await rm(archive, { force: true });
+    if (notes.length > 0)
+      process.stderr.write(
+        `ubuntu-ci-testbed: left out of the artifacts: ${notes.join(", ")}\n`,
+      );
   };
 
   return {
