@@ -2,9 +2,14 @@ import { defineConfig } from "vitest/config";
 
 const minutes = 60_000;
 /** Whole-program tests that run Debian's real tools in real sessions. */
-const real = ["archive", "backends", "main-job", "packages", "real-index", "session"].map(
-  (name) => `test/${name}.test.ts`,
-);
+const real = [
+  "archive",
+  "backends",
+  "main-job",
+  "packages",
+  "real-index",
+  "session",
+].map((name) => `test/${name}.test.ts`);
 
 // Tests make files of a state by hand, whose modes must not depend on the caller.
 process.umask(0o022);
