@@ -8,6 +8,7 @@ import { ExitCode, UbuntuCiError } from "../domain/error.ts";
 import { cutLine, splitLines } from "../domain/output-lines.ts";
 import { remedy } from "../domain/remedy.ts";
 import { environmentOfTools } from "./environment.ts";
+import { packageOf } from "./tool-packages.ts";
 import { pipeIntoLog, type LogLimit } from "./log-limit.ts";
 
 /** How to run a process. */
@@ -55,28 +56,6 @@ export interface ExecResult {
 
 /** Loaded when first needed, and kept, because an upgrade replaces the files of the module. */
 let loaded: typeof import("execa") | undefined;
-
-/** The Debian package that contains a tool, where their names differ. */
-const packageOf: Readonly<Record<string, string>> = {
-  "apt-get": "apt",
-  "apt-cache": "apt",
-  "apt-config": "apt",
-  "dpkg-deb": "dpkg",
-  "dpkg-source": "dpkg-dev",
-  "dpkg-scanpackages": "dpkg-dev",
-  "dpkg-buildpackage": "dpkg-dev",
-  gpg: "gnupg",
-  gpgconf: "gnupg",
-  newuidmap: "uidmap",
-  newgidmap: "uidmap",
-  ip: "iproute2",
-  nsenter: "util-linux",
-  pasta: "passt",
-  perl: "perl-base",
-  setpriv: "util-linux",
-  unshare: "util-linux",
-  xz: "xz-utils",
-};
 
 /**
  * Runs a process to its end, without a shell. A non-zero exit code is not an error here, because only

@@ -2,7 +2,6 @@ import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { buildOrderAmong, circleInWords } from "../debian/build-order.ts";
-import { packageName } from "../debian/control-file.ts";
 import { binariesOn } from "../debian/dsc.ts";
 import { thereIn } from "../debian/package-index.ts";
 import { availablePackages } from "../backends/available-packages.ts";
@@ -16,7 +15,6 @@ import { isLocal, ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
 import { Damage, refused, refusedWith } from "../domain/error.ts";
 import { advice, remedy } from "../domain/remedy.ts";
-import { textProblem } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { isInFlight } from "../domain/queue.ts";
 import { syncPath } from "../files/atomic-file.ts";
@@ -40,6 +38,7 @@ import { admit } from "./admission/admission.ts";
 import { archived } from "./archived.ts";
 import { checkImageWishes } from "./image-wishes.ts";
 import { creationLock } from "./creation-lock.ts";
+import { bugUrl, checkNames, checkWords, isEmail } from "./request-words.ts";
 import { requireUploaders } from "./recorded-uploaders.ts";
 import { knownSeries } from "./known-series.ts";
 import type { LocalState } from "./local-state.ts";
@@ -352,85 +351,6 @@ async function placeFiles(
   if (isLocal(store)) await syncPath(store.root);
   crashPoint("ticket.placed");
   return placed;
-}
-
-function checkNames(
-  option: string,
-  names: readonly string[],
-  problems: Problem[],
-): void {
-  for (const name of names) {
-    if (!packageName.test(name)) {
-      problems.push({
-        where: option,
-        message: `${JSON.stringify(name)} is not the name of a binary package`,
-      });
-    }
-  }
-}
-
-/** Checks texts that a person typed. They are cleaned where they are shown; a mistake is refused at once. */
-function checkWords(
-  words: {
-    readonly title?: string;
-    readonly description?: string;
-    readonly owner?: string | null;
-  },
-  problems: Problem[],
-): void {
-  const { title, description, owner } = words;
-  if (title !== undefined) {
-    if (title.trim() === "")
-      problems.push({ where: "--title", message: "is empty" });
-    checkText("--title", title, "one", problems);
-  }
-  if (description !== undefined)
-    checkText("--description", description, "many", problems);
-  if (owner != null && !isEmail(owner))
-    problems.push({
-      where: "--owner",
-      message: `${JSON.stringify(owner)} is not an email address`,
-    });
-}
-
-function checkText(
-  where: string,
-  text: string,
-  lines: "one" | "many",
-  problems: Problem[],
-): void {
-  const message = textProblem(text, lines);
-  if (message !== null) problems.push({ where, message });
-}
-
-/** RFC 5321, 4.5.3.1.3: a path has 256 characters with its brackets. */
-const longestEmail = 254;
-
-function isEmail(text: string): boolean {
-  return (
-    text.length <= longestEmail &&
-    textProblem(text, "one") === null &&
-    /^[^\s@<>]+@[^\s@<>]+$/.test(text)
-  );
-}
-
-/** A bug as a URL: a number is one of Launchpad's, a URL stays. */
-function bugUrl(text: string, problems: Problem[]): string | null {
-  if (/^[1-9][0-9]*$/.test(text))
-    return `https://bugs.launchpad.net/bugs/${text}`;
-  if (
-    URL.canParse(text) &&
-    /^https?:$/.test(new URL(text).protocol) &&
-    // A browser's URL may have them; they are nothing that anybody means.
-    !/\s/.test(text) &&
-    textProblem(text, "one") === null
-  )
-    return text;
-  problems.push({
-    where: "--bug",
-    message: `${JSON.stringify(text)} is neither a number nor an http(s) URL`,
-  });
-  return null;
 }
 
 function changeOf(request: UpdateRequest): TicketChange {

@@ -1,0 +1,21 @@
+/** The Debian package that contains a tool, where their names differ. */
+export const packageOf: Readonly<Record<string, string>> = {
+  "apt-get": "apt",
+  "apt-cache": "apt",
+  "apt-config": "apt",
+  "dpkg-deb": "dpkg",
+  "dpkg-source": "dpkg-dev",
+  "dpkg-scanpackages": "dpkg-dev",
+  "dpkg-buildpackage": "dpkg-dev",
+  gpg: "gnupg",
+  gpgconf: "gnupg",
+  newuidmap: "uidmap",
+  newgidmap: "uidmap",
+  ip: "iproute2",
+  nsenter: "util-linux",
+  pasta: "passt",
+  perl: "perl-base",
+  setpriv: "util-linux",
+  unshare: "util-linux",
+  xz: "xz-utils",
+};
