@@ -205,7 +205,7 @@ describe("backup and restore", () => {
     expect(okAt(state, "fsck", "--digests")).toBe("all is well");
     const { artifacts } = ci.ticket("1");
     for (const { name } of artifacts)
-      okAt(state, "get_artifact", "1", name, "-o", join(ci.root, "fetched"));
+      okAt(state, "get_artifact", "1", name, "-o", join(ci.root, name));
     // The ticket that was in flight lands there, too, and so does another.
     ci.ok("uploaders", "list");
     const upload = ci.upload("three", "1.0", program("three"));
@@ -265,8 +265,10 @@ describe("backup and restore", () => {
       "restore.placed:1",
     ]) {
       killedAt(point, "restore", file);
-      // A reading command meanwhile makes an empty state file where there is none.
-      ci.ok("status");
+      // Where the state file is away meanwhile, a reading command says so, and makes none.
+      const isThere = existsSync(join(ci.state, "state.sqlite"));
+      expect(ci.run("status").code).toBe(isThere ? 0 : 78);
+      expect(existsSync(join(ci.state, "state.sqlite"))).toBe(isThere);
       if (point === "restore.begun")
         expect(findings().all[0]?.what).toContain("ended in the middle");
       ci.ok("restore", file);

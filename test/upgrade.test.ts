@@ -364,8 +364,8 @@ test("what must be refused is refused before anything starts", () => {
   }
   rmSync(join(ci.state, "state.sqlite"));
   expect(ci.run("upgrade")).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining("there is no state") as string,
+    code: 78,
+    stderr: expect.stringContaining("state.sqlite is missing") as string,
   });
   expect(releases()).toEqual([]);
 });
