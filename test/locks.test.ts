@@ -84,7 +84,7 @@ test("of two copies one works and the other leaves with 75 and one line, under c
   expect(ci.run("land")).toEqual({ code: 75, stdout: "", stderr: "" });
   expect(ci.ok("locks")).toMatch(
     new RegExp(
-      `^land  alive  process ${String(child.pid)} on ${hostname()}  since \\S+ \\(\\d+ s\\)  .*ubuntu-ci .*land -v 3$`,
+      `^land  alive  process ${String(child.pid)} on ${hostname()}  since \\S+ \\S+ \\(\\d+ s\\)  .*ubuntu-ci .*land -v 3$`,
     ),
   );
   const exit = once(child, "exit");

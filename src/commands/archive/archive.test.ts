@@ -63,7 +63,7 @@ describe("archive", () => {
     );
     expect(await ci.run("archive", "revert", "1")).toMatchObject({
       code: 2,
-      stderr: saying("going back needs a reason"),
+      stderr: saying("required option '--reason <text>'"),
     });
     expect(await ci.ok("archive", "show", "3")).toContain("hello  1.0");
     expect(await ci.ok("log", "-n", "5")).toMatch(/archive/);

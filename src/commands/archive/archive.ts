@@ -73,28 +73,24 @@ const show: NamedVerb<{ revision: number }> = {
   },
 };
 
-const revert: NamedVerb<{ revision: number; reason?: string }, Plan> = {
+const revert: NamedVerb<{ revision: number; reason: string }, Plan> = {
   name: "revert",
   summary: "publish the contents of an older revision again",
   define: (command) =>
     command
       .argument("<revision>", "number of the revision", wholeNumber)
-      .option(
+      .requiredOption(
         "--reason <text>",
-        "why, for all to read (required)",
+        "why, for all to read",
         reasonArgument,
       ),
-  check({ reason = "" }) {
-    if (reason === "")
-      throw refused("going back needs a reason", "--reason TEXT");
-  },
   changes: true,
   locks: [{ name: "archive" }],
   async plan(context, { revision }) {
     const { planRevert } = await import("../../lib/upkeep/revert-archive.ts");
     return planRevert(context.backends(), revision);
   },
-  async run(context, { revision, reason = "" }) {
+  async run(context, { revision, reason }) {
     const { revertArchive } =
       await import("../../lib/upkeep/revert-archive.ts");
     const engine = await context.engine();
