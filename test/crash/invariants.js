@@ -486,10 +486,17 @@ function leftovers(found, { runs, progress }, state) {
     [],
   );
   const expected =
-    /^(state\.sqlite(-wal|-shm)?|run|locks|log|store|layers|archive|ppa|report|scratch|gnupg|uploaders|aptly|backups|\.fake-remote)$/;
+    /^(state\.sqlite(-wal|-shm)?|run|locks|log|store|layers|archive|ppa|report|scratch|gnupg|uploaders|aptly|backups|set-aside|\.fake-remote)$/;
   found.same(
     "nothing else is in the state folder",
     list(state).filter((name) => !expected.test(name)),
+    [],
+  );
+  found.same(
+    "only what killed tickets and publications left is set aside",
+    list(join(state, "set-aside")).filter(
+      (name) => !/^(?:create_ticket|fsck)-/.test(name),
+    ),
     [],
   );
 }
@@ -507,7 +514,10 @@ function report(found, { tickets, runs }, state) {
       .sort((one, other) => one - other),
     tickets.map(({ id }) => id),
   );
-  for (const { id, status, step, archive_revision } of tickets) {
+  for (const ticket of tickets) {
+    const { id, step, archive_revision, cancel_at } = ticket;
+    const status =
+      step === 999 && cancel_at !== null ? "cancelled" : ticket.status;
     const file = join(folder, String(id), "index.json");
     const shown = existsSync(file)
       ? JSON.parse(readFileSync(file, "utf8")).ticket
