@@ -429,7 +429,7 @@ describe("a tool that is not installed", () => {
         await expect(work()).rejects.toMatchObject({
           exitCode: 78,
           message: `${tool} is not installed`,
-          hint: `apt-get install ${name}`,
+          hint: { program: "apt-get", verb: "install", args: [name] },
         });
       } finally {
         process.env["PATH"] = before;
