@@ -202,7 +202,7 @@ describe("the main job", () => {
     expect(await ended).toEqual([1, null]);
     expect(sleepers()).toBe(0);
     expect(ci.ticket(id)).toMatchObject({
-      status: "failed",
+      status: "cancelled",
       ppa: null,
       failure: null,
       cancelled: { reason: "not wanted" },
