@@ -22,7 +22,7 @@ const [
   { parseStep },
   { aptVerdict, readPrintUris },
   { indexFilesOf, packagesOf },
-  { explainingLine, machineTrouble },
+  { explainingLine },
   { knownDepsKey, stillHolds },
   { readSbuildSummary },
   { readManifest },
@@ -246,7 +246,6 @@ export const readers = [
     read: (text) => {
       const line = explainingLine(text);
       assert.ok(line !== "" && !line.includes("\n") && line.length <= 300);
-      assert.ok((machineTrouble(text) ?? "").length <= 300);
       assert.ok(
         lastLines(text).split(" | ").join("\n").length <= text.length + 9,
       );
