@@ -504,10 +504,11 @@ test("killed at any stage and run again, it undoes or finishes", async () => {
   create("hello");
   const old = schema();
   push(nothing, changes.version, changes.migration);
-  for (const stage of [
+  const stages = [
     ...["moving", "switching", "getting", "installing", "building"],
     ...["copying", "trying", "migrating", "swapping", "checking"],
-  ]) {
+  ];
+  for (const stage of stages) {
     const upgrade = ci.start("upgrade", "-v", "2");
     let said = "";
     upgrade.stderr.on("data", (text: Buffer) => {
@@ -520,7 +521,9 @@ test("killed at any stage and run again, it undoes or finishes", async () => {
     ]);
     // There is always a program in place, and nothing starts meanwhile.
     expect(["0.1.0", "0.2.0"]).toContain(ci.ok("--version"));
-    if (stage !== "switching") expect(ci.run("land").code).toBe(75);
+    // On a busy machine the kill comes when the next stage has begun.
+    const reached = stages.findLast((one) => said.includes(`\n${one} `));
+    if (reached !== "switching") expect(ci.run("land").code, said).toBe(75);
   }
   ci.ok("upgrade");
   expectState("0.2.0", old + 1);
