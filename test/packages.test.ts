@@ -56,7 +56,7 @@ describe("building", () => {
         "test ! -e /usr/share/doc/ca-certificates",
         "gcc -o greet greet.c",
         // Left running: the build has ended all the same.
-        "setsid sleep 86400 &",
+        "setsid sleep 86391 &",
       ],
       install: [
         "install -D greet debian/picky/usr/bin/picky",
