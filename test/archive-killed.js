@@ -1,4 +1,5 @@
-// Publishes, or fills a PPA, and is killed after some milliseconds, if any: STATE MILLISECONDS REQUEST.
+// Publishes, fills a PPA, or calls one method of an archive, and is killed after some milliseconds, if
+// any: STATE MILLISECONDS REQUEST.
 // Node 20 runs no TypeScript: this is the built program.
 const built = (path) => import(new URL(`../dist/lib/${path}`, import.meta.url));
 const { aptlyArchive } = await built("backends/archive/aptly.js");
@@ -9,8 +10,9 @@ const [root, delay, request] = process.argv.slice(2);
 if (delay !== "")
   setTimeout(() => process.kill(process.pid, "SIGKILL"), Number(delay));
 const wanted = JSON.parse(request);
-if (wanted.files === undefined) {
-  const archive = aptlyArchive(statePaths(root), "test");
+const archive = aptlyArchive(statePaths(root), "test");
+if (wanted.call !== undefined) await archive[wanted.call]();
+else if (wanted.files === undefined) {
   await archive.publish(wanted.from, wanted.what, wanted.ticket);
 } else {
   const pool = aptlyPool(statePaths(root), "test");

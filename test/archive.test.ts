@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   existsSync,
   linkSync,
@@ -6,15 +7,17 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 
 import type { AptRepository } from "../src/lib/backends/apt-repository.ts";
 import { folderOf } from "../src/lib/backends/apt-repository.ts";
@@ -26,6 +29,7 @@ import type {
   PublishResult,
   PublishedSource,
 } from "../src/lib/backends/archive/archive.ts";
+import { readSigningKey } from "../src/lib/backends/archive/signing-key.ts";
 import { aptlyPool } from "../src/lib/backends/pool/aptly.ts";
 import type { Pool } from "../src/lib/backends/pool/pool.ts";
 import type { StatePaths } from "../src/lib/host/paths.ts";
@@ -211,12 +215,64 @@ function offered(repository: AptRepository): string[] {
     ),
   ].sort();
 }
+/** What apt says that is wrong when it updates from that repository. */
+function attemptUpdate(repository: AptRepository): string {
+  try {
+    offered(repository);
+    return "";
+  } catch (thrown) {
+    return String(thrown);
+  }
+}
+
 const inArchive = async (series = "bookworm") =>
   offered(await archive.repository(series));
 const tiny = (version: string) =>
   ["src:tiny", "tiny", "tiny-data", "tiny-dbgsym"].map(
     (name) => `${name} ${version}`,
   );
+
+/** The Release file of a series as a client reads it. */
+const release = (series = "bookworm") =>
+  readFileSync(join(paths.archive, "dists", series, "Release"), "utf8");
+const field = (name: string) =>
+  new RegExp(`^${name}: (.*)$`, "m").exec(release())?.[1] ?? "";
+
+/** Every file that a client may fetch below dists, by its path, but those that are signed. */
+function indexesSeen(): string[][] {
+  const dists = realpathSync(join(paths.archive, "dists"));
+  return readdirSync(dists, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/Release/.test(entry.name))
+    .map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      return [relative(dists, file), readFileSync(file, "hex")];
+    })
+    .sort();
+}
+
+/** The modes of all files and folders in a folder. */
+const modesIn = (folder: string) =>
+  [
+    ...new Set(
+      readdirSync(folder, { recursive: true }).map(
+        (name) => statSync(join(folder, String(name))).mode & 0o777,
+      ),
+    ),
+  ].sort();
+
+/** Runs a method of the archive in a process of its own, which is killed at that point. */
+function killedAt(point: string, call: string): void {
+  const run = spawnSync(
+    process.execPath,
+    [killed, paths.root, "", JSON.stringify({ call })],
+    {
+      encoding: "utf8",
+      env: { ...process.env, UBUNTU_CI_CRASH_AT: point },
+    },
+  );
+  expect(run.stderr).toBe("");
+  expect(run.signal).toBe("SIGKILL");
+}
 
 test("an empty archive and an empty PPA are repositories that apt accepts", async () => {
   expect(await inArchive()).toEqual([]);
@@ -310,6 +366,201 @@ test("publishes source and binaries as one revision, and supersedes older ones",
   ).toBe(1);
 });
 
+test("its Release file has an end, its signers, SHA-256 alone, xz and lists of contents", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  const key = await readSigningKey(paths.gnupg);
+  expect(field("Signed-By")).toBe(key.fingerprint);
+  const [dated, ends] = [field("Date"), field("Valid-Until")].map(Date.parse);
+  expect((ends ?? 0) - (dated ?? 0)).toBe(10 * 86_400_000);
+  expect(dated).toBeLessThanOrEqual(Date.now());
+  expect(release()).not.toMatch(/^(?:MD5Sum|SHA1|SHA512):/m);
+  const listed = [...release().matchAll(/^ ([0-9a-f]{64}) (\d+) (\S+)$/gm)];
+  const names = listed.map(([, , , path]) => path);
+  for (const name of [
+    "main/binary-amd64/Packages.xz",
+    "main/source/Sources.xz",
+    "main/Contents-amd64.gz",
+  ])
+    expect(names).toContain(name);
+  const dists = join(paths.archive, "dists/bookworm");
+  for (const [, hash = "", size, path = ""] of listed) {
+    // As in Debian's archive, of a list of contents only the packed one is a file.
+    if (/Contents-[^.]*$/.test(path)) continue;
+    const bytes = readFileSync(join(dists, path));
+    expect(bytes.length, path).toBe(Number(size));
+    expect(createHash("sha256").update(bytes).digest("hex"), path).toBe(hash);
+    const byHash = join(dists, dirname(path), "by-hash/SHA256", hash);
+    expect(readFileSync(byHash), path).toEqual(bytes);
+  }
+  const unpacked = (tool: string, path: string) =>
+    execFileSync(tool, ["-dc", join(dists, path)], { encoding: "utf8" });
+  expect(unpacked("xz", "main/binary-amd64/Packages.xz")).toBe(
+    readFileSync(join(dists, "main/binary-amd64/Packages"), "utf8"),
+  );
+  expect(unpacked("gzip", "main/Contents-amd64.gz")).toMatch(
+    /^usr\/share\/tiny-data\/text\s+\S*tiny-data$/m,
+  );
+});
+
+test("is signed anew in place, without a revision, while clients read it", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  await publish(request(2, packages("tiny", "1.1")));
+  const revisions = await archive.revisions();
+  const before = indexesSeen();
+  const shown = realpathSync(join(paths.archive, "dists"));
+  const old = release();
+  // A later second, so that the dates differ.
+  await vi.waitUntil(() => Date.now() > Date.parse(field("Date")) + 1100, 3000);
+  await archive.resign();
+  expect(release()).not.toBe(old);
+  expect(Date.parse(field("Valid-Until"))).toBeGreaterThan(
+    Date.parse(/^Valid-Until: (.*)$/m.exec(old)?.[1] ?? ""),
+  );
+  expect(indexesSeen()).toEqual(before);
+  expect(await archive.revisions()).toEqual(revisions);
+  expect(await archive.faultsForClients()).toEqual([]);
+  // A client that had opened the folder still reads what belongs together.
+  expect(readFileSync(join(shown, "bookworm/Release"), "utf8")).toBe(old);
+  expect(await inArchive()).toEqual(tiny("1.1"));
+  await archive.resign();
+  await archive.resign();
+  const folder = join(paths.archive, ".revisions/2");
+  expect(
+    readdirSync(folder).filter((name) => name.startsWith("dists")),
+  ).toHaveLength(2);
+  expect(modesIn(realpathSync(join(paths.archive, "dists")))).toEqual([
+    0o644, 0o755,
+  ]);
+  expect(revisionIn(await publish(request(3, packages("tiny", "1.2"))))).toBe(
+    3,
+  );
+  expect(await inArchive()).toEqual(tiny("1.2"));
+  await archive.revert(2);
+  expect(await inArchive()).toEqual(tiny("1.1"));
+});
+
+test.each(["resign.prepared", "resign.renamed", "resign.shown", "link.made"])(
+  "killed at %s, what clients see is whole, and it is signed the next time",
+  async (point) => {
+    await publish(request(1, packages("tiny", "1.0")));
+    const before = indexesSeen();
+    const old = release();
+    killedAt(point, "resign");
+    expect(await archive.faultsForClients()).toEqual([]);
+    expect(await inArchive()).toEqual(tiny("1.0"));
+    expect(indexesSeen()).toEqual(before);
+    if (point !== "resign.shown") expect(release()).toBe(old);
+    await archive.resign();
+    expect(await archive.faultsForClients()).toEqual([]);
+    expect(
+      readdirSync(join(paths.archive, ".revisions/1")).filter(
+        (name) => !/^(?:dists(?:\.\d+)?|pool|revision\.json)$/.test(name),
+      ),
+    ).toEqual([]);
+    expect(revisionIn(await publish(request(2, packages("tiny", "1.1"))))).toBe(
+      2,
+    );
+    expect(await inArchive()).toEqual(tiny("1.1"));
+  },
+);
+
+test("a new key comes beside the old one: clients with either go on, until the old one is retired", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  const old = await archive.repository("bookworm");
+  const [was = ""] = (await archive.signing())?.signedBy ?? [];
+  await archive.rotateKey();
+  const both = await archive.repository("bookworm");
+  expect(field("Signed-By").split(",")).toEqual([
+    expect.stringMatching(/^[0-9A-F]{40}$/),
+    was,
+  ]);
+  for (const client of [old, both])
+    expect(offered(client)).toEqual(tiny("1.0"));
+  await expect(archive.rotateKey()).rejects.toMatchObject({ exitCode: 2 });
+  expect(await archive.faultsForClients()).toEqual([]);
+  // A publication is signed by both, too.
+  await publish(request(2, packages("tiny", "1.1")));
+  for (const client of [old, both])
+    expect(offered(client)).toEqual(tiny("1.1"));
+
+  const ppa = await pool.reset("ci_pool-009", "bookworm");
+  await pool.resign();
+  await archive.retireKey();
+  expect(field("Signed-By")).not.toContain(was);
+  expect((await archive.signing())?.signedBy).not.toContain(was);
+  expect(readdirSync(join(paths.gnupg, "private-keys-v1.d"))).toHaveLength(1);
+  for (const client of [both, await archive.repository("bookworm")])
+    expect(offered(client)).toEqual(tiny("1.1"));
+  expect(offered(await pool.repository(ppa.name, "bookworm"))).toEqual([]);
+  expect(attemptUpdate(old)).toMatch(/GPG err/);
+  expect(await archive.faultsForClients()).toEqual([]);
+  expect(modesIn(paths.gnupg)).toEqual([0o600, 0o700]);
+});
+
+test.each([
+  ["rotateKey", "key.made"],
+  ["rotateKey", "key.merged"],
+  ["rotateKey", "key.rotated"],
+  ["rotateKey", "resign.prepared"],
+  ["retireKey", "key.retired"],
+  ["retireKey", "resign.prepared"],
+  ["retireKey", "key.resigned"],
+] as const)(
+  "%s killed at %s: clients of both keys go on, and called again it is done",
+  async (call, point) => {
+    await publish(request(1, packages("tiny", "1.0")));
+    if (call === "retireKey") await archive.rotateKey();
+    const client = await archive.repository("bookworm");
+    killedAt(point, call);
+    expect(await archive.faultsForClients()).toEqual([]);
+    for (const one of [client, await archive.repository("bookworm")])
+      expect(offered(one)).toEqual(tiny("1.0"));
+    await archive[call]();
+    const { signedBy, unfinished } = (await archive.signing()) ?? {};
+    expect(signedBy).toHaveLength(call === "rotateKey" ? 2 : 1);
+    expect(unfinished).toBe(false);
+    expect(field("Signed-By")).toBe(signedBy?.join(","));
+    expect(existsSync(`${paths.gnupg}.new`)).toBe(false);
+    expect(await archive.faultsForClients()).toEqual([]);
+    expect(offered(await archive.repository("bookworm"))).toEqual(tiny("1.0"));
+  },
+);
+
+test("what no client would take is seen: a signature, an index, a date", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  const dists = join(realpathSync(join(paths.archive, "dists")), "bookworm");
+  const faultWith = async (name: string, change: (text: string) => string) => {
+    const file = join(dists, name);
+    const before = readFileSync(file);
+    rmSync(file);
+    writeFileSync(file, change(before.toString("latin1")), "latin1");
+    const faults = await archive.faultsForClients();
+    writeFileSync(file, before);
+    expect(await archive.faultsForClients()).toEqual([]);
+    return faults.join("\n");
+  };
+  expect(
+    await faultWith("Release.gpg", (text) =>
+      text.replace(/^[A-Za-z0-9+/]{20}/m, (some) =>
+        some.split("").reverse().join(""),
+      ),
+    ),
+  ).toMatch(/gpgv finds no valid signature of [0-9A-F]{40} in \S+Release\.gpg/);
+  expect(
+    await faultWith("InRelease", (text) =>
+      text.replace("Label: test", "Label: tset"),
+    ),
+  ).toContain("is not what");
+  expect(
+    await faultWith("main/binary-amd64/Packages", (text) =>
+      text.replace("1.0", "9.0"),
+    ),
+  ).toContain("Packages is not the index that");
+  expect(
+    await faultWith("main/Contents-amd64.gz", (text) => `${text}x`),
+  ).toContain("Contents-amd64.gz is not the index that");
+});
+
 test("refuses a version that is not above the archive's, and changes nothing", async () => {
   await publish(request(1, packages("tiny", "1.1")));
   for (const version of ["1.0", "1.1", "1.1~rc1"]) {
@@ -370,7 +621,7 @@ test("keeps what clients in the middle of an update were promised, and old revis
   const dists = join(paths.archive, ".revisions/1/dists/bookworm");
   const release = readFileSync(join(dists, "Release"), "utf8");
   const packagesHash =
-    /^ ([0-9a-f]{128}) +\d+ main\/binary-amd64\/Packages$/m.exec(release)?.[1];
+    /^ ([0-9a-f]{64}) +\d+ main\/binary-amd64\/Packages$/m.exec(release)?.[1];
   const all = () =>
     readdirSync(dists, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -380,7 +631,7 @@ test("keeps what clients in the middle of an update were promised, and old revis
       ]);
   const before = all();
   await publish(request(2, packages("tiny", "1.1")));
-  const byHash = `dists/bookworm/main/binary-amd64/by-hash/SHA512/${packagesHash ?? ""}`;
+  const byHash = `dists/bookworm/main/binary-amd64/by-hash/SHA256/${packagesHash ?? ""}`;
   expect(readFileSync(join(paths.archive, byHash), "utf8")).toContain(
     "Version: 1.0",
   );

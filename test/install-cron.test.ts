@@ -114,10 +114,21 @@ test("systemd: timers instead of the crontab, one for each of its lines", () => 
     });
   const crontab = readFileSync(join(program, "cron/ubuntu-ci"), "utf8");
   const named = jobs(crontab).map(
-    ({ command }) => /ubuntu-ci ([a-z-]+)/.exec(command)?.[1] ?? "",
+    ({ command }) => /ubuntu-ci ([a-z-]+(?: [a-z]+)?)/.exec(command)?.[1] ?? "",
   );
-  expect(timed.sort()).toEqual(named.sort());
-  for (const name of named) expect(commandName(name)).toBe(name);
+  expect(timed.sort()).toEqual(
+    named.map((line) => line.replace(" ", "-")).sort(),
+  );
+  for (const line of named) {
+    const [name = "", verb] = line.split(" ");
+    expect(commandName(name)).toBe(name);
+    if (verb === undefined) continue;
+    // An instance's name is one word: the command of two has a unit of its own.
+    const unit = `ubuntu-ci@${name}-${verb}.service`;
+    expect(readFileSync(join(units, unit), "utf8")).toContain(
+      `ExecStart=${program}/bin/ubuntu-ci ${line}\n`,
+    );
+  }
   expect(forMachine("--systemd", "--state-dir", "/srv/ci").at(-1)).toBe(
     "nothing to do",
   );

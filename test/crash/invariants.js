@@ -366,7 +366,7 @@ function archive(
 ) {
   const root = join(state, "archive");
   const current = Number(
-    /^\.revisions\/([0-9]+)\/dists$/.exec(
+    /^\.revisions\/([0-9]+)\/dists(?:\.[0-9]+)?$/.exec(
       readlinkSync(join(root, "dists")),
     )?.[1],
   );
@@ -458,6 +458,18 @@ function archive(
   found.same(
     "the archive has nothing unfinished",
     [...list(root), ...folders].filter((name) => name.startsWith(".tmp-")),
+    [],
+  );
+  found.true(
+    "what clients read is there",
+    current === 0 || existsSync(join(root, "dists/")),
+  );
+  // The folders of earlier revisions may have what a killed one left; the current one was signed since.
+  found.same(
+    "what clients read was signed whole",
+    list(join(root, ".revisions", String(current))).filter((name) =>
+      name.startsWith(".tmp-"),
+    ),
     [],
   );
 }

@@ -17,6 +17,7 @@ const commands = {
   "ppa.reserved": ["land"],
   "ppa.": ["land", "clean"],
   "publish.": ["land"],
+  "resign.": ["resign"],
   "maintenance.": ["maintenance"],
   "cancel.asked": ["cancel"],
   "cancel.": ["cancel", "cancel", "land"],

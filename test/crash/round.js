@@ -122,6 +122,7 @@ class Round {
             update: 1,
             release: 1,
             report: 2,
+            resign: 0.6,
             maintenance: 0.3,
             cancel: 0.6,
             retry: 1,
@@ -162,6 +163,8 @@ class Round {
         return this.run(["clean-ppas"], kill);
       case "release":
         return this.run(["release-ppa"], kill);
+      case "resign":
+        return this.run(["archive", "resign"], kill);
       case "report":
         return this.run(["shepherd-report"], kill);
       case "maintenance":
@@ -291,6 +294,7 @@ class Round {
       ["clean-ppas"],
       ["maintenance", "on"],
       ["maintenance", "off"],
+      ["archive", "resign"],
       ["shepherd-report"],
     ])
       await this.run(command);

@@ -99,7 +99,72 @@ const revert: NamedVerb<{ revision: number; reason: string }, Plan> = {
   },
 };
 
+const resign: NamedVerb<object, Plan> = {
+  name: "resign",
+  summary: "sign the archive anew before it runs out, as cron does",
+  changes: true,
+  // The archive would end for its clients while maintenance lasts.
+  inMaintenance: true,
+  locks: [{ name: "archive", patient: true }],
+  notes: `Clients take the archive for outdated \`archive.validDays\` after it was published or signed last. This
+makes no revision, and runs in maintenance, too.`,
+  async plan(context) {
+    const { planResign } = await import("../../lib/upkeep/sign-archive.ts");
+    return planResign(context.config);
+  },
+  async run(context) {
+    const archive = await context.backends().archive();
+    await archive.current();
+    await archive.resign();
+    const signing = await archive.signing();
+    const until = signing?.endsFirst?.validUntil ?? null;
+    return {
+      text: until === null ? "not signed" : `valid until ${until}`,
+      value: { valid_until: until, signed_by: signing?.signedBy ?? [] },
+    };
+  },
+};
+
+const rotateKey: NamedVerb<{ finish?: true; force?: true }, Plan> = {
+  name: "rotate-key",
+  summary: "sign with a new key beside the old one, then with it alone",
+  define: (command) =>
+    command
+      .option("--finish", "retire the old key")
+      .option("--force", "with --finish: before archive.keyOverlapDays"),
+  check({ finish, force }) {
+    if (force === true && finish !== true)
+      throw refused("--force goes with --finish");
+  },
+  changes: true,
+  locks: [{ name: "archive", patient: true }],
+  examples: ["archive rotate-key", "archive rotate-key --finish"],
+  notes: `Without options it makes a new key. Both keys sign from then on, and \`apt-source\` prints both: clients
+that have either one go on. Once clients have the new one, --finish has it sign alone and removes the
+old private key.`,
+  async plan(context, options) {
+    const { planRotation } = await import("../../lib/upkeep/sign-archive.ts");
+    const archive = await context.backends().archive();
+    return planRotation(archive, context.config, rotationOf(options));
+  },
+  async run(context, options, makePlan) {
+    const plan = await makePlan();
+    const { rotateKey: rotate } =
+      await import("../../lib/upkeep/sign-archive.ts");
+    const signedBy = await rotate(await context.engine(), rotationOf(options));
+    return {
+      text: textOfLines(signedBy),
+      value: { plan, signed_by: signedBy },
+    };
+  },
+};
+
+const rotationOf = ({ finish, force }: { finish?: true; force?: true }) => ({
+  finish: finish === true,
+  force: force === true,
+});
+
 export const command: CommandWithVerbs = {
   examples: ["archive list", 'archive revert 6 --reason "7 breaks logins"'],
-  verbs: [list, show, revert],
+  verbs: [list, show, revert, resign, rotateKey],
 };

@@ -39,7 +39,8 @@ const sessionTools = [
   ...["pasta", "ip", "bash"],
 ];
 const aptly = <B>(open: BackendKind<B>["open"]): BackendKind<B> => ({
-  ...{ settings: ["archive.origin"], tools: ["aptly"], needsBase: false },
+  settings: ["archive.origin", "archive.validDays", "archive.keyOverlapDays"],
+  ...{ tools: ["aptly", "gpg", "gpgv", "xz"], needsBase: false },
   open,
 });
 
@@ -172,6 +173,7 @@ const archives: Kinds<"archiveKeeper", Archive> = {
     (await import("./archive/aptly.ts")).aptlyArchive(
       paths,
       config.get("archive.origin"),
+      config.get("archive.validDays"),
     ),
   ),
   fake: fake(["fake.archive"], async (paths, config) =>

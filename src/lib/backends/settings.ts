@@ -85,6 +85,20 @@ export const backendsSettings = [
     help: "Origin and Label of the archive's Release files",
     trust: true,
   },
+  {
+    key: "archive.validDays",
+    kind: { type: "integer", min: 1, max: 3650 },
+    default: 10,
+    help: "days after which clients take the archive for outdated unless it is published or signed anew (Valid-Until)",
+    trust: true,
+  },
+  {
+    key: "archive.keyOverlapDays",
+    kind: { type: "integer", min: 0, max: 3650 },
+    default: 90,
+    help: "days that the old signing key signs beside a new one, so that clients can be given the new one",
+    trust: true,
+  },
   knob(
     "fake.builder",
     "fake builder: pass, fail, tmpfail, slow, hold, tool, kill, remote; per package as SOURCE=KNOB,…",

@@ -224,6 +224,7 @@ describe("what decides whom to trust", () => {
       (candidate) => candidate.key === key,
     );
     if (setting?.kind.type === "list") return ["main"];
+    if (setting?.kind.type === "integer") return setting.kind.max;
     const choices =
       setting?.kind.type === "string" ? setting.kind.choices : undefined;
     return choices?.[0] ?? "text";

@@ -39,6 +39,9 @@ export const crashPoints = [
   "publish.prepared",
   "publish.renamed",
   "publish.shown",
+  "resign.prepared",
+  "resign.renamed",
+  "resign.shown",
   "cancel.asked",
   "cancel.recorded",
   "retry.recorded",
@@ -48,6 +51,11 @@ export const crashPoints = [
 
 /** Crash points of commands that maintain the state; no ticket reaches them. */
 type UpkeepPoint =
+  | "key.made"
+  | "key.merged"
+  | "key.rotated"
+  | "key.retired"
+  | "key.resigned"
   | "backup.packed"
   | "backup.placed"
   | "restore.begun"

@@ -1,7 +1,9 @@
-import type { Archive } from "../backends/archive/archive.ts";
-import { Damage } from "../domain/error.ts";
+import type { Archive, Signing } from "../backends/archive/archive.ts";
+import type { Config } from "../config/config.ts";
+import { Damage, UbuntuCiError } from "../domain/error.ts";
 import type { Measure } from "../domain/health.ts";
 import { advice, remedy } from "../domain/remedy.ts";
+import { hasCode } from "../files/optional-file.ts";
 import { stepOf } from "../domain/step.ts";
 import type { Connection } from "../state/database.ts";
 import { waitingForPerson, wedgedTickets } from "../state/health.ts";
@@ -30,8 +32,79 @@ function never(
 export async function integrityMeasures(
   db: Connection,
   archive: Archive,
+  config: Config,
 ): Promise<Measure[]> {
-  return [await archiveFaults(db, archive), waiting(db), wedged(db)];
+  return [
+    await archiveFaults(db, archive),
+    ...(await signingMeasures(archive, config)),
+    waiting(db),
+    wedged(db),
+  ];
+}
+
+/** For how long clients will take the archive for current, and a rotation of its key that waits for its end. */
+async function signingMeasures(
+  archive: Archive,
+  config: Config,
+): Promise<Measure[]> {
+  // What damage there is has been told as the archive's fault.
+  const signing = await archive.signing().catch((thrown: unknown) => {
+    if (thrown instanceof UbuntuCiError || hasCode(thrown, "ENOENT"))
+      return null;
+    throw thrown;
+  });
+  const ends = signing?.endsFirst ?? null;
+  const day = 24 * 3600;
+  const left =
+    ends === null
+      ? null
+      : ends.validUntil === null
+        ? 0
+        : Math.round((Date.parse(ends.validUntil) - Date.now()) / 1000);
+  const validDays = config.get("archive.validDays");
+  const rotatedAt = signing?.rotatedAt ?? null;
+  return [
+    {
+      name: "archive_validity",
+      help: "Time until clients take the archive for outdated.",
+      unit: "s",
+      value: left,
+      warn: Math.round((validDays * day) / 3),
+      // One that never had an end is no danger until it is signed anew.
+      critical:
+        ends?.validUntil === null ? null : Math.round((validDays * day) / 10),
+      bad: "below",
+      words: advice`${validityInWords(ends)} (${remedy("archive resign")})`,
+    },
+    {
+      name: "key_rotation_age",
+      help: "Time since a new signing key came beside the old one.",
+      unit: "s",
+      value:
+        rotatedAt === null
+          ? null
+          : Math.max(
+              0,
+              Math.round((Date.now() - Date.parse(rotatedAt)) / 1000),
+            ),
+      warn: Math.max(1, config.get("archive.keyOverlapDays") * day),
+      critical: null,
+      bad: "above",
+      words: advice`the old signing key still signs (${remedy("archive rotate-key", [], { finish: true })})`,
+    },
+  ];
+}
+
+function validityInWords(
+  ends: NonNullable<Signing["endsFirst"]> | null,
+): string {
+  if (ends === null) return "";
+  const { series, validUntil } = ends;
+  if (validUntil === null)
+    return `the archive's Release file of ${series} has no Valid-Until`;
+  return Date.parse(validUntil) <= Date.now()
+    ? `clients refuse the archive's ${series}: it was valid until ${validUntil}`
+    : `clients refuse the archive's ${series} after ${validUntil}`;
 }
 
 async function archiveFaults(

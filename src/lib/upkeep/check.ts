@@ -70,7 +70,7 @@ export async function checkHealth(
     reportAge(watched),
     backupAge(watched),
     stateSize(watched),
-    ...(await integrityMeasures(db, await archive())),
+    ...(await integrityMeasures(db, await archive(), watched.config)),
   ];
   const count = (status: string) =>
     tickets

@@ -10,7 +10,7 @@ import { describeEnd, exec, lastLines, requireTools } from "../../host/exec.ts";
 import { hasCode, ifExists } from "../../files/optional-file.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
 import type { KeyPaths } from "./signing-key.ts";
-import { execSigning, readSigningKey } from "./signing-key.ts";
+import { finishDistribution } from "./sign-release.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
 /** Where one repository's aptly works and publishes, and how. */
@@ -22,6 +22,10 @@ export interface AptlyRootOptions {
   readonly keys: KeyPaths;
   /** Origin and Label of the Release files. */
   readonly origin: string;
+  /** Milliseconds that Release files are valid for; null: they have no end. */
+  readonly validMs: number | null;
+  /** Whether there are lists of the files in the packages (Contents-ARCH). */
+  readonly contents: boolean;
   /** Whether a pool file may be replaced by another of the same name. */
   readonly replaceFiles: boolean;
   /** Stops aptly; half-done work is repaired by the next call. */
@@ -87,8 +91,10 @@ async function publishOnce(
     const some = files.slice(done, done + filesPerCall);
     await aptly.run(["repo", "add", "-force-replace", series, ...some]);
   }
-  await publish(options, config, series);
-  return join(options.root, "public/dists", series);
+  await publish(options, aptly, series);
+  const made = join(options.root, "public/dists", series);
+  await finishDistribution(made, options);
+  return made;
 }
 
 /** Keys of the packages in aptly's local repository (NAME_VERSION_ARCHITECTURE); creates it if needed. */
@@ -110,41 +116,35 @@ async function packagesHeld(
   return new Set();
 }
 
+/** Has aptly write the indexes; their Release file is ours, and signed by us. */
 async function publish(
   options: AptlyRootOptions,
-  config: string,
+  aptly: Aptly,
   series: string,
 ): Promise<void> {
-  const { fingerprint } = await readSigningKey(options.keys.gnupg);
-  const signing = ["-batch", `-gpg-key=${fingerprint}`, "-skip-contents"];
-  const overwrite = options.replaceFiles ? ["-force-overwrite"] : [];
-  const run = (args: readonly string[]) =>
-    execSigning(
-      options.keys,
-      ["aptly", `-config=${config}`, ...args],
-      how(options),
-    );
+  const common = [
+    ...["-batch", "-skip-signing", `-skip-contents=${!options.contents}`],
+    ...(options.replaceFiles ? ["-force-overwrite"] : []),
+  ];
   const update = [
-    ...["publish", "update", ...signing, ...overwrite, "-skip-cleanup"],
+    ...["publish", "update", ...common, "-skip-cleanup"],
     ...[series, "filesystem:public:."],
   ];
-  const updated = await run(update);
+  const updated = await aptly.try(update);
   if (updated.exitCode === 0) return;
   if (!`${updated.stdout}${updated.stderr}`.includes("not found"))
     throw failed(update, updated);
-  const first = [
-    ...["publish", "repo", ...signing, ...overwrite, "-acquire-by-hash"],
+  await aptly.run([
+    ...["publish", "repo", ...common, "-acquire-by-hash"],
     `-architectures=${machineArchitecture()},source`,
     ...[`-origin=${options.origin}`, `-label=${options.origin}`],
     ...[series, "filesystem:public:."],
-  ];
-  const published = await run(first);
-  if (published.exitCode !== 0) throw failed(first, published);
+  ]);
 }
 
 /** Creates aptly's folder and configuration; returns the configuration's path. */
 async function setUp(options: AptlyRootOptions): Promise<string> {
-  requireTools(["aptly", "gpg"]);
+  requireTools(["aptly", "gpg", "xz"]);
   const { root, pool } = options;
   const tree = join(root, "public");
   await mkdir(tree, { recursive: true });
@@ -162,7 +162,7 @@ async function setUp(options: AptlyRootOptions): Promise<string> {
     rootDir: root,
     architectures: [machineArchitecture(), "source"],
     gpgProvider: "gpg",
-    skipContentsPublishing: true,
+    skipContentsPublishing: !options.contents,
     skipBz2Publishing: true,
     FileSystemPublishEndpoints: {
       public: { rootDir: tree, linkMethod: "hardlink", verifyMethod: "md5" },

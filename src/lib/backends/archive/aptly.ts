@@ -31,6 +31,7 @@ import type {
   PpaRef,
   PublishResult,
   PublishedSource,
+  Signing,
 } from "./archive.ts";
 import { checkAsClient } from "./client-check.ts";
 import type { PublishedPackage } from "./index-files.ts";
@@ -42,25 +43,42 @@ import {
   readPublished,
   sameFiles,
 } from "./index-files.ts";
-import { releaseFault } from "./release-fault.ts";
+import { momentIn } from "./release.ts";
+import { readRelease, releaseFault } from "./release-fault.ts";
 import { revisionArchive } from "./revision-archive.ts";
 import type { RevisionTree } from "./revisions.ts";
 import { filesIn, newRevision, revisionOfTicket } from "./revisions.ts";
 import { checkedSeries, signedRepository } from "./signed-repository.ts";
-import { ensureSigningKey, readSigningKey } from "./signing-key.ts";
+import {
+  addSigningKey,
+  removeRetiredKeys,
+  isRotationUnfinished,
+  retireSigningKey,
+  rotationDone,
+} from "./rotate-key.ts";
+import { renewRelease } from "./sign-release.ts";
+import { ensureSigningKey, readSigningKey, signers } from "./signing-key.ts";
 import { remedy } from "../../domain/remedy.ts";
 
 /**
  * An archive kept with aptly; it copies packages from PPAs that aptly keeps.
  *
  * @param origin Origin and Label of the Release files
+ * @param validDays days that a Release file is valid for
  */
-export function aptlyArchive(paths: StatePaths, origin: string): Archive {
+export function aptlyArchive(
+  paths: StatePaths,
+  origin: string,
+  validDays = 10,
+): Archive {
+  const validMs = validDays * 24 * 3_600_000;
   const aptly = (signal?: AbortSignal): AptlyRootOptions => ({
     root: join(paths.aptly, "archive"),
     pool: join(paths.archive, "pool"),
     keys: paths,
     origin,
+    validMs,
+    contents: true,
     replaceFiles: false,
     signal,
   });
@@ -90,12 +108,14 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       clientFolder,
       signal,
     );
-  const fault = (series: string) => releaseFault(paths.archive, series);
   const { tree, inTurn, ...common } = revisionArchive(paths, {
     make,
     check,
-    fault,
+    fault: (series) => releaseFault(paths.archive, series, paths),
+    renew: (distribution) =>
+      renewRelease(distribution, { keys: paths, validMs, signal: undefined }),
   });
+  const keyName = `${origin} archive signing key`;
 
   return {
     ...common,
@@ -103,7 +123,7 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
       // A new key would be one that no client knows.
       if ((await tree.currentNumber()) !== null)
         await readSigningKey(paths.gnupg);
-      await ensureSigningKey(paths, `${origin} archive signing key`);
+      await ensureSigningKey(paths, keyName);
       await common.init(series);
     },
     repository: (series) => repository(series),
@@ -116,6 +136,35 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
           return { outcome: "tmpfail", reason: thrown.message };
         throw thrown;
       }
+    },
+    async rotateKey() {
+      await addSigningKey(paths, keyName);
+      await common.resign();
+      await rotationDone(paths);
+    },
+    async retireKey() {
+      await retireSigningKey(paths);
+      await common.resign();
+      crashPoint("key.resigned");
+      await removeRetiredKeys(paths);
+    },
+    async signing() {
+      const key = await readSigningKey(paths.gnupg);
+      const ends: NonNullable<Signing["endsFirst"]>[] = [];
+      if (await common.exists())
+        for (const series of Object.keys((await tree.current()).publications)) {
+          const { stanza } = await readRelease(paths.archive, series);
+          const end = momentIn(stanza, "Valid-Until");
+          const validUntil = end === null ? null : new Date(end).toISOString();
+          ends.push({ series, validUntil });
+        }
+      ends.sort((a, b) => endOf(a) - endOf(b));
+      return {
+        signedBy: signers(key).map(({ fingerprint }) => fingerprint),
+        rotatedAt: key.rotated_at ?? null,
+        unfinished: await isRotationUnfinished(paths.gnupg),
+        endsFirst: ends[0] ?? null,
+      };
     },
     async faultsForClients() {
       const faults = await common.faultsForClients();
@@ -210,6 +259,11 @@ export function aptlyArchive(paths: StatePaths, origin: string): Archive {
     await check(paths.archive, series, wanted);
     return { outcome: "passed", revision };
   }
+}
+
+/** When a Release file ends, for sorting: one without an end first, since it wants to be signed anew. */
+function endOf({ validUntil }: { readonly validUntil: string | null }): number {
+  return validUntil === null ? 0 : Date.parse(validUntil);
 }
 
 /** Those that are among these packages. */

@@ -86,6 +86,22 @@ export interface KeptFiles {
   readonly link: { readonly path: string; readonly target: string };
 }
 
+/** Who signs an archive, and for how long what clients see is valid. */
+export interface Signing {
+  /** Fingerprints of the keys that sign, the newest first. */
+  readonly signedBy: readonly string[];
+  /** When the newest came beside the other, ISO 8601 UTC; null where one key signs alone. */
+  readonly rotatedAt: string | null;
+  /** Whether a killed rotation is to be finished. */
+  readonly unfinished: boolean;
+  /** The series whose Release file ends first; null before the first revision. */
+  readonly endsFirst: {
+    readonly series: string;
+    /** ISO 8601 UTC; null without an end. */
+    readonly validUntil: string | null;
+  } | null;
+}
+
 /**
  * A signed apt repository kept in revisions. Every method can be killed at any instant and repeated with
  * the same arguments and result. The signal stops the tools it runs and its waiting for locks.
@@ -118,6 +134,14 @@ export interface Archive {
   revisions(): Promise<readonly Revision[]>;
   /** Makes a new revision with the contents of an older one. */
   revert(revision: number): Promise<Revision>;
+  /** Signs what clients see anew, with a later end, in one instant; makes no revision. */
+  resign(): Promise<void>;
+  /** Makes a new key sign beside the present one. @throws UbuntuCiError (2) where two sign already */
+  rotateKey(): Promise<void>;
+  /** Makes the older of two keys sign no more, and removes it. */
+  retireKey(): Promise<void>;
+  /** Null for an archive that is not signed. @throws Damage when the key or a Release file is damaged */
+  signing(): Promise<Signing | null>;
   /**
    * Removes revisions, and the pool files that only they refer to; with an empty list, leftovers of
    * killed runs.

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { readDsc } from "../../debian/dsc.ts";
 import { binaryFile } from "../../debian/package-file.ts";
 import { withoutEpoch } from "../../debian/version.ts";
-import { misconfigured, notNow } from "../../domain/error.ts";
+import { misconfigured, notNow, refused } from "../../domain/error.ts";
 import { copyDurably } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { publicFile } from "../../files/modes.ts";
@@ -36,6 +36,9 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
   const { tree, inTurn, ...common } = revisionArchive(paths);
   return {
     ...common,
+    rotateKey: () => Promise.reject(unsigned()),
+    retireKey: () => Promise.reject(unsigned()),
+    signing: () => Promise.resolve(null),
     repository: (series) =>
       Promise.resolve(fakeRepository("archive", paths.archive, series)),
     publish: (from, what, ticket, signal) =>
@@ -130,6 +133,8 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
     return packages;
   }
 }
+
+const unsigned = () => refused("the fake archive is not signed");
 
 /** The package name in a file name. */
 function nameOf(file: string): string {

@@ -21,8 +21,10 @@ export interface PublishedPackage extends Publication {
 }
 
 /** An index file listed in a Release file; `path` is relative to that file. */
-interface IndexFile {
+export interface IndexFile {
   readonly path: string;
+  /** In bytes. */
+  readonly size: number;
   /** Its name in by-hash/: MD5Sum, SHA1, SHA256, SHA512. */
   readonly algorithm: string;
   readonly hash: string;
@@ -33,10 +35,10 @@ export function indexFilesOf(release: string): IndexFile[] {
   const [stanza] = parseDeb822(release);
   return ["MD5Sum", "SHA1", "SHA256", "SHA512"].flatMap((algorithm) =>
     linesOf(stanza?.get(algorithm) ?? "").map((line) => {
-      const [hash, , path] = wordsOf(line);
+      const [hash, size, path] = wordsOf(line);
       if (hash === undefined || path === undefined || !/^[!-~]+$/.test(path))
         throw notNow(`a Release file has the line ${JSON.stringify(line)}`);
-      return { path, algorithm, hash };
+      return { path, size: Number(size), algorithm, hash };
     }),
   );
 }

@@ -29,10 +29,15 @@ interface SeriesIndexes {
   ): Promise<void>;
   /** Why a client could not read a series of what is public, or undefined. */
   fault(series: string): Promise<string | undefined>;
+  /** Signs the Release file of a distribution folder anew. */
+  renew(distribution: string): Promise<void>;
 }
 
 /** The operations that all archives with a revision tree share. */
-interface RevisionArchive extends Omit<Archive, "publish" | "repository"> {
+interface RevisionArchive extends Omit<
+  Archive,
+  "publish" | "repository" | "rotateKey" | "retireKey" | "signing"
+> {
   readonly tree: RevisionTree;
   /** Runs a function while holding the archive's lock. */
   readonly inTurn: <T>(
@@ -59,6 +64,8 @@ export function revisionArchive(
       made.set(one, await indexes.make(one, publications[one] ?? []));
     return made;
   };
+  const renew = () =>
+    tree.renew(async (distribution) => indexes?.renew(distribution));
   return {
     tree,
     inTurn,
@@ -124,7 +131,13 @@ export function revisionArchive(
     tidy: (revisions, aside) =>
       inTurn(() => removeRevisions(tree, revisions, aside)),
     complete: () => inTurn(() => completeRevisions(tree)),
-    showAgain: (number) => inTurn(() => tree.showAgain(number)),
+    showAgain: (number) =>
+      inTurn(async () => {
+        await tree.showAgain(number);
+        // It may have been valid no longer, and clients have seen one of a later date.
+        if (indexes !== undefined) await renew();
+      }),
+    resign: () => inTurn(renew),
     async faultsForClients() {
       try {
         const { revision, publications } = await tree.current();
@@ -163,7 +176,7 @@ export function revisionArchive(
         ].map((path) => join(place, path)),
         link: {
           path: join(place, "dists"),
-          target: `.revisions/${Math.max(...revisions)}/dists`,
+          target: await tree.distributionsOf(Math.max(...revisions)),
         },
       };
     },

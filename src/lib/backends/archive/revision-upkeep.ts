@@ -88,8 +88,8 @@ export async function completeRevisions(
   for (const number of await tree.keptNumbers()) {
     try {
       const revision = await tree.readKept(number);
-      const place = join(revisionsOf(tree), String(number), "dists");
-      if (!isThere(place)) continue;
+      if (!isThere(join(tree.root, await tree.distributionsOf(number))))
+        continue;
       const faults = await Promise.all(
         filesIn(revision).map((file) =>
           faultOf(join(tree.root, file.path), file),
@@ -149,7 +149,8 @@ export async function inspectRevisions(
     try {
       for (const file of filesIn(await tree.read(number)))
         files.set(file.path, file);
-      if (!existsSync(join(place, "dists"))) throw new Error("it has no dists");
+      if (!existsSync(join(tree.root, await tree.distributionsOf(number))))
+        throw new Error("it has no dists");
     } catch (thrown) {
       // What cannot be read just now is not damaged.
       if (troubleOfMachine(thrown) !== undefined && !saysDamage(thrown))

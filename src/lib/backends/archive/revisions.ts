@@ -9,7 +9,7 @@ import {
   stat,
   symlink,
 } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, join } from "node:path";
 
 import { Damage, misconfigured, refused } from "../../domain/error.ts";
 import {
@@ -21,15 +21,15 @@ import {
 import { crashPoint } from "../../files/crash-point.ts";
 import { namesIn } from "../../files/names-in.ts";
 import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
-import {
-  linkPublicly,
-  makePublicFolder,
-  writePublicFile,
-} from "../../files/public-files.ts";
+import { makePublicFolder, writePublicFile } from "../../files/public-files.ts";
 import { now } from "../../host/clock.ts";
 import type { Revision } from "./archive.ts";
 import type { PoolFile, PublishedPackage } from "./index-files.ts";
-import { indexFilesOf } from "./index-files.ts";
+import {
+  linkDistribution,
+  linkTree,
+  syncFolders,
+} from "./link-distribution.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
 /** A revision with the files of its publications. */
@@ -43,6 +43,7 @@ export interface StoredRevision extends Revision {
  *     pool/                         only grows
  *     dists -> .revisions/7/dists   what clients see
  *     .revisions/7/dists/           index files, hard links where they did not change
+ *     .revisions/7/dists.2/         the same ones with a later signature, see {@link RevisionTree.renew}
  *     .revisions/7/pool -> ../../pool
  *     .revisions/7/revision.json
  *
@@ -77,6 +78,15 @@ export interface RevisionTree {
   ): Promise<string>;
   /** Makes a revision public again whose folder is there. */
   showAgain(revision: number): Promise<void>;
+  /** The folder of a revision's distributions that was made last, relative to the tree. */
+  distributionsOf(revision: number): Promise<string>;
+  /**
+   * Replaces the Release files of what clients see, in one instant and without a new revision. What they
+   * saw until then stays beside it until the next time, since some of them are still reading it.
+   *
+   * @param renewed writes the Release files of a distribution folder that is not public yet
+   */
+  renew(renewed: (distribution: string) => Promise<void>): Promise<void>;
   /** Makes a prepared revision public. */
   show(revision: StoredRevision, prepared: string): Promise<void>;
   /** Removes all revisions older than the previous one. */
@@ -135,7 +145,7 @@ export function revisionTree(root: string): RevisionTree {
           `the archive is damaged: ${link} is missing beside the revisions that it could name`,
         );
       }
-      const number = /^\.revisions\/([0-9]+)\/dists$/.exec(target)?.[1];
+      const number = shownDistributions.exec(target)?.[1];
       if (number === undefined)
         throw new Damage(
           `the archive is damaged: ${link} does not name a revision: ${target}`,
@@ -202,18 +212,21 @@ export function revisionTree(root: string): RevisionTree {
       }
       const made = besidePath(folderOf(revision.revision));
       const before = await tree.currentNumber();
-      const promised = (await stillPromised(tree, folderOf)).map(folderOf);
+      const promised = await Promise.all(
+        (await stillPromised(tree, folderOf)).map((number) =>
+          tree.distributionsOf(number),
+        ),
+      );
       makePublicFolder(join(made, "dists"));
       await symlink("../../pool", join(made, "pool"));
       for (const series of Object.keys(revision.publications)) {
         const to = join(made, "dists", series);
-        const old =
-          before === null ? null : join(folderOf(before), "dists", series);
+        const old = before === null ? null : join(root, "dists", series);
         const changed = distributions.get(series);
         if (changed !== undefined)
           await linkDistribution(
             changed,
-            promised.map((folder) => join(folder, "dists", series)),
+            promised.map((folder) => join(root, folder, series)),
             to,
           );
         else if (old !== null && existsSync(old)) await linkTree(old, to);
@@ -228,7 +241,35 @@ export function revisionTree(root: string): RevisionTree {
       // A folder in its place cannot be replaced by a link in one instant.
       if ((await ifExists(lstat(link)))?.isDirectory() === true)
         await rename(link, besidePath(link));
-      await replaceSymlink(`.revisions/${revision}/dists`, link);
+      await replaceSymlink(await tree.distributionsOf(revision), link);
+    },
+    async distributionsOf(revision) {
+      const last = (await signedTimes(folderOf(revision))).at(-1) ?? 0;
+      return `.revisions/${revision}/${distributionsName(last)}`;
+    },
+    async renew(renewed) {
+      const number = await tree.currentNumber();
+      if (number === null) return;
+      const folder = folderOf(number);
+      for (const name of await readdir(folder))
+        if (isUnfinished(name))
+          await rm(join(folder, name), { recursive: true });
+      const shown = basename((await targetOf(join(root, "dists"))) ?? "");
+      const times = await signedTimes(folder);
+      const next = (times.at(-1) ?? 0) + 1;
+      const made = besidePath(join(folder, distributionsName(next)));
+      await linkTree(join(folder, shown), made);
+      for (const series of await namesIn(made))
+        await renewed(join(made, series));
+      await syncFolders(made);
+      crashPoint("resign.prepared");
+      await rename(made, join(folder, distributionsName(next)));
+      await syncPath(folder);
+      crashPoint("resign.renamed");
+      await tree.showAgain(number);
+      crashPoint("resign.shown");
+      for (const name of times.map(distributionsName))
+        if (name !== shown) await rm(join(folder, name), { recursive: true });
     },
     async show(revision, prepared) {
       const folder = folderOf(revision.revision);
@@ -271,6 +312,22 @@ async function stillPromised(
   return kept;
 }
 
+/** Where `dists` leads, in words of the tree's layout. */
+const shownDistributions = /^\.revisions\/([0-9]+)\/dists(?:\.[0-9]+)?$/;
+
+const distributionsName = (time: number) =>
+  time === 0 ? "dists" : `dists.${time}`;
+
+/** The numbers of a revision's distribution folders, ascending; 0 is the one that it was made with. */
+async function signedTimes(folder: string): Promise<number[]> {
+  return (await namesIn(folder))
+    .flatMap((name) => {
+      const found = /^dists(?:\.([1-9][0-9]*))?$/.exec(name);
+      return found === null ? [] : [Number(found[1] ?? 0)];
+    })
+    .sort((a, b) => a - b);
+}
+
 /** Where a link leads; undefined where there is none. @throws Damage when something else is in its place */
 async function targetOf(link: string): Promise<string | undefined> {
   try {
@@ -307,70 +364,4 @@ function isRevision(found: unknown, number: number): found is StoredRevision {
         ),
     )
   );
-}
-
-/**
- * Links the indexes of a new Release file, also by hash, and those of earlier ones by hash: a client that
- * has read an old Release file can still fetch what it names.
- */
-async function linkDistribution(
-  from: string,
-  before: readonly string[],
-  to: string,
-): Promise<void> {
-  makePublicFolder(to);
-  const indexesOf = async (folder: string) =>
-    indexFilesOf(await readFile(join(folder, "Release"), "utf8"));
-  const indexes = await indexesOf(from);
-  const files = [
-    ...["Release", "Release.gpg", "InRelease"],
-    ...new Set(indexes.map(({ path }) => path)),
-  ];
-  for (const file of files) {
-    makePublicFolder(dirname(join(to, file)));
-    await linkPublicly(join(from, file), join(to, file));
-    await syncPath(join(to, file));
-  }
-  for (const { path, algorithm, hash } of indexes)
-    await linkByHash(join(to, path), join(to, path), algorithm, hash);
-  const linked = new Set<string>();
-  for (const folder of before) {
-    if (!existsSync(folder)) continue;
-    for (const { path, algorithm, hash } of await indexesOf(folder)) {
-      // Revisions that did not change this series have the same ones.
-      if (linked.has(hash)) continue;
-      linked.add(hash);
-      await linkByHash(join(folder, path), join(to, path), algorithm, hash);
-    }
-  }
-}
-
-async function linkByHash(
-  file: string,
-  place: string,
-  algorithm: string,
-  hash: string,
-): Promise<void> {
-  const folder = join(dirname(place), "by-hash", algorithm);
-  makePublicFolder(folder);
-  try {
-    await linkPublicly(file, join(folder, hash));
-  } catch (thrown) {
-    if (!hasCode(thrown, "EEXIST")) throw thrown;
-  }
-}
-
-async function linkTree(from: string, to: string): Promise<void> {
-  makePublicFolder(to);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) await linkTree(source, target);
-    else await linkPublicly(source, target);
-  }
-}
-
-async function syncFolders(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true }))
-    if (entry.isDirectory()) await syncFolders(join(folder, entry.name));
-  await syncPath(folder);
 }

@@ -20,6 +20,7 @@ import {
   checkedSeries,
   signedRepository,
 } from "../archive/signed-repository.ts";
+import { renewRelease } from "../archive/sign-release.ts";
 import type { Pool } from "./pool.ts";
 
 type DigestSet = ReadonlySet<string>;
@@ -54,6 +55,8 @@ export function aptlyPool(paths: StatePaths, origin: string): Pool {
         pool: join(tree.root, "pool"),
         keys: paths,
         origin: `${origin} ${ppa}`,
+        // A PPA is nobody's archive for long, and what it holds is checked again when it is published.
+        ...{ validMs: null, contents: false },
         replaceFiles: true,
         signal,
       },
@@ -100,6 +103,16 @@ export function aptlyPool(paths: StatePaths, origin: string): Pool {
     },
     clear: (ppa) => inTurn(ppa, () => emptied(ppa)),
     repository,
+    async resign() {
+      for (const ppa of (await namesIn(paths.ppa)).filter(isPpaName))
+        await inTurn(ppa, () =>
+          revisionTree(ppaPath(paths.ppa, ppa)).renew((distribution) =>
+            renewRelease(distribution, {
+              ...{ keys: paths, validMs: null, signal: undefined },
+            }),
+          ),
+        );
+    },
     async has(ppa) {
       try {
         const tree = revisionTree(ppaPath(paths.ppa, ppa));

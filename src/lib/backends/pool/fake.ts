@@ -42,6 +42,7 @@ export function fakePool(paths: StatePaths): Pool {
     },
     repository: (ppa, series) =>
       Promise.resolve(fakeRepository(ppa, rootOf(ppa), series)),
+    resign: () => Promise.resolve(),
     has: async (ppa) => (await namesIn(paths.ppa)).includes(ppa),
     list: () => namesIn(paths.ppa),
   };

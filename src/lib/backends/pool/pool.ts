@@ -23,6 +23,8 @@ export interface Pool {
     files: readonly string[],
     signal?: AbortSignal,
   ): Promise<void>;
+  /** Signs all PPAs anew, with the keys that sign now. */
+  resign(): Promise<void>;
   /** Removes a PPA's contents. */
   clear(ppa: string): Promise<void>;
   repository(ppa: string, series: string): Promise<AptRepository>;

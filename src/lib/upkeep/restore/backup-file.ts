@@ -73,7 +73,7 @@ const allowed: Readonly<Record<BackupManifest["kind"], RegExp>> = {
   full: /^(?:manifest\.json|configuration|state\.sqlite|(?:gnupg|uploaders|archive)\/?|(?:gnupg|uploaders|store|archive\/pool|archive\/\.revisions)\/.+)$/,
 };
 const links =
-  /^archive\/dists -> \.revisions\/[0-9]+\/dists$|^archive\/\.revisions\/[0-9]+\/pool -> \.\.\/\.\.\/pool$/;
+  /^archive\/dists -> \.revisions\/[0-9]+\/dists(?:\.[0-9]+)?$|^archive\/\.revisions\/[0-9]+\/pool -> \.\.\/\.\.\/pool$/;
 
 /**
  * Checks the name and type of every member before anything is unpacked, so that none can be written
