@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 const minutes = 60_000;
 /** Whole-program tests that run Debian's real tools in real sessions. */
 const real = [
+  "apt-clients",
   "archive",
   "backends",
   "main-job",

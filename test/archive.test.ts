@@ -35,6 +35,7 @@ import type { Pool } from "../src/lib/backends/pool/pool.ts";
 import type { StatePaths } from "../src/lib/host/paths.ts";
 import { statePaths } from "../src/lib/host/paths.ts";
 import { putModesRight, wrongModes } from "../src/lib/host/state-modes.ts";
+import { builtPackages, type Built } from "./support/built-packages.ts";
 import {
   asStranger,
   attemptAsStranger,
@@ -79,63 +80,8 @@ const crashAt = (point: string) => ({
   UBUNTU_CI_CRASH_AT: `publish.${point}`,
 });
 const quiet: { stdio: "pipe" } = { stdio: "pipe" };
-const control = (fields: Record<string, string>) =>
-  Object.entries(fields)
-    .map(([name, value]) => `${name}: ${value}\n`)
-    .join("");
-
-/** Builds tiny packages: source NAME with binaries NAME, NAME-data (all), NAME-dbgsym and a .udeb. */
-function packages(name: string, version: string, text = version) {
-  const work = join(made, `${name}_${version}_${text}`.replaceAll(":", "+"));
-  const plain = version.replace(/^[0-9]+:/, "");
-  const tree = join(work, "tree");
-  const binaries = [
-    { binary: name, architecture: "amd64", kind: "deb" },
-    { binary: `${name}-data`, architecture: "all", kind: "deb" },
-    { binary: `${name}-dbgsym`, architecture: "amd64", kind: "ddeb" },
-    { binary: `${name}-installer`, architecture: "amd64", kind: "udeb" },
-  ].map(({ binary, architecture, kind }) => {
-    const root = join(work, binary);
-    const file = join(work, `${binary}_${plain}_${architecture}.${kind}`);
-    if (existsSync(file)) return file;
-    mkdirSync(join(root, "DEBIAN"), { recursive: true });
-    mkdirSync(join(root, "usr/share", binary), { recursive: true });
-    writeFileSync(join(root, "usr/share", binary, "text"), text);
-    writeFileSync(
-      join(root, "DEBIAN/control"),
-      control({
-        Package: binary,
-        Source: name,
-        Version: version,
-        Architecture: architecture,
-        Maintainer: "A Developer <dev@example.com>",
-        Description: "tiny",
-      }),
-    );
-    const deb = ["--root-owner-group", "-Znone", "-b", root, file];
-    execFileSync("dpkg-deb", deb, quiet);
-    return file;
-  });
-  const dsc = join(work, `${name}_${plain}.dsc`);
-  if (!existsSync(dsc)) {
-    mkdirSync(join(tree, "debian/source"), { recursive: true });
-    writeFileSync(join(tree, "debian/source/format"), "3.0 (native)\n");
-    writeFileSync(join(tree, "text"), text);
-    writeFileSync(join(tree, "debian/rules"), "#!/usr/bin/make -f\n");
-    writeFileSync(
-      join(tree, "debian/control"),
-      `${control({ Source: name, Maintainer: "A Developer <dev@example.com>" })}\n${control({ Package: name, Architecture: "any", Description: "tiny" })}`,
-    );
-    writeFileSync(
-      join(tree, "debian/changelog"),
-      `${name} (${version}) bookworm; urgency=low\n\n  * ${text}\n\n -- A Developer <dev@example.com>  Thu, 01 Jan 2026 00:00:00 +0000\n`,
-    );
-    execFileSync("dpkg-source", ["-b", "tree"], { ...quiet, cwd: work });
-  }
-  return { source: { name, version, dsc }, binaries };
-}
-
-type Built = ReturnType<typeof packages>;
+const packages = (name: string, version: string, text = version) =>
+  builtPackages(made, name, version, text);
 
 /** What is published for a ticket: built packages, of which `publish` makes a PPA of the ticket's own. */
 function request(ticket: number, ...built: readonly Built[]) {

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 
 import { becomePlainUser } from "./accounts.js";
 import { carryOutAll } from "./carry-out.js";
+import { attacks as archive } from "./attacks/archive.js";
 import { attacks as artifacts } from "./attacks/artifacts.js";
 import { attacks as configuration } from "./attacks/configuration.js";
 import { attacks as dependencies } from "./attacks/dependencies.js";
@@ -33,6 +34,7 @@ const usage = `npm run attack -- [options]
   --json FILE      what became of each; where root runs this, the system user must be able to write it`;
 
 const all = [
+  ...archive,
   ...artifacts,
   ...session,
   ...dependencies,

@@ -99,6 +99,9 @@ async function client(
     "Dir::Bin::solvers": "/usr/lib/apt/solvers",
     "Dir::Bin::planners": "/usr/lib/apt/planners",
     "Acquire::Languages": "none",
+    // This machine's own sources, perhaps a snapshot of Debian, may need it otherwise.
+    "Acquire::Check-Valid-Until": "true",
+    "Acquire::Check-Date": "true",
     // Otherwise apt, started by root, would read as _apt, which cannot enter the state folder.
     "APT::Sandbox::User": "",
   };
