@@ -686,6 +686,7 @@ describe("--dry-run", () => {
       "ppa add ci_pool-009",
       "ppa populate",
       "archive revert 0 --reason why",
+      "archive resign",
       `uploaders add ${join(ci.root, "dev.asc")}`,
       `uploaders remove ${uploaders[0]?.fingerprint ?? ""}`,
       "shepherd-report",

@@ -132,6 +132,16 @@ describe("archive", () => {
   });
 });
 
+test("an archive that is not signed has no key to rotate, and is signed anew without a word", async () => {
+  expect(await ci.run("archive", "rotate-key")).toMatchObject({
+    code: 2,
+    stderr: saying("the archive is not signed"),
+  });
+  const revisions = await ci.ok("archive", "list");
+  expect(await ci.ok("archive", "resign")).toBe("not signed");
+  expect(await ci.ok("archive", "list")).toBe(revisions);
+});
+
 describe("apt-source", () => {
   test("prints a stanza of the archive, or of a ticket's PPA", async () => {
     expect(await ci.ok("apt-source")).toMatch(

@@ -103,9 +103,12 @@ const resign: NamedVerb<object, Plan> = {
   name: "resign",
   summary: "sign the archive anew before it runs out, as cron does",
   changes: true,
-  // The archive would end for its clients while maintenance lasts.
+  // The archive would end for its clients while maintenance lasts. Only a restore may not replace it meanwhile.
   inMaintenance: true,
-  locks: [{ name: "archive", patient: true }],
+  locks: [
+    { name: "archive", patient: true },
+    { name: "restore", patient: true },
+  ],
   notes: `Clients take the archive for outdated \`archive.validDays\` after it was published or signed last. This
 makes no revision, and runs in maintenance, too.`,
   async plan(context) {

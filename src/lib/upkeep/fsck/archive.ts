@@ -88,6 +88,13 @@ export async function archive(
         remedy: advice`clients are affected: ${fromBackup}`,
       });
   if (found.some(({ mend }) => mend === undefined)) return found;
+  if ((await keeper.signing())?.unfinished === true)
+    found.push({
+      check: "key",
+      what: "a rotation of the signing key was killed, and has left private keys that do not sign",
+      where: paths.gnupg,
+      remedy: advice`the same command goes on: ${remedy("archive rotate-key")} or ${remedy("archive rotate-key", [], { finish: true })}`,
+    });
   const current = await keeper.current();
   if (newest > current.revision) {
     const what = `the state knows revision ${newest}, the archive shows ${current.revision}`;

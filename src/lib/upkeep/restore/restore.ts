@@ -243,7 +243,11 @@ async function unpackAndCheck(
     }
     if (manifest.kind === "full") {
       // Nobody else uses this copy of the archive, so its locks can be in the work folder.
-      const place = { ...made, locks: join(workFolder(paths), "locks") };
+      const place = {
+        ...made,
+        locks: join(workFolder(paths), "locks"),
+        run: join(workFolder(paths), "run"),
+      };
       const archive = await archiveOf(config).open(place, config);
       const faults = await archive.inspect(true);
       damaged.push(
@@ -251,6 +255,8 @@ async function unpackAndCheck(
           .filter(isDamage)
           .map(({ where, what }) => ({ where, message: what })),
       );
+      // Its clients would take it no more: what they have seen since has a later date.
+      if (damaged.length === 0) await archive.resign();
     }
     const unexpected = damaged.filter(({ where }) => !known.has(where));
     if (unexpected.length > 0 && !despiteDamage)
