@@ -107,6 +107,49 @@ describe("the main job", () => {
     ci.ok("cancel", id);
   });
 
+  test("a library that leaves its user behind is set aside naming that, and lands once that is allowed", () => {
+    const zed = (version: string) =>
+      ci.upload("libzed", version, {
+        "debian/control": `Source: libzed\nSection: libs\nPriority: optional\nMaintainer: Dev <dev@example.com>\nBuild-Depends: debhelper-compat (= 13)\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n\nPackage: libzed${version}\nArchitecture: all\nDepends: \${misc:Depends}\nDescription: a test library\n A test.\n`,
+        "debian/rules": "#!/usr/bin/make -f\n%:\n\tdh $@\n",
+      });
+    const zapp = program("zapp");
+    const first = create(
+      "a library and its user",
+      zed("1"),
+      ci.upload("zapp", "1", {
+        ...zapp,
+        "debian/control": (zapp["debian/control"] ?? "").replace(
+          "${misc:Depends}",
+          "$&, libzed1",
+        ),
+      }),
+    );
+    expect(ci.run("land", "--ticket", first)).toMatchObject({ code: 0 });
+    const archived = () => {
+      const { current } = JSON.parse(ci.ok("archive", "list", "--json")) as {
+        current: number;
+      };
+      return ci.ok("archive", "show", String(current));
+    };
+    expect(archived()).toMatch(/libzed1 {2}1/);
+
+    const second = create("the next library", zed("2"));
+    const held = ci.run("land", "--ticket", second);
+    expect(held.code).toBe(2);
+    expect(ci.ticket(second).status).toBe("set-aside");
+    const told = ci.ok("explain", second);
+    expect(told).toContain("zapp 1 uninstallable");
+    expect(told).toContain("--allow-breaks");
+    expect(archived()).not.toContain("libzed2");
+    ci.ok("override", second, "--allow-breaks", "--reason", "zapp is next");
+    expect(ci.run("land", "--ticket", second)).toMatchObject({ code: 0 });
+    expect(ci.ticket(second).status).toBe("done");
+    expect(archived()).toMatch(/libzed2 {2}2/);
+    expect(archived()).not.toContain("libzed1");
+    nothingLeft();
+  });
+
   test("of alternatives only the first is installed, as on a build daemon", () => {
     const wants = { buildDepends: "absent-for-ever | zlib1g-dev" };
     const id = create(

@@ -8,7 +8,10 @@ const binary = (
   needs = "",
   version = "1",
   provides = "",
-): NeedingPackage => ({ kind: "binary", name, version, needs, provides });
+  conflicts = "",
+): NeedingPackage => ({
+  ...{ kind: "binary", name, version, needs, provides, conflicts },
+});
 const source = (name: string, needs: string): NeedingPackage => ({
   ...binary(name, needs),
   kind: "source",
@@ -61,6 +64,33 @@ test("alternatives, provides and versions count", () => {
 test("what was broken before, or what the distribution has, is not this publication's doing", () => {
   const zapp = [binary("zapp", "gone"), binary("able", "libc6 (>= 2.36)")];
   expect(broken([binary("libc6", "", "3"), ...zapp], zapp)).toEqual([]);
+});
+
+test("a library that breaks its user of old makes that uninstallable, unless it is raised with it", () => {
+  const zapp = (version: string) => binary("zapp", "libzed1", version);
+  const before = [binary("libzed1"), zapp("1")];
+  const breaking = binary("libzed1", "", "2", "", "zapp (<< 2)");
+  expect(broken(before, [breaking, zapp("1")])).toEqual(["binary zapp"]);
+  expect(broken(before, [breaking, zapp("2")])).toEqual([]);
+  // Another that does not conflict will do; and sources are built without being installed.
+  const either = [
+    binary("zapp", "libzed1 | libzed2"),
+    source("zapp", "libzed1"),
+  ];
+  expect(
+    broken([...before, ...either], [breaking, binary("libzed2"), ...either]),
+  ).toEqual([]);
+});
+
+test("needs that conflict with each other cannot be had together, and a package not with itself", () => {
+  const zapp = binary("zapp", "a, b");
+  const b = binary("b");
+  expect(
+    broken([binary("a"), b, zapp], [binary("a", "", "2", "", "b"), b, zapp]),
+  ).toEqual(["binary zapp"]);
+  const mail = binary("mta", "", "1", "mail-agent", "mail-agent");
+  const user = binary("user", "mail-agent");
+  expect(broken([mail, user], [{ ...mail, version: "2" }, user])).toEqual([]);
 });
 
 test("names what is needed", () => {

@@ -84,6 +84,12 @@ export async function readNeeds(
         version: need(stanza, "Version"),
         needs: fields.flatMap((field) => stanza.get(field) ?? []).join(", "),
         provides: stanza.get("Provides") ?? "",
+        conflicts:
+          kind === "binary"
+            ? ["Conflicts", "Breaks"]
+                .flatMap((field) => stanza.get(field) ?? [])
+                .join(", ")
+            : "",
       });
   }
   return found;
