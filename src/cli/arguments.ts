@@ -14,6 +14,13 @@ export function ticketNumber(text: string): number {
   return Number(text);
 }
 
+/** A landing's number, which is the archive's revision. */
+export function landingNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,14}$/.test(text))
+    throw new InvalidArgumentError("It must be the number of a landing.");
+  return Number(text);
+}
+
 /** A whole number; it may be negative. */
 export function wholeNumber(text: string): number {
   if (!/^-?[0-9]{1,9}$/.test(text))
@@ -30,27 +37,41 @@ export function seconds(text: string): number {
 
 const units = { s: 1, min: 60, m: 60, h: 3600, d: 86_400 } as const;
 
+/** Spans of time: 30min, 2h, 3d. */
+const span = /^([0-9]{1,6}) ?(s|min|m|h|d)$/;
+
 /** A point in time: a date with an optional time (UTC by default), or an age such as 30min, 2h, 3d. Returns ISO 8601. */
 export function momentArgument(text: string): string {
-  const ago = /^([0-9]{1,6}) ?(s|min|m|h|d)$/.exec(text);
-  if (ago !== null) {
-    const unit = units[ago[2] as keyof typeof units];
-    return new Date(Date.now() - Number(ago[1]) * unit * 1000).toISOString();
+  return moment(text, -1, "a time ago");
+}
+
+/** The same, with a time from now on instead of an age. */
+export function comingMomentArgument(text: string): string {
+  return moment(text, 1, "a time from now");
+}
+
+function moment(text: string, sign: 1 | -1, spanInWords: string): string {
+  const away = span.exec(text);
+  if (away !== null) {
+    const unit = units[away[2] as keyof typeof units];
+    return new Date(
+      Date.now() + sign * Number(away[1]) * unit * 1000,
+    ).toISOString();
   }
   const date =
     /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(
       text,
     );
-  const moment = new Date(
+  const found = new Date(
     date === null
       ? NaN
       : `${date[1] ?? ""}T${date[2] ?? "00:00"}${date[3] ?? "Z"}`,
   );
-  if (Number.isNaN(moment.getTime()))
+  if (Number.isNaN(found.getTime()))
     throw new InvalidArgumentError(
-      "It must be a date (2026-05-01, 2026-05-01T12:30) or a time ago (30min, 2h, 3d).",
+      `It must be a date (2026-05-01, 2026-05-01T12:30) or ${spanInWords} (30min, 2h, 3d).`,
     );
-  return moment.toISOString();
+  return found.toISOString();
 }
 
 const stepAmong =

@@ -150,6 +150,8 @@ export const topics = {
 /** A row of the command table: its help line and where its code is. */
 export interface CommandEntry {
   readonly topic: keyof typeof topics;
+  /** Where that is not what its topic speaks to. */
+  readonly speaksTo?: "tickets" | "installation";
   readonly summary: string;
   readonly load: () => Promise<{ command: Command | CommandWithVerbs }>;
 }

@@ -64,7 +64,10 @@ function givenOptions(action: Command): GlobalOptions {
 
 function speaksToTickets(verb: string): boolean {
   const entry = commands[commandName(verb.split(" ", 1)[0] ?? "") ?? ""];
-  return entry !== undefined && topics[entry.topic].speaksTo === "tickets";
+  return (
+    entry !== undefined &&
+    (entry.speaksTo ?? topics[entry.topic].speaksTo) === "tickets"
+  );
 }
 
 const exitCodeOf = (thrown: unknown): ExitCode | undefined =>

@@ -99,6 +99,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     },
   }),
   ...about("shepherd", {
+    landings: {
+      summary: "what landed, and which revision may be deployed",
+      speaksTo: "tickets",
+      load: () => import("./shepherd/landings.ts"),
+    },
+    qa: {
+      summary: "say what was found out about a landing",
+      speaksTo: "tickets",
+      load: () => import("./shepherd/qa.ts"),
+    },
     "shepherd-report": {
       summary: "write the static report",
       load: () => import("./shepherd/shepherd-report.ts"),

@@ -1,5 +1,6 @@
 import { expectedInWords } from "../../lib/domain/expected.ts";
 import type { Explanation } from "../../lib/domain/explain/explanation.ts";
+import type { LandingExplanation } from "../../lib/domain/explain/landing.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { completeStep } from "../../lib/domain/step.ts";
 
@@ -13,6 +14,34 @@ export interface WrittenExplanation extends Omit<
     readonly command: string;
     readonly effect: string;
   }[];
+}
+
+/** The same for a landing. */
+export interface WrittenLandingExplanation extends Omit<
+  LandingExplanation,
+  "unblock" | "commands"
+> {
+  readonly unblock: string | null;
+  readonly commands: WrittenExplanation["commands"];
+}
+
+/** Renders why a landing may be deployed or not, and what each suggested command does. */
+export function landingExplanationText({
+  landing,
+  series,
+  deployable,
+  because,
+  next,
+  commands,
+}: WrittenLandingExplanation): string {
+  return textOfLines([
+    `landing ${landing} of ${series} is ${deployable ? "" : "not "}deployable`,
+    "",
+    "because",
+    ...because.map((line) => `  ${line}`),
+    ...(next === null ? [] : ["", "next", `  ${next.action}`]),
+    ...commandLines(commands),
+  ]);
 }
 
 /** Renders an explanation: why, what comes next, and what each suggested command does. */
@@ -43,10 +72,14 @@ export function explanationText({
     ...(expected === null
       ? []
       : [`  ${expectedInWords(expected, Date.now())}`]),
-    ...(commands.length === 0 ? [] : ["", "what you can do"]),
-    ...commands.flatMap(({ command, effect }) => [
-      `  ${command}`,
-      `    ${effect}`,
-    ]),
+    ...commandLines(commands),
   ]);
 }
+
+const commandLines = (commands: WrittenExplanation["commands"]) => [
+  ...(commands.length === 0 ? [] : ["", "what you can do"]),
+  ...commands.flatMap(({ command, effect }) => [
+    `  ${command}`,
+    `    ${effect}`,
+  ]),
+];

@@ -432,6 +432,7 @@ test("a wrong state folder: every command says so, and makes nothing", async () 
     "release-ppa": ["--ticket", "1"],
     restore: ["x"],
     override: ["1", "--undo"],
+    qa: ["1", "ok"],
   };
   const without = [
     "init",

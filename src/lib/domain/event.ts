@@ -12,7 +12,10 @@ export interface Event {
     | "maintenance"
     | "lock"
     | "program"
-    | "state";
+    | "state"
+    | "landing"
+    | "policy"
+    | "reminder";
   readonly subject_id: string;
   readonly what: string;
   readonly from_state: string | null;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 
-import type { Landing, OnItsWay } from "./expected.ts";
+import type { FinishedTicket, OnItsWay } from "./expected.ts";
 import { expectedInWords, expectedTimes } from "./expected.ts";
 
 const nowMs = Date.parse("2026-01-01T12:00:00.000Z");
 const minute = 60_000;
 
 /** A landed ticket that took that many minutes, a fifth of them in each step. */
-const landed = (minutes: number, source = "other"): Landing => ({
+const landed = (minutes: number, source = "other"): FinishedTicket => ({
   sources: [source],
   began: new Map(
     ([100, 200, 300, 400, 500] as const).map((step, index) => [

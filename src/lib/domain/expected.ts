@@ -20,7 +20,7 @@ export interface Expected {
 }
 
 /** A ticket that landed: when the successful run of each step began, and when the ticket was complete; ms since 1970. */
-export interface Landing {
+export interface FinishedTicket {
   readonly sources: readonly string[];
   readonly began: ReadonlyMap<WorkStepCode, number>;
   readonly ended: number;
@@ -63,7 +63,7 @@ export function expectedTimes(
   concurrency: number,
   inFlight: readonly OnItsWay[],
   queue: readonly OnItsWay[],
-  landings: readonly Landing[],
+  landings: readonly FinishedTicket[],
 ): ReadonlyMap<number, Expected> {
   const all = [...inFlight, ...queue];
   if (landings.length < fewestLandings) {
@@ -101,9 +101,9 @@ export function expectedTimes(
 
 /** Selects the landed tickets from which a ticket is estimated. */
 function sampler(
-  landings: readonly Landing[],
-): (ticket: OnItsWay) => readonly Landing[] {
-  const known = new Map<string, readonly Landing[]>();
+  landings: readonly FinishedTicket[],
+): (ticket: OnItsWay) => readonly FinishedTicket[] {
+  const known = new Map<string, readonly FinishedTicket[]>();
   return ({ sources }) => {
     const key = sources.join(" ");
     const before = known.get(key);
@@ -119,7 +119,7 @@ function sampler(
 
 /** Milliseconds until a ticket is complete, by the quantile `share` of the sample. */
 function remaining(
-  sample: readonly Landing[],
+  sample: readonly FinishedTicket[],
   { step, since }: OnItsWay,
   nowMs: number,
   share: number,

@@ -25,7 +25,7 @@ import { makeDatabase } from "../state/database.ts";
 import { listEvents } from "../state/events.ts";
 import { hasWork } from "../state/has-work.ts";
 import { oldestWaiting } from "../state/health.ts";
-import { ticketsOnTheirWay } from "../state/landings.ts";
+import { ticketsOnTheirWay } from "../state/finished-tickets.ts";
 import { addPpa } from "../state/ppas.ts";
 import { startOver, resumeRestoredState } from "../state/snapshot.ts";
 import { insertTicket, nextTicketId } from "../state/ticket-changes.ts";

@@ -1,116 +1,309 @@
-import type { Landing, OnItsWay } from "../domain/expected.ts";
-import type { StepCode, WorkStepCode } from "../domain/step.ts";
-import { completeStep, publishStep, stepCommands } from "../domain/step.ts";
+import type { EffectSpan, Landing } from "../domain/landing.ts";
+import { effectSpans } from "../domain/landing.ts";
+import type { Verdict } from "../domain/qa.ts";
+import { verdictInWords } from "../domain/qa.ts";
+import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
-import { firstColumn } from "./database.ts";
-import { openCondition, queuedCondition, sourcesOf } from "./queue.ts";
+import { firstColumn, firstValue } from "./database.ts";
+import { recordEvent, recordTicketEvent } from "./events.ts";
 
-/** How many landed tickets are considered: the newest overall, and the newest of each source package. */
-const newest = 50;
-const newestAlike = 20;
-/** How many uploads of a package are considered, in case it never lands. */
-const newestUploads = 100;
-
-/** The newest landed tickets, overall and of these source packages. */
-export function recentLandings(
+/** Records that a ticket's packages landed; recording it twice changes nothing. Call inside a transaction. */
+export function recordLanding(
   db: Connection,
-  sources: readonly string[],
-): Landing[] {
-  const tickets = new Set(
-    firstColumn<number>(
-      db,
-      `SELECT ticket FROM run WHERE step = ${publishStep} AND finished_at IS NOT NULL AND outcome = 'passed'
-         ORDER BY id DESC LIMIT ?`,
-      newest,
-    ),
-  );
-  const alike = db.prepare<[string, number, number], { id: number }>(
-    `SELECT ticket.id FROM
-       (SELECT id FROM source_package_upload WHERE source_package = (SELECT id FROM source_package WHERE name = ?)
-        ORDER BY id DESC LIMIT ?) upload
-       JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
-     WHERE ticket.step = ${completeStep} ORDER BY upload.id DESC LIMIT ?`,
-  );
-  for (const source of new Set(sources))
-    for (const { id } of alike.all(source, newestUploads, newestAlike))
-      tickets.add(id);
-  return landingsOf(db, [...tickets]);
+  {
+    series,
+    revision,
+    ticket,
+    landed_at,
+  }: {
+    readonly series: string;
+    readonly revision: number;
+    readonly ticket: number;
+    readonly landed_at: string;
+  },
+): void {
+  const { changes } = db
+    .prepare(
+      `INSERT INTO landing (series, revision, ticket, landed_at, qa) VALUES (?, ?, ?, ?, 'needs-testing')
+       ON CONFLICT DO NOTHING`,
+    )
+    .run(series, revision, ticket, landed_at);
+  if (changes > 0)
+    addSpan(db, series, { revision, since: revision, until: null });
 }
 
-function landingsOf(db: Connection, tickets: readonly number[]): Landing[] {
-  const rows = db
-    .prepare<
-      [string],
-      {
-        ticket: number;
-        step: WorkStepCode;
-        began: string;
-        ended: string;
-        sources: string;
-      }
-    >(
-      // After a retry, only the last run of each step counts.
-      `SELECT run.ticket, run.step, max(run.started_at) AS began, max(run.finished_at) AS ended, ${sourcesOf} AS sources
-       FROM json_each(?) wanted JOIN ticket ON ticket.id = wanted.value JOIN run ON run.ticket = ticket.id
-       WHERE run.outcome = 'passed' GROUP BY run.ticket, run.step ORDER BY run.ticket, run.step`,
+/** A landing without a ticket: it takes one landing out, or brings back the contents of an older revision. */
+export interface TakingOut {
+  readonly revision: number;
+  readonly landed_at: string;
+  readonly undoes?: number;
+  readonly revertsTo?: number;
+  readonly reason: string;
+}
+
+/**
+ * Records a landing that takes others out of the archive, and which tickets it takes out or brings back;
+ * recording it twice changes nothing. Call inside a transaction.
+ */
+export function recordTakingOut(
+  db: Connection,
+  landing: TakingOut,
+  actor: string,
+): void {
+  const { revision } = landing;
+  for (const series of landedSeries(db)) {
+    const { changes } = db
+      .prepare(
+        `INSERT INTO landing (series, revision, reverts_to, undoes, actor, reason, landed_at, qa)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 'untestable') ON CONFLICT DO NOTHING`,
+      )
+      .run(
+        series,
+        revision,
+        landing.revertsTo ?? null,
+        landing.undoes ?? null,
+        actor,
+        landing.reason,
+        landing.landed_at,
+      );
+    if (changes === 0) continue;
+    markUndone(db, series, revision, actor);
+    renewSpans(db, series);
+  }
+}
+
+interface Effect {
+  readonly revision: number;
+  readonly ticket: number | null;
+  readonly revertsTo: number | null;
+  readonly undoes: number | null;
+  readonly rollback_of: number | null;
+  readonly undone_by: number | null;
+}
+
+function effectsOf(db: Connection, series: string): Effect[] {
+  return db
+    .prepare<[string], Effect>(
+      `SELECT revision, ticket, reverts_to AS revertsTo, undoes, rollback_of, undone_by FROM landing
+       WHERE series = ? ORDER BY revision`,
     )
-    .all(JSON.stringify(tickets));
-  return tickets.flatMap((id) => {
-    const steps = rows.filter(({ ticket }) => ticket === id);
-    const began = new Map(
-      steps.map(({ step, began: at }) => [step, Date.parse(at)] as const),
+    .all(series);
+}
+
+const noted = (taken: readonly (number | null)[]) =>
+  taken.filter((one) => one !== null);
+
+/** Notes what a landing took out of the archive and what it brought back, and tells the tickets' histories. */
+function markUndone(
+  db: Connection,
+  series: string,
+  revision: number,
+  actor: string,
+): void {
+  const landings = effectsOf(db, series);
+  const spans = effectSpans(
+    landings.map((one) => ({ ...one, takesOut: noted([one.undoes]) })),
+  );
+  const undoneBy = new Map(spans.map((span) => [span.revision, span.until]));
+  const ofLanding = db.prepare(
+    "UPDATE landing SET undone_by = ? WHERE series = ? AND revision = ?",
+  );
+  const ofTicket = db.prepare("UPDATE ticket SET undone_by = ? WHERE id = ?");
+  for (const { revision: one, ticket, undone_by } of landings) {
+    const by = undoneBy.get(one) ?? null;
+    if (by === undone_by) continue;
+    ofLanding.run(by, series, one);
+    if (ticket === null) continue;
+    ofTicket.run(by, ticket);
+    // The pages of tickets are made anew after an event of theirs.
+    recordTicketEvent(
+      db,
+      actor,
+      ticket,
+      by === null ? "back in the archive" : "taken out of the archive",
+      { why: `by archive revision ${revision}` },
     );
-    const last = steps.at(-1);
-    const inOrder = [...began.values()].every(
-      (at, index, all) => index === 0 || at >= (all[index - 1] ?? 0),
-    );
-    return last?.step !== publishStep ||
-      began.size < stepCommands.length ||
-      !inOrder
-      ? []
-      : [
-          {
-            sources: JSON.parse(last.sources) as string[],
-            began,
-            ended: Date.parse(last.ended),
-          },
-        ];
+  }
+  const out = spans.filter(({ until }) => until === revision);
+  db.prepare(
+    "UPDATE landing SET rolls_back = ? WHERE series = ? AND revision = ?",
+  ).run(JSON.stringify(out.map((span) => span.revision)), series, revision);
+}
+
+function addSpan(
+  db: Connection,
+  series: string,
+  { revision, since, until }: EffectSpan,
+): void {
+  db.prepare(
+    "INSERT INTO landing_span (series, revision, since, until) VALUES (?, ?, ?, ?)",
+  ).run(series, revision, since, until);
+}
+
+/**
+ * Works out anew in which revisions each landing of a series has its effect, rollbacks that people have
+ * told of included, and writes what has changed.
+ */
+function renewSpans(db: Connection, series: string): void {
+  const key = ({ revision, since, until }: EffectSpan) =>
+    `${revision} ${since} ${until ?? ""}`;
+  const before = db
+    .prepare<[string], EffectSpan>(
+      "SELECT revision, since, until FROM landing_span WHERE series = ?",
+    )
+    .all(series);
+  const after = effectSpans(
+    effectsOf(db, series).map((one) => ({
+      ...one,
+      takesOut: noted([one.undoes, one.rollback_of]),
+    })),
+  );
+  const [old, renewed] = [new Set(before.map(key)), new Set(after.map(key))];
+  const remove = db.prepare(
+    "DELETE FROM landing_span WHERE series = ? AND revision = ? AND since = ?",
+  );
+  for (const span of before)
+    if (!renewed.has(key(span))) remove.run(series, span.revision, span.since);
+  for (const span of after) if (!old.has(key(span))) addSpan(db, series, span);
+}
+
+/** The series that anything has landed in. */
+export function landedSeries(db: Connection): string[] {
+  return firstColumn<string>(
+    db,
+    "SELECT DISTINCT series FROM landing ORDER BY series",
+  );
+}
+
+/** The revision that was promoted last, or null. */
+export function deployedRevision(
+  db: Connection,
+  series: string,
+): number | null {
+  return firstValue<number>(
+    db,
+    "SELECT revision FROM promotion WHERE series = ? ORDER BY id DESC LIMIT 1",
+    series,
+  );
+}
+
+/** SQL: a landing that is not good at the time `@now`. */
+const doubtful = `(qa IN ('needs-testing', 'bad') OR qa_until IS NOT NULL)
+  AND (qa IN ('needs-testing', 'bad') OR qa_until <= @now)`;
+
+/** When the landings of a series had their effect that are bad or need testing. */
+export function doubtfulSpans(db: Connection, series: string): EffectSpan[] {
+  return db
+    .prepare<{ series: string; now: string }, EffectSpan>(
+      `SELECT landing.revision, since, until FROM landing JOIN landing_span USING (series, revision)
+       WHERE series = @series AND ${doubtful}`,
+    )
+    .all({ series, now: now() });
+}
+
+/** The revisions of a series that something landed in, newest first. */
+export function* landedRevisions(
+  db: Connection,
+  series: string,
+): Iterable<number> {
+  yield* db
+    .prepare<[string], number>(
+      "SELECT revision FROM landing WHERE series = ? ORDER BY revision DESC",
+    )
+    .pluck()
+    .iterate(series);
+}
+
+interface Row extends Omit<Landing, "sources" | "rolls_back" | "owner"> {
+  readonly sources: string;
+  readonly rolls_back: string;
+  readonly owner: string | null;
+}
+
+const columns = `landing.series, landing.revision, landing.ticket, landed_at, note, rollback_of, landing.undone_by,
+  iif(rollback_of IS NULL, rolls_back, json_array(rollback_of)) AS rolls_back,
+  iif(qa_until <= @now, 'needs-testing', qa) AS qa, iif(qa_until <= @now, NULL, qa_until) AS qa_until,
+  coalesce((SELECT email FROM ticket JOIN person ON person.id = ticket.owner WHERE ticket.id = landing.ticket), actor) AS owner,
+  (SELECT json_group_array(json_object('source', source, 'version', version) ORDER BY source) FROM publication
+     WHERE publication.series = landing.series AND publication.revision = landing.revision
+       AND publication.ticket = landing.ticket) AS sources`;
+
+const landingOf = ({ sources, rolls_back, owner, ...row }: Row): Landing => ({
+  ...row,
+  owner: owner ?? "",
+  sources: JSON.parse(sources) as Landing["sources"],
+  rolls_back: JSON.parse(rolls_back) as number[],
+});
+
+/** The newest landings of a series above a revision, newest last. */
+export function listLandings(
+  db: Connection,
+  series: string,
+  { above, limit }: { above: number; limit: number },
+): Landing[] {
+  return db
+    .prepare<
+      { series: string; above: number; limit: number; now: string },
+      Row
+    >(
+      `SELECT ${columns} FROM landing WHERE series = @series AND revision > @above ORDER BY revision DESC LIMIT @limit`,
+    )
+    .all({ series, above, limit, now: now() })
+    .map(landingOf)
+    .reverse();
+}
+
+/** A revision's landings, one for each series that it changed; empty when nothing landed in it. */
+export function landingsAt(db: Connection, revision: number): Landing[] {
+  return db
+    .prepare<{ revision: number; now: string }, Row>(
+      `SELECT ${columns} FROM landing WHERE revision = @revision ORDER BY series`,
+    )
+    .all({ revision, now: now() })
+    .map(landingOf);
+}
+
+/** Records a verdict on all landings of a revision. Call inside the transaction that checked it. */
+export function recordVerdict(
+  db: Connection,
+  landings: readonly Landing[],
+  verdict: Verdict,
+  actor: string,
+): void {
+  const { qa, rollbackOf, until, note } = verdict;
+  const [first] = landings;
+  if (first === undefined) return;
+  const { revision } = first;
+  db.prepare(
+    `UPDATE landing SET qa = ?, qa_until = ?, note = ?, rollback_of = coalesce(?, rollback_of) WHERE revision = ?`,
+  ).run(qa, until, note, rollbackOf, revision);
+  db.prepare(
+    "INSERT INTO verdict (revision, qa, rollback_of, until, note, actor, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  ).run(revision, qa, rollbackOf, until, note, actor, now());
+  if (rollbackOf !== null)
+    for (const { series } of landings) renewSpans(db, series);
+  recordEvent(db, {
+    actor,
+    subject: "landing",
+    subject_id: revision,
+    what: "qa",
+    from_state: first.qa,
+    to_state: qa,
+    why: verdictInWords(verdict),
+    ...(first.ticket !== null && { ticket: first.ticket }),
   });
 }
 
-/** The open tickets that are not held: those in flight, and the queue in its order. */
-export function ticketsOnTheirWay(db: Connection): {
-  inFlight: OnItsWay[];
-  queue: OnItsWay[];
-} {
-  const all = db
-    .prepare<
-      [],
-      {
-        id: number;
-        step: StepCode;
-        sources: string;
-        since: string | null;
-        retry_at: string | null;
-        queued: 0 | 1;
-      }
-    >(
-      // A pending ticket counts as running.
-      `SELECT id, step, iif(job IS NULL, retry_at, NULL) AS retry_at, sources, coalesce(started_at, job) AS since, queued FROM
-         (SELECT *, ${sourcesOf} AS sources, ${queuedCondition} AS queued,
-            (SELECT started_at FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL) AS started_at,
-            (SELECT began_at FROM job WHERE job.ticket = ticket.id AND unwanted = 0 AND look_at IS NOT NULL) AS job
-          FROM ticket WHERE ${openCondition} AND status <> 'held') ORDER BY priority DESC, id`,
-    )
-    .all()
-    .map(({ since, retry_at, sources, ...row }) => ({
-      ...row,
-      sources: JSON.parse(sources) as string[],
-      since: since === null ? null : Date.parse(since),
-      retryAt: retry_at === null ? null : Date.parse(retry_at),
-    }));
-  return {
-    inFlight: all.filter(({ queued }) => queued === 0),
-    queue: all.filter(({ queued }) => queued === 1),
-  };
+/** The newest verdict on a revision: who gave it, and when; null when nobody has. */
+export function lastVerdict(
+  db: Connection,
+  revision: number,
+): { readonly actor: string; readonly at: string } | null {
+  return (
+    db
+      .prepare<[number], { actor: string; at: string }>(
+        "SELECT actor, at FROM verdict WHERE revision = ? ORDER BY id DESC LIMIT 1",
+      )
+      .get(revision) ?? null
+  );
 }

@@ -279,4 +279,90 @@ export const migrations: readonly string[] = [
   ALTER TABLE override_2 RENAME TO override;
   CREATE UNIQUE INDEX override_in_force ON override (ticket, kind, target) WHERE undone_at IS NULL;
   `,
+  // Landings, what people found out about them, what was promoted; events about them.
+  `
+  CREATE TABLE landing (
+    series TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    ticket INTEGER REFERENCES ticket,
+    reverts_to INTEGER,
+    undoes INTEGER,
+    rollback_of INTEGER,
+    actor TEXT,
+    reason TEXT,
+    landed_at TEXT NOT NULL,
+    qa TEXT NOT NULL CHECK (qa IN ('needs-testing', 'ok', 'bad', 'untestable')),
+    qa_until TEXT,
+    note TEXT,
+    undone_by INTEGER,
+    rolls_back TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (series, revision)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX landing_by_revision ON landing (revision);
+  CREATE INDEX landing_doubtful ON landing (series, revision)
+    WHERE qa IN ('needs-testing', 'bad') OR qa_until IS NOT NULL;
+  CREATE TABLE landing_span (
+    series TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    PRIMARY KEY (series, revision, since)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE verdict (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    revision INTEGER NOT NULL,
+    qa TEXT NOT NULL CHECK (qa IN ('needs-testing', 'ok', 'bad', 'untestable')),
+    rollback_of INTEGER,
+    until TEXT,
+    note TEXT,
+    actor TEXT NOT NULL,
+    at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX verdict_of_landing ON verdict (revision, id);
+  CREATE TABLE promotion (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    series TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    forced INTEGER NOT NULL CHECK (forced IN (0, 1)),
+    reason TEXT,
+    actor TEXT NOT NULL,
+    at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX promotion_of_series ON promotion (series, id);
+  INSERT INTO landing (series, revision, ticket, landed_at, qa, note, undone_by)
+    SELECT publication.series, revision, ticket, min(publication.created_at), 'untestable',
+        'it landed before there were verdicts', undone_by
+    FROM publication JOIN ticket ON ticket.id = publication.ticket GROUP BY publication.series, revision;
+  INSERT INTO landing (series, revision, reverts_to, rolls_back, actor, reason, landed_at, qa)
+    SELECT publication.series, revert.revision, revert.reverts_to,
+        (SELECT json_group_array(archive_revision ORDER BY archive_revision) FROM ticket
+           WHERE ticket.series = publication.series AND undone_by = revert.revision),
+        (SELECT actor FROM event WHERE subject = 'archive' AND subject_id = CAST(revert.revision AS TEXT) ORDER BY id DESC LIMIT 1),
+        (SELECT why FROM event WHERE subject = 'archive' AND subject_id = CAST(revert.revision AS TEXT) ORDER BY id DESC LIMIT 1),
+        min(publication.created_at), 'untestable'
+    FROM revert JOIN publication ON publication.revision = revert.revision GROUP BY publication.series, revert.revision;
+  INSERT INTO landing_span
+    SELECT series, revision, revision, undone_by FROM landing;
+  CREATE TABLE event_3 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    subject TEXT NOT NULL CHECK (subject IN ('ticket', 'ppa', 'archive', 'uploader', 'base', 'maintenance', 'lock',
+      'program', 'state', 'landing', 'policy', 'reminder')),
+    subject_id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    from_state TEXT,
+    to_state TEXT,
+    why TEXT,
+    run INTEGER,
+    ticket INTEGER,
+    sources TEXT
+  ) STRICT;
+  INSERT INTO event_3 SELECT * FROM event;
+  DROP TABLE event;
+  ALTER TABLE event_3 RENAME TO event;
+  CREATE INDEX event_by_subject ON event (subject, subject_id, id);
+  CREATE INDEX event_by_ticket ON event (ticket, id) WHERE ticket IS NOT NULL;
+  CREATE TRIGGER event_is_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+  `,
 ];

@@ -7,6 +7,7 @@ import type { Connection } from "./database.ts";
 import { recordImage } from "./images.ts";
 import type { Lease } from "./leases.ts";
 import { renewLease } from "./leases.ts";
+import { recordLanding } from "./landings.ts";
 import { recordPublication } from "./publications.ts";
 
 /** The end of a run and its results, which are recorded in one transaction. */
@@ -84,6 +85,9 @@ export function recordRevision(
     .all(ticket);
   for (const upload of uploads)
     recordPublication(db, { revision, ticket, created_at, ...upload });
+  const series = uploads[0]?.series;
+  if (series !== undefined)
+    recordLanding(db, { series, revision, ticket, landed_at: created_at });
 }
 
 /**

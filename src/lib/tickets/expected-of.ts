@@ -1,7 +1,10 @@
 import type { Expected } from "../domain/expected.ts";
 import { expectedTimes } from "../domain/expected.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
-import { recentLandings, ticketsOnTheirWay } from "../state/landings.ts";
+import {
+  recentlyFinished,
+  ticketsOnTheirWay,
+} from "../state/finished-tickets.ts";
 import type { LocalState } from "./local-state.ts";
 
 /** Of a longer queue, the source packages behind these tickets are not looked up each by itself. */
@@ -22,7 +25,7 @@ export function expectedOf({
     config.get("concurrency"),
     inFlight,
     queue,
-    recentLandings(db, sources),
+    recentlyFinished(db, sources),
   );
   if (readMaintenance(paths.maintenance) === null) return found;
   // During maintenance nothing starts, and its end is unknown.

@@ -146,6 +146,36 @@ export function localTicketSystem(
       return undo(await state.engine(), id, wanted);
     },
 
+    async landings(request) {
+      return (await import("./local-landings.ts")).reportLandings(
+        state,
+        request,
+      );
+    },
+
+    async planQa(revision, verdict) {
+      return (await import("./local-landings.ts")).planQa(
+        state,
+        revision,
+        verdict,
+      );
+    },
+
+    async qa(revision, verdict) {
+      return (await import("./local-landings.ts")).recordQa(
+        state,
+        revision,
+        verdict,
+      );
+    },
+
+    async explainLanding(revision) {
+      return (await import("./local-landings.ts")).explainLanding(
+        state,
+        revision,
+      );
+    },
+
     async history(request) {
       if (request.ticket !== undefined) await get(request.ticket);
       const { readHistory } = await import("./history.ts");

@@ -29,6 +29,10 @@ export function remoteTicketSystem(url: string): TicketSystem {
     undo: refuse,
     history: refuse,
     follow: () => ({ [Symbol.asyncIterator]: () => ({ next: refuse }) }),
+    landings: refuse,
+    planQa: refuse,
+    qa: refuse,
+    explainLanding: refuse,
     fetchArtifact: refuse,
   };
 }

@@ -1,5 +1,8 @@
 import type { CancelPlan } from "../domain/cancel.ts";
 import type { Explanation } from "../domain/explain/explanation.ts";
+import type { LandingExplanation } from "../domain/explain/landing.ts";
+import type { LandingsReport } from "../domain/landing.ts";
+import type { QaPlan, Verdict } from "../domain/qa.ts";
 import type { LogRecord } from "../domain/log-record.ts";
 import type { OverridePlan, OverrideTarget } from "../domain/override.ts";
 import type { TicketPlan } from "../domain/plan.ts";
@@ -57,6 +60,15 @@ export interface ListRequest {
   readonly open?: boolean;
 }
 
+export interface LandingsRequest {
+  /** Default: the first configured one. */
+  readonly series?: string;
+  /** Those before the deployed revision, too. */
+  readonly all?: boolean;
+  /** At most so many, the newest. */
+  readonly limit?: number;
+}
+
 /**
  * Where tickets are kept. The commands speak to this and don't know whether it is the local state or
  * a remote system over HTTP.
@@ -104,6 +116,13 @@ export interface TicketSystem {
     request: HistoryRequest,
     signal: AbortSignal,
   ): AsyncIterable<LogRecord>;
+  /** What landed in a series, and which revision may be deployed. @throws UbuntuCiError (2) when there is no such series */
+  landings(request: LandingsRequest): Promise<LandingsReport>;
+  /** @throws UbuntuCiError (2) when there is no such landing, or it cannot have that verdict */
+  planQa(revision: number, verdict: Verdict): Promise<QaPlan>;
+  qa(revision: number, verdict: Verdict): Promise<QaPlan>;
+  /** Why a landing is deployable or not. @throws UbuntuCiError (2) when there is no such landing */
+  explainLanding(revision: number): Promise<LandingExplanation>;
   /** Copies an artifact to a file, checked against its digest; the file is there whole or not at all. */
   fetchArtifact(artifact: Artifact, destination: string): Promise<void>;
 }

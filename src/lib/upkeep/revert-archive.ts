@@ -66,7 +66,16 @@ export async function revertArchive(
         });
       }
     }
-    recordRevert(db, { revision: made.revision, revertsTo: revision }, actor);
+    recordRevert(
+      db,
+      {
+        revision: made.revision,
+        revertsTo: revision,
+        landed_at: made.created_at,
+        reason,
+      },
+      actor,
+    );
     recordEvent(db, {
       actor,
       subject: "archive",

@@ -4,6 +4,7 @@ import type { Archive, Revision } from "../../backends/archive/archive.ts";
 import type { Connection } from "../../state/database.ts";
 import { inImmediateTransaction, isPublished } from "../../state/inspection.ts";
 import { recordEvent } from "../../state/events.ts";
+import { recordLanding } from "../../state/landings.ts";
 import {
   newestRevision,
   publishedNow,
@@ -127,6 +128,13 @@ export async function archive(
                 ticket: maker === undefined ? null : current.ticket,
                 created_at: current.created_at,
               });
+              if (maker !== undefined && current.ticket !== null)
+                recordLanding(db, {
+                  series,
+                  revision: current.revision,
+                  ticket: current.ticket,
+                  landed_at: current.created_at,
+                });
               recordEvent(db, {
                 actor,
                 subject: "archive",

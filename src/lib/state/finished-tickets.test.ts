@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Connection } from "./database.ts";
 import { makeDatabase } from "./database.ts";
-import { recentLandings, ticketsOnTheirWay } from "./landings.ts";
+import { recentlyFinished, ticketsOnTheirWay } from "./finished-tickets.ts";
 
 let folder: string;
 let db: Connection;
@@ -60,7 +60,7 @@ afterEach(() => {
 describe("tickets that landed", () => {
   test("tell when they began each step and ended", () => {
     ticket(1, "a", 1000, "done", passed(10));
-    const [landing] = recentLandings(db, []);
+    const [landing] = recentlyFinished(db, []);
     expect(landing?.sources).toEqual(["a"]);
     expect(landing?.began.get(300)).toBe(12 * 60_000);
     expect(landing?.ended).toBe(15 * 60_000);
@@ -72,7 +72,7 @@ describe("tickets that landed", () => {
       [200, "tmpfail", 1],
       ...passed(1000),
     ]);
-    expect(recentLandings(db, [])[0]?.began.get(100)).toBe(1000 * 60_000);
+    expect(recentlyFinished(db, [])[0]?.began.get(100)).toBe(1000 * 60_000);
     // A retry that resumed after the build: runs before it are no measure of duration.
     ticket(2, "a", 1000, "done", [
       ...passed(0).slice(0, 3),
@@ -80,7 +80,7 @@ describe("tickets that landed", () => {
       [400, "passed", 501],
       [500, "passed", 502],
     ]);
-    expect(recentLandings(db, ["a"])).toHaveLength(1);
+    expect(recentlyFinished(db, ["a"])).toHaveLength(1);
   });
 
   test("of the same source package are found behind many others", () => {
@@ -88,7 +88,7 @@ describe("tickets that landed", () => {
     for (let id = 2; id < 60; id += 1)
       ticket(id, "other", 1000, "done", passed(id));
     const mine = (sources: string[]) =>
-      recentLandings(db, sources).filter(
+      recentlyFinished(db, sources).filter(
         ({ sources: [name] }) => name === "mine",
       );
     expect(mine([])).toHaveLength(0);

@@ -1,0 +1,154 @@
+/** What people have found out about a landing; `untestable` counts as good. */
+export const qaStates = ["needs-testing", "ok", "bad", "untestable"] as const;
+
+export type QaState = (typeof qaStates)[number];
+
+/** A published ticket, or a return to older packages, as the shepherd sees it. Its number is the archive's revision. */
+export interface Landing {
+  readonly revision: number;
+  readonly series: string;
+  /** Null for what an operator took out of the archive, or brought back. */
+  readonly ticket: number | null;
+  readonly sources: readonly {
+    readonly source: string;
+    readonly version: string;
+  }[];
+  readonly owner: string;
+  readonly landed_at: string;
+  readonly qa: QaState;
+  /** When that verdict ends, and the landing needs testing again; null for never. */
+  readonly qa_until: string | null;
+  /** The earlier landing that somebody said this one rolls back. */
+  readonly rollback_of: number | null;
+  /** All landings whose effect it ends. */
+  readonly rolls_back: readonly number[];
+  /** The landing that ended its effect; null while that lasts. */
+  readonly undone_by: number | null;
+  readonly note: string | null;
+}
+
+/** What a landing does to earlier ones of its series. */
+export interface LandingEffect {
+  readonly revision: number;
+  /** It goes back to what was there at that revision. */
+  readonly revertsTo: number | null;
+  /** It takes out what these landings brought. */
+  readonly takesOut: readonly number[];
+}
+
+/** A landing has its effect in all revisions from `since` on, up to and without `until`. */
+export interface EffectSpan {
+  readonly revision: number;
+  readonly since: number;
+  readonly until: number | null;
+}
+
+/**
+ * In which revisions each landing of a series has its effect. What rolls a rollback back brings back what
+ * that one had taken out.
+ *
+ * @param effects in the order of their revisions
+ */
+export function effectSpans(effects: readonly LandingEffect[]): EffectSpan[] {
+  const spans: { revision: number; since: number; until: number | null }[] = [];
+  const open = new Map<number, (typeof spans)[number]>();
+  const begin = (revision: number, since: number) => {
+    const span = { revision, since, until: null };
+    spans.push(span);
+    open.set(revision, span);
+  };
+  for (const { revision, revertsTo, takesOut: named } of effects) {
+    const takesOut = named.filter((one) => open.has(one));
+    const wasThere = (at: number) => (span: EffectSpan) =>
+      span.since <= at && (span.until === null || span.until > at);
+    const comesBack =
+      revertsTo === null
+        ? spans.filter(
+            ({ until }) => until !== null && takesOut.includes(until),
+          )
+        : spans.filter(wasThere(revertsTo));
+    const stays = new Set(comesBack.map((span) => span.revision));
+    const goes =
+      revertsTo === null
+        ? takesOut
+        : [...open.keys()].filter((one) => !stays.has(one));
+    for (const gone of goes) {
+      const span = open.get(gone);
+      if (span !== undefined) span.until = revision;
+      open.delete(gone);
+    }
+    for (const back of stays)
+      if (!open.has(back) && !goes.includes(back)) begin(back, revision);
+    begin(revision, revision);
+  }
+  return spans;
+}
+
+/** Which revision of a series may be deployed. */
+export interface Deployable {
+  /** The newest that is good with all that it contains, or what is deployed; null: none. */
+  readonly revision: number | null;
+  /** The oldest landing that keeps the newest revision from being deployable; null when that one is. */
+  readonly blockedBy: number | null;
+}
+
+/**
+ * The newest revision in which no landing has its effect that is bad or needs testing. A bad one and its
+ * rollback are therefore deployed together. What is deployed stays deployable: nobody is sent back.
+ *
+ * @param revisions the series' landings, newest first; only those before the answer are read
+ * @param doubtful spans of the landings that are bad or need testing
+ * @param deployed the revision that is deployed, or null
+ */
+export function deployable(
+  revisions: Iterable<number>,
+  doubtful: readonly EffectSpan[],
+  deployed: number | null,
+): Deployable {
+  const end = ({ until }: EffectSpan) => until ?? Number.POSITIVE_INFINITY;
+  const latestEndFirst = doubtful.toSorted(
+    (one, other) => end(other) - end(one),
+  );
+  let below = Number.POSITIVE_INFINITY;
+  for (const span of latestEndFirst) {
+    if (end(span) < below) break;
+    below = Math.min(below, span.since);
+  }
+  const inTheEnd = doubtful.filter(({ until }) => until === null);
+  const blockedBy =
+    inTheEnd.length === 0
+      ? null
+      : Math.min(...inTheEnd.map(({ revision }) => revision));
+  for (const revision of revisions)
+    if (revision < below) {
+      const found = Math.max(revision, deployed ?? 0);
+      return { revision: found, blockedBy };
+    }
+  return { revision: deployed, blockedBy };
+}
+
+/** A landing in a few words: "landing 7 (hello 2.10-4)". */
+export function landingName({
+  revision,
+  ticket,
+  sources,
+  rolls_back,
+}: Pick<Landing, "revision" | "ticket" | "sources" | "rolls_back">): string {
+  const what =
+    ticket === null
+      ? `takes out ${rolls_back.join(", ") || "nothing"}`
+      : sources.map(({ source, version }) => `${source} ${version}`).join(", ");
+  return `landing ${revision} (${what})`;
+}
+
+/** What the shepherd knows about a series: the shape of `landings --json`. */
+export interface LandingsReport {
+  readonly series: string;
+  readonly deployable_revision: number | null;
+  /** The revision that was promoted last, or null. */
+  readonly deployed_revision: number | null;
+  /** The oldest landing that keeps the newest revision from being deployable. */
+  readonly blocked_by: number | null;
+  /** Newest last. */
+  readonly landings: readonly Landing[];
+}
