@@ -27,6 +27,7 @@ const house = [
   "host",
   "locks",
   "config",
+  "clients",
   "session",
   "backends",
   "steps",

@@ -55,11 +55,19 @@ function summary({
   return `deployable revision of ${series}: ${deployable}; ${now}`;
 }
 
-function stateOf({ qa, undone_by }: Landing): string {
+function stateOf({ qa, undone_by, orphan }: Landing): string {
+  if (orphan === true) return `${qa}, orphan`;
   return undone_by === null ? qa : `undone by ${undone_by}`;
 }
 
-function whatOf({ ticket, sources, rolls_back }: Landing): string {
+function whatOf({
+  ticket,
+  sources,
+  rolls_back,
+  title,
+  commit,
+}: Landing): string {
+  if (title !== undefined) return `${commit?.slice(0, 10) ?? ""} ${title}`;
   const rollback =
     rolls_back.length === 0 ? "" : `rolls back ${rolls_back.join(", ")}`;
   if (ticket === null) return rollback || "an older revision again";

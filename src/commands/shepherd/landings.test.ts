@@ -178,6 +178,9 @@ describe("landings", () => {
     );
     await withVerdicts(["ok --note tried"], async (ci) => {
       expect(await ci.ok("log", "1")).toContain("ok: tried");
+      expect(await ci.ok("log", "-n", "1")).toMatch(
+        /deployable.*none.*1.*the archive is at landing 6 of bookworm; landing 1 is ok; landing 2 blocks what is newer/,
+      );
     });
     expect((await landingsOf(base))[1]?.qa).toBe("needs-testing");
   });

@@ -42,6 +42,8 @@ export const command: Command<
   async nothingToDo(context, options) {
     const { output = context.paths.report, rsync, all } = options;
     if (rsync === true || all === true) return undefined;
+    // A branch goes on without an event here.
+    if (context.config.get("shepherd.source") === "git") return undefined;
     const { isUpToDate } =
       await import("../../lib/shepherd/report-up-to-date.ts");
     if (!isUpToDate(context, output)) return undefined;
@@ -76,6 +78,9 @@ export const command: Command<
     signal.throwIfAborted();
     if (target !== null) await sendReport(output, target);
     await markReported(context);
+    const { noteLandings } =
+      await import("../../lib/tickets/local-landings.ts");
+    await noteLandings({ ...context, db: await context.db() });
     return { text: written.index, value: written };
   },
 };

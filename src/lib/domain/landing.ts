@@ -3,7 +3,10 @@ export const qaStates = ["needs-testing", "ok", "bad", "untestable"] as const;
 
 export type QaState = (typeof qaStates)[number];
 
-/** A published ticket, or a return to older packages, as the shepherd sees it. Its number is the archive's revision. */
+/**
+ * A published ticket, or a return to older packages, as the shepherd sees it; its number is the archive's
+ * revision. Or a commit, whose number is its place in the branch.
+ */
 export interface Landing {
   readonly revision: number;
   readonly series: string;
@@ -25,6 +28,12 @@ export interface Landing {
   /** The landing that ended its effect; null while that lasts. */
   readonly undone_by: number | null;
   readonly note: string | null;
+  /** Of a commit: its hash, the first line of its message, the bugs that it names. */
+  readonly commit?: string;
+  readonly title?: string;
+  readonly bugs?: readonly number[];
+  /** A commit that says nothing of its QA: neither bug nor clause, and no verdict yet. */
+  readonly orphan?: boolean;
 }
 
 /** What a landing does to earlier ones of its series. */
@@ -133,7 +142,12 @@ export function landingName({
   ticket,
   sources,
   rolls_back,
-}: Pick<Landing, "revision" | "ticket" | "sources" | "rolls_back">): string {
+  title,
+}: Pick<
+  Landing,
+  "revision" | "ticket" | "sources" | "rolls_back" | "title"
+>): string {
+  if (title !== undefined) return `landing ${revision} (${title})`;
   const what =
     ticket === null
       ? `takes out ${rolls_back.join(", ") || "nothing"}`

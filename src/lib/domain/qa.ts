@@ -50,7 +50,7 @@ export function planVerdict(
 ): QaPlan {
   const [landing] = landings;
   if (landing === undefined) throw noLanding(revision);
-  const { undone_by, qa, ticket } = landing;
+  const { undone_by, qa, ticket, commit } = landing;
   if (landings.every((one) => one.undone_by !== null))
     throw refused(
       `landing ${revision} was taken out of the archive by landing ${undone_by ?? ""}: no verdict on it counts`,
@@ -58,7 +58,7 @@ export function planVerdict(
     );
   const { rollbackOf, until } = verdict;
   if (rollbackOf !== null) {
-    if (ticket === null)
+    if (ticket === null && commit === undefined)
       throw refused(
         `landing ${revision} is not a ticket's: what it rolls back is known`,
       );

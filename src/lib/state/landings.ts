@@ -1,11 +1,10 @@
 import type { EffectSpan, Landing } from "../domain/landing.ts";
 import { effectSpans } from "../domain/landing.ts";
 import type { Verdict } from "../domain/qa.ts";
-import { verdictInWords } from "../domain/qa.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { firstColumn, firstValue } from "./database.ts";
-import { recordEvent, recordTicketEvent } from "./events.ts";
+import { recordTicketEvent } from "./events.ts";
 
 /** Records that a ticket's packages landed; recording it twice changes nothing. Call inside a transaction. */
 export function recordLanding(
@@ -263,47 +262,16 @@ export function landingsAt(db: Connection, revision: number): Landing[] {
     .map(landingOf);
 }
 
-/** Records a verdict on all landings of a revision. Call inside the transaction that checked it. */
-export function recordVerdict(
+/** Notes a verdict on the landings of a revision as their state. Call inside the transaction that checked it. */
+export function setVerdict(
   db: Connection,
   landings: readonly Landing[],
-  verdict: Verdict,
-  actor: string,
+  { qa, rollbackOf, until, note }: Verdict,
 ): void {
-  const { qa, rollbackOf, until, note } = verdict;
-  const [first] = landings;
-  if (first === undefined) return;
-  const { revision } = first;
+  const revision = landings[0]?.revision ?? null;
   db.prepare(
     `UPDATE landing SET qa = ?, qa_until = ?, note = ?, rollback_of = coalesce(?, rollback_of) WHERE revision = ?`,
   ).run(qa, until, note, rollbackOf, revision);
-  db.prepare(
-    "INSERT INTO verdict (revision, qa, rollback_of, until, note, actor, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-  ).run(revision, qa, rollbackOf, until, note, actor, now());
   if (rollbackOf !== null)
     for (const { series } of landings) renewSpans(db, series);
-  recordEvent(db, {
-    actor,
-    subject: "landing",
-    subject_id: revision,
-    what: "qa",
-    from_state: first.qa,
-    to_state: qa,
-    why: verdictInWords(verdict),
-    ...(first.ticket !== null && { ticket: first.ticket }),
-  });
-}
-
-/** The newest verdict on a revision: who gave it, and when; null when nobody has. */
-export function lastVerdict(
-  db: Connection,
-  revision: number,
-): { readonly actor: string; readonly at: string } | null {
-  return (
-    db
-      .prepare<[number], { actor: string; at: string }>(
-        "SELECT actor, at FROM verdict WHERE revision = ? ORDER BY id DESC LIMIT 1",
-      )
-      .get(revision) ?? null
-  );
 }

@@ -311,6 +311,7 @@ export const migrations: readonly string[] = [
   CREATE TABLE verdict (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     revision INTEGER NOT NULL,
+    commit_hash TEXT,
     qa TEXT NOT NULL CHECK (qa IN ('needs-testing', 'ok', 'bad', 'untestable')),
     rollback_of INTEGER,
     until TEXT,
@@ -319,6 +320,7 @@ export const migrations: readonly string[] = [
     at TEXT NOT NULL
   ) STRICT;
   CREATE INDEX verdict_of_landing ON verdict (revision, id);
+  CREATE INDEX verdict_of_commit ON verdict (commit_hash, id) WHERE commit_hash IS NOT NULL;
   CREATE TABLE promotion (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     series TEXT NOT NULL,

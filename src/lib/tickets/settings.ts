@@ -39,4 +39,34 @@ export const ticketsSettings = [
     default: 8192,
     help: "most of all files of a ticket together",
   },
+  {
+    key: "shepherd.source",
+    kind: { type: "string", choices: ["archive", "git"] },
+    default: "archive",
+    help: "where landings come from: publications into the archive, or commits of a git branch",
+  },
+  {
+    key: "shepherd.repository",
+    kind: { type: "string" },
+    default: null,
+    help: "absolute path of the local git repository, for `shepherd.source: git`",
+  },
+  {
+    key: "shepherd.branch",
+    kind: { type: "string" },
+    default: "main",
+    help: "the branch there whose commits are landings",
+  },
+  {
+    key: "shepherd.deployedRef",
+    kind: { type: "string" },
+    default: null,
+    help: "a branch or tag there that names what is deployed; default: nothing is",
+  },
+  {
+    key: "shepherd.orphans",
+    kind: { type: "string", choices: ["block", "pass"] },
+    default: "block",
+    help: "whether a commit with neither bug nor clause blocks as if it needed testing",
+  },
 ] as const satisfies readonly Setting[];

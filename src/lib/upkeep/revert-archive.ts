@@ -2,6 +2,7 @@ import type { Revision } from "../backends/archive/archive.ts";
 import { refused } from "../domain/error.ts";
 import type { Plan } from "../domain/plan.ts";
 import { recordEvent } from "../state/events.ts";
+import { noteLandings } from "../tickets/local-landings.ts";
 import { recordPublication } from "../state/publications.ts";
 import { recordRevert } from "../state/reverts.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -44,7 +45,7 @@ export async function planRevert(
  * @throws UbuntuCiError (2) when there is no such revision
  */
 export async function revertArchive(
-  { db, backends, actor }: Engine,
+  { db, paths, config, backends, actor }: Engine,
   revision: number,
   reason: string,
 ): Promise<{ readonly plan: Plan; readonly made: Revision }> {
@@ -85,5 +86,9 @@ export async function revertArchive(
       why: `back to revision ${revision}: ${reason}`,
     });
   }).immediate();
+  await noteLandings(
+    { db, paths, config, actor },
+    `revision ${made.revision} goes back to revision ${revision}`,
+  );
   return { plan, made };
 }

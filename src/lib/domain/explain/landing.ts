@@ -34,10 +34,13 @@ export function explainLanding(
   const { deployable_revision: newest, deployed_revision: deployed } = series;
   const deployable = newest !== null && revision <= newest;
   const said =
-    landing.ticket === null
+    landing.ticket === null && landing.commit === undefined
       ? "it needs no testing: it only takes out or brings back what landed before"
       : [
           `it is ${qa}`,
+          landing.orphan === true
+            ? ", an orphan: its message names no bug, and has no clause such as [no-qa]"
+            : "",
           verdict === null ? "" : `, said ${verdict.actor} at ${verdict.at}`,
           landing.qa_until === null ? "" : `, until ${landing.qa_until}`,
           note === null ? "" : `: ${note}`,
@@ -61,7 +64,7 @@ export function explainLanding(
       ],
       next: null,
       ...suggested(
-        isDeployed
+        isDeployed || landing.commit !== undefined
           ? []
           : [
               {
@@ -97,7 +100,7 @@ function suggested(commands: readonly Suggestion[]) {
 }
 
 /** What a person can do about a landing that blocks. */
-function waysOn({ revision, qa, ticket }: Landing): Suggestion[] {
+function waysOn({ revision, qa, ticket, commit }: Landing): Suggestion[] {
   const verdict = {
     command: remedy("qa", [revision, "ok"]),
     effect: `says that landing ${revision} was tried and works`,
@@ -108,8 +111,13 @@ function waysOn({ revision, qa, ticket }: Landing): Suggestion[] {
   };
   const rollback = {
     command: remedy("qa", ["LATER", "ok"], { rollback: String(revision) }),
-    effect: advice`says that a later landing rolls it back, after ${remedy("create_ticket")} landed one that does`,
+    effect:
+      commit === undefined
+        ? advice`says that a later landing rolls it back, after ${remedy("create_ticket")} landed one that does`
+        : `says that a later commit rolls it back, as [rollback=${revision}] in its message does`,
   };
+  if (commit !== undefined)
+    return qa === "bad" ? [rollback, verdict] : [verdict];
   if (ticket === null) return [verdict];
   return qa === "bad" ? [undo, rollback, verdict] : [verdict, undo];
 }
