@@ -37,6 +37,8 @@ export interface TakingOut {
   readonly landed_at: string;
   readonly undoes?: number;
   readonly revertsTo?: number;
+  /** The series that it changes; default: all that anything has landed in. */
+  readonly series?: readonly string[];
   readonly reason: string;
 }
 
@@ -50,7 +52,7 @@ export function recordTakingOut(
   actor: string,
 ): void {
   const { revision } = landing;
-  for (const series of landedSeries(db)) {
+  for (const series of landing.series ?? landedSeries(db)) {
     const { changes } = db
       .prepare(
         `INSERT INTO landing (series, revision, reverts_to, undoes, actor, reason, landed_at, qa)

@@ -336,13 +336,16 @@ export const migrations: readonly string[] = [
         'it landed before there were verdicts', undone_by
     FROM publication JOIN ticket ON ticket.id = publication.ticket GROUP BY publication.series, revision;
   INSERT INTO landing (series, revision, reverts_to, rolls_back, actor, reason, landed_at, qa)
-    SELECT publication.series, revert.revision, revert.reverts_to,
+    SELECT known.series, revert.revision, revert.reverts_to,
         (SELECT json_group_array(archive_revision ORDER BY archive_revision) FROM ticket
-           WHERE ticket.series = publication.series AND undone_by = revert.revision),
-        (SELECT actor FROM event WHERE subject = 'archive' AND subject_id = CAST(revert.revision AS TEXT) ORDER BY id DESC LIMIT 1),
-        (SELECT why FROM event WHERE subject = 'archive' AND subject_id = CAST(revert.revision AS TEXT) ORDER BY id DESC LIMIT 1),
-        min(publication.created_at), 'untestable'
-    FROM revert JOIN publication ON publication.revision = revert.revision GROUP BY publication.series, revert.revision;
+           WHERE ticket.series = known.series AND undone_by = revert.revision),
+        event.actor, event.why, coalesce(event.at, (SELECT min(created_at) FROM publication WHERE revision = revert.revision), ''),
+        'untestable'
+    FROM revert CROSS JOIN (SELECT DISTINCT series FROM publication) known
+      LEFT JOIN event ON event.id = (SELECT max(id) FROM event
+        WHERE subject = 'archive' AND subject_id = CAST(revert.revision AS TEXT) AND what = 'reverted');
+  DROP TABLE revert;
+  CREATE INDEX landing_without_ticket ON landing (series, revision) WHERE ticket IS NULL;
   INSERT INTO landing_span
     SELECT series, revision, revision, undone_by FROM landing;
   CREATE TABLE event_3 (

@@ -1,6 +1,13 @@
 import type { Connection } from "./database.ts";
 import { firstValue } from "./database.ts";
 
+/**
+ * SQL: all that the series has after something was taken out of it is recorded anew with that; what is
+ * older is gone.
+ */
+const isThere = `publication.revision >= coalesce(
+  (SELECT max(revision) FROM landing WHERE series = publication.series AND ticket IS NULL), 0)`;
+
 /** The version of a source package that the archive has now in that series, or null. */
 export function archiveVersion(
   db: Connection,
@@ -9,9 +16,7 @@ export function archiveVersion(
 ): string | null {
   return firstValue<string>(
     db,
-    // All that a revert brings back is recorded with it: what is older and not among that is gone.
-    `SELECT version FROM publication WHERE series = ? AND source = ?
-       AND revision >= (SELECT coalesce(max(revision), 0) FROM revert) ORDER BY revision DESC LIMIT 1`,
+    `SELECT version FROM publication WHERE series = ? AND source = ? AND ${isThere} ORDER BY revision DESC LIMIT 1`,
     series,
     source,
   );
@@ -60,7 +65,7 @@ export function publishedNow(
   return db
     .prepare<[], { series: string; source: string; version: string }>(
       // SQLite takes the other columns from the row that has the maximum.
-      "SELECT series, source, version, max(revision) FROM publication GROUP BY series, source",
+      `SELECT series, source, version, max(revision) FROM publication WHERE ${isThere} GROUP BY series, source`,
     )
     .all();
 }

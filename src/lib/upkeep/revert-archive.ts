@@ -4,7 +4,7 @@ import type { Plan } from "../domain/plan.ts";
 import { recordEvent } from "../state/events.ts";
 import { noteLandings } from "../tickets/local-landings.ts";
 import { recordPublication } from "../state/publications.ts";
-import { recordRevert } from "../state/reverts.ts";
+import { recordTakingOut } from "../state/landings.ts";
 import type { Engine } from "../engine/engine.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 
@@ -67,7 +67,7 @@ export async function revertArchive(
         });
       }
     }
-    recordRevert(
+    recordTakingOut(
       db,
       {
         revision: made.revision,
