@@ -23,7 +23,7 @@ function answer(
 ) {
   const good = isGood(verdicts);
   return deployable(
-    effects.map(({ revision }) => revision).reverse(),
+    (limit) => effects.findLast(({ revision }) => revision < limit)?.revision,
     effectSpans(effects).filter(({ revision }) => !good(revision)),
     deployed,
   );

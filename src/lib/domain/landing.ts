@@ -105,12 +105,12 @@ export interface Deployable {
  * The newest revision in which no landing has its effect that is bad or needs testing. A bad one and its
  * rollback are therefore deployed together. What is deployed stays deployable: nobody is sent back.
  *
- * @param revisions the series' landings, newest first; only those before the answer are read
+ * @param newestBelow the newest landing of the series below a number, or undefined
  * @param doubtful spans of the landings that are bad or need testing
  * @param deployed the revision that is deployed, or null
  */
 export function deployable(
-  revisions: Iterable<number>,
+  newestBelow: (limit: number) => number | undefined,
   doubtful: readonly EffectSpan[],
   deployed: number | null,
 ): Deployable {
@@ -128,12 +128,11 @@ export function deployable(
     inTheEnd.length === 0
       ? null
       : Math.min(...inTheEnd.map(({ revision }) => revision));
-  for (const revision of revisions)
-    if (revision < below) {
-      const found = Math.max(revision, deployed ?? 0);
-      return { revision: found, blockedBy };
-    }
-  return { revision: deployed, blockedBy };
+  const newest = newestBelow(below);
+  return {
+    revision: newest === undefined ? deployed : Math.max(newest, deployed ?? 0),
+    blockedBy,
+  };
 }
 
 /** A landing in a few words: "landing 7 (hello 2.10-4)". */

@@ -21,14 +21,10 @@ export function recordLanding(
     readonly landed_at: string;
   },
 ): void {
-  const { changes } = db
-    .prepare(
-      `INSERT INTO landing (series, revision, ticket, landed_at, qa) VALUES (?, ?, ?, ?, 'needs-testing')
-       ON CONFLICT DO NOTHING`,
-    )
-    .run(series, revision, ticket, landed_at);
-  if (changes > 0)
-    addSpan(db, series, { revision, since: revision, until: null });
+  db.prepare(
+    `INSERT INTO landing (series, revision, since, ticket, landed_at, qa)
+     VALUES (?, ?, ?, ?, ?, 'needs-testing') ON CONFLICT DO NOTHING`,
+  ).run(series, revision, revision, ticket, landed_at);
 }
 
 /** A landing without a ticket: it takes one landing out, or brings back the contents of an older revision. */
@@ -131,48 +127,53 @@ function markUndone(
   ).run(JSON.stringify(out.map((span) => span.revision)), series, revision);
 }
 
-function addSpan(
-  db: Connection,
-  series: string,
-  { revision, since, until }: EffectSpan,
-): void {
-  db.prepare(
-    "INSERT INTO landing_span (series, revision, since, until) VALUES (?, ?, ?, ?)",
-  ).run(series, revision, since, until);
-}
-
 /**
  * Works out anew in which revisions each landing of a series has its effect, rollbacks that people have
- * told of included, and writes what has changed.
+ * told of included, and writes what has changed: a row has since when, and the table of the past what
+ * ended.
  */
 function renewSpans(db: Connection, series: string): void {
-  const key = ({ revision, since, until }: EffectSpan) =>
-    `${revision} ${since} ${until ?? ""}`;
-  const before = db
-    .prepare<[string], EffectSpan>(
-      "SELECT revision, since, until FROM landing_span WHERE series = ?",
-    )
-    .all(series);
-  const after = effectSpans(
+  const spans = effectSpans(
     effectsOf(db, series).map((one) => ({
       ...one,
       takesOut: noted([one.undoes, one.rollback_of]),
     })),
   );
-  const [old, renewed] = [new Set(before.map(key)), new Set(after.map(key))];
-  const remove = db.prepare(
-    "DELETE FROM landing_span WHERE series = ? AND revision = ? AND since = ?",
+  const lasting = new Map(
+    spans.flatMap(({ revision, since, until }) =>
+      until === null ? [[revision, since] as const] : [],
+    ),
   );
-  for (const span of before)
-    if (!renewed.has(key(span))) remove.run(series, span.revision, span.since);
-  for (const span of after) if (!old.has(key(span))) addSpan(db, series, span);
+  const before = db
+    .prepare<[string], { revision: number; since: number | null }>(
+      "SELECT revision, since FROM landing WHERE series = ?",
+    )
+    .all(series);
+  const update = db.prepare(
+    "UPDATE landing SET since = ? WHERE series = ? AND revision = ?",
+  );
+  for (const { revision, since } of before) {
+    const now = lasting.get(revision) ?? null;
+    if (now !== since) update.run(now, series, revision);
+  }
+  db.prepare("DELETE FROM landing_past WHERE series = ?").run(series);
+  const add = db.prepare(
+    "INSERT INTO landing_past (series, revision, since, until) VALUES (?, ?, ?, ?)",
+  );
+  for (const { revision, since, until } of spans)
+    if (until !== null) add.run(series, revision, since, until);
 }
 
 /** The series that anything has landed in. */
 export function landedSeries(db: Connection): string[] {
   return firstColumn<string>(
     db,
-    "SELECT DISTINCT series FROM landing ORDER BY series",
+    // One look into the index for each, however much has landed.
+    `WITH RECURSIVE known (series) AS (
+       SELECT min(series) FROM landing
+       UNION ALL SELECT (SELECT min(series) FROM landing WHERE landing.series > known.series)
+       FROM known WHERE known.series IS NOT NULL)
+     SELECT series FROM known WHERE series IS NOT NULL`,
   );
 }
 
@@ -188,31 +189,55 @@ export function deployedRevision(
   );
 }
 
-/** SQL: a landing that is not good at the time `@now`. */
+/** SQL: a landing that is not good at the time `@now`; its first line is that of the indexes. */
 const doubtful = `(qa IN ('needs-testing', 'bad') OR qa_until IS NOT NULL)
   AND (qa IN ('needs-testing', 'bad') OR qa_until <= @now)`;
 
-/** When the landings of a series had their effect that are bad or need testing. */
+/**
+ * When landings of a series that are bad or need testing had their effect: of those that still have it
+ * the oldest and the one that has it for longest, which decide; of the others those that had it at or
+ * after that.
+ */
 export function doubtfulSpans(db: Connection, series: string): EffectSpan[] {
-  return db
-    .prepare<{ series: string; now: string }, EffectSpan>(
-      `SELECT landing.revision, since, until FROM landing JOIN landing_span USING (series, revision)
-       WHERE series = @series AND ${doubtful}`,
+  const at = { series, now: now() };
+  const lasting = (order: "revision" | "since", index: string) =>
+    db
+      .prepare<typeof at, EffectSpan>(
+        // SQLite would rather go through all good ones in the order of their keys.
+        `SELECT revision, since, NULL AS until FROM landing INDEXED BY ${index}
+         WHERE series = @series AND since IS NOT NULL AND ${doubtful} ORDER BY ${order} LIMIT 1`,
+      )
+      .all(at);
+  const still = [
+    ...lasting("revision", "landing_doubtful"),
+    ...lasting("since", "landing_doubtful_since"),
+  ];
+  if (still.length === 0) return [];
+  const from = Math.min(...still.map(({ since }) => since));
+  const past = db
+    .prepare<typeof at & { from: number }, EffectSpan>(
+      `SELECT past.revision, past.since, past.until FROM landing_past past
+         JOIN landing ON landing.series = past.series AND landing.revision = past.revision
+       WHERE past.series = @series AND past.until >= @from AND ${doubtful}`,
     )
-    .all({ series, now: now() });
+    .all({ ...at, from });
+  return [...still, ...past];
 }
 
-/** The revisions of a series that something landed in, newest first. */
-export function* landedRevisions(
+/** The newest landing of a series below a revision, or undefined. */
+export function newestLanding(
   db: Connection,
   series: string,
-): Iterable<number> {
-  yield* db
-    .prepare<[string], number>(
-      "SELECT revision FROM landing WHERE series = ? ORDER BY revision DESC",
-    )
-    .pluck()
-    .iterate(series);
+  below = Number.POSITIVE_INFINITY,
+): number | undefined {
+  return (
+    firstValue<number | null>(
+      db,
+      "SELECT max(revision) FROM landing WHERE series = ? AND revision < ?",
+      series,
+      below,
+    ) ?? undefined
+  );
 }
 
 interface Row extends Omit<Landing, "sources" | "rolls_back" | "owner"> {
@@ -225,9 +250,10 @@ const columns = `landing.series, landing.revision, landing.ticket, landed_at, no
   iif(rollback_of IS NULL, rolls_back, json_array(rollback_of)) AS rolls_back,
   iif(qa_until <= @now, 'needs-testing', qa) AS qa, iif(qa_until <= @now, NULL, qa_until) AS qa_until,
   coalesce((SELECT email FROM ticket JOIN person ON person.id = ticket.owner WHERE ticket.id = landing.ticket), actor) AS owner,
-  (SELECT json_group_array(json_object('source', source, 'version', version) ORDER BY source) FROM publication
-     WHERE publication.series = landing.series AND publication.revision = landing.revision
-       AND publication.ticket = landing.ticket) AS sources`;
+  (SELECT json_group_array(json_object('source', source_package.name, 'version', upload.version) ORDER BY subticket.id)
+     FROM subticket JOIN source_package_upload upload ON upload.id = subticket.upload
+     JOIN source_package ON source_package.id = upload.source_package
+     WHERE subticket.ticket = landing.ticket) AS sources`;
 
 const landingOf = ({ sources, rolls_back, owner, ...row }: Row): Landing => ({
   ...row,

@@ -294,20 +294,25 @@ export const migrations: readonly string[] = [
     qa TEXT NOT NULL CHECK (qa IN ('needs-testing', 'ok', 'bad', 'untestable')),
     qa_until TEXT,
     note TEXT,
+    since INTEGER,
     undone_by INTEGER,
     rolls_back TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (series, revision)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX landing_by_revision ON landing (revision);
   CREATE INDEX landing_doubtful ON landing (series, revision)
-    WHERE qa IN ('needs-testing', 'bad') OR qa_until IS NOT NULL;
-  CREATE TABLE landing_span (
+    WHERE since IS NOT NULL AND (qa IN ('needs-testing', 'bad') OR qa_until IS NOT NULL);
+  CREATE INDEX landing_doubtful_since ON landing (series, since)
+    WHERE since IS NOT NULL AND (qa IN ('needs-testing', 'bad') OR qa_until IS NOT NULL);
+  CREATE INDEX landing_without_ticket ON landing (series, revision) WHERE ticket IS NULL;
+  CREATE TABLE landing_past (
     series TEXT NOT NULL,
     revision INTEGER NOT NULL,
     since INTEGER NOT NULL,
-    until INTEGER,
+    until INTEGER NOT NULL,
     PRIMARY KEY (series, revision, since)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX landing_ended ON landing_past (series, until);
   CREATE TABLE verdict (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     revision INTEGER NOT NULL,
@@ -345,9 +350,9 @@ export const migrations: readonly string[] = [
       LEFT JOIN event ON event.id = (SELECT max(id) FROM event
         WHERE subject = 'archive' AND subject_id = CAST(revert.revision AS TEXT) AND what = 'reverted');
   DROP TABLE revert;
-  CREATE INDEX landing_without_ticket ON landing (series, revision) WHERE ticket IS NULL;
-  INSERT INTO landing_span
-    SELECT series, revision, revision, undone_by FROM landing;
+  INSERT INTO landing_past
+    SELECT series, revision, revision, undone_by FROM landing WHERE undone_by IS NOT NULL;
+  UPDATE landing SET since = revision WHERE undone_by IS NULL;
   CREATE TABLE event_3 (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,

@@ -57,7 +57,7 @@ export async function committedLandings({
         landings.map(({ revision, qa }) => [revision, qa]),
       );
       const { revision, blockedBy } = deployable(
-        landings.map((landing) => landing.revision).reverse(),
+        (limit) => landings.findLast((one) => one.revision < limit)?.revision,
         spans.filter((span) => !isGood(states.get(span.revision) ?? "ok")),
         deployed,
       );

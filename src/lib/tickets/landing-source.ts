@@ -5,7 +5,7 @@ import type { VerdictGiver } from "../state/verdicts.ts";
 import {
   deployedRevision,
   doubtfulSpans,
-  landedRevisions,
+  newestLanding,
   landedSeries,
   landingsAt,
   listLandings,
@@ -57,7 +57,7 @@ function publishedLandings({ db, paths, config }: Installed): LandingSource {
     status(series) {
       const deployed = deployedRevision(db, series);
       const { revision, blockedBy } = deployable(
-        landedRevisions(db, series),
+        (limit) => newestLanding(db, series, limit),
         doubtfulSpans(db, series),
         deployed,
       );
@@ -69,7 +69,7 @@ function publishedLandings({ db, paths, config }: Installed): LandingSource {
       };
     },
     found: (series) => {
-      const [newest] = landedRevisions(db, series);
+      const newest = newestLanding(db, series);
       return newest === undefined
         ? `nothing has landed in ${series}`
         : `the archive is at landing ${newest} of ${series}`;
