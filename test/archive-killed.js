@@ -11,7 +11,7 @@ if (delay !== "")
   setTimeout(() => process.kill(process.pid, "SIGKILL"), Number(delay));
 const wanted = JSON.parse(request);
 const archive = aptlyArchive(statePaths(root), "test");
-if (wanted.call !== undefined) await archive[wanted.call]();
+if (wanted.call !== undefined) await archive[wanted.call](...wanted.args);
 else if (wanted.files === undefined) {
   await archive.publish(wanted.from, wanted.what, wanted.ticket);
 } else {

@@ -207,10 +207,14 @@ const modesIn = (folder: string) =>
   ].sort();
 
 /** Runs a method of the archive in a process of its own, which is killed at that point. */
-function killedAt(point: string, call: string): void {
+function killedAt(
+  point: string,
+  call: string,
+  args: readonly unknown[] = [],
+): void {
   const run = spawnSync(
     process.execPath,
-    [killed, paths.root, "", JSON.stringify({ call })],
+    [killed, paths.root, "", JSON.stringify({ call, args })],
     {
       encoding: "utf8",
       env: { ...process.env, UBUNTU_CI_CRASH_AT: point },
@@ -621,6 +625,88 @@ test("goes back to an old revision, and on from there", async () => {
   expect(await inArchive()).toEqual([]);
   await expect(archive.revert(77)).rejects.toMatchObject({ exitCode: 2 });
 });
+
+test("takes one landing of two packages out, and keeps what landed on top", async () => {
+  await publish(request(1, packages("tiny", "1.0")));
+  await publish(request(2, packages("tiny", "1.1"), packages("other", "1.0")));
+  await publish(request(3, packages("later", "1.0")));
+  const seen: number[] = [];
+  const made = await archive.undo(2, ({ before, after }) => {
+    seen.push(before.length, after.length);
+    return Promise.resolve();
+  });
+  expect(made).toMatchObject({ revision: 4, ticket: null, undoes: 2 });
+  expect(seen[1]).toBeLessThan(seen[0] ?? 0);
+  const now = await inArchive();
+  expect(now).toEqual(expect.arrayContaining(tiny("1.0")));
+  expect(now.join("\n")).toContain("later");
+  expect(now.join("\n")).not.toMatch(/other|1\.1/);
+  expect(await archive.undo(2)).toEqual(made);
+  await expect(
+    archive.undo(3, () => Promise.reject(new Error("no"))),
+  ).rejects.toThrow("no");
+  expect((await archive.current()).revision).toBe(4);
+});
+
+test("a stable suite shows what was promoted, until something else is", async () => {
+  const stable = async () =>
+    offered(await archive.repository("bookworm-stable"));
+  await publish(request(1, packages("tiny", "1.0")));
+  await publish(request(2, packages("tiny", "1.1")));
+  await archive.promote("bookworm", 1, []);
+  expect(await stable()).toEqual(tiny("1.0"));
+  expect(await inArchive()).toEqual(tiny("1.1"));
+  await publish(request(3, packages("tiny", "1.2")));
+  await archive.resign();
+  await archive.revert(1);
+  expect(await stable()).toEqual(tiny("1.0"));
+  const named = readFileSync(
+    join(paths.archive, "dists/bookworm-stable/Release"),
+    "utf8",
+  );
+  expect(named).toMatch(
+    /^Suite: bookworm-stable\nVersion: 1\nCodename: bookworm-stable$/m,
+  );
+  await archive.promote("bookworm", 3, [1]);
+  expect(await stable()).toEqual(tiny("1.2"));
+  // What the suite named before is still there by its digest.
+  const hashes = [...named.matchAll(/^ ([0-9a-f]{64}) \d+ (\S+)$/gm)];
+  const kept = hashes.filter(([, hash = "", path = ""]) =>
+    existsSync(
+      join(
+        paths.archive,
+        "dists/bookworm-stable",
+        dirname(path),
+        "by-hash/SHA256",
+        hash,
+      ),
+    ),
+  );
+  expect(kept.length).toBeGreaterThan(3);
+  await archive.removeRevisions([2]);
+  expect(await stable()).toEqual(tiny("1.2"));
+  expect(await archive.faultsForClients()).toEqual([]);
+  expect(await archive.inspect(true)).toEqual([]);
+  expect((await archive.signing())?.endsFirst?.validUntil).not.toBeNull();
+});
+
+test.each(["resign.prepared", "resign.renamed", "resign.shown"])(
+  "killed at %s of a promotion, clients see the old or the new, and called again it is done",
+  async (point) => {
+    await publish(request(1, packages("tiny", "1.0")));
+    await publish(request(2, packages("tiny", "1.1")));
+    await archive.promote("bookworm", 1, []);
+    killedAt(point, "promote", ["bookworm", 2, [1]]);
+    const stable = await archive.repository("bookworm-stable");
+    expect(offered(stable)).toEqual(
+      tiny(point === "resign.shown" ? "1.1" : "1.0"),
+    );
+    expect(await archive.faultsForClients()).toEqual([]);
+    await archive.promote("bookworm", 2, [1]);
+    expect(offered(stable)).toEqual(tiny("1.1"));
+    expect(await archive.faultsForClients()).toEqual([]);
+  },
+);
 
 test("keeps several series in one archive", async () => {
   await archive.init(["bookworm", "trixie"]);

@@ -1,8 +1,14 @@
 import { refused } from "../../lib/domain/error.ts";
 import type { Command } from "../../cli/command.ts";
+import type { CommandContext } from "../../cli/context.ts";
+import { stableSuite } from "../../lib/domain/promotion.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
-export const command: Command<{ name: string; series?: string }> = {
+export const command: Command<{
+  name: string;
+  series?: string;
+  stable?: true;
+}> = {
   changes: false,
   define: (command) =>
     command
@@ -10,12 +16,21 @@ export const command: Command<{ name: string; series?: string }> = {
       .option(
         "--series <series>",
         "series (default: the PPA's ticket's, else the only or first one of `init`)",
+      )
+      .option(
+        "--stable",
+        "the suite that shows what was promoted (default: what landed)",
       ),
   examples: [
     "apt-source > /etc/apt/sources.list.d/ubuntu-ci.sources",
     "apt-source ci_pool-001 --series bookworm",
+    "apt-source archive --stable",
   ],
-  async run(context, { name, series: wanted }) {
+  check({ name, stable }) {
+    if (stable === true && name !== "archive")
+      throw refused("--stable goes with the archive alone");
+  },
+  async run(context, { name, series: wanted, stable }) {
     const { knownSeries } = await import("../../lib/tickets/known-series.ts");
     const { archive, pool } = context.backends();
     const kept = await archive();
@@ -54,9 +69,10 @@ export const command: Command<{ name: string; series?: string }> = {
     }
     if (ppa !== undefined && ofTicket === undefined)
       throw refused(`${name} is ${ppa.state}: it publishes nothing`);
+    if (stable === true) await requirePromoted(context, series);
     const repository =
       ppa === undefined
-        ? await kept.repository(series)
+        ? await kept.repository(stable === true ? stableSuite(series) : series)
         : await (await pool()).repository(name, series);
     const { aptSource } =
       await import("../../lib/backends/archive/apt-source.ts");
@@ -65,3 +81,16 @@ export const command: Command<{ name: string; series?: string }> = {
     return { text: text.trimEnd(), value: { name, series, source: text } };
   },
 };
+
+/** @throws UbuntuCiError (2) when nothing was promoted yet: the suite would not be there */
+async function requirePromoted(
+  context: CommandContext,
+  series: string,
+): Promise<void> {
+  const { deployedRevision } = await import("../../lib/state/promotions.ts");
+  if (deployedRevision(await context.db(), series) !== null) return;
+  throw refused(
+    `nothing of ${series} was promoted yet`,
+    advice`${remedy("archive promote", [], { series })} does`,
+  );
+}

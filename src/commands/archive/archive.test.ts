@@ -127,7 +127,9 @@ describe("archive", () => {
   test("a word that is no verb is refused", async () => {
     expect(await ci.run("archive", "burn")).toMatchObject({
       code: 2,
-      stderr: saying('archive has no verb "burn", only list, show, revert'),
+      stderr: saying(
+        'archive has no verb "burn", only list, show, undo, revert',
+      ),
     });
   });
 });

@@ -1,8 +1,14 @@
-import { reasonArgument, wholeNumber } from "../../cli/arguments.ts";
+import {
+  landingNumber,
+  reasonArgument,
+  wholeNumber,
+} from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Revision } from "../../lib/backends/archive/archive.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
+import type { PromotionPlan } from "../../lib/domain/promotion.ts";
+import { stableSuite } from "../../lib/domain/promotion.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 
@@ -42,8 +48,9 @@ const list: NamedVerb = {
   },
 };
 
-function originOf({ ticket, reverts_to }: Revision): string {
+function originOf({ ticket, reverts_to, undoes }: Revision): string {
   if (ticket !== null) return `ticket ${ticket}`;
+  if (undoes !== undefined) return `without ${undoes}`;
   return reverts_to !== null ? `back to ${reverts_to}` : "init";
 }
 
@@ -98,6 +105,95 @@ const revert: NamedVerb<{ revision: number; reason: string }, Plan> = {
     return { text: String(made.revision), value: { plan, revision: made } };
   },
 };
+
+const undo: NamedVerb<{ revision: number; reason: string }, Plan> = {
+  name: "undo",
+  summary: "take one landing back out, and keep the later ones",
+  define: (command) =>
+    command
+      .argument("<revision>", "number of the landing's revision", landingNumber)
+      .requiredOption(
+        "--reason <text>",
+        "why, for all to read",
+        reasonArgument,
+      ),
+  changes: true,
+  locks: [{ name: "archive", patient: true }],
+  notes: `Clients that have its packages keep them: apt goes back only when it is told to, as with
+\`apt install PACKAGE=VERSION --allow-downgrades\`. A higher version that lands reaches all.`,
+  async plan(context, { revision }) {
+    const { planUndo } = await import("../../lib/upkeep/undo-landing.ts");
+    return planUndo(await context.engine(), revision);
+  },
+  async run(context, { revision, reason }, makePlan) {
+    const plan = await makePlan();
+    const { undoLanding } = await import("../../lib/upkeep/undo-landing.ts");
+    const engine = await context.engine();
+    const made = await undoLanding(engine, revision, reason);
+    return { text: String(made.revision), value: { plan, revision: made } };
+  },
+};
+
+interface PromoteOptions {
+  revision?: number;
+  series?: string;
+  force?: true;
+  reason?: string;
+}
+
+const promote: NamedVerb<PromoteOptions, PromotionPlan> = {
+  name: "promote",
+  summary: "have clients of SERIES-stable see a revision",
+  define: (command) =>
+    command
+      .argument(
+        "[revision]",
+        "number of the revision (default: the deployable one)",
+        landingNumber,
+      )
+      .option(
+        "--series <series>",
+        "the series (default: the first that is configured)",
+      )
+      .option("--force", "also one that is not deployable (default: no)")
+      .option(
+        "--reason <text>",
+        "why, for all to read (required with --force)",
+        reasonArgument,
+      ),
+  changes: true,
+  locks: [{ name: "archive", patient: true }],
+  examples: [
+    "archive promote",
+    'archive promote 7 --force --reason "the fix cannot wait"',
+  ],
+  notes: `Clients follow it with \`apt-source archive --stable\`. Those that have newer packages keep them: apt
+goes back only when it is told to, as with \`apt install PACKAGE=VERSION --allow-downgrades\`.`,
+  check({ force, reason }) {
+    if (force === true && reason === undefined)
+      throw refused("--force needs a reason", "--reason TEXT");
+  },
+  async plan(context, options) {
+    const { planPromote } = await import("../../lib/upkeep/promote.ts");
+    return planPromote(await context.engine(), requestOf(options));
+  },
+  async run(context, options) {
+    const { promote: promoteNow } = await import("../../lib/upkeep/promote.ts");
+    const plan = await promoteNow(await context.engine(), requestOf(options));
+    const { series, revision } = plan;
+    return {
+      text: `${stableSuite(series)} shows revision ${revision}`,
+      value: { plan, series, suite: stableSuite(series), revision },
+    };
+  },
+};
+
+const requestOf = ({ revision, series, force, reason }: PromoteOptions) => ({
+  revision: revision ?? null,
+  series,
+  force: force === true,
+  reason: reason ?? null,
+});
 
 const resign: NamedVerb<object, Plan> = {
   name: "resign",
@@ -169,5 +265,5 @@ const rotationOf = ({ finish, force }: { finish?: true; force?: true }) => ({
 
 export const command: CommandWithVerbs = {
   examples: ["archive list", 'archive revert 6 --reason "7 breaks logins"'],
-  verbs: [list, show, revert, resign, rotateKey],
+  verbs: [list, show, undo, revert, promote, resign, rotateKey],
 };

@@ -177,18 +177,6 @@ export function landedSeries(db: Connection): string[] {
   );
 }
 
-/** The revision that was promoted last, or null. */
-export function deployedRevision(
-  db: Connection,
-  series: string,
-): number | null {
-  return firstValue<number>(
-    db,
-    "SELECT revision FROM promotion WHERE series = ? ORDER BY id DESC LIMIT 1",
-    series,
-  );
-}
-
 /** SQL: a landing that is not good at the time `@now`; its first line is that of the indexes. */
 const doubtful = `(qa IN ('needs-testing', 'bad') OR qa_until IS NOT NULL)
   AND (qa IN ('needs-testing', 'bad') OR qa_until <= @now)`;
@@ -238,6 +226,25 @@ export function newestLanding(
       below,
     ) ?? undefined
   );
+}
+
+/** The landings that have their effect in a revision and are bad or need testing, at most so many. */
+export function doubtfulIn(
+  db: Connection,
+  series: string,
+  revision: number,
+  limit: number,
+): Landing[] {
+  const at = { series, revision, limit, now: now() };
+  return db
+    .prepare<typeof at, Row>(
+      `SELECT ${columns} FROM landing WHERE series = @series AND ${doubtful}
+         AND (since <= @revision OR EXISTS (SELECT 1 FROM landing_past past WHERE past.series = landing.series
+           AND past.revision = landing.revision AND past.since <= @revision AND past.until > @revision))
+       ORDER BY revision LIMIT @limit`,
+    )
+    .all(at)
+    .map(landingOf);
 }
 
 interface Row extends Omit<Landing, "sources" | "rolls_back" | "owner"> {

@@ -69,20 +69,33 @@ export async function checkBreaks(
   { before, after }: Outlook,
 ): Promise<void> {
   if (isAllowed(ticket.overrides, "breaks")) return;
-  const distribution = await backends.distribution();
-  const theirs = await distribution.find(
+  const words = await packagesBroken(
+    await backends.distribution(),
     ticket.series,
-    namesNeeded([...before, ...after], architecture),
+    architecture,
+    { before, after },
   );
-  const broken = brokenBetween(before, after, theirs, architecture);
-  if (broken.length === 0) return;
-  const words = broken.map(
-    ({ kind, name, version }) =>
-      `${name} ${version} ${kind === "source" ? "unbuildable" : "uninstallable"}`,
-  );
+  if (words.length === 0) return;
   throw needsApproval(
     `it would make packages of the archive unusable: ${words.join(", ")}`,
     allowingThat(ticket, "breaks"),
+  );
+}
+
+/** The packages of a series that could be used before and cannot after, in words. */
+export async function packagesBroken(
+  distribution: Distribution,
+  series: string,
+  architecture: string,
+  { before, after }: Outlook,
+): Promise<string[]> {
+  const theirs = await distribution.find(
+    series,
+    namesNeeded([...before, ...after], architecture),
+  );
+  return brokenBetween(before, after, theirs, architecture).map(
+    ({ kind, name, version }) =>
+      `${name} ${version} ${kind === "source" ? "unbuildable" : "uninstallable"}`,
   );
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { imagerOf } from "../backends/kinds.ts";
 import type { Config } from "../config/config.ts";
+import { seriesOfStable } from "../domain/promotion.ts";
 import { ifExistsSync } from "../files/optional-file.ts";
 import type { StatePaths } from "../host/paths.ts";
 
@@ -20,5 +21,6 @@ export function knownSeries(paths: StatePaths, config: Config): string[] {
   const configured = imagerOf(config).needsBase
     ? []
     : (config.get("series") ?? []);
-  return [...new Set([...series, ...published, ...configured])].sort();
+  const all = new Set([...series, ...published, ...configured]);
+  return [...all].filter((name) => !all.has(seriesOfStable(name) ?? "")).sort();
 }

@@ -3,7 +3,6 @@ import { deployable } from "../domain/landing.ts";
 import type { Verdict } from "../domain/qa.ts";
 import type { VerdictGiver } from "../state/verdicts.ts";
 import {
-  deployedRevision,
   doubtfulSpans,
   newestLanding,
   landedSeries,
@@ -11,6 +10,7 @@ import {
   listLandings,
   setVerdict,
 } from "../state/landings.ts";
+import { deployedRevision } from "../state/promotions.ts";
 import { lastVerdict, recordVerdict } from "../state/verdicts.ts";
 import { knownSeries } from "./known-series.ts";
 import type { Installed } from "./local-state.ts";

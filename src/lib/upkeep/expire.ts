@@ -23,6 +23,7 @@ import type { SettingKey } from "../config/settings.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "../state/database.ts";
 import { recordEvent } from "../state/events.ts";
+import { promotedRevisions } from "../state/promotions.ts";
 import { listPpas, releasable, releaseEnded } from "../state/ppas.ts";
 import { openRuns } from "../state/leases.ts";
 import type { DueFiles, ExpiredFile, ExpiryKind } from "../state/retention.ts";
@@ -281,20 +282,26 @@ export function ticketOfImage(layer: string): number {
   return Number(/^image-ticket\.([0-9]+)-/.exec(layer)?.[1] ?? 0);
 }
 
-async function oldRevisions({ backends, config }: Engine): Promise<number[]> {
+async function oldRevisions({
+  db,
+  backends,
+  config,
+}: Engine): Promise<number[]> {
   const before = daysAgo(config.get("expire.revisionsDays"));
   if (before === null) return [];
   const archive = await backends.archive();
   const revisions = await archive.revisions();
   if (revisions.length === 0) return [];
   const current = await archive.current();
+  const promoted = promotedRevisions(db);
   return revisions
     .slice(0, -config.get("expire.revisions"))
     .filter(
       ({ revision, created_at }) =>
         created_at < before &&
         revision !== current.revision &&
-        revision !== current.reverts_to,
+        revision !== current.reverts_to &&
+        !promoted.includes(revision),
     )
     .map(({ revision }) => revision);
 }

@@ -1,7 +1,6 @@
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-import type { NeedingPackage } from "../../debian/broken.ts";
 import { packageFile } from "../../debian/package-file.ts";
 import {
   Damage,
@@ -36,6 +35,7 @@ import type {
 import { checkAsClient } from "./client-check.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import {
+  among,
   digestsIn,
   holds,
   pathsOf,
@@ -112,8 +112,14 @@ export function aptlyArchive(
     make,
     check,
     fault: (series) => releaseFault(paths.archive, series, paths),
-    renew: (distribution) =>
-      renewRelease(distribution, { keys: paths, validMs, signal: undefined }),
+    renew: (distribution, suite) =>
+      renewRelease(distribution, {
+        keys: paths,
+        validMs,
+        signal: undefined,
+        ...(suite !== undefined && { suite }),
+      }),
+    needs: readNeeds,
   });
   const keyName = `${origin} archive signing key`;
 
@@ -152,7 +158,10 @@ export function aptlyArchive(
       const key = await readSigningKey(paths.gnupg);
       const ends: NonNullable<Signing["endsFirst"]>[] = [];
       if (await common.exists())
-        for (const series of Object.keys((await tree.current()).publications)) {
+        for (const series of [
+          ...Object.keys((await tree.current()).publications),
+          ...(await tree.stableSuites()),
+        ]) {
           const { stanza } = await readRelease(paths.archive, series);
           const end = momentIn(stanza, "Valid-Until");
           const validUntil = end === null ? null : new Date(end).toISOString();
@@ -264,17 +273,6 @@ export function aptlyArchive(
 /** When a Release file ends, for sorting: one without an end first, since it wants to be signed anew. */
 function endOf({ validUntil }: { readonly validUntil: string | null }): number {
   return validUntil === null ? 0 : Date.parse(validUntil);
-}
-
-/** Those that are among these packages. */
-function among(
-  needing: readonly NeedingPackage[],
-  packages: readonly PublishedPackage[],
-): NeedingPackage[] {
-  const keyOf = ({ kind, name, version }: NeedingPackage | PublishedPackage) =>
-    `${kind} ${name} ${version}`;
-  const keys = new Set(packages.map(keyOf));
-  return needing.filter((one) => keys.has(keyOf(one)));
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { NeedingPackage } from "../../debian/broken.ts";
 import type { AptRepository } from "../apt-repository.ts";
+import type { WithoutLanding } from "./without-landing.ts";
 
 /** A source or binary package as an archive holds it. */
 export interface Publication {
@@ -20,6 +21,8 @@ export interface Revision {
   readonly ticket: number | null;
   /** Revision this one goes back to, or null. */
   readonly reverts_to: number | null;
+  /** The revision whose landing this one takes out; absent for none. */
+  readonly undoes?: number;
   /** Everything published, by series. */
   readonly publications: Readonly<Record<string, readonly Publication[]>>;
 }
@@ -130,10 +133,38 @@ export interface Archive {
   fileOf(source: string, name: string): Promise<ArchivedFile | null>;
   /** @throws UbuntuCiError (78) before the first revision, or when it is damaged */
   current(): Promise<Revision>;
+  /** @throws UbuntuCiError (2) when there is no such revision, (78) when it is damaged */
+  read(revision: number): Promise<Revision>;
   /** All kept revisions, ascending. */
   revisions(): Promise<readonly Revision[]>;
   /** Makes a new revision with the contents of an older one. */
   revert(revision: number): Promise<Revision>;
+  /**
+   * Makes a new revision without what another one brought, and keeps what came later.
+   *
+   * @param agree sees what it would come to, and throws to prevent it; not called by an archive that has no indexes
+   * @throws UbuntuCiError (2) when nothing of it is there as it was, or it is not known what was there before
+   */
+  undo(
+    revision: number,
+    agree?: (outlook: Outlook, series: string) => Promise<void>,
+  ): Promise<Revision>;
+  /** What {@link Archive.undo} would change, by series; nothing where the current revision has done it. */
+  planUndo(
+    revision: number,
+  ): Promise<
+    ReadonlyMap<string, Pick<WithoutLanding, "takenOut" | "changedSince">>
+  >;
+  /**
+   * Makes the stable suite of a series show a revision, in one instant; makes no revision.
+   *
+   * @param before revisions that it showed lately: clients that have read them can still fetch their indexes
+   */
+  promote(
+    series: string,
+    revision: number,
+    before: readonly number[],
+  ): Promise<void>;
   /** Signs what clients see anew, with a later end, in one instant; makes no revision. */
   resign(): Promise<void>;
   /** Makes a new key sign beside the present one. @throws UbuntuCiError (2) where two sign already */

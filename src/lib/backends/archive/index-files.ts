@@ -189,3 +189,14 @@ function need(stanza: Stanza, field: string): string {
   }
   return value;
 }
+
+/** Those that are among these packages. */
+export function among(
+  needing: readonly NeedingPackage[],
+  packages: readonly PublishedPackage[],
+): NeedingPackage[] {
+  const keyOf = ({ kind, name, version }: NeedingPackage | PublishedPackage) =>
+    `${kind} ${name} ${version}`;
+  const keys = new Set(packages.map(keyOf));
+  return needing.filter((one) => keys.has(keyOf(one)));
+}

@@ -10,9 +10,11 @@ export interface ReleaseTerms {
   readonly validMs: number | null;
   /** Fingerprints of the keys that sign it. */
   readonly signedBy: readonly string[];
+  /** The suite that it is to be of, and the revision that this shows; default: as the other one. */
+  readonly suite?: { readonly name: string; readonly revision: number };
 }
 
-const fieldsFirst = ["Origin", "Label", "Suite", "Codename"];
+const fieldsFirst = ["Origin", "Label", "Suite", "Version", "Codename"];
 const fieldsLast = ["Architectures", "Components", "Description"];
 
 /**
@@ -25,12 +27,21 @@ const fieldsLast = ["Architectures", "Components", "Description"];
 export function releaseText(
   like: string,
   indexes: readonly Pick<IndexFile, "path" | "size" | "hash">[],
-  { at, validMs, signedBy }: ReleaseTerms,
+  { at, validMs, signedBy, suite }: ReleaseTerms,
 ): string {
   const [given] = parseDeb822(like);
+  const own =
+    suite === undefined
+      ? {}
+      : {
+          Suite: suite.name,
+          Codename: suite.name,
+          Version: String(suite.revision),
+        };
+  const fields = new Map(Object.entries(own));
   const taken = (names: readonly string[]) =>
     names.flatMap((name): [string, string][] => {
-      const value = given?.get(name);
+      const value = fields.get(name) ?? given?.get(name);
       return value === undefined ? [] : [[name, value]];
     });
   const listed = [...indexes]

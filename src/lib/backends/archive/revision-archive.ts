@@ -1,13 +1,24 @@
 import { lstatSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 
-import { troubleOfMachine, UbuntuCiError } from "../../domain/error.ts";
+import type { NeedingPackage } from "../../debian/broken.ts";
+import {
+  refused,
+  troubleOfMachine,
+  UbuntuCiError,
+} from "../../domain/error.ts";
+import { stableSuite } from "../../domain/promotion.ts";
+import { advice, remedy } from "../../domain/remedy.ts";
+import { besidePath } from "../../files/atomic-file.ts";
+import { makePublicFolder } from "../../files/public-files.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
 import { poolFolder } from "./admit.ts";
 import type { Archive } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
-import { sameFiles } from "./index-files.ts";
+import { among, sameFiles } from "./index-files.ts";
+import { linkDistribution, linkTree } from "./link-distribution.ts";
 import {
   completeRevisions,
   inspectRevisions,
@@ -16,6 +27,8 @@ import {
 } from "./revision-upkeep.ts";
 import type { RevisionTree, StoredRevision } from "./revisions.ts";
 import { filesIn, newRevision, revisionTree } from "./revisions.ts";
+import type { WithoutLanding } from "./without-landing.ts";
+import { withoutLanding } from "./without-landing.ts";
 
 /** How an archive makes and checks the indexes of a series. */
 interface SeriesIndexes {
@@ -30,7 +43,12 @@ interface SeriesIndexes {
   /** Why a client could not read a series of what is public, or undefined. */
   fault(series: string): Promise<string | undefined>;
   /** Signs the Release file of a distribution folder anew. */
-  renew(distribution: string): Promise<void>;
+  renew(
+    distribution: string,
+    suite?: { readonly name: string; readonly revision: number },
+  ): Promise<void>;
+  /** The packages of a distribution, with what they need. */
+  needs(distribution: string): Promise<readonly NeedingPackage[]>;
 }
 
 /** The operations that all archives with a revision tree share. */
@@ -63,6 +81,57 @@ export function revisionArchive(
     for (const one of series)
       made.set(one, await indexes.make(one, publications[one] ?? []));
     return made;
+  };
+  /** Shows a revision whose packages are all there. */
+  const show = async (
+    revision: StoredRevision,
+    current: StoredRevision,
+  ): Promise<StoredRevision> => {
+    const { publications } = revision;
+    const changed = Object.keys(publications).filter(
+      (one) =>
+        !sameFiles(publications[one] ?? [], current.publications[one] ?? []),
+    );
+    const made = await makeIndexes(revision, changed);
+    const prepared = await tree.prepare(revision, made);
+    for (const one of changed)
+      await indexes?.check(prepared, one, publications[one] ?? []);
+    await tree.show(revision, prepared);
+    return revision;
+  };
+  const undoing = async (
+    number: number,
+    current: StoredRevision,
+  ): Promise<Map<string, WithoutLanding>> => {
+    const landed = await tree.read(number);
+    const before = (await tree.numbers()).includes(number - 1)
+      ? await tree.read(number - 1)
+      : undefined;
+    if (before === undefined)
+      throw refused(
+        `revision ${number - 1} is kept no more: what was there before ${number} is not known`,
+        advice`${remedy("archive revert", ["REVISION"], { reason: "TEXT" })} goes back to a revision that is kept`,
+      );
+    const all = Object.entries(current.publications).map(
+      ([series, now]) =>
+        [
+          series,
+          withoutLanding(
+            before.publications[series] ?? [],
+            landed.publications[series] ?? [],
+            now,
+          ),
+        ] as const,
+    );
+    const undone = all.filter(([, { takenOut }]) => takenOut.length > 0);
+    if (undone.length > 0) return new Map(undone);
+    const since = all.flatMap(([, { changedSince }]) => changedSince);
+    throw refused(
+      since.length > 0
+        ? `nothing of revision ${number} is there as it was: ${since.join(", ")} changed since`
+        : `revision ${number} changed no package`,
+      advice`${remedy("archive list")} shows what each revision changed`,
+    );
   };
   const renew = () =>
     tree.renew(async (distribution) => indexes?.renew(distribution));
@@ -97,6 +166,7 @@ export function revisionArchive(
       return null;
     },
     current: () => tree.current(),
+    read: (number) => tree.read(number),
     revisions: async () =>
       Promise.all((await tree.numbers()).map((number) => tree.read(number))),
     revert: (number) =>
@@ -112,19 +182,72 @@ export function revisionArchive(
         const revision = newRevision(current.revision + 1, publications, {
           reverts_to: number,
         });
-        const changed = series.filter(
-          (one) =>
-            !sameFiles(
-              publications[one] ?? [],
-              current.publications[one] ?? [],
-            ),
+        return show(revision, current);
+      }),
+    async planUndo(number) {
+      const current = await tree.current();
+      return current.undoes === number ? new Map() : undoing(number, current);
+    },
+    undo: (number, agree) =>
+      inTurn(async () => {
+        const current = await tree.current();
+        if (current.undoes === number) return current;
+        const without = await undoing(number, current);
+        const publications = { ...current.publications };
+        for (const [series, { packages }] of without)
+          publications[series] = packages;
+        if (indexes !== undefined)
+          for (const [series, { packages }] of without) {
+            const [before, then] = await Promise.all(
+              [
+                tree.distributionsOf(current.revision),
+                tree.distributionsOf(number - 1),
+              ].map(async (place) =>
+                indexes.needs(join(tree.root, await place, series)),
+              ),
+            );
+            await agree?.(
+              {
+                before: before ?? [],
+                after: among([...(before ?? []), ...(then ?? [])], packages),
+              },
+              series,
+            );
+          }
+        const revision = newRevision(current.revision + 1, publications, {
+          undoes: number,
+        });
+        return show(revision, current);
+      }),
+    promote: (series, number, before) =>
+      inTurn(async () => {
+        const { publications } = await tree.read(number);
+        const shown = await Promise.all(
+          before.map(async (one) =>
+            join(tree.root, await tree.distributionsOf(one), series),
+          ),
         );
-        const made = await makeIndexes(revision, changed);
-        const prepared = await tree.prepare(revision, made);
-        for (const one of changed)
-          await indexes?.check(prepared, one, publications[one] ?? []);
-        await tree.show(revision, prepared);
-        return revision;
+        const name = stableSuite(series);
+        const from = join(
+          tree.root,
+          await tree.distributionsOf(number),
+          series,
+        );
+        await tree.remake(async (distributions) => {
+          const place = join(distributions, name);
+          if (indexes === undefined) {
+            makePublicFolder(place);
+            return;
+          }
+          const [like, made] = [besidePath(place), besidePath(place)];
+          await linkTree(from, like);
+          await indexes.renew(like, { name, revision: number });
+          await linkDistribution(like, shown, made);
+          await rm(place, { recursive: true, force: true });
+          await rm(like, { recursive: true });
+          await rename(made, place);
+        });
+        await indexes?.check(tree.root, name, publications[series] ?? []);
       }),
     removeRevisions: (revisions) =>
       inTurn(() => removeRevisions(tree, revisions)),
@@ -142,7 +265,10 @@ export function revisionArchive(
       try {
         const { revision, publications } = await tree.current();
         const faults: string[] = [];
-        for (const series of Object.keys(publications)) {
+        for (const series of [
+          ...Object.keys(publications),
+          ...(await tree.stableSuites()),
+        ]) {
           const fault = await indexes?.fault(series);
           if (fault !== undefined) faults.push(fault);
         }

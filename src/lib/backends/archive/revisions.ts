@@ -30,6 +30,7 @@ import {
   linkTree,
   syncFolders,
 } from "./link-distribution.ts";
+import { seriesOfStable } from "../../domain/promotion.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
 /** A revision with the files of its publications. */
@@ -87,23 +88,32 @@ export interface RevisionTree {
    * @param renewed writes the Release files of a distribution folder that is not public yet
    */
   renew(renewed: (distribution: string) => Promise<void>): Promise<void>;
+  /** As {@link RevisionTree.renew}, with all that clients see in its hands. */
+  remake(change: (distributions: string) => Promise<void>): Promise<void>;
+  /** The stable suites that clients see beside the series. */
+  stableSuites(): Promise<string[]>;
   /** Makes a prepared revision public. */
   show(revision: StoredRevision, prepared: string): Promise<void>;
   /** Removes all revisions older than the previous one. */
   forgetOld(): Promise<void>;
 }
 
-/** A revision that is made now; its origin is a ticket, or the older revision that it goes back to. */
+/** A revision that is made now; its origin is a ticket, the older revision that it goes back to, or the one that it undoes. */
 export function newRevision(
   revision: number,
   publications: StoredRevision["publications"],
-  origin: { readonly ticket?: number; readonly reverts_to?: number } = {},
+  origin: {
+    readonly ticket?: number;
+    readonly reverts_to?: number;
+    readonly undoes?: number;
+  } = {},
 ): StoredRevision {
   return {
     revision,
     created_at: now(),
     ticket: origin.ticket ?? null,
     reverts_to: origin.reverts_to ?? null,
+    ...(origin.undoes !== undefined && { undoes: origin.undoes }),
     publications,
   };
 }
@@ -231,6 +241,13 @@ export function revisionTree(root: string): RevisionTree {
           );
         else if (old !== null && existsSync(old)) await linkTree(old, to);
       }
+      // What was promoted stays as it is.
+      if (before !== null)
+        for (const suite of await tree.stableSuites())
+          await linkTree(
+            join(root, "dists", suite),
+            join(made, "dists", suite),
+          );
       await syncFolders(join(made, "dists"));
       const text = `${JSON.stringify(revision, null, 1)}\n`;
       await writePublicFile(join(made, "revision.json"), text);
@@ -247,7 +264,20 @@ export function revisionTree(root: string): RevisionTree {
       const last = (await signedTimes(folderOf(revision))).at(-1) ?? 0;
       return `.revisions/${revision}/${distributionsName(last)}`;
     },
-    async renew(renewed) {
+    renew: (renewed) =>
+      tree.remake(async (distributions) => {
+        for (const name of await namesIn(distributions))
+          await renewed(join(distributions, name));
+      }),
+    async stableSuites() {
+      const { publications } = await tree.current();
+      return (await namesIn(join(root, "dists"))).filter(
+        (name) =>
+          publications[name] === undefined &&
+          publications[seriesOfStable(name) ?? ""] !== undefined,
+      );
+    },
+    async remake(change) {
       const number = await tree.currentNumber();
       if (number === null) return;
       const folder = folderOf(number);
@@ -259,8 +289,7 @@ export function revisionTree(root: string): RevisionTree {
       const next = (times.at(-1) ?? 0) + 1;
       const made = besidePath(join(folder, distributionsName(next)));
       await linkTree(join(folder, shown), made);
-      for (const series of await namesIn(made))
-        await renewed(join(made, series));
+      await change(made);
       await syncFolders(made);
       crashPoint("resign.prepared");
       await rename(made, join(folder, distributionsName(next)));

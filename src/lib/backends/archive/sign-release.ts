@@ -7,6 +7,7 @@ import { writePublicFile } from "../../files/public-files.ts";
 import { describeEnd, exec, lastLines } from "../../host/exec.ts";
 import type { IndexFile } from "./index-files.ts";
 import { indexFilesOf } from "./index-files.ts";
+import type { ReleaseTerms } from "./release.ts";
 import { releaseText } from "./release.ts";
 import type { KeyPaths } from "./signing-key.ts";
 import { execSigning, readSigningKey, signers } from "./signing-key.ts";
@@ -17,6 +18,8 @@ export interface SigningOptions {
   /** Milliseconds that a Release file is valid for; null: it has no end. */
   readonly validMs: number | null;
   readonly signal: AbortSignal | undefined;
+  /** What makes it another suite; see {@link ReleaseTerms.suite}. */
+  readonly suite?: ReleaseTerms["suite"];
 }
 
 /**
@@ -74,7 +77,7 @@ async function sign(
   folder: string,
   like: string,
   indexes: readonly Pick<IndexFile, "path" | "size" | "hash">[],
-  { keys, validMs, signal }: SigningOptions,
+  { keys, validMs, signal, suite }: SigningOptions,
 ): Promise<void> {
   const key = await readSigningKey(keys.gnupg);
   const signedBy = signers(key).map(({ fingerprint }) => fingerprint);
@@ -82,6 +85,7 @@ async function sign(
     at: Date.now(),
     validMs,
     signedBy,
+    ...(suite !== undefined && { suite }),
   });
   const gpg = async (...how: readonly string[]) => {
     const result = await execSigning(
