@@ -59,6 +59,7 @@ export class StoredTicket {
       add: [],
       remove: [],
       base_image: null,
+      eta: null,
       uploads: [upload],
     };
     insertTicket(this.db, nextTicketId(this.db), ticket, "me", () => undefined);

@@ -19,6 +19,7 @@ export function sampleTicket(over: Partial<Ticket> = {}): Ticket {
     queue_position: null,
     archive_revision: null,
     undone_by: null,
+    eta: null,
     failure: null,
     cancelled: null,
     overrides: [],

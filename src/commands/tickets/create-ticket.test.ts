@@ -77,6 +77,31 @@ describe("create_ticket", () => {
     );
   });
 
+  test("the owner's ETA stands beside the computed time until it is taken back", async () => {
+    await ci.create("hello", "1.0", "--eta", "2999-05-01");
+    expect((await ci.ticket(1)).eta).toBe("2999-05-01T00:00:00.000Z");
+    expect((await ci.json("explain", "1")).document).toMatchObject({
+      eta: "2999-05-01T00:00:00.000Z",
+    });
+    for (const command of ["status", "explain"])
+      expect(await ci.ok(command, "1")).toMatch(
+        /when it is complete cannot be told: .*\n {2}expected by its owner: 2999-05-01\n/,
+      );
+    const planned = await ci.ok("update_ticket", "1", "--eta=3d", "--dry-run");
+    expect(planned).toMatch(/\n {2}set eta to \d{4}-/);
+    await ci.ok("update_ticket", "1", "--eta", "none");
+    expect((await ci.ticket(1)).eta).toBeNull();
+    expect(await ci.ok("log", "1")).toMatch(/updated.*eta/);
+    expect(
+      await ci.run("update_ticket", "1", "--eta=2020-01-01"),
+    ).toMatchObject({
+      code: 2,
+      stderr: saying("--eta: 2020-01-01 has passed already"),
+    });
+    const today = new Date().toISOString().slice(0, 10);
+    await ci.ok("update_ticket", "1", "--eta", today);
+  });
+
   test("--dry-run says what would be stored, and stores nothing", async () => {
     const changes = ci.upload("hello");
     const args = ["-t", "t", "-s", changes, "-b", "https://example.org/1"];

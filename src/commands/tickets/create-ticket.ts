@@ -1,4 +1,8 @@
-import { collectPath, wholeNumber } from "../../cli/arguments.ts";
+import {
+  collectPath,
+  comingMomentArgument,
+  wholeNumber,
+} from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
@@ -17,6 +21,7 @@ interface Options {
   series?: string;
   baseImage?: string;
   priority: number;
+  eta?: string;
 }
 
 export const command: Command<Options, Plan> = {
@@ -56,7 +61,12 @@ export const command: Command<Options, Plan> = {
         "--base-image <ref>",
         "base to start the image from (default: the series' own)",
       )
-      .option("--priority <number>", "higher goes first", wholeNumber, 0),
+      .option("--priority <number>", "higher goes first", wholeNumber, 0)
+      .option(
+        "--eta <date>",
+        "when you expect it to land: a date, or a time from now such as 7d (default: not said)",
+        comingMomentArgument,
+      ),
   examples: [
     'create_ticket -t "hello: new upstream" -s ../hello_2.10-4_source.changes',
     `create_ticket -t "libfoo transition" -b 12345 -o dev@example.com \\
@@ -97,5 +107,6 @@ function requestOf(context: CommandContext, options: Options): CreateRequest {
     series: options.series ?? null,
     baseImage: options.baseImage ?? null,
     priority: options.priority,
+    eta: options.eta ?? null,
   };
 }

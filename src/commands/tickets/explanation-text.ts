@@ -1,4 +1,4 @@
-import { expectedInWords } from "../../lib/domain/expected.ts";
+import { etaInWords, expectedInWords } from "../../lib/domain/expected.ts";
 import type { Explanation } from "../../lib/domain/explain/explanation.ts";
 import type { LandingExplanation } from "../../lib/domain/explain/landing.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
@@ -52,6 +52,7 @@ export function explanationText({
   because,
   next,
   expected,
+  eta,
   commands,
 }: WrittenExplanation): string {
   const state =
@@ -72,6 +73,7 @@ export function explanationText({
     ...(expected === null
       ? []
       : [`  ${expectedInWords(expected, Date.now())}`]),
+    ...(eta === null ? [] : [`  ${etaInWords(eta)}`]),
     ...commandLines(commands),
   ]);
 }

@@ -1,5 +1,5 @@
 import { cancelledInWords } from "../../lib/domain/cancel.ts";
-import { expectedInWords } from "../../lib/domain/expected.ts";
+import { etaInWords, expectedInWords } from "../../lib/domain/expected.ts";
 import {
   ignoredBecause,
   inForce,
@@ -32,6 +32,7 @@ export function ticketInFull(
     lines.push(`  position ${ticket.queue_position} in the queue`);
   if (ticket.expected != null)
     lines.push(`  ${expectedInWords(ticket.expected, Date.now())}`);
+  if (ticket.eta !== null) lines.push(`  ${etaInWords(ticket.eta)}`);
   const published = publishedInWords(ticket);
   if (published !== null) lines.push(`  published as ${published}`);
   if (ticket.failure !== null) {

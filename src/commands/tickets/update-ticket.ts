@@ -1,10 +1,16 @@
-import { ticketNumber, wholeNumber } from "../../cli/arguments.ts";
+import {
+  comingMomentArgument,
+  ticketNumber,
+  wholeNumber,
+} from "../../cli/arguments.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Command } from "../../cli/command.ts";
 import type { TicketPlan } from "../../lib/domain/plan.ts";
 import type { UpdateRequest } from "../../lib/tickets/ticket-system.ts";
 
-interface Options extends Omit<UpdateRequest, "hold"> {
+interface Options extends Omit<UpdateRequest, "eta" | "hold"> {
+  /** A moment, or "none". */
+  readonly eta?: string;
   readonly ticket: number;
   readonly queue?: true;
   readonly hold?: true;
@@ -39,10 +45,16 @@ export const command: Command<Options, TicketPlan> = {
         "higher goes first; before it starts (default: as it is)",
         wholeNumber,
       )
+      .option(
+        "--eta <date>",
+        "when you expect it to land: a date, a time from now such as 7d, or none (default: as it is)",
+        (text) => (text === "none" ? text : comingMomentArgument(text)),
+      )
       .option("--queue", "queue a ticket that is held (default: no)")
       .option("--hold", "hold a ticket that has not started (default: no)"),
   examples: [
     "update_ticket 7 --queue",
+    "update_ticket 7 --eta 2027-03-01",
     'update_ticket 7 -t "hello: fix the greeting" -b https://bugs.example.org/123',
   ],
   check(options) {
@@ -63,10 +75,14 @@ function asked({
   ticket,
   queue,
   hold,
+  eta,
   ...rest
 }: Options): readonly [number, UpdateRequest] {
-  const request =
-    queue === true || hold === true ? { ...rest, hold: hold === true } : rest;
+  const request = {
+    ...rest,
+    ...(eta !== undefined && { eta: eta === "none" ? null : eta }),
+    ...((queue === true || hold === true) && { hold: hold === true }),
+  };
   if (Object.keys(request).length === 0)
     throw refused(
       "nothing to change was named",

@@ -202,6 +202,11 @@ export function expectedInWords(
   return `${spans.join(", ")} (by the ${landings} tickets that landed before)`;
 }
 
+/** What its owner has said about a ticket, in words. */
+export function etaInWords(eta: string): string {
+  return `expected by its owner: ${eta.replace("T00:00:00.000Z", "")}`;
+}
+
 function inWords({ earliest, latest }: Interval, nowMs: number): string {
   const now = new Date(nowMs).toISOString();
   const from = ageInWords(now, Date.parse(earliest));

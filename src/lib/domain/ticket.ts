@@ -143,6 +143,8 @@ export interface Ticket {
   readonly queue_position: number | null;
   /** When it is expected to complete; null when it is held or has ended, absent where nobody asked. */
   readonly expected?: Expected | null;
+  /** When its owner expects it to land, ISO 8601 UTC; null when nobody said. */
+  readonly eta: string | null;
   readonly archive_revision: number | null;
   /** The archive revision that took out again what it published, or null. */
   readonly undone_by: number | null;

@@ -185,6 +185,7 @@ function create(source = "hello", version = "1.0"): number {
       add: [],
       remove: [],
       base_image: null,
+      eta: null,
       uploads: [
         {
           source,

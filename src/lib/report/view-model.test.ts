@@ -29,6 +29,7 @@ const ticket = (over: Partial<Ticket>): Ticket => ({
   queue_position: null,
   archive_revision: null,
   undone_by: null,
+  eta: null,
   failure: null,
   cancelled: null,
   overrides: [],

@@ -99,6 +99,7 @@ function input(log: string): ReportInput {
     queue_position: null,
     archive_revision: null,
     undone_by: null,
+    eta: null,
     add: [],
     remove: [],
     base_image: null,

@@ -375,4 +375,34 @@ export const migrations: readonly string[] = [
   CREATE INDEX event_by_ticket ON event (ticket, id) WHERE ticket IS NOT NULL;
   CREATE TRIGGER event_is_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
   `,
+  // When owners expect their tickets to land; mails to be sent, and of what people were reminded.
+  `
+  ALTER TABLE ticket ADD COLUMN eta TEXT;
+  CREATE INDEX ticket_failed ON ticket (updated_at) WHERE status = 'failed';
+  CREATE TABLE notification (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL UNIQUE,
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT,
+    html TEXT,
+    intended_at TEXT NOT NULL,
+    ended_at TEXT,
+    outcome TEXT CHECK (outcome IN ('sent', 'refused')),
+    trouble TEXT,
+    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+  ) STRICT;
+  CREATE INDEX notification_unsent ON notification (id) WHERE ended_at IS NULL;
+  CREATE TABLE reminder (
+    recipient TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    told_at TEXT NOT NULL,
+    PRIMARY KEY (recipient, topic)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE news_told (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+    event INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -14,6 +14,8 @@ interface NewTicket {
   readonly bug: string | null;
   readonly series: string;
   readonly priority: number;
+  /** ISO 8601 UTC, or null. */
+  readonly eta: string | null;
   /** Whether it is not to be queued yet. */
   readonly draft: boolean;
   readonly add: readonly string[];
@@ -53,8 +55,8 @@ export function insertTicket(
     ).run(ticket.owner, ticket.owner);
     db.prepare(
       `INSERT INTO ticket (id, title, description, owner, bug, series, priority, step, status, add_packages, remove_packages,
-               base_image, draft, created_at, updated_at)
-             VALUES (?, ?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?, ?)`,
+               base_image, draft, eta, created_at, updated_at)
+             VALUES (?, ?, ?, (SELECT id FROM person WHERE email = ?), ?, ?, ?, 100, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       id,
       ticket.title,
@@ -68,6 +70,7 @@ export function insertTicket(
       JSON.stringify(ticket.remove),
       ticket.base_image,
       ticket.draft ? 1 : 0,
+      ticket.eta,
       at,
       at,
     );
@@ -136,6 +139,7 @@ export interface TicketChange {
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
   readonly priority?: number;
+  readonly eta?: string | null;
   readonly status?: "waiting" | "held";
 }
 
@@ -152,6 +156,7 @@ export function updateTicket(
     sets["description"] = change.description;
   if (change.bug !== undefined) sets["bug"] = change.bug;
   if (change.priority !== undefined) sets["priority"] = change.priority;
+  if (change.eta !== undefined) sets["eta"] = change.eta;
   if (change.add !== undefined)
     sets["add_packages"] = JSON.stringify(change.add);
   if (change.remove !== undefined)

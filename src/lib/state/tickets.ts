@@ -56,6 +56,7 @@ interface TicketRow {
   cancel_by: string | null;
   cancel_reason: string | null;
   resume_step: StepCode | null;
+  eta: string | null;
   created_at: string;
   updated_at: string;
   ppa: string | null;
@@ -141,6 +142,7 @@ function whole(
     status: row.told_status,
     ppa: row.ppa,
     queue_position: position,
+    eta: row.eta,
     archive_revision: row.archive_revision,
     undone_by: row.undone_by,
     failure:

@@ -76,6 +76,7 @@ export async function createTicket(
           bug,
           series: uploads[0]?.series ?? "",
           priority: request.priority,
+          eta: request.eta,
           draft: request.wait,
           add: request.add,
           remove: request.remove,
@@ -112,13 +113,14 @@ export async function planCreateTicket(
   state: LocalState,
   request: CreateRequest,
 ): Promise<string[]> {
-  const { add, remove, baseImage, priority } = request;
+  const { add, remove, baseImage, priority, eta } = request;
   return admitted(state, request, (uploads, bug, owner) => [
     `ticket "${request.title}" of ${owner} for ${uploads[0]?.series ?? ""}${bug === null ? "" : `, bug ${bug}`}`,
     ...uploads.flatMap(({ source, version, files }) => [
       `source package ${source} ${version}`,
       ...files.map(({ name, size }) => `store ${name}, ${size} bytes`),
     ]),
+    ...(eta === null ? [] : [`expected by its owner: ${eta}`]),
     ...(baseImage === null ? [] : [`image from the base ${baseImage}`]),
     ...(add.length === 0 ? [] : [`add ${add.join(", ")} to the image`]),
     ...(remove.length === 0
@@ -174,7 +176,7 @@ export function planChange(ticket: Ticket, request: UpdateRequest): string[] {
   checkChangeable(ticket, request);
   return Object.entries(change).map(
     ([field, value]) =>
-      `set ${field} to ${Array.isArray(value) ? value.join(", ") : value}`,
+      `set ${field} to ${Array.isArray(value) ? value.join(", ") : (value ?? "nothing")}`,
   );
 }
 
@@ -362,7 +364,8 @@ function changeOf(request: UpdateRequest): TicketChange {
     request.bug === undefined ? undefined : bugUrl(request.bug, problems);
   if (problems.length > 0)
     throw refusedWith("the ticket was not changed", problems);
-  const { title, description, owner, add, remove, priority, hold } = request;
+  const { title, description, owner, add, remove, priority, eta, hold } =
+    request;
   return {
     ...(title !== undefined && { title }),
     ...(description !== undefined && { description }),
@@ -371,6 +374,7 @@ function changeOf(request: UpdateRequest): TicketChange {
     ...(add !== undefined && { add }),
     ...(remove !== undefined && { remove }),
     ...(priority !== undefined && { priority }),
+    ...(eta !== undefined && { eta }),
     ...(hold !== undefined && {
       status: hold ? ("held" as const) : ("waiting" as const),
     }),
@@ -390,7 +394,7 @@ function checkChangeable(ticket: Ticket, request: UpdateRequest): void {
   if (late.length > 0 && (isInFlight(ticket) || ticket.set_aside !== null)) {
     throw refused(
       `ticket ${ticket.id} has started (${ticket.step.name}): ${late.join(", ")} cannot change any more`,
-      "title, description, bug and owner can",
+      "title, description, bug, owner and ETA can",
     );
   }
 }

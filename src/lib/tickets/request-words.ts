@@ -1,6 +1,7 @@
 import { packageName } from "../debian/control-file.ts";
 import type { Problem } from "../domain/error.ts";
 import { textProblem } from "../domain/shown-text.ts";
+import { now } from "../host/clock.ts";
 
 /** Checks the names of binary packages that an option was given. */
 export function checkNames(
@@ -24,10 +25,11 @@ export function checkWords(
     readonly title?: string;
     readonly description?: string;
     readonly owner?: string | null;
+    readonly eta?: string | null;
   },
   problems: Problem[],
 ): void {
-  const { title, description, owner } = words;
+  const { title, description, owner, eta } = words;
   if (title !== undefined) {
     if (title.trim() === "")
       problems.push({ where: "--title", message: "is empty" });
@@ -39,6 +41,12 @@ export function checkWords(
     problems.push({
       where: "--owner",
       message: `${JSON.stringify(owner)} is not an email address`,
+    });
+  // Today is not over yet.
+  if (eta != null && eta.slice(0, 10) < now().slice(0, 10))
+    problems.push({
+      where: "--eta",
+      message: `${eta.slice(0, 10)} has passed already`,
     });
 }
 

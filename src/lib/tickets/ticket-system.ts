@@ -28,6 +28,8 @@ export interface CreateRequest {
   readonly series: string | null;
   readonly baseImage: string | null;
   readonly priority: number;
+  /** When the owner expects it to land, ISO 8601 UTC; null leaves that open. */
+  readonly eta: string | null;
 }
 
 /** What `update_ticket` is given; what is absent stays. */
@@ -39,6 +41,8 @@ export interface UpdateRequest {
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
   readonly priority?: number;
+  /** Null takes it back. */
+  readonly eta?: string | null;
   readonly hold?: boolean;
 }
 

@@ -117,6 +117,7 @@ describe("in the queue", () => {
       },
       unblock: "ubuntu-ci land --ticket 2",
       expected: null,
+      eta: null,
       commands: [
         { command: "ubuntu-ci land --ticket 2", effect: "does so now" },
       ],
@@ -417,6 +418,7 @@ describe("ended", () => {
       next: null,
       unblock: "ubuntu-ci create_ticket -t hello -s FILE_source.changes",
       expected: null,
+      eta: null,
       commands: [
         {
           command: "ubuntu-ci create_ticket -t hello -s FILE_source.changes",

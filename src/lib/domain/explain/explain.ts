@@ -58,6 +58,7 @@ export function explain(situation: Situation): Explanation {
         : { ...found.next, at: found.next.at ?? earliest(situation) },
     unblock: found.unblock?.command ?? null,
     expected: ticket.expected ?? null,
+    eta: ticket.eta,
     commands,
   };
 }

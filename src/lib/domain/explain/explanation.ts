@@ -23,13 +23,22 @@ export interface Explanation {
   readonly unblock: Suggestion["command"] | null;
   /** When the ticket is expected to start and complete. */
   readonly expected: Expected | null;
+  /** When its owner expects it to land, ISO 8601 UTC, or null. */
+  readonly eta: string | null;
   /** Every command that helps, the one in `unblock` first. */
   readonly commands: readonly Suggestion[];
 }
 
 export type Cause = Omit<
   Explanation,
-  "ticket" | "step" | "unblock" | "commands" | "because" | "expected" | "next"
+  | "ticket"
+  | "step"
+  | "unblock"
+  | "commands"
+  | "because"
+  | "expected"
+  | "eta"
+  | "next"
 > & {
   /** `at` is null where the time depends on something else. */
   readonly next: { readonly action: string; readonly at: string | null } | null;
