@@ -44,8 +44,8 @@ async function makeBundle() {
     platform: "node",
     target: "node20",
     format: "cjs",
-    // A native module, and one that would add a compiler to the bundle.
-    external: ["better-sqlite3", "cosmiconfig"],
+    // A native module, one that would add a compiler to the bundle, and one that few commands need.
+    external: ["better-sqlite3", "cosmiconfig", "nodemailer"],
     supported: { "dynamic-import": false },
     define: { "import.meta.dirname": "__dirname" },
     // A function of the variables that Node gives to a CommonJS module.

@@ -690,6 +690,7 @@ describe("--dry-run", () => {
       `uploaders add ${join(ci.root, "dev.asc")}`,
       `uploaders remove ${uploaders[0]?.fingerprint ?? ""}`,
       "shepherd-report",
+      "remind",
       "init",
       "refresh-bases",
       "maintenance on",
@@ -699,8 +700,8 @@ describe("--dry-run", () => {
       "fsck --mend",
       `check --prometheus ${join(ci.root, "metrics.prom")}`,
     ];
-    // These need a backup, or a program of their own to replace: see their own tests.
-    const elsewhere = ["restore", "upgrade"];
+    // These need a backup, a program of their own to replace, or a landing: see their own tests.
+    const elsewhere = ["restore", "upgrade", "qa"];
     for (const { words, verb } of await everyVerb())
       if (verb.changes && !elsewhere.includes(words[0] ?? ""))
         expect(

@@ -109,6 +109,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       speaksTo: "tickets",
       load: () => import("./shepherd/qa.ts"),
     },
+    remind: {
+      summary: "mail owners and the list what needs them",
+      load: () => import("./shepherd/remind.ts"),
+    },
     "shepherd-report": {
       summary: "write the static report",
       load: () => import("./shepherd/shepherd-report.ts"),

@@ -1,10 +1,12 @@
 import { cliSettings } from "../../cli/settings.ts";
 import { backendsSettings } from "../backends/settings.ts";
+import { clientsSettings } from "../clients/settings.ts";
 import type { Setting } from "../domain/setting.ts";
 import { engineSettings } from "../engine/settings.ts";
 import { locksSettings } from "../locks/settings.ts";
 import { reportSettings } from "../report/settings.ts";
 import { sessionSettings } from "../session/settings.ts";
+import { shepherdSettings } from "../shepherd/settings.ts";
 import { stepsSettings } from "../steps/settings.ts";
 import { ticketsSettings } from "../tickets/settings.ts";
 import { upkeepSettings } from "../upkeep/settings.ts";
@@ -22,6 +24,8 @@ export const settings = [
   ...locksSettings,
   ...upkeepSettings,
   ...reportSettings,
+  ...shepherdSettings,
+  ...clientsSettings,
   ...cliSettings,
 ] as const satisfies readonly Setting[];
 

@@ -36,6 +36,13 @@ export interface Landing {
   readonly orphan?: boolean;
 }
 
+/** A landing that is bad or needs testing, and since when it waits for somebody. */
+export interface WaitingLanding {
+  readonly landing: Landing;
+  /** ISO 8601 UTC: when it landed, or the end of the verdict that let it through. */
+  readonly since: string;
+}
+
 /** What a landing does to earlier ones of its series. */
 export interface LandingEffect {
   readonly revision: number;

@@ -1,3 +1,5 @@
+import { matchesGlob } from "./glob.ts";
+
 /** Globs of the source packages that an uploader may upload; null: all of them. */
 export type PackageRights = readonly string[] | null;
 
@@ -27,39 +29,10 @@ export function rightsOf(globs: readonly string[]): PackageRights {
 }
 
 export function mayUpload(rights: PackageRights, source: string): boolean {
-  return rights === null || rights.some((glob) => matches(glob, source));
+  return rights === null || rights.some((glob) => matchesGlob(glob, source));
 }
 
 /** Rights in words. */
 export function rightsInWords(rights: PackageRights): string {
   return rights === null ? "all packages" : rights.join(", ");
-}
-
-/**
- * Whether a glob matches a name (fnmatch(3), * and ? only). Backtracks only to the last star, so the time
- * is at most the product of both lengths, never exponential.
- */
-function matches(glob: string, name: string): boolean {
-  let at = 0;
-  let star = -1;
-  let resume = 0;
-  for (let index = 0; index < name.length;) {
-    if (at < glob.length && glob[at] === "*") {
-      star = at;
-      resume = index;
-      at += 1;
-    } else if (
-      at < glob.length &&
-      (glob[at] === "?" || glob[at] === name[index])
-    ) {
-      at += 1;
-      index += 1;
-    } else if (star >= 0) {
-      at = star + 1;
-      resume += 1;
-      index = resume;
-    } else return false;
-  }
-  while (glob[at] === "*") at += 1;
-  return at === glob.length;
 }

@@ -66,7 +66,10 @@ type UpkeepPoint =
   | "expire.removed"
   | "expire.revision-gone"
   | "expire.layer-gone"
-  | "fsck.mended";
+  | "fsck.mended"
+  | "reminder.recorded"
+  | "reminder.intended"
+  | "reminder.delivered";
 
 type CrashPoint = (typeof crashPoints)[number] | UpkeepPoint;
 

@@ -1,14 +1,12 @@
-import { open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-
-import { Eta } from "eta";
 
 import {
   isDownload,
   packageFolder,
   publishedNames,
 } from "../domain/published-name.ts";
-import { shownJson, shownText } from "../domain/shown-text.ts";
+import { shownJson } from "../domain/shown-text.ts";
 import type { FileRef, Ticket } from "../domain/ticket.ts";
 import { hasEnded } from "../domain/step.ts";
 import { isUnfinished } from "../files/atomic-file.ts";
@@ -24,6 +22,8 @@ import type {
   ReportPages,
   TicketSources,
 } from "./report-input.ts";
+import { failureTail } from "./failure-tail.ts";
+import { htmlTemplates } from "./templates.ts";
 import * as view from "./view-model.ts";
 
 /** The result of writing a report. */
@@ -32,9 +32,6 @@ export interface WrittenReport {
   readonly written: number;
   readonly unchanged: number;
 }
-
-/** How much of the end of a failed ticket's log its page shows, in bytes. */
-const tailBytes = 6000;
 
 /**
  * Writes the static site: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/, with
@@ -49,13 +46,7 @@ export async function writeReport(
   { pathOf, documentOf }: TicketSources,
   output: string,
 ): Promise<WrittenReport> {
-  const eta = new Eta({
-    views: join(programRoot, "templates"),
-    autoTrim: false,
-    cache: true,
-    // All text in pages passes through here, so that it can contain neither tags nor hidden characters.
-    escapeFunction: (text) => escapeHtml(shownText(String(text))),
-  });
+  const eta = htmlTemplates();
   let written = 0;
   let unchanged = 0;
   const write = async (path: string, text: string) => {
@@ -223,46 +214,6 @@ async function placeArtifacts(
     // On another file system, or for another user's file, a copy is made.
     await linkOrCopyPublicly(path, place);
   }
-}
-
-/** The end of the log that shows why a ticket failed. */
-async function failureTail(
-  ticket: Ticket,
-  pathOf: (at: FileRef) => string,
-): Promise<string | null> {
-  const log = ticket.artifacts.find(
-    ({ name }) => name === ticket.failure?.artifact,
-  );
-  if (log === undefined) return null;
-  const file = await ifExists(open(pathOf(log)));
-  if (file === undefined) return null;
-  try {
-    const { size } = await file.stat();
-    const length = Math.min(size, tailBytes);
-    const { buffer } = await file.read(
-      Buffer.alloc(length),
-      0,
-      length,
-      size - length,
-    );
-    const text = buffer.toString("utf8");
-    return size > length ? text.slice(text.indexOf("\n") + 1) : text;
-  } finally {
-    await file.close();
-  }
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Escapes text for HTML, including quoted attributes. */
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (found) => entities[found] ?? "");
 }
 
 /** Removes temporary files of a report that was killed. No other report writes at the same time. */

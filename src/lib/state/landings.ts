@@ -1,4 +1,4 @@
-import type { EffectSpan, Landing } from "../domain/landing.ts";
+import type { EffectSpan, Landing, WaitingLanding } from "../domain/landing.ts";
 import { effectSpans } from "../domain/landing.ts";
 import type { Verdict } from "../domain/qa.ts";
 import { now } from "../host/clock.ts";
@@ -285,6 +285,34 @@ export function listLandings(
     .all({ series, above, limit, now: now() })
     .map(landingOf)
     .reverse();
+}
+
+/** How many landings that wait are read: nothing after them can be deployed before they are dealt with. */
+const waitingRead = 500;
+
+/**
+ * The landings of a series that have their effect, and are bad or need testing: the oldest, and since
+ * when they wait.
+ */
+export function doubtfulLandings(
+  db: Connection,
+  series: string,
+): WaitingLanding[] {
+  return db
+    .prepare<
+      { series: string; now: string },
+      Row & { readonly waits_since: string }
+    >(
+      `SELECT ${columns}, iif(qa_until <= @now, qa_until, landed_at) AS waits_since
+       FROM landing INDEXED BY landing_doubtful
+       WHERE series = @series AND since IS NOT NULL AND ${doubtful}
+       ORDER BY revision LIMIT ${waitingRead}`,
+    )
+    .all({ series, now: now() })
+    .map(({ waits_since: since, ...row }) => ({
+      landing: landingOf(row),
+      since,
+    }));
 }
 
 /** A revision's landings, one for each series that it changed; empty when nothing landed in it. */

@@ -2,7 +2,7 @@ import type { Commit } from "../clients/git/history.ts";
 import { commitOf, firstParentHistory } from "../clients/git/history.ts";
 import { commitClauses, stateOfCommit } from "../domain/commit-clauses.ts";
 import { misconfigured } from "../domain/error.ts";
-import type { Landing } from "../domain/landing.ts";
+import type { EffectSpan, Landing } from "../domain/landing.ts";
 import { deployable, effectSpans } from "../domain/landing.ts";
 import { isGood } from "../domain/qa.ts";
 import { now } from "../host/clock.ts";
@@ -46,19 +46,9 @@ export async function committedLandings({
     series: [branch],
     status(series) {
       const landings = read();
-      const spans = effectSpans(
-        landings.map(({ revision, rolls_back }) => ({
-          revision,
-          revertsTo: null,
-          takesOut: rolls_back,
-        })),
-      );
-      const states = new Map(
-        landings.map(({ revision, qa }) => [revision, qa]),
-      );
       const { revision, blockedBy } = deployable(
         (limit) => landings.findLast((one) => one.revision < limit)?.revision,
-        spans.filter((span) => !isGood(states.get(span.revision) ?? "ok")),
+        doubtfulSpans(landings),
         deployed,
       );
       return {
@@ -78,6 +68,17 @@ export async function committedLandings({
       const found = read().filter(({ revision }) => revision > above);
       return limit < 0 ? found : found.slice(-limit);
     },
+    waiting() {
+      const landings = read();
+      const waiting = new Set(
+        doubtfulSpans(landings)
+          .filter(({ until }) => until === null)
+          .map(({ revision }) => revision),
+      );
+      return landings
+        .filter(({ revision }) => waiting.has(revision))
+        .map((landing) => ({ landing, since: landing.landed_at }));
+    },
     at: (wanted) => read().filter(({ revision }) => revision === wanted),
     record(landings, verdict, actor) {
       recordVerdict(db, landings, verdict, actor);
@@ -85,6 +86,18 @@ export async function committedLandings({
     lastVerdict: ({ commit }) =>
       commit === undefined ? null : lastVerdict(db, { commit }),
   };
+}
+
+/** When the landings that are bad or need testing have their effect. */
+function doubtfulSpans(landings: readonly Landing[]): EffectSpan[] {
+  const states = new Map(landings.map(({ revision, qa }) => [revision, qa]));
+  return effectSpans(
+    landings.map(({ revision, rolls_back }) => ({
+      revision,
+      revertsTo: null,
+      takesOut: rolls_back,
+    })),
+  ).filter((span) => !isGood(states.get(span.revision) ?? "ok"));
 }
 
 function landingsOf(

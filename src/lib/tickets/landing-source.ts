@@ -1,8 +1,13 @@
-import type { Landing, LandingsReport } from "../domain/landing.ts";
+import type {
+  Landing,
+  LandingsReport,
+  WaitingLanding,
+} from "../domain/landing.ts";
 import { deployable } from "../domain/landing.ts";
 import type { Verdict } from "../domain/qa.ts";
 import type { VerdictGiver } from "../state/verdicts.ts";
 import {
+  doubtfulLandings,
   doubtfulSpans,
   newestLanding,
   landedSeries,
@@ -29,6 +34,8 @@ export interface LandingSource {
     series: string,
     which: { readonly above: number; readonly limit: number },
   ): readonly Landing[];
+  /** Those whose effect lasts and that are bad or need testing, oldest first. */
+  waiting(series: string): readonly WaitingLanding[];
   /** A revision's landings, one for each series that it changed. */
   at(revision: number): readonly Landing[];
   /** Records a verdict on all landings of a revision. */
@@ -75,6 +82,7 @@ function publishedLandings({ db, paths, config }: Installed): LandingSource {
         : `the archive is at landing ${newest} of ${series}`;
     },
     list: (series, which) => listLandings(db, series, which),
+    waiting: (series) => doubtfulLandings(db, series),
     at: (revision) => landingsAt(db, revision),
     record(landings, verdict, actor) {
       setVerdict(db, landings, verdict);

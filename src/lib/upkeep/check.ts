@@ -26,6 +26,7 @@ import {
   stateBegan,
   unfinishedTickets,
 } from "../state/health.ts";
+import { oldestUnsent } from "../state/notifications.ts";
 import { ticketsSetAside } from "../state/set-aside.ts";
 import { listPpas } from "../state/ppas.ts";
 import { openRuns } from "../state/leases.ts";
@@ -64,6 +65,7 @@ export async function checkHealth(
     waitingAge(watched),
     infrastructureFailures(watched),
     setAside(watched),
+    unsentMail(watched),
     freePpas(watched),
     diskFree(watched, disk),
     inodesFree(watched, disk),
@@ -197,6 +199,22 @@ function setAside({ db }: Watched): Measure {
       first === undefined
         ? ""
         : advice`ticket ${first.id} is set aside at ${stepOf(first.step).name}: ${first.reason} (${remedy("explain", [first.id])})${more}`,
+  };
+}
+
+/** Mail that no server takes is told once it has waited for several passes of `remind`. */
+function unsentMail({ db, config }: Watched): Measure {
+  const oldest = oldestUnsent(db);
+  return {
+    name: "mail_age",
+    help: "Time that the mail has waited to be sent which has waited longest.",
+    warn: from(config.get("check.mail.warnMinutes"), minute),
+    critical: from(config.get("check.mail.criticalMinutes"), minute),
+    ...lasting(
+      oldest?.intended_at,
+      oldest &&
+        advice`a mail to ${oldest.recipient} has waited ${ageInWords(oldest.intended_at)} to be sent${oldest.trouble === null ? "" : `: ${oldest.trouble}`} (${remedy("remind")})`,
+    ),
   };
 }
 

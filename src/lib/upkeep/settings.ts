@@ -131,6 +131,12 @@ export const upkeepSettings = [
     default: 3,
     help: "days that `check` tells of a ticket that our infrastructure failed",
   },
+  ...thresholds(
+    "mail",
+    "Minutes",
+    [60, 1440],
+    "minutes that a mail could not be sent after which",
+  ),
   ...thresholds("freePpas", "Below", [1, 0], "number of free PPAs below which"),
   ...thresholds(
     "diskFree",
