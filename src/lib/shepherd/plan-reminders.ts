@@ -8,12 +8,12 @@ import { addressKey, dueReminders } from "../domain/reminder.ts";
 import { shownText } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { failureTail } from "../report/failure-tail.ts";
+import { newestEvent } from "../state/log-export.ts";
 import { failedTickets, heldTickets } from "../state/needs-somebody.ts";
 import type { RemindersSoFar } from "../state/notifications.ts";
 import {
   eventBefore,
   listTold,
-  newestEvent,
   remindersSoFar,
   ticketsEndedSince,
   unsentNotifications,

@@ -2,6 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { StoredTicket } from "../../../test/support/stored-ticket.ts";
 import { failedByInfrastructure, oldestWaiting } from "./health.ts";
+import { failedTickets, heldTickets } from "./needs-somebody.ts";
+import {
+  oldestUnsent,
+  ticketsEndedSince,
+  unsentNotifications,
+} from "./notifications.ts";
 import { openRuns } from "./leases.ts";
 import { nextToGoOn, nextToStart, ticketsInFlight } from "./queue.ts";
 import { dueFiles, markExpired } from "./retention.ts";
@@ -45,16 +51,22 @@ describe("what a pass asks does not go through the tickets that have ended", () 
     ["open tickets", () => listTickets(state.db, { open: true })],
     ["the one that waits longest", () => oldestWaiting(state.db)],
     ["those set aside", () => ticketsSetAside(state.db)],
+    ["failures of late", () => failedTickets(state.db, "2026-01-01")],
+    ["those held", () => heldTickets(state.db)],
+    ["those that ended since", () => ticketsEndedSince(state.db, 1)],
+    ["unsent mail", () => unsentNotifications(state.db)],
+    ["the oldest of it", () => oldestUnsent(state.db)],
     ["failures of ours", () => failedByInfrastructure(state.db, "2026-01-01")],
   ])("%s", (_, look) => {
     const plans = plansOf(look);
     expect(plans.length).toBeGreaterThan(0);
-    const partial = /INDEX (?:ticket_\w+|lease)/;
+    const partial = /INDEX (?:ticket_\w+|lease|notification_unsent)/;
     expect(
       plans.filter(
         (detail) =>
-          /^SCAN (?:ticket|run|event|artifact)\b/.test(detail) &&
-          !partial.test(detail),
+          /^SCAN (?:ticket|run|event|artifact|subticket|notification)\b/.test(
+            detail,
+          ) && !partial.test(detail),
       ),
     ).toEqual([]);
   });

@@ -288,7 +288,7 @@ export function listLandings(
 }
 
 /** How many landings that wait are read: nothing after them can be deployed before they are dealt with. */
-const waitingRead = 500;
+const waitingRead = 250;
 
 /**
  * The landings of a series that have their effect, and are bad or need testing: the oldest, and since

@@ -30,7 +30,7 @@ export function failedTickets(db: Connection, since: string): StuckTicket[] {
          JOIN source_package_upload newer ON newer.source_package = upload.source_package
          JOIN subticket theirs ON theirs.upload = newer.id
          WHERE mine.ticket = ticket.id AND theirs.ticket > ticket.id)
-       ORDER BY ticket.id`,
+       ORDER BY +ticket.id`,
     )
     .all(since);
 }

@@ -42,11 +42,6 @@ export function remindersSoFar(db: Connection): RemindersSoFar {
   };
 }
 
-/** Number of the newest event. */
-export function newestEvent(db: Connection): number {
-  return firstValue<number>(db, "SELECT max(id) FROM event") ?? 0;
-}
-
 /** Number of the newest event before that time; 0 when there is none. */
 export function eventBefore(db: Connection, at: string): number {
   return (

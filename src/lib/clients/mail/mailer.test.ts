@@ -167,7 +167,9 @@ describe("through a program", () => {
       "-i -f ci@example.com -- dev@example.com\n",
     );
     const mail = readFileSync(taken, "utf8");
-    expect(mail).toMatch(/^From: CI <ci@example\.com>\nTo: dev@example\.com\n/m);
+    expect(mail).toMatch(
+      /^From: CI <ci@example\.com>\nTo: dev@example\.com\n/m,
+    );
     expect(mail).toContain("\n.\n");
   });
 
