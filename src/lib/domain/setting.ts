@@ -20,7 +20,7 @@ export interface Setting {
   readonly help: string;
   /**
    * The setting decides whom to trust: what gets into packages, who may upload, whether uploads are built
-   * and tested, what clients are told, where the report is sent. It is accepted only from a file that
+   * and tested, what clients are told, where the report and mails are sent. It is accepted only from a file that
    * nobody but the state's owner or root can have written.
    */
   readonly trust?: true;
