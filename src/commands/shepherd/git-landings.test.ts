@@ -63,6 +63,17 @@ beforeAll(async () => {
 });
 afterAll(() => ci.remove());
 
+test("their authors are reminded of those that need testing", async () => {
+  const planned = await ci.ok("remind", "--dry-run");
+  expect(planned).toMatch(
+    /^To: dev@example\.com\nSubject: \[ubuntu-ci\] 4 landings need testing\n/,
+  );
+  expect(planned).toContain(
+    "* landing 3 ([r=ann][bug=12] Fix the log-in) of trunk needs testing\n",
+  );
+  expect(planned).not.toContain("Rename");
+});
+
 test("commits are landings, in the state that their messages say", async () => {
   const { landings, ...status } = await told();
   expect(status).toEqual({

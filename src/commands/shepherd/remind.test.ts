@@ -187,6 +187,14 @@ describe("remind", () => {
     );
   });
 
+  test("a list that is no address is a wrong configuration", async () => {
+    ci.configure(settings({ remind: { list: "a,b@example.com" } }));
+    expect(await ci.run("remind")).toMatchObject({
+      code: 78,
+      stderr: saying('remind.list is "a,b@example.com", which is no address'),
+    });
+  });
+
   test("a failed ticket needs nobody any more once a newer one of its packages is there", async () => {
     await land("broken");
     expect(await ci.ok("remind", "--dry-run")).toContain("To: list@");

@@ -1,4 +1,5 @@
 import type { LocalStore } from "../backends/store/store.ts";
+import { misconfigured } from "../domain/error.ts";
 import { matchesGlob } from "../domain/glob.ts";
 import { isMailAddress } from "../domain/mailbox.ts";
 import type { Plan } from "../domain/plan.ts";
@@ -62,12 +63,18 @@ const hourMs = 3_600_000;
 /**
  * Plans the mails that are due now. Changes nothing.
  *
- * @throws UbuntuCiError (78) when the source of landings cannot be read
+ * @throws UbuntuCiError (78) when the list has no address, or the source of landings cannot be read
  */
 export async function planReminders(
   reminding: Reminding,
 ): Promise<PlannedReminders> {
   const { db, config } = reminding;
+  const list = config.get("remind.list");
+  if (list !== null && !isMailAddress(list))
+    throw misconfigured(
+      `remind.list is ${JSON.stringify(list)}, which is no address`,
+      "set it to the address of a mailing list or a person",
+    );
   const source = await landingSource(reminding);
   const nowMs = Date.now();
   // All of it is read from one state of the database.
@@ -113,7 +120,7 @@ export async function planReminders(
           )
         : [],
       testing: mattersOfOwners(waiting),
-      list: config.get("remind.list"),
+      list,
       needsSomebody: mattersOfList(
         {
           waiting,

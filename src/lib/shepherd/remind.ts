@@ -76,8 +76,10 @@ export async function remind(
     recipient: to,
     message_id: `<${randomUUID()}@${host}>`,
   }));
-  if (mails.length > 0 || told.length > 0 || from.event !== event)
-    recordIntents(db, from, event, mails, told);
+  const isNews = mails.length > 0 || told.length > 0 || from.event !== event;
+  // Another pass, which has recorded what is due meanwhile, sends it, too.
+  if (isNews && !recordIntents(db, from, event, mails, told))
+    return { configured: true, ...pass };
   crashPoint("reminder.intended");
   await sendAll();
   return { configured: true, ...pass };

@@ -14,6 +14,7 @@ import type { Store, Stored } from "../backends/store/store.ts";
 import { isLocal, ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
 import { Damage, refused, refusedWith } from "../domain/error.ts";
+import { isMailAddress } from "../domain/mailbox.ts";
 import { advice, remedy } from "../domain/remedy.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { isInFlight } from "../domain/queue.ts";
@@ -38,7 +39,7 @@ import { admit } from "./admission/admission.ts";
 import { archived } from "./archived.ts";
 import { checkImageWishes } from "./image-wishes.ts";
 import { creationLock } from "./creation-lock.ts";
-import { bugUrl, checkNames, checkWords, isEmail } from "./request-words.ts";
+import { bugUrl, checkNames, checkWords } from "./request-words.ts";
 import { requireUploaders } from "./recorded-uploaders.ts";
 import { knownSeries } from "./known-series.ts";
 import type { LocalState } from "./local-state.ts";
@@ -249,7 +250,7 @@ function checkOwner(
   { changedByEmail, changesName }: AdmittedUpload,
   problems: Problem[],
 ): void {
-  if (isEmail(changedByEmail)) return;
+  if (isMailAddress(changedByEmail)) return;
   problems.push({
     where: changesName,
     field: "Changed-By",

@@ -1,5 +1,6 @@
 import { packageName } from "../debian/control-file.ts";
 import type { Problem } from "../domain/error.ts";
+import { isMailAddress } from "../domain/mailbox.ts";
 import { textProblem } from "../domain/shown-text.ts";
 import { now } from "../host/clock.ts";
 
@@ -37,7 +38,7 @@ export function checkWords(
   }
   if (description !== undefined)
     checkText("--description", description, "many", problems);
-  if (owner != null && !isEmail(owner))
+  if (owner != null && !isMailAddress(owner))
     problems.push({
       where: "--owner",
       message: `${JSON.stringify(owner)} is not an email address`,
@@ -58,18 +59,6 @@ function checkText(
 ): void {
   const message = textProblem(text, lines);
   if (message !== null) problems.push({ where, message });
-}
-
-/** RFC 5321, 4.5.3.1.3: a path has 256 characters with its brackets. */
-const longestEmail = 254;
-
-/** Whether a text is an email address, as far as a mailer would try it. */
-export function isEmail(text: string): boolean {
-  return (
-    text.length <= longestEmail &&
-    textProblem(text, "one") === null &&
-    /^[^\s@<>]+@[^\s@<>]+$/.test(text)
-  );
 }
 
 /** A bug as a URL: a number is one of Launchpad's, a URL stays. */
