@@ -13,7 +13,7 @@ test("bin/ has every command in both spellings, and nothing else (maintenance/ma
     name,
     otherSpelling(name),
   ]);
-  const others = ["ubuntu-ci", "ubuntu-ci-testbed"];
+  const others = ["package.json", "ubuntu-ci", "ubuntu-ci-testbed"];
   expect(readdirSync(bin).sort()).toEqual([
     ...new Set([...names, ...others].sort()),
   ]);

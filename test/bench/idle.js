@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-const limit = 1.8;
+const limit = 1.7;
 const rounds = Number(process.argv[2] ?? 15);
 const bin = resolve(import.meta.dirname, "../../bin/ubuntu-ci");
 const root = mkdtempSync(join(tmpdir(), "uci-idle-"));

@@ -71,7 +71,7 @@ export function asAccount(
 }
 
 async function requireRunnable(owner: Account, node: string): Promise<void> {
-  const main = join(programRoot, "dist/cli/start.js");
+  const main = join(programRoot, "dist/cli/start.cjs");
   if (await can(owner, ["test", "-x", node, "-a", "-r", main])) return;
   throw misconfigured(
     `${owner.name}, whose state this is, cannot run ${node} with the program in ${programRoot}`,

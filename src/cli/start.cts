@@ -2,16 +2,19 @@
  * Starts the program from the single file that maintenance/make-bundle.js makes, with V8's code cache:
  * finding and compiling seventy modules is most of the cost of a short command. Without that file it
  * starts from the modules; a cache from another version of Node is ignored.
+ *
+ * It is CommonJS, since Node's loader of ES modules costs a short command some milliseconds more.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { Script } from "node:vm";
+const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
+const { createRequire } = process.getBuiltinModule("node:module");
+const path = process.getBuiltinModule("node:path");
+const { Script } = process.getBuiltinModule("node:vm");
 
-const bundle = join(import.meta.dirname, "../ubuntu-ci.cjs");
+const bundle = path.join(__dirname, "../ubuntu-ci.cjs");
 if (existsSync(bundle)) {
   const compiled = `${bundle}.compiled`;
-  const script = new Script(readFileSync(bundle, "utf8"), {
+  // It is all ASCII.
+  const script = new Script(readFileSync(bundle, "latin1"), {
     filename: bundle,
     ...(existsSync(compiled) && { cachedData: readFileSync(compiled) }),
   });
@@ -20,7 +23,7 @@ if (existsSync(bundle)) {
     file: string,
     folder: string,
   ) => void;
-  main(createRequire(bundle), bundle, dirname(bundle));
+  main(createRequire(bundle), bundle, path.dirname(bundle));
 } else {
-  await import("./main.ts");
+  void import("./main.ts");
 }
