@@ -302,7 +302,10 @@ test("publishes source and binaries as one revision, and supersedes older ones",
   expect(await inArchive()).not.toContain("tiny 1.0");
   expect(await inArchive()).toContain("libodd 1:2~rc1+b.3");
   const [, one, two] = await archive.revisions();
-  expect(one?.publications["bookworm"]).toContainEqual(
+  expect(one?.changes).toContainEqual(
+    expect.objectContaining({ source: "tiny", from: null, to: "1.0" }),
+  );
+  expect((await archive.read(1)).publications["bookworm"]).toContainEqual(
     expect.objectContaining({
       kind: "binary",
       name: "tiny-installer",

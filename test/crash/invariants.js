@@ -385,8 +385,13 @@ function archive(
     .sort((a, b) => a.revision - b.revision);
   const held = new Map();
   const used = new Set();
-  for (const { revision, ticket, publications: all } of revisions) {
+  const listed = (list) =>
+    JSON.parse(readFileSync(join(root, ".packages", list), "utf8"));
+  for (const { revision, ticket, lists } of revisions) {
     const name = `revision ${revision}`;
+    const packages = Object.values(lists).flatMap((names) =>
+      Object.values(names).flatMap(listed),
+    );
     const of = tickets.find(({ id }) => id === ticket);
     found.true(
       `${name} is a ticket's that landed`,
@@ -399,9 +404,7 @@ function archive(
     );
     const mine = subtickets.filter((one) => one.ticket === ticket);
     for (const { source, version } of mine) held.set(source, version);
-    const sources = Object.values(all)
-      .flat()
-      .filter(({ kind }) => kind === "source");
+    const sources = packages.filter(({ kind }) => kind === "source");
     found.same(
       `${name} has what the landed tickets make of it`,
       sources.map(({ name: source, version }) => `${source} ${version}`).sort(),
@@ -415,7 +418,7 @@ function archive(
         .sort(),
       mine.map(({ source, version }) => `${source} ${version}`).sort(),
     );
-    for (const { files } of Object.values(all).flat()) {
+    for (const { files } of packages) {
       for (const { path, sha256 } of files) {
         const file = join(root, path);
         if (used.has(file)) continue;

@@ -4,13 +4,12 @@ import {
   wholeNumber,
 } from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
+import type { RevisionRecord } from "../../lib/backends/archive/archive.ts";
 import { refused } from "../../lib/domain/error.ts";
-import type { Revision } from "../../lib/backends/archive/archive.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import type { PromotionPlan } from "../../lib/domain/promotion.ts";
 import { stableSuite } from "../../lib/domain/promotion.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
-import { advice, remedy } from "../../lib/domain/remedy.ts";
 
 const list: NamedVerb = {
   name: "list",
@@ -20,16 +19,14 @@ const list: NamedVerb = {
     const archive = await context.backends().archive();
     const revisions = await archive.revisions();
     const current = await archive.current();
-    const [{ changesSince, changeInWords }, { revisionMakers }] =
-      await Promise.all([
-        import("../../lib/backends/archive/revision-changes.ts"),
-        import("../../lib/state/revision-makers.ts"),
-      ]);
+    const [{ changeInWords }, { revisionMakers }] = await Promise.all([
+      import("../../lib/backends/archive/revision-changes.ts"),
+      import("../../lib/state/revision-makers.ts"),
+    ]);
     const makerOf = revisionMakers(await context.db());
-    const told = revisions.map((revision, index) => ({
+    const told = revisions.map((revision) => ({
       ...revision,
       ...makerOf(revision.revision, revision.ticket),
-      changes: changesSince(revisions[index - 1], revision),
     }));
     const lines = told.map((revision) =>
       [
@@ -48,7 +45,7 @@ const list: NamedVerb = {
   },
 };
 
-function originOf({ ticket, reverts_to, undoes }: Revision): string {
+function originOf({ ticket, reverts_to, undoes }: RevisionRecord): string {
   if (ticket !== null) return `ticket ${ticket}`;
   if (undoes !== undefined) return `without ${undoes}`;
   return reverts_to !== null ? `back to ${reverts_to}` : "init";
@@ -61,14 +58,7 @@ const show: NamedVerb<{ revision: number }> = {
     command.argument("<revision>", "number of the revision", wholeNumber),
   changes: false,
   async run(context, { revision }) {
-    const found = (await (await context.backends().archive()).revisions()).find(
-      (candidate) => candidate.revision === revision,
-    );
-    if (found === undefined)
-      throw refused(
-        `there is no revision ${revision}`,
-        advice`${remedy("archive list")} shows them`,
-      );
+    const found = await (await context.backends().archive()).read(revision);
     const lines = Object.entries(found.publications).flatMap(
       ([series, publications]) =>
         publications.map(

@@ -16,15 +16,17 @@ export interface ReportInput {
   /** The ranges of ticket numbers for the pages of all ended tickets, oldest first. */
   readonly ended_ranges: readonly TicketRange[];
   readonly packages: readonly PackageRow[];
+  /** The newest, ascending, with what each did to the one before it. */
   readonly revisions: readonly {
     readonly revision: number;
     readonly created_at: string;
     readonly ticket: number | null;
     readonly reverts_to: number | null;
-    readonly sources: readonly {
-      readonly source: string;
-      readonly version: string;
+    readonly changes: readonly {
       readonly series: string;
+      readonly source: string;
+      readonly from: string | null;
+      readonly to: string | null;
     }[];
   }[];
   readonly ppas: readonly {

@@ -203,7 +203,9 @@ function input(log: string): ReportInput {
         created_at: at,
         ticket: null,
         reverts_to: null,
-        sources: [{ source, version: "<b>", series: hostile("series") }],
+        changes: [
+          { source, from: "<i>", to: "<b>", series: hostile("series") },
+        ],
       },
     ],
     ppas: [{ name: hostile("ppa"), state: "free", ticket: null, since: at }],

@@ -1,4 +1,4 @@
-import type { Revision } from "../backends/archive/archive.ts";
+import type { RevisionRecord } from "../backends/archive/archive.ts";
 import type { Expected } from "../domain/expected.ts";
 import { hasEnded } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
@@ -25,7 +25,7 @@ const endedRange = 500;
 
 /** The current conditions of the machine and the archive that the report shows. */
 type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
-  readonly revisions: readonly Revision[];
+  readonly revisions: readonly RevisionRecord[];
 };
 
 /**
@@ -57,14 +57,7 @@ export function reportData(
       ended: endedTickets(db, { limit: endedShown }).flatMap(ticketOf),
       ended_ranges: ranges,
       packages: packageRows(db),
-      revisions: revisions.map(({ publications, ...revision }) => ({
-        ...revision,
-        sources: Object.entries(publications).flatMap(([series, of]) =>
-          of
-            .filter(({ kind }) => kind === "source")
-            .map(({ name, version }) => ({ source: name, version, series })),
-        ),
-      })),
+      revisions,
       ppas: listPpas(db),
       locks,
       maintenance,

@@ -23,6 +23,9 @@ import { reportData } from "./report-data.ts";
 import type { Installation } from "./report-up-to-date.ts";
 import { basisOf } from "./report-up-to-date.ts";
 
+/** How many revisions the page of landings shows, so that a report costs the same after years. */
+const revisionsShown = 100;
+
 /** What is needed to make a report. */
 interface Reporting extends Installation {
   readonly actor: string;
@@ -64,11 +67,12 @@ export async function writeStateReport(
     warnings.push(warning);
     if (maintenance === null) recordOldLock(db, actor, lock, warning);
   }
+  const revisions = await archive.revisions({ newest: revisionsShown });
   const before = readMadeFrom(output);
   const { input, pages } = reportData(
     db,
     reporting,
-    { locks, maintenance, warnings, revisions: await archive.revisions() },
+    { locks, maintenance, warnings, revisions },
     before?.basis === basis && !all ? changedTickets(db, before.event) : null,
   );
   const written = await writeReport(

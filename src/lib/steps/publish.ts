@@ -92,10 +92,6 @@ async function publishedRevision(
   backends: StepBackends,
 ): Promise<Published | null> {
   const archive = await backends.archive();
-  const mine = (await archive.revisions())
-    .filter((revision) => revision.ticket === ticket.id)
-    .at(-1);
-  if (mine === undefined) return null;
   const current = (await archive.current()).publications[ticket.series] ?? [];
   const isThere = ticket.subtickets.every(({ source, version }) =>
     current.some(
@@ -103,7 +99,9 @@ async function publishedRevision(
         one.kind === "source" && one.name === source && one.version === version,
     ),
   );
-  return isThere
-    ? { revision: mine.revision, created_at: mine.created_at }
-    : null;
+  if (!isThere) return null;
+  const mine = await archive.revisionOfTicket(ticket.id);
+  return mine === undefined
+    ? null
+    : { revision: mine.revision, created_at: mine.created_at };
 }

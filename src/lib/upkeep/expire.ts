@@ -290,20 +290,21 @@ async function oldRevisions({
   const before = daysAgo(config.get("expire.revisionsDays"));
   if (before === null) return [];
   const archive = await backends.archive();
-  const revisions = await archive.revisions();
-  if (revisions.length === 0) return [];
+  const [oldestKept] = await archive.revisions({
+    newest: config.get("expire.revisions"),
+  });
+  if (oldestKept === undefined) return [];
   const current = await archive.current();
   const promoted = promotedRevisions(db);
-  return revisions
-    .slice(0, -config.get("expire.revisions"))
+  return (await archive.revisions({ before }))
+    .map(({ revision }) => revision)
     .filter(
-      ({ revision, created_at }) =>
-        created_at < before &&
+      (revision) =>
+        revision < oldestKept.revision &&
         revision !== current.revision &&
         revision !== current.reverts_to &&
         !promoted.includes(revision),
-    )
-    .map(({ revision }) => revision);
+    );
 }
 
 async function oldBackups({ paths, config }: Engine): Promise<string[]> {

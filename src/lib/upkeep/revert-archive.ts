@@ -1,12 +1,10 @@
 import type { Revision } from "../backends/archive/archive.ts";
-import { refused } from "../domain/error.ts";
 import type { Plan } from "../domain/plan.ts";
 import { recordEvent } from "../state/events.ts";
 import { noteLandings } from "../tickets/local-landings.ts";
 import { recordPublication } from "../state/publications.ts";
 import { recordTakingOut } from "../state/landings.ts";
 import type { Engine } from "../engine/engine.ts";
-import { advice, remedy } from "../domain/remedy.ts";
 
 interface RevertPlan extends Plan {
   readonly revision: number;
@@ -21,15 +19,7 @@ export async function planRevert(
   backends: Engine["backends"],
   revision: number,
 ): Promise<RevertPlan> {
-  const archive = await backends.archive();
-  const known = (await archive.revisions()).some(
-    (candidate) => candidate.revision === revision,
-  );
-  if (!known)
-    throw refused(
-      `there is no revision ${revision}`,
-      advice`${remedy("archive list")} shows them`,
-    );
+  await (await backends.archive()).read(revision);
   return {
     command: "archive",
     actions: [

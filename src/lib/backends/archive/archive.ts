@@ -1,5 +1,6 @@
 import type { NeedingPackage } from "../../debian/broken.ts";
 import type { AptRepository } from "../apt-repository.ts";
+import type { SourceChange } from "./revision-changes.ts";
 import type { WithoutLanding } from "./without-landing.ts";
 
 /** A source or binary package as an archive holds it. */
@@ -13,8 +14,8 @@ export interface Publication {
   readonly source: string;
 }
 
-/** One state of the archive; revision 0 is the empty one that `init` makes. */
-export interface Revision {
+/** What is known of a revision without what it publishes. */
+export interface RevisionRecord {
   readonly revision: number;
   readonly created_at: string;
   /** The ticket that made it; null for init and revert. */
@@ -23,6 +24,12 @@ export interface Revision {
   readonly reverts_to: number | null;
   /** The revision whose landing this one takes out; absent for none. */
   readonly undoes?: number;
+  /** What it did to the source packages of the one before it. */
+  readonly changes: readonly SourceChange[];
+}
+
+/** One state of the archive; revision 0 is the empty one that `init` makes. */
+export interface Revision extends RevisionRecord {
   /** Everything published, by series. */
   readonly publications: Readonly<Record<string, readonly Publication[]>>;
 }
@@ -46,7 +53,7 @@ export interface PublishedSource extends SourceVersion {
 }
 
 export type PublishResult =
-  | { readonly outcome: "passed"; readonly revision: Revision }
+  | { readonly outcome: "passed"; readonly revision: RevisionRecord }
   /** failed: the archive holds that version or a higher one; tmpfail: our tools or disk. */
   | { readonly outcome: "failed" | "tmpfail"; readonly reason: string };
 
@@ -135,8 +142,14 @@ export interface Archive {
   current(): Promise<Revision>;
   /** @throws UbuntuCiError (2) when there is no such revision, (78) when it is damaged */
   read(revision: number): Promise<Revision>;
-  /** All kept revisions, ascending. */
-  revisions(): Promise<readonly Revision[]>;
+  /** The kept revisions, ascending: all, so many of the newest, or those that were made before a time. */
+  revisions(which?: {
+    readonly newest?: number;
+    /** ISO 8601 UTC. */
+    readonly before?: string;
+  }): Promise<readonly RevisionRecord[]>;
+  /** The newest revision that this ticket made, or undefined. */
+  revisionOfTicket(ticket: number): Promise<RevisionRecord | undefined>;
   /** Makes a new revision with the contents of an older one. */
   revert(revision: number): Promise<Revision>;
   /**
@@ -188,7 +201,9 @@ export interface Archive {
    */
   tidy(revisions: readonly number[], aside: string): Promise<void>;
   /** The revisions that are complete, whatever clients see, ascending. */
-  complete(): Promise<readonly Revision[]>;
+  complete(): Promise<readonly RevisionRecord[]>;
+  /** As {@link Archive.read}, whatever clients see. */
+  readKept(revision: number): Promise<Revision>;
   /** Makes clients see a complete revision again. */
   showAgain(revision: number): Promise<void>;
   /** What a client would not get now, in words; a cheap look that reads no packages. */

@@ -150,6 +150,7 @@ test("tells what a backup keeps of some of its revisions", async () => {
     paths: [
       "archive/.revisions/0",
       "archive/.revisions/1",
+      expect.stringMatching(/^archive\/\.packages\/[0-9a-f]{64}$/) as string,
       "archive/pool/main/h/hello/hello_1.0.dsc",
       "archive/pool/main/h/hello/hello-bin_1.0_amd64.deb",
     ],

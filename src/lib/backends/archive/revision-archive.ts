@@ -15,18 +15,21 @@ import { makePublicFolder } from "../../files/public-files.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { exclusively, lockFile } from "../../locks/exclusively.ts";
 import { poolFolder } from "./admit.ts";
-import type { Archive } from "./archive.ts";
+import type { Archive, RevisionRecord } from "./archive.ts";
 import type { PublishedPackage } from "./index-files.ts";
 import { among, sameFiles } from "./index-files.ts";
 import { linkDistribution, linkTree } from "./link-distribution.ts";
+import { listPaths } from "./package-lists.ts";
 import {
   completeRevisions,
   inspectRevisions,
   removeRevisions,
   wrongDigests,
 } from "./revision-upkeep.ts";
-import type { RevisionTree, StoredRevision } from "./revisions.ts";
-import { filesIn, newRevision, revisionTree } from "./revisions.ts";
+import type { StoredRevision } from "./revision-record.ts";
+import { newRevision } from "./revision-record.ts";
+import type { RevisionTree } from "./revisions.ts";
+import { filesIn, revisionOfTicket, revisionTree } from "./revisions.ts";
 import type { WithoutLanding } from "./without-landing.ts";
 import { withoutLanding } from "./without-landing.ts";
 
@@ -145,10 +148,12 @@ export function revisionArchive(
         const missing = series.filter((one) => held[one] === undefined);
         if (number !== null && missing.length === 0) return;
         const empty = missing.map((one) => [one, []] as const);
-        const revision = newRevision(number === null ? 0 : number + 1, {
-          ...held,
-          ...Object.fromEntries(empty),
-        });
+        const revision = newRevision(
+          number === null ? 0 : number + 1,
+          { ...held, ...Object.fromEntries(empty) },
+          {},
+          held,
+        );
         const made = await makeIndexes(revision, missing);
         await tree.show(revision, await tree.prepare(revision, made));
       }),
@@ -157,8 +162,9 @@ export function revisionArchive(
       const path = join(poolFolder(source), name);
       // Only a name that is in the pool is worth reading revisions for.
       if (!isPlainFile(join(tree.root, path))) return null;
+      const choice = { known: new Set<string>(), source };
       for (const number of (await tree.numbers()).reverse()) {
-        const files = filesIn(await tree.read(number));
+        const files = filesIn(await tree.read(number, choice));
         const found = files.find((file) => file.path === path);
         if (found !== undefined)
           return { path: join(tree.root, path), sha256: found.sha256 };
@@ -167,8 +173,19 @@ export function revisionArchive(
     },
     current: () => tree.current(),
     read: (number) => tree.read(number),
-    revisions: async () =>
-      Promise.all((await tree.numbers()).map((number) => tree.read(number))),
+    async revisions({ newest, before } = {}) {
+      const numbers = await tree.numbers();
+      const records: RevisionRecord[] = [];
+      for (const number of newest === undefined
+        ? numbers
+        : numbers.slice(-newest)) {
+        const { lists: _, ...record } = await tree.record(number);
+        if (before !== undefined && record.created_at >= before) break;
+        records.push(record);
+      }
+      return records;
+    },
+    revisionOfTicket: (ticket) => revisionOfTicket(tree, ticket),
     revert: (number) =>
       inTurn(async () => {
         const current = await tree.current();
@@ -179,9 +196,12 @@ export function revisionArchive(
         const publications = Object.fromEntries(
           series.map((one) => [one, target.publications[one] ?? []]),
         );
-        const revision = newRevision(current.revision + 1, publications, {
-          reverts_to: number,
-        });
+        const revision = newRevision(
+          current.revision + 1,
+          publications,
+          { reverts_to: number },
+          current.publications,
+        );
         return show(revision, current);
       }),
     async planUndo(number) {
@@ -214,9 +234,12 @@ export function revisionArchive(
               series,
             );
           }
-        const revision = newRevision(current.revision + 1, publications, {
-          undoes: number,
-        });
+        const revision = newRevision(
+          current.revision + 1,
+          publications,
+          { undoes: number },
+          current.publications,
+        );
         return show(revision, current);
       }),
     promote: (series, number, before) =>
@@ -253,6 +276,7 @@ export function revisionArchive(
       inTurn(() => removeRevisions(tree, revisions)),
     tidy: (revisions, aside) =>
       inTurn(() => removeRevisions(tree, revisions, aside)),
+    readKept: (number) => tree.readKept(number),
     complete: () => inTurn(() => completeRevisions(tree)),
     showAgain: (number) =>
       inTurn(async () => {
@@ -291,15 +315,18 @@ export function revisionArchive(
     },
     async filesToKeep(revisions) {
       const place = relative(paths.root, tree.root);
-      const kept = await Promise.all(revisions.map((one) => tree.read(one)));
-      const files = kept
-        .flatMap((revision) => filesIn(revision).map(({ path }) => path))
-        .filter((path) => isPlainFile(join(tree.root, path)));
+      const files = new Set<string>();
+      const known = new Set<string>();
+      for (const one of revisions) {
+        files.add(`.revisions/${one}`);
+        for (const path of listPaths((await tree.record(one)).lists))
+          files.add(path);
+        for (const { path } of filesIn(await tree.read(one, { known })))
+          if (!files.has(path) && isPlainFile(join(tree.root, path)))
+            files.add(path);
+      }
       return {
-        paths: [
-          ...kept.map(({ revision }) => `.revisions/${revision}`),
-          ...new Set(files),
-        ].map((path) => join(place, path)),
+        paths: [...files].map((path) => join(place, path)),
         link: {
           path: join(place, "dists"),
           target: await tree.distributionsOf(Math.max(...revisions)),

@@ -3,14 +3,12 @@ import { expect, test } from "vitest";
 import { changeInWords, changesSince } from "./revision-changes.ts";
 
 const holding = (versions: Readonly<Record<string, string>>) => ({
-  publications: {
-    bookworm: Object.entries(versions).flatMap(([name, version]) =>
-      (["source", "binary"] as const).map((kind) => ({
-        ...{ kind, name, version, source: name },
-        architecture: kind === "source" ? "source" : "all",
-      })),
-    ),
-  },
+  bookworm: Object.entries(versions).flatMap(([name, version]) =>
+    (["source", "binary"] as const).map((kind) => ({
+      ...{ kind, name, version, source: name },
+      architecture: kind === "source" ? "source" : "all",
+    })),
+  ),
 });
 
 test("tells what a revision added, changed and removed", () => {
@@ -29,7 +27,7 @@ test("tells what a revision added, changed and removed", () => {
 });
 
 test("the first revision is all new", () => {
-  expect(
-    changesSince(undefined, holding({ a: "1" })).map(changeInWords),
-  ).toEqual(["+a 1"]);
+  expect(changesSince({}, holding({ a: "1" })).map(changeInWords)).toEqual([
+    "+a 1",
+  ]);
 });

@@ -1,4 +1,6 @@
-import type { Revision } from "./archive.ts";
+import type { Publication } from "./archive.ts";
+
+type Publications = Readonly<Record<string, readonly Publication[]>>;
 
 /** What a revision did to a source package: `from` null added it, `to` null removed it. */
 export interface SourceChange {
@@ -8,17 +10,15 @@ export interface SourceChange {
   readonly to: string | null;
 }
 
-/** What a revision added, changed and removed since the one before it, or since nothing. */
+/** What was added, changed and removed between what two revisions publish. */
 export function changesSince(
-  before: Pick<Revision, "publications"> | undefined,
-  revision: Pick<Revision, "publications">,
+  before: Publications,
+  after: Publications,
 ): SourceChange[] {
-  const series = new Set(
-    [before, revision].flatMap((one) => Object.keys(one?.publications ?? {})),
-  );
+  const series = new Set([before, after].flatMap((one) => Object.keys(one)));
   return [...series].sort().flatMap((one) => {
-    const old = versionsIn(before, one);
-    const now = versionsIn(revision, one);
+    const old = versionsIn(before[one]);
+    const now = versionsIn(after[one]);
     return [...new Set([...old.keys(), ...now.keys()])]
       .sort()
       .map((source) => ({
@@ -37,11 +37,10 @@ export function changeInWords({ source, from, to }: SourceChange): string {
 }
 
 function versionsIn(
-  revision: Pick<Revision, "publications"> | undefined,
-  series: string,
+  publications: readonly Publication[] = [],
 ): ReadonlyMap<string, string> {
   return new Map(
-    (revision?.publications[series] ?? [])
+    publications
       .filter(({ kind }) => kind === "source")
       .map(({ name, version }) => [name, version]),
   );

@@ -17,9 +17,10 @@ import {
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
-import type { ArchiveFault } from "./archive.ts";
+import type { ArchiveFault, RevisionRecord } from "./archive.ts";
 import type { PoolFile } from "./index-files.ts";
-import type { RevisionTree, StoredRevision } from "./revisions.ts";
+import { ifSound, recordOf, removeUnneededLists } from "./revision-record.ts";
+import type { RevisionTree } from "./revisions.ts";
 import { filesIn } from "./revisions.ts";
 
 const revisionsOf = (tree: RevisionTree) => join(tree.root, ".revisions");
@@ -68,6 +69,12 @@ export async function removeRevisions(
       ? rm(join(tree.root, path), { force: true })
       : moveInto(aside, tree, join(tree.root, path)));
   await removeEmptyFolders(join(tree.root, "pool"));
+  await removeUnneededLists(
+    tree.root,
+    aside === undefined
+      ? undefined
+      : (path) => moveInto(aside, tree, join(tree.root, path)),
+  );
 }
 
 async function moveInto(
@@ -83,22 +90,23 @@ async function moveInto(
 /** The revisions whose records, indexes and pool files are there. The caller holds the archive's lock. */
 export async function completeRevisions(
   tree: RevisionTree,
-): Promise<StoredRevision[]> {
-  const complete: StoredRevision[] = [];
+): Promise<RevisionRecord[]> {
+  const complete: RevisionRecord[] = [];
+  // Lists whose files are all there.
+  let whole = new Set<string>();
   for (const number of await tree.keptNumbers()) {
-    try {
-      const revision = await tree.readKept(number);
-      if (!isThere(join(tree.root, await tree.distributionsOf(number))))
-        continue;
-      const faults = await Promise.all(
-        filesIn(revision).map((file) =>
-          faultOf(join(tree.root, file.path), file),
-        ),
-      );
-      if (faults.every((fault) => fault === undefined)) complete.push(revision);
-    } catch (thrown) {
-      if (!(thrown instanceof Damage)) throw thrown;
-    }
+    const known = new Set(whole);
+    const revision = await ifSound(tree.readKept(number, { known }));
+    if (revision === undefined) continue;
+    if (!isThere(join(tree.root, await tree.distributionsOf(number)))) continue;
+    const faults = await Promise.all(
+      filesIn(revision).map((file) =>
+        faultOf(join(tree.root, file.path), file),
+      ),
+    );
+    if (faults.some((fault) => fault !== undefined)) continue;
+    complete.push(recordOf(revision));
+    whole = known;
   }
   return complete;
 }
@@ -144,10 +152,11 @@ export async function inspectRevisions(
   const numbers = await tree.numbers();
   let readable = true;
   const files = new Map<string, PoolFile>();
+  const known = new Set<string>();
   for (const number of numbers) {
     const place = join(folder, String(number));
     try {
-      for (const file of filesIn(await tree.read(number)))
+      for (const file of filesIn(await tree.read(number, { known })))
         files.set(file.path, file);
       if (!existsSync(join(tree.root, await tree.distributionsOf(number))))
         throw new Error("it has no dists");
@@ -218,8 +227,9 @@ async function readablePoolFiles(
   tree: RevisionTree,
 ): Promise<(PoolFile & { readonly published: string })[]> {
   const files = new Map<string, PoolFile & { readonly published: string }>();
+  const known = new Set<string>();
   for (const number of await tree.numbers()) {
-    const revision = await tree.read(number).catch(() => undefined);
+    const revision = await tree.read(number, { known }).catch(() => undefined);
     if (revision === undefined) continue;
     for (const file of filesIn(revision))
       if (!files.has(file.path))
@@ -240,8 +250,9 @@ async function poolFiles(
   tree: RevisionTree,
 ): Promise<ReadonlyMap<string, PoolFile> | undefined> {
   const files = new Map<string, PoolFile>();
+  const known = new Set<string>();
   for (const number of await tree.numbers()) {
-    const revision = await tree.read(number).catch(() => undefined);
+    const revision = await tree.read(number, { known }).catch(() => undefined);
     if (revision === undefined) return undefined;
     for (const file of filesIn(revision)) files.set(file.path, file);
   }

@@ -21,22 +21,27 @@ import {
 import { crashPoint } from "../../files/crash-point.ts";
 import { namesIn } from "../../files/names-in.ts";
 import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
-import { makePublicFolder, writePublicFile } from "../../files/public-files.ts";
-import { now } from "../../host/clock.ts";
-import type { Revision } from "./archive.ts";
-import type { PoolFile, PublishedPackage } from "./index-files.ts";
+import { makePublicFolder } from "../../files/public-files.ts";
+import type { RevisionRecord } from "./archive.ts";
+import type { PoolFile } from "./index-files.ts";
 import {
   linkDistribution,
   linkTree,
   syncFolders,
 } from "./link-distribution.ts";
 import { seriesOfStable } from "../../domain/promotion.ts";
+import type { ListChoice } from "./package-lists.ts";
+import type { StoredRecord, StoredRevision } from "./revision-record.ts";
+import {
+  folderOfRevision,
+  keptNumbers,
+  readRecord,
+  readRevision,
+  removeUnneededLists,
+  shareLists,
+  writeRecord,
+} from "./revision-record.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
-
-/** A revision with the files of its publications. */
-export interface StoredRevision extends Revision {
-  readonly publications: Readonly<Record<string, readonly PublishedPackage[]>>;
-}
 
 /**
  * A repository's public tree, which is switched atomically:
@@ -46,7 +51,8 @@ export interface StoredRevision extends Revision {
  *     .revisions/7/dists/           index files, hard links where they did not change
  *     .revisions/7/dists.2/         the same ones with a later signature, see {@link RevisionTree.renew}
  *     .revisions/7/pool -> ../../pool
- *     .revisions/7/revision.json
+ *     .revisions/7/revision.json    its record, which is small
+ *     .packages/                    what revisions publish, see {@link ListNames}
  *
  * A revision is a complete repository before clients see it. One newer than what clients see is left
  * over from a killed process and is made again.
@@ -62,9 +68,11 @@ export interface RevisionTree {
   /** @throws UbuntuCiError (78) before the first revision, or when it is damaged */
   current(): Promise<StoredRevision>;
   /** @throws UbuntuCiError (2) when there is no such revision, (78) when it is damaged */
-  read(revision: number): Promise<StoredRevision>;
+  read(revision: number, choice?: ListChoice): Promise<StoredRevision>;
   /** The same, whatever clients see. */
-  readKept(revision: number): Promise<StoredRevision>;
+  readKept(revision: number, choice?: ListChoice): Promise<StoredRevision>;
+  /** A kept revision without what it publishes. @throws UbuntuCiError (78) when it is damaged */
+  record(revision: number): Promise<StoredRecord>;
   /** All revisions whose folders are there, public or not, ascending. */
   keptNumbers(): Promise<number[]>;
   /** All revisions that have been public, ascending. */
@@ -98,28 +106,10 @@ export interface RevisionTree {
   forgetOld(): Promise<void>;
 }
 
-/** A revision that is made now; its origin is a ticket, the older revision that it goes back to, or the one that it undoes. */
-export function newRevision(
-  revision: number,
-  publications: StoredRevision["publications"],
-  origin: {
-    readonly ticket?: number;
-    readonly reverts_to?: number;
-    readonly undoes?: number;
-  } = {},
-): StoredRevision {
-  return {
-    revision,
-    created_at: now(),
-    ticket: origin.ticket ?? null,
-    reverts_to: origin.reverts_to ?? null,
-    ...(origin.undoes !== undefined && { undoes: origin.undoes }),
-    publications,
-  };
-}
-
 /** All pool files that a revision refers to. */
-export function filesIn({ publications }: StoredRevision): PoolFile[] {
+export function filesIn({
+  publications,
+}: Pick<StoredRevision, "publications">): PoolFile[] {
   return Object.values(publications).flatMap((packages) =>
     packages.flatMap(({ files }) => files),
   );
@@ -129,10 +119,10 @@ export function filesIn({ publications }: StoredRevision): PoolFile[] {
 export async function revisionOfTicket(
   tree: RevisionTree,
   ticket: number,
-): Promise<StoredRevision | undefined> {
+): Promise<RevisionRecord | undefined> {
   for (const number of (await tree.numbers()).reverse()) {
-    const revision = await tree.read(number);
-    if (revision.ticket === ticket) return revision;
+    const { lists: _, ...record } = await tree.record(number);
+    if (record.ticket === ticket) return record;
   }
   return undefined;
 }
@@ -140,7 +130,7 @@ export async function revisionOfTicket(
 /** The revision tree in that folder. */
 export function revisionTree(root: string): RevisionTree {
   const revisions = join(root, ".revisions");
-  const folderOf = (revision: number) => join(revisions, String(revision));
+  const folderOf = (revision: number) => folderOfRevision(root, revision);
 
   const tree: RevisionTree = {
     root,
@@ -171,7 +161,7 @@ export function revisionTree(root: string): RevisionTree {
         );
       return tree.read(number);
     },
-    async read(revision) {
+    async read(revision, choice) {
       const current = await tree.currentNumber();
       if (
         current === null ||
@@ -186,25 +176,11 @@ export function revisionTree(root: string): RevisionTree {
         throw new Damage(
           `the archive is damaged: ${join(root, "dists")} names revision ${revision}, which is not there`,
         );
-      return tree.readKept(revision);
+      return tree.readKept(revision, choice);
     },
-    async readKept(revision) {
-      const file = join(folderOf(revision), "revision.json");
-      const text = await ifExists(readFile(file, "utf8"));
-      if (text === undefined)
-        throw new Damage(`the archive is damaged: ${file} is missing`);
-      const found = parsed(text);
-      if (!isRevision(found, revision))
-        throw new Damage(
-          `the archive is damaged: ${file} does not describe revision ${revision}`,
-        );
-      return found;
-    },
-    keptNumbers: async () =>
-      (await namesIn(revisions))
-        .filter((name) => /^[0-9]+$/.test(name))
-        .map(Number)
-        .sort((a, b) => a - b),
+    readKept: (revision, choice) => readRevision(root, revision, choice),
+    record: (revision) => readRecord(root, revision),
+    keptNumbers: () => keptNumbers(root),
     async numbers() {
       const current = await tree.currentNumber();
       if (current === null) return [];
@@ -222,6 +198,7 @@ export function revisionTree(root: string): RevisionTree {
       }
       const made = besidePath(folderOf(revision.revision));
       const before = await tree.currentNumber();
+      if (before !== null) await shareLists(root, before);
       const promised = await Promise.all(
         (await stillPromised(tree, folderOf)).map((number) =>
           tree.distributionsOf(number),
@@ -249,8 +226,7 @@ export function revisionTree(root: string): RevisionTree {
             join(made, "dists", suite),
           );
       await syncFolders(join(made, "dists"));
-      const text = `${JSON.stringify(revision, null, 1)}\n`;
-      await writePublicFile(join(made, "revision.json"), text);
+      await writeRecord(root, made, revision);
       return made;
     },
     async showAgain(revision) {
@@ -312,6 +288,7 @@ export function revisionTree(root: string): RevisionTree {
     async forgetOld() {
       for (const revision of (await tree.numbers()).slice(0, -2))
         await rm(folderOf(revision), { recursive: true });
+      await removeUnneededLists(root);
     },
   };
   return tree;
@@ -365,32 +342,4 @@ async function targetOf(link: string): Promise<string | undefined> {
     if (!hasCode(thrown, "EINVAL")) throw thrown;
     throw new Damage(`the archive is damaged: ${link} is no link`);
   }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError) return undefined;
-    throw thrown;
-  }
-}
-
-/** Whether a revision's record is what this program writes, as far as others rely on it. */
-function isRevision(found: unknown, number: number): found is StoredRevision {
-  const { revision, publications } = (found ?? {}) as Partial<StoredRevision>;
-  return (
-    revision === number &&
-    typeof publications === "object" &&
-    Object.values(publications).every(
-      (packages) =>
-        Array.isArray(packages) &&
-        packages.every(
-          (one: Partial<PublishedPackage> | null) =>
-            typeof one?.name === "string" &&
-            typeof one.version === "string" &&
-            Array.isArray(one.files),
-        ),
-    )
-  );
 }

@@ -15,7 +15,8 @@ import { publishWithAptly } from "../archive/aptly-root.ts";
 import type { PpaRef } from "../archive/archive.ts";
 import type { PublishedPackage } from "../archive/index-files.ts";
 import { holds, pathsOf, readPublished } from "../archive/index-files.ts";
-import { newRevision, revisionTree } from "../archive/revisions.ts";
+import { newRevision } from "../archive/revision-record.ts";
+import { revisionTree } from "../archive/revisions.ts";
 import {
   checkedSeries,
   signedRepository,

@@ -1,6 +1,9 @@
 import { join } from "node:path";
 
-import type { Archive, Revision } from "../../backends/archive/archive.ts";
+import type {
+  Archive,
+  RevisionRecord,
+} from "../../backends/archive/archive.ts";
 import type { Connection } from "../../state/database.ts";
 import { inImmediateTransaction, isPublished } from "../../state/inspection.ts";
 import { recordEvent } from "../../state/events.ts";
@@ -157,7 +160,7 @@ async function hidden(
   db: Connection,
   newest: number,
 ): Promise<Found> {
-  const target = revisionToShow(db, await keeper.complete(), newest);
+  const target = await revisionToShow(db, keeper, newest);
   if (target === undefined)
     return {
       ...common,
@@ -175,27 +178,28 @@ async function hidden(
  * The newest revision, if the state knows none above it: a folder in its place is that of a complete one.
  * An older one only if it holds what the state knows as published.
  */
-function revisionToShow(
+async function revisionToShow(
   db: Connection,
-  complete: readonly Revision[],
+  keeper: Archive,
   newest: number,
-): Revision | undefined {
+): Promise<RevisionRecord | undefined> {
+  const complete = await keeper.complete();
   const last = complete.at(-1);
   if (last === undefined || last.revision >= newest) return last;
   const known = publishedNow(db).map(keyOf).sort().join("\n");
-  return complete.findLast(
-    ({ publications }) =>
-      Object.entries(publications)
-        .flatMap(([series, packages]) =>
-          packages
-            .filter(({ kind }) => kind === "source")
-            .map(({ name, version }) =>
-              keyOf({ series, source: name, version }),
-            ),
-        )
-        .sort()
-        .join("\n") === known,
-  );
+  for (const record of complete.toReversed()) {
+    const { publications } = await keeper.readKept(record.revision);
+    const held = Object.entries(publications)
+      .flatMap(([series, packages]) =>
+        packages
+          .filter(({ kind }) => kind === "source")
+          .map(({ name, version }) => keyOf({ series, source: name, version })),
+      )
+      .sort()
+      .join("\n");
+    if (held === known) return record;
+  }
+  return undefined;
 }
 
 const keyOf = (one: {

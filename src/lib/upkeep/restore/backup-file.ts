@@ -70,7 +70,7 @@ export async function readBackupManifest(
 const line = /^(.)\S+ +[0-9]+\/[0-9]+ +[0-9]+ [0-9-]+ [0-9:]+ (.*)$/;
 const allowed: Readonly<Record<BackupManifest["kind"], RegExp>> = {
   database: /^(?:manifest\.json|configuration|state\.sqlite)$/,
-  full: /^(?:manifest\.json|configuration|state\.sqlite|(?:gnupg|uploaders|archive)\/?|(?:gnupg|uploaders|store|archive\/pool|archive\/\.revisions)\/.+)$/,
+  full: /^(?:manifest\.json|configuration|state\.sqlite|(?:gnupg|uploaders|archive)\/?|(?:gnupg|uploaders|store|archive\/pool|archive\/\.(?:revisions|packages))\/.+)$/,
 };
 const links =
   /^archive\/dists -> \.revisions\/[0-9]+\/dists(?:\.[0-9]+)?$|^archive\/\.revisions\/[0-9]+\/pool -> \.\.\/\.\.\/pool$/;
