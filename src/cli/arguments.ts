@@ -28,6 +28,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** A number of things, at least one. */
+export function countArgument(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text))
+    throw new InvalidArgumentError("It must be a number above 0.");
+  return Number(text);
+}
+
 /** A span of time in whole seconds. */
 export function seconds(text: string): number {
   if (!/^[0-9]{1,9}$/.test(text))

@@ -1,35 +1,72 @@
-// What 100,000 finished tickets in the state cost: `status` of one, a step that finds work, and
-// `create_ticket`, against the same on a state without them, in one run. The backends are fake, so
-// that it is the state that is measured.
-//   npm run bench:scale -- [ROUNDS [TICKETS]]
-// Exits 1 when one costs more than the limit. The runs are interleaved, so that what else the machine
-// does meanwhile weighs on both alike, and the median of each counts.
+// What ten years cost: every command on a state of 100,000 finished tickets, 2,000 source packages and
+// 1,000 revisions of the archive, against one of 100 tickets, in one run. The archive is aptly's; what
+// builds and tests is fake, so that it is the state and the archive that are measured.
+//   npm run bench:scale -- [--rounds N] [--tickets N] [--sources N] [--revisions N] [--only WORD]
+// Counted is CPU time, of the command and of all that it starts. The runs are interleaved, so that what
+// else the machine does meanwhile weighs on both alike, and the median of each counts. Commands that read
+// or print all that there is may take longer, but not much more memory. Exits 1 above a limit.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 
-import Database from "better-sqlite3";
+import { fill } from "./scale-state.js";
 
-const limit = 2;
-const rounds = Number(process.argv[2] ?? 7);
-const tickets = Number(process.argv[3] ?? 100_000);
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "7" },
+    tickets: { type: "string", default: "100000" },
+    sources: { type: "string", default: "2000" },
+    revisions: { type: "string", default: "1000" },
+    only: { type: "string", default: "" },
+  },
+});
+const rounds = Number(values.rounds);
+const sizes = {
+  small: { tickets: 100, sources: 20, revisions: 10 },
+  large: {
+    tickets: Number(values.tickets),
+    sources: Number(values.sources),
+    revisions: Number(values.revisions),
+  },
+};
+const limits = { usual: 1.2, publish: 2, memory: 1.5 };
 const bin = resolve(import.meta.dirname, "../../bin/ubuntu-ci");
 const root = mkdtempSync(join(tmpdir(), "uci-scale-"));
 const config = join(root, "config.json");
 const env = { ...process.env, HOME: root, NO_COLOR: "1" };
-const states = { empty: join(root, "empty"), full: join(root, "full") };
+const stateOf = (size) => join(root, size);
 
-function ci(state, ...args) {
-  const start = performance.now();
-  const { status, stdout, stderr } = spawnSync(
+/** Runs a command, and prints its exit code, its CPU seconds and its largest process in KiB last on stderr. */
+const measured = `
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(code, used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
+`;
+
+function run(size, args, codes = [0]) {
+  const line = [
     bin,
-    [...args, "--state-dir", states[state], "--config", config],
-    { encoding: "utf8", env, maxBuffer: 1e9 },
-  );
-  if (status !== 0)
-    throw new Error(`${args.join(" ")} exited with ${status}: ${stderr}`);
-  return { ms: performance.now() - start, out: stdout.trim() };
+    ...args,
+    ...["--state-dir", stateOf(size), "--config", config],
+  ];
+  const { stdout, stderr } = spawnSync("python3", ["-c", measured, ...line], {
+    encoding: "utf8",
+    env,
+    maxBuffer: 4e9,
+  });
+  const [code, seconds, kib] = stderr.trim().split("\n").at(-1).split(" ");
+  if (!codes.includes(Number(code)))
+    throw new Error(`${args.join(" ")} exited with ${code}: ${stderr}`);
+  return { cpu: Number(seconds), kib: Number(kib), out: stdout.trim() };
 }
 
 /** A source upload of one C program; returns its .changes. */
@@ -65,60 +102,69 @@ function upload(version) {
 }
 
 /**
- * Finished tickets as a few years leave them: of 2,000 source packages and one that came a
- * thousand times, every tenth failed, each with its runs, files, tests and history.
+ * What a round does, in this order: a ticket's way through, and what people and cron ask meanwhile. The
+ * third is which exit codes there may be.
  */
-function fill() {
-  const db = new Database(join(states.full, "state.sqlite"));
-  db.pragma("synchronous = OFF");
-  const at =
-    "strftime('%Y-%m-%dT%H:%M:%fZ', '2020-01-01', '+' || (n * 20) || ' minutes')";
-  const source = "CASE WHEN n % 100 = 0 THEN 1 ELSE 1 + n % 2000 END";
-  const done = "n % 10 <> 0";
-  const everyTicket = `WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < ${tickets})`;
-  const everyRun = `${everyTicket}, step(code, place) AS (VALUES (100, 0), (200, 1), (300, 2), (400, 3), (500, 4))`;
-  db.transaction(() => {
-    for (const statement of [
-      "INSERT INTO person (id, name, email) VALUES (1, 'Dev', 'dev@example.com')",
-      "WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < 2000) INSERT INTO source_package (id, name) SELECT n, 'source-' || n FROM seq",
-      "INSERT INTO binary_package (name, source_package) SELECT name, id FROM source_package",
-      `${everyTicket} INSERT INTO source_package_upload (id, source_package, version, changed_by, dsc)
-         SELECT n, ${source}, '0.' || n, 'Dev <dev@example.com>', 'x.dsc' FROM seq`,
-      `${everyTicket} INSERT INTO ticket (id, title, description, owner, series, step, status, archive_revision,
-           failure_step, failure_kind, failure_reason, created_at, updated_at)
-         SELECT n, 'ticket ' || n, '', 1, 'bookworm', iif(${done}, 1000, 999), iif(${done}, 'done', 'failed'), iif(${done}, n, NULL),
-           iif(${done}, NULL, 500), iif(${done}, NULL, 'package'), iif(${done}, NULL, 'it broke'), ${at}, ${at} FROM seq`,
-      `${everyTicket} INSERT INTO subticket (id, ticket, upload, step, status, binaries)
-         SELECT n, n, n, iif(${done}, 1000, 999), iif(${done}, 'done', 'failed'), '["source-1"]' FROM seq`,
-      `${everyRun} INSERT INTO run (ticket, step, attempt, host, pid, boot_id, process_start, started_at, heartbeat_at, finished_at, outcome)
-         SELECT n, code, 1, 'ci', 1, 'x', '1', ${at}, ${at}, ${at}, iif(code < 500 OR ${done}, 'passed', 'failed') FROM seq, step ORDER BY n, code`,
-      `${everyRun} INSERT INTO artifact (ticket, subticket, name, type, container, size, sha256, created_at)
-         SELECT n, n, 'file-' || place, CASE place WHEN 0 THEN 'SPU' WHEN 1 THEN 'LOGS' WHEN 2 THEN 'RESULTS' WHEN 3 THEN 'IMAGE' ELSE 'LOGS' END,
-           'ticket.' || n, 1000, '0', ${at} FROM seq, step`,
-      `${everyTicket} INSERT INTO test_result (ticket, run, package, name, result, seconds, detail)
-         SELECT n, n * 5 - 1, 'source-1', 'smoke', 'pass', 1.0, '' FROM seq`,
-      `${everyTicket} INSERT INTO image (ticket, layers, digest, manifest) SELECT n, '[]', '0', '[]' FROM seq`,
-      `${everyTicket} INSERT INTO publication (revision, series, source, version, ticket, created_at)
-         SELECT n, 'bookworm', 'source-' || (${source}), '0.' || n, n, ${at} FROM seq WHERE ${done}`,
-      `${everyRun} INSERT INTO event (at, actor, subject, subject_id, what, from_state, to_state, run, ticket)
-         SELECT ${at}, 'ci@ci', 'ticket', CAST(n AS TEXT), 'passed', CAST(code AS TEXT), CAST(code + 100 AS TEXT), n * 5 - 4 + place, n FROM seq, step`,
-      "UPDATE log_export SET event = (SELECT max(id) FROM event)",
-    ])
-      db.exec(statement);
-  })();
-  db.close();
-}
+const ticketsWay = (id, changes, next) => [
+  ["status N", ["status", id]],
+  ["explain N", ["explain", id]],
+  ["update_ticket", ["update_ticket", id, "--priority", "1"]],
+  ["update_ticket --hold", ["update_ticket", id, "--hold"]],
+  ["update_ticket --queue", ["update_ticket", id, "--queue"]],
+  [
+    "override",
+    ["override", id, "--ignore-step", "run-tests", "--reason", "a test"],
+  ],
+  ["override --undo", ["override", id, "--undo"]],
+  ["assign-ppa", ["assign-ppa"]],
+  ["build-source", ["build-source"]],
+  ["build-image", ["build-image"]],
+  ["run-tests", ["run-tests"]],
+  ["publish", ["publish"]],
+  ["status N, landed", ["status", id]],
+  ["explain N, landed", ["explain", id]],
+  ["log N", ["log", id]],
+  [
+    "get_artifact",
+    ["get_artifact", id, "source-1.autopkgtest.log", "-o", join(root, next)],
+  ],
+  ["shepherd-report", ["shepherd-report"]],
+  ["release-ppa", ["release-ppa"]],
+  ["clean-ppas", ["clean-ppas"]],
+  ["land, nothing to do", ["land"]],
+  ["publish, nothing to do", ["publish"]],
+  ["shepherd-report, no news", ["shepherd-report"]],
+  ["create_ticket, refused", ["create_ticket", "-t", "x", "-s", changes], [2]],
+  ["status --open", ["status", "--open"]],
+  ["status --limit", ["status", "--limit", "20"]],
+  ["log -n", ["log", "-n", "20"]],
+  ["ppa list", ["ppa", "list"]],
+  ["locks", ["locks"]],
+  ["check", ["check"], [0, 1, 2]],
+  ["expire", ["expire"]],
+  ["maintenance on", ["maintenance", "on", "--reason", "a test"]],
+  ["maintenance off", ["maintenance", "off"]],
+  ["apt-source", ["apt-source"]],
+  ["uploaders list", ["uploaders", "list"]],
+  ["config", ["config"]],
+];
+
+/** What reads or prints all that there is, once each. */
+const wholes = [
+  ["status", ["status"]],
+  ["status --json", ["status", "--json"]],
+  ["archive list", ["archive", "list"]],
+  ["archive list --json", ["archive", "list", "--json"]],
+  ["fsck", ["fsck"], [0, 1]],
+  ["backup", ["backup"]],
+  ["log", ["log", "-n", "1000000"]],
+];
 
 const median = (numbers) =>
-  numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 try {
-  const fake = Object.fromEntries(
-    ["builder", "imager", "tester", "archiveKeeper"].map((key) => [
-      key,
-      "fake",
-    ]),
-  );
+  const fake = { builder: "fake", imager: "fake", tester: "fake" };
   writeFileSync(
     config,
     JSON.stringify({
@@ -127,55 +173,62 @@ try {
       ...fake,
     }),
   );
-  for (const state of Object.keys(states)) ci(state, "init");
-  fill();
-  const measured = [
-    "create_ticket",
-    "assign-ppa",
-    "build-source",
-    "status N, waiting",
-    "status N, finished",
-    "explain N",
-    "land, nothing to do",
-  ];
-  const times = Object.fromEntries(
-    measured.map((name) => [name, { empty: [], full: [] }]),
-  );
+  chmodSync(config, 0o600);
+  for (const [size, what] of Object.entries(sizes)) {
+    const begun = performance.now();
+    run(size, ["init"]);
+    run(size, ["shepherd-report"]);
+    await fill(stateOf(size), what, (...args) => run(size, args));
+    const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+    console.log(
+      `${size}: ${what.tickets} tickets, ${what.sources} source packages, ${what.revisions} revisions, made in ${seconds} s`,
+    );
+  }
+  const times = new Map();
+  const time = (name, size, args, codes) => {
+    const { cpu, out } = run(size, args, codes);
+    if (!times.has(name)) times.set(name, { small: [], large: [] });
+    times.get(name)[size].push(cpu);
+    return out;
+  };
   for (let round = 0; round < rounds; round += 1) {
     const changes = upload(`1.${round}`);
-    for (const state of Object.keys(states)) {
-      const time = (name, ...args) => {
-        const { ms, out } = ci(state, ...args);
-        times[name][state].push(ms);
-        return out;
-      };
-      const id = time(
-        "create_ticket",
-        "create_ticket",
-        "-t",
-        "x",
-        "-s",
+    for (const size of Object.keys(sizes)) {
+      const create = ["create_ticket", "-t", "x", "-s", changes];
+      const id = time("create_ticket", size, create);
+      for (const [name, args, codes] of ticketsWay(
+        id,
         changes,
-      );
-      time("status N, waiting", "status", id);
-      time("explain N", "explain", id);
-      time("assign-ppa", "assign-ppa");
-      time("build-source", "build-source");
-      ci(state, "land");
-      time("status N, finished", "status", id);
-      time("land, nothing to do", "land");
+        `${size}-${round}`,
+      ))
+        if (name.includes(values.only)) time(name, size, args, codes);
     }
   }
-  console.log(`${"".padEnd(20)}   empty  ${tickets} tickets`);
-  for (const [name, { empty, full }] of Object.entries(times)) {
-    const before = median(empty);
-    const after = median(full);
+  console.log(`${"CPU time".padEnd(26)}   small    large  ratio`);
+  for (const [name, { small, large }] of times) {
+    const [before, after] = [median(small), median(large)];
     const ratio = after / before;
+    const limit = name === "publish" ? limits.publish : limits.usual;
+    const over = ratio > limit;
+    if (over) process.exitCode = 1;
     console.log(
-      `${name.padEnd(20)} ${before.toFixed(0).padStart(4)} ms  ${after.toFixed(0).padStart(4)} ms  ${ratio.toFixed(2)}  (at most ${limit})`,
+      `${name.padEnd(26)} ${(before * 1000).toFixed(0).padStart(4)} ms  ${(after * 1000).toFixed(0).padStart(4)} ms  ${ratio.toFixed(2)}  (at most ${limit})${over ? "  TOO MUCH" : ""}`,
     );
-    if (ratio > limit) process.exitCode = 1;
+  }
+  console.log(`\n${"reads or prints all".padEnd(26)}       CPU       memory`);
+  for (const [name, args, codes] of wholes) {
+    const small = run("small", args, codes);
+    const large = run("large", args, codes);
+    const ratio = large.kib / small.kib;
+    const over = ratio > limits.memory;
+    if (over) process.exitCode = 1;
+    const mib = ({ kib }) => `${(kib / 1024).toFixed(0)} MiB`;
+    console.log(
+      `${name.padEnd(26)} ${large.cpu.toFixed(2).padStart(6)} s   ${mib(small)} -> ${mib(large)}  ${ratio.toFixed(2)}  (at most ${limits.memory})${over ? "  TOO MUCH" : ""}`,
+    );
   }
 } finally {
-  rmSync(root, { recursive: true, force: true });
+  if (process.env.KEEP === undefined)
+    rmSync(root, { recursive: true, force: true });
+  else console.log(root);
 }

@@ -2,14 +2,18 @@ import { existsSync } from "node:fs";
 
 import type { CommandContext } from "../../cli/context.ts";
 import { isRemote } from "../../cli/global-options.ts";
-import { hasColour, terminalWidth } from "../../lib/host/output.ts";
 import { refused } from "../../lib/domain/error.ts";
-import { stepArgument, ticketNumber } from "../../cli/arguments.ts";
+import {
+  countArgument,
+  stepArgument,
+  ticketNumber,
+} from "../../cli/arguments.ts";
 import type { Command } from "../../cli/command.ts";
 import type { ListRequest } from "../../lib/tickets/ticket-system.ts";
 
-interface Options extends ListRequest {
+interface Options extends Omit<ListRequest, "newest"> {
   readonly ticket?: number;
+  readonly limit?: number;
 }
 
 export const command: Command<Options> = {
@@ -33,8 +37,13 @@ export const command: Command<Options> = {
       .option(
         "--open",
         "only tickets that are not complete and have not failed (default: no)",
+      )
+      .option(
+        "--limit <number>",
+        "only so many of the newest (default: all)",
+        countArgument,
       ),
-  examples: ["status --open", "status 7 --json"],
+  examples: ["status --open", "status --limit 20", "status 7 --json"],
   check({ ticket, ...filters }) {
     if (ticket !== undefined && Object.keys(filters).length > 0)
       throw refused("a ticket's number and filters exclude each other");
@@ -43,12 +52,15 @@ export const command: Command<Options> = {
     const system = await context.tickets();
     await warnOfMaintenance(context);
     if (id === undefined) {
-      const tickets = await system.list(filters);
-      const { colouredTable, ticketTable } = await import("./ticket-table.ts");
-      const text = ticketTable(tickets, terminalWidth("stdout"));
-      const value = { tickets };
-      if (!hasColour("stdout")) return { text, value };
-      return { text, shown: await colouredTable(text, tickets), value };
+      const { listTickets } = await import("./list-tickets.ts");
+      const { limit, ...wanted } = filters;
+      return listTickets(
+        context,
+        system.list({
+          ...wanted,
+          ...(limit !== undefined && { newest: limit }),
+        }),
+      );
     }
     const ticket = await system.get(id);
     const { ticketInFull } = await import("./ticket-text.ts");

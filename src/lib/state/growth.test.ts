@@ -12,7 +12,7 @@ import { openRuns } from "./leases.ts";
 import { nextToGoOn, nextToStart, ticketsInFlight } from "./queue.ts";
 import { dueFiles, markExpired } from "./retention.ts";
 import { ticketsSetAside } from "./set-aside.ts";
-import { listTickets } from "./tickets.ts";
+import { listTickets, ticketPages } from "./tickets.ts";
 
 let state: StoredTicket;
 beforeEach(() => {
@@ -101,4 +101,28 @@ test("what expires is the same whether all tickets are looked at or one", () => 
     expect(marked).toEqual(due);
     db.exec("UPDATE artifact SET expired_at = NULL");
   }
+});
+
+test("all tickets are read some at a time, and the newest without the others", () => {
+  const { db } = state;
+  db.exec(`
+    INSERT INTO person (id, name, email) VALUES (1, 'Dev', 'dev@example.com'), (2, 'Eve', 'eve@example.com');
+    WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < 1200)
+      INSERT INTO ticket (id, title, description, owner, series, step, status, created_at, updated_at)
+      SELECT n * 2, '', '', 1 + n % 2, 'bookworm', 1000, 'done', '2026-01-01', '2026-01-01' FROM seq;
+  `);
+  const idsOf = (filter: Parameters<typeof ticketPages>[1]) =>
+    [...ticketPages(db, filter)].map((page) => page.map(({ id }) => id));
+  const all = Array.from({ length: 1200 }, (_, at) => (at + 1) * 2);
+  expect(idsOf({})).toEqual([
+    all.slice(0, 500),
+    all.slice(500, 1000),
+    all.slice(1000),
+  ]);
+  expect(idsOf({ newest: 3 })).toEqual([[2396, 2398, 2400]]);
+  expect(idsOf({ newest: 2, owner: "eve@example.com" })).toEqual([
+    [2394, 2398],
+  ]);
+  expect(idsOf({ newest: 9999 }).flat()).toEqual(all);
+  expect(idsOf({ step: 500 })).toEqual([]);
 });

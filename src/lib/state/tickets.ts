@@ -18,7 +18,7 @@ import type {
   TicketStatus,
 } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
-import { prepared } from "./database.ts";
+import { firstValue, prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { jobOf } from "./open-jobs.ts";
 import { openCondition, queuePosition, queuePositions } from "./queue.ts";
@@ -71,7 +71,12 @@ interface TicketFilter {
   readonly step?: StepCode;
   readonly owner?: string;
   readonly open?: boolean;
+  /** Only so many of the newest. */
+  readonly newest?: number;
 }
+
+/** Tickets that are read at a time. */
+const pageSize = 500;
 
 /**
  * A ticket with everything that belongs to it.
@@ -99,7 +104,15 @@ export function findTicket(db: Connection, id: number): Ticket | undefined {
 
 /** The tickets that match, newest last. */
 export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
-  const conditions: string[] = [];
+  return [...ticketPages(db, filter)].flat();
+}
+
+/** {@link listTickets}, some at a time: there may be more than fit into memory. */
+export function* ticketPages(
+  db: Connection,
+  filter: TicketFilter,
+): Generator<Ticket[]> {
+  const conditions: string[] = ["ticket.id >= ?"];
   const values: (string | number)[] = [];
   if (filter.step !== undefined) {
     conditions.push(`${stepOfTicket} = ?`);
@@ -110,15 +123,26 @@ export function listTickets(db: Connection, filter: TicketFilter): Ticket[] {
     values.push(filter.owner);
   }
   if (filter.open === true) conditions.push(openCondition);
-  const where =
-    conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
-  const rows = db
-    .prepare<unknown[], TicketRow>(
-      `SELECT ${ticketColumns} ${where} ORDER BY ${filter.open === true ? "+" : ""}ticket.id`,
-    )
-    .all(...values);
+  const where = `WHERE ${conditions.join(" AND ")} ORDER BY ${filter.open === true ? "+" : ""}ticket.id`;
+  let from =
+    filter.newest === undefined
+      ? 0
+      : (firstValue<number>(
+          db,
+          `SELECT ticket.id FROM ticket JOIN person ON person.id = ticket.owner ${where} DESC LIMIT 1 OFFSET ?`,
+          ...[0, ...values, filter.newest - 1],
+        ) ?? 0);
   const positions = queuePositions(db);
-  return rows.map((row) => whole(db, row, positions.get(row.id) ?? null));
+  for (;;) {
+    const rows = prepared<unknown[], TicketRow>(
+      db,
+      `SELECT ${ticketColumns} ${where} LIMIT ${pageSize}`,
+    ).all(from, ...values);
+    if (rows.length > 0)
+      yield rows.map((row) => whole(db, row, positions.get(row.id) ?? null));
+    if (rows.length < pageSize) return;
+    from = (rows.at(-1)?.id ?? 0) + 1;
+  }
 }
 
 function whole(

@@ -3,11 +3,11 @@ import type { Ticket } from "../domain/ticket.ts";
 import type { Engine } from "../engine/engine.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { crashPoint } from "../files/crash-point.ts";
-import { getTicket, listTickets } from "../state/tickets.ts";
+import { getTicket, ticketPages } from "../state/tickets.ts";
 import { ticketDocument } from "./ticket-document.ts";
 import type { TicketDocument } from "./ticket-document.ts";
 import type { LocalState } from "./local-state.ts";
-import type { ListRequest, TicketSystem } from "./ticket-system.ts";
+import type { TicketSystem } from "./ticket-system.ts";
 
 /**
  * The ticket system of this machine's own state folder.
@@ -56,14 +56,15 @@ export function localTicketSystem(
       return explain(situationOf(state, await get(id)));
     },
 
-    list: (request: ListRequest) =>
-      documents(
-        listTickets(db, {
-          ...(request.step !== undefined && { step: request.step.code }),
-          ...(request.owner !== undefined && { owner: request.owner }),
-          ...(request.open !== undefined && { open: request.open }),
-        }),
-      ),
+    async *list({ step, owner, open, newest }) {
+      const pages = ticketPages(db, {
+        ...(step !== undefined && { step: step.code }),
+        ...(owner !== undefined && { owner }),
+        ...(open !== undefined && { open }),
+        ...(newest !== undefined && { newest }),
+      });
+      for (const tickets of pages) yield await documents(tickets);
+    },
 
     async planCreate(request) {
       const { planCreateTicket } = await import("./local-changes.ts");

@@ -10,12 +10,15 @@ export function remoteTicketSystem(url: string): TicketSystem {
         "leave out --url and --staging to use the local state",
       ),
     );
+  const refuseEach = () => ({
+    [Symbol.asyncIterator]: () => ({ next: refuse }),
+  });
   return {
     create: refuse,
     planCreate: refuse,
     planUpdate: refuse,
     update: refuse,
-    list: refuse,
+    list: refuseEach,
     get: refuse,
     explain: refuse,
     planCancel: refuse,
@@ -28,7 +31,7 @@ export function remoteTicketSystem(url: string): TicketSystem {
     planUndo: refuse,
     undo: refuse,
     history: refuse,
-    follow: () => ({ [Symbol.asyncIterator]: () => ({ next: refuse }) }),
+    follow: refuseEach,
     landings: refuse,
     planQa: refuse,
     qa: refuse,

@@ -62,6 +62,8 @@ export interface ListRequest {
   readonly step?: Step;
   readonly owner?: string;
   readonly open?: boolean;
+  /** Only so many of the newest. */
+  readonly newest?: number;
 }
 
 export interface LandingsRequest {
@@ -85,7 +87,8 @@ export interface TicketSystem {
   /** What updating would do. @throws UbuntuCiError (2) as updating would */
   planUpdate(id: number, request: UpdateRequest): Promise<TicketPlan>;
   update(id: number, request: UpdateRequest): Promise<TicketDocument>;
-  list(request: ListRequest): Promise<readonly TicketDocument[]>;
+  /** Newest last, some at a time: there may be more than fit into memory. */
+  list(request: ListRequest): AsyncIterable<readonly TicketDocument[]>;
   /** @throws UbuntuCiError (2) when there is no such ticket */
   get(id: number): Promise<TicketDocument>;
   /** Why it is where it is. @throws UbuntuCiError (2) when there is no such ticket */

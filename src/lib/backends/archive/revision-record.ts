@@ -57,10 +57,8 @@ export function newRevision(
 }
 
 /** A revision without what it publishes. */
-export function recordOf({
-  publications: _,
-  ...record
-}: StoredRevision): RevisionRecord {
+export function recordOf(revision: StoredRevision): RevisionRecord {
+  const { publications: _, ...record } = revision;
   return record;
 }
 

@@ -19,7 +19,6 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
-import { namesIn } from "../../files/names-in.ts";
 import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
 import type { RevisionRecord } from "./archive.ts";
