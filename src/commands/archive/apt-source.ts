@@ -36,13 +36,11 @@ export const command: Command<{
     const kept = await archive();
     // A restored state has its archive before it has bases again.
     const published =
-      name === "archive" && (await kept.exists())
-        ? Object.keys((await kept.current()).publications)
-        : [];
+      name === "archive" && (await kept.exists()) ? await kept.series() : [];
     const known = [
       ...new Set([
         ...knownSeries(context.paths, context.config),
-        ...published.sort(),
+        ...published.toSorted(),
       ]),
     ];
     const { listPpas } = await import("../../lib/state/ppas.ts");

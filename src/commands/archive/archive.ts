@@ -4,7 +4,10 @@ import {
   wholeNumber,
 } from "../../cli/arguments.ts";
 import type { CommandWithVerbs, NamedVerb } from "../../cli/command.ts";
-import type { RevisionRecord } from "../../lib/backends/archive/archive.ts";
+import type {
+  Publication,
+  RevisionRecord,
+} from "../../lib/backends/archive/archive.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 import type { PromotionPlan } from "../../lib/domain/promotion.ts";
@@ -51,6 +54,12 @@ function originOf({ ticket, reverts_to, undoes }: RevisionRecord): string {
   return reverts_to !== null ? `back to ${reverts_to}` : "init";
 }
 
+/** By source package, the source before its binaries. */
+function bySource(one: Publication, other: Publication): number {
+  if (one.source !== other.source) return one.source < other.source ? -1 : 1;
+  return Number(one.kind === "binary") - Number(other.kind === "binary");
+}
+
 const show: NamedVerb<{ revision: number }> = {
   name: "show",
   summary: "what a revision publishes",
@@ -61,10 +70,12 @@ const show: NamedVerb<{ revision: number }> = {
     const found = await (await context.backends().archive()).read(revision);
     const lines = Object.entries(found.publications).flatMap(
       ([series, publications]) =>
-        publications.map(
-          ({ kind, name, version, architecture }) =>
-            `${series}  ${kind}  ${name}  ${version}  ${architecture}`,
-        ),
+        [...publications]
+          .sort(bySource)
+          .map(
+            ({ kind, name, version, architecture }) =>
+              `${series}  ${kind}  ${name}  ${version}  ${architecture}`,
+          ),
     );
     return { text: textOfLines(lines) || "empty", value: { revision: found } };
   },

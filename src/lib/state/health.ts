@@ -78,7 +78,7 @@ export function waitingForPerson(db: Connection): WaitingForPerson[] {
   return db
     .prepare<[], WaitingForPerson>(
       `SELECT id, step, waiting_for AS reason FROM ticket WHERE status = 'waiting' AND ${openCondition}
-         AND waiting_for IS NOT NULL AND remedy IS NOT NULL AND retry_at IS NULL ORDER BY id`,
+         AND waiting_for IS NOT NULL AND remedy IS NOT NULL AND retry_at IS NULL ORDER BY +id`,
     )
     .all();
 }

@@ -405,4 +405,8 @@ export const migrations: readonly string[] = [
     event INTEGER NOT NULL
   ) STRICT;
   `,
+  // What ended since some time, for what is kept of it: layers and bases.
+  `
+  CREATE INDEX ticket_by_change ON ticket (updated_at);
+  `,
 ];

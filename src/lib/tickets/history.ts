@@ -28,6 +28,8 @@ export function readHistory(
       ? []
       : [`${file}.1`, file]
           .flatMap((name) => lastLinesOfFile(name))
+          // The others are in the state: most lines need not be parsed.
+          .filter((line) => line.includes('"id":null'))
           .flatMap((line) => asRecord(line) ?? [])
           .filter(({ id, at }) => id === null && at >= (since ?? ""));
   const all = [...events, ...aside].sort((a, b) =>

@@ -115,10 +115,10 @@ async function archiveFaults(
   const known = newestRevision(db);
   const found = [...(await archive.faultsForClients())];
   if (found.length === 0) {
-    const { revision } = await archive.current();
-    if (revision < known)
+    const [current] = await archive.revisions({ newest: 1 });
+    if (current !== undefined && current.revision < known)
       found.push(
-        `the archive shows revision ${revision}, and the state knows revision ${known}`,
+        `the archive shows revision ${current.revision}, and the state knows revision ${known}`,
       );
   }
   return never(

@@ -290,11 +290,11 @@ async function oldRevisions({
   const before = daysAgo(config.get("expire.revisionsDays"));
   if (before === null) return [];
   const archive = await backends.archive();
-  const [oldestKept] = await archive.revisions({
+  const kept = await archive.revisions({
     newest: config.get("expire.revisions"),
   });
-  if (oldestKept === undefined) return [];
-  const current = await archive.current();
+  const [oldestKept, current] = [kept[0], kept.at(-1)];
+  if (oldestKept === undefined || current === undefined) return [];
   const promoted = promotedRevisions(db);
   return (await archive.revisions({ before }))
     .map(({ revision }) => revision)

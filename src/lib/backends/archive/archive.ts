@@ -138,6 +138,8 @@ export interface Archive {
   exists(): Promise<boolean>;
   /** The file of that name in a source package that a kept revision has, or null. */
   fileOf(source: string, name: string): Promise<ArchivedFile | null>;
+  /** The series that clients see. @throws UbuntuCiError (78) before the first revision, or when it is damaged */
+  series(): Promise<readonly string[]>;
   /** @throws UbuntuCiError (78) before the first revision, or when it is damaged */
   current(): Promise<Revision>;
   /** @throws UbuntuCiError (2) when there is no such revision, (78) when it is damaged */

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Damage } from "../../domain/error.ts";
 import { namesIn } from "../../files/names-in.ts";
-import { ifExists, isThere } from "../../files/optional-file.ts";
+import { ifExistsSync, isThere } from "../../files/optional-file.ts";
 import { writePublicFile } from "../../files/public-files.ts";
 import type { PublishedPackage } from "./index-files.ts";
 
@@ -93,31 +94,28 @@ function inOrder(one: PublishedPackage, other: PublishedPackage): number {
  *
  * @throws Damage when one is missing or has other contents
  */
-export async function readLists(
+export function readLists(
   root: string,
   lists: ListNames,
   { known, source }: ListChoice = {},
-): Promise<Publications> {
+): Publications {
   const read: [string, PublishedPackage[]][] = [];
   for (const [series, names] of Object.entries(lists)) {
     const packages: PublishedPackage[] = [];
     for (const [group, name] of Object.entries(names)) {
       if (source !== undefined && group !== groupOf(source)) continue;
       if (known?.has(name) === true) continue;
-      for (const one of await readList(root, name)) packages.push(one);
+      for (const one of readList(root, name)) packages.push(one);
       known?.add(name);
     }
-    read.push([series, packages.sort(inOrder)]);
+    read.push([series, packages]);
   }
   return Object.fromEntries(read);
 }
 
-async function readList(
-  root: string,
-  name: string,
-): Promise<PublishedPackage[]> {
+function readList(root: string, name: string): PublishedPackage[] {
   const file = join(root, listsFolder, name);
-  const text = await ifExists(readFile(file, "utf8"));
+  const text = ifExistsSync(() => readFileSync(file, "utf8"));
   if (text === undefined)
     throw new Damage(`the archive is damaged: ${file} is missing`);
   if (digestOf(text) !== name)

@@ -171,6 +171,7 @@ export function revisionArchive(
       }
       return null;
     },
+    series: async () => Object.keys((await tree.currentRecord()).lists),
     current: () => tree.current(),
     read: (number) => tree.read(number),
     async revisions({ newest, before } = {}) {
@@ -287,10 +288,13 @@ export function revisionArchive(
     resign: () => inTurn(renew),
     async faultsForClients() {
       try {
-        const { revision, publications } = await tree.current();
-        const faults: string[] = [];
+        const { revision, lists } = await tree.currentRecord();
+        const faults = listPaths(lists)
+          .map((path) => join(tree.root, path))
+          .filter((path) => !isPlainFile(path))
+          .map((path) => `${path} is missing`);
         for (const series of [
-          ...Object.keys(publications),
+          ...Object.keys(lists),
           ...(await tree.stableSuites()),
         ]) {
           const fault = await indexes?.fault(series);

@@ -83,7 +83,10 @@ export async function readRecord(
   const found = await recordAsWritten(root, revision);
   if ("lists" in found) return found;
   const { publications: _, ...record } = found;
-  return { ...record, changes: await changesOf(root, found), lists: {} };
+  // It has none of its own yet.
+  const series = Object.keys(found.publications).map((one) => [one, {}]);
+  const lists = Object.fromEntries(series) as ListNames;
+  return { ...record, changes: await changesOf(root, found), lists };
 }
 
 /** A kept revision with what it publishes. @throws Damage when it is missing or damaged */
@@ -96,7 +99,7 @@ export async function readRevision(
   if (!("lists" in found))
     return { ...found, changes: await changesOf(root, found) };
   const { lists, ...record } = found;
-  return { ...record, publications: await readLists(root, lists, choice) };
+  return { ...record, publications: readLists(root, lists, choice) };
 }
 
 /** Writes a revision's record into a folder, and before it what the record refers to. */
@@ -171,9 +174,7 @@ async function changesOf(
       : await ifSound(recordAsWritten(root, number));
   if (before === undefined) return changesSince({}, publications);
   const old =
-    "lists" in before
-      ? await readLists(root, before.lists)
-      : before.publications;
+    "lists" in before ? readLists(root, before.lists) : before.publications;
   return changesSince(old, publications);
 }
 

@@ -19,6 +19,7 @@ import {
   syncPath,
 } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
+import { namesIn } from "../../files/names-in.ts";
 import { hasCode, ifExists, isThere } from "../../files/optional-file.ts";
 import { makePublicFolder } from "../../files/public-files.ts";
 import type { RevisionRecord } from "./archive.ts";
@@ -36,6 +37,7 @@ import {
   keptNumbers,
   readRecord,
   readRevision,
+  recordOf,
   removeUnneededLists,
   shareLists,
   writeRecord,
@@ -66,6 +68,8 @@ export interface RevisionTree {
   currentNumber(): Promise<number | null>;
   /** @throws UbuntuCiError (78) before the first revision, or when it is damaged */
   current(): Promise<StoredRevision>;
+  /** The same without what it publishes. */
+  currentRecord(): Promise<StoredRecord>;
   /** @throws UbuntuCiError (2) when there is no such revision, (78) when it is damaged */
   read(revision: number, choice?: ListChoice): Promise<StoredRevision>;
   /** The same, whatever clients see. */
@@ -159,6 +163,13 @@ export function revisionTree(root: string): RevisionTree {
           advice`run ${remedy("init")}`,
         );
       return tree.read(number);
+    },
+    async currentRecord() {
+      const number = await tree.currentNumber();
+      // What it throws is the same.
+      if (number === null || !isThere(folderOf(number)))
+        return { ...recordOf(await tree.current()), lists: {} };
+      return tree.record(number);
     },
     async read(revision, choice) {
       const current = await tree.currentNumber();
