@@ -131,10 +131,12 @@ describe("tickets side by side", () => {
     create("one", "2.0");
     create("two");
     create("three", "1.0", "--priority", "1");
-    const { plans } = JSON.parse(ci.ok("land", "--dry-run", "--json")) as {
-      plans: { ticket: number; actions: string[] }[];
+    const { plan } = JSON.parse(ci.ok("land", "--dry-run", "--json")) as {
+      plan: { tickets: { ticket: number; actions: string[] }[] };
     };
-    expect(plans.map(({ ticket, actions }) => [ticket, actions[0]])).toEqual([
+    expect(
+      plan.tickets.map(({ ticket, actions }) => [ticket, actions[0]]),
+    ).toEqual([
       [4, "reserve ci_pool-001"],
       [1, "reserve ci_pool-002"],
       [2, "reserve a PPA, as soon as one is free"],
@@ -159,12 +161,11 @@ describe("tickets side by side", () => {
     delete ci.env["UBUNTU_CI_CRASH_AT"];
     const printed = (...args: string[]) =>
       JSON.parse(ci.ok(...args, "--json")) as {
-        plan?: StepPlan;
-        plans?: StepPlan[];
+        plan: StepPlan & { tickets?: StepPlan[] };
       };
     const { plan } = printed("build-source", "--dry-run");
-    expect(plan?.ticket).toBe(2);
-    expect(printed("land", "--dry-run").plans).toEqual([plan]);
+    expect(plan.ticket).toBe(2);
+    expect(printed("land", "--dry-run").plan.tickets).toEqual([plan]);
     expect(ci.ticket("2").status).toBe("running");
     const impatient = ci.run("land", "--dry-run", "--ticket", "1");
     expect(impatient.code).toBe(75);
@@ -377,7 +378,7 @@ test("the report shows the time a waiting ticket can expect, as status does, and
   create("first");
   ci.ok("shepherd-report");
   expect(page("tickets/1/index.html")).toContain(
-    "When it is complete cannot be told: too few tickets have landed so far: 0 of the 5 it takes",
+    "No estimate of when it will be done: it takes 5 landed tickets, and there are 0",
   );
   expect(page("index.html")).not.toContain("complete ");
   for (const name of ["b", "c", "d", "e"]) create(name.repeat(3));

@@ -11,13 +11,22 @@ export function planText(plan: Plan | TicketPlan): string {
   ]);
 }
 
-/** What `--dry-run` prints of a plan: text, or a JSON document. */
-export function describePlan(planned: Planned): Result {
-  if (planned === null) return { text: "nothing to do", value: { plan: null } };
+/**
+ * What `--dry-run` prints of a plan: text, or a JSON document, in which it is always one object. A plan
+ * for several tickets lists those of each in `tickets`.
+ *
+ * @param command the command's name, for when there is nothing to do or there are several tickets
+ */
+export function describePlan(planned: Planned, command: string): Result {
+  if (planned === null)
+    return { text: "nothing to do", value: { plan: { command, actions: [] } } };
   if ("command" in planned)
     return { text: planText(planned), value: { plan: planned } };
+  const actions = planned.flatMap((plan) =>
+    plan.actions.map((action) => `ticket ${plan.ticket}: ${action}`),
+  );
   return {
     text: planned.map(planText).join("\n") || "nothing to do",
-    value: { plans: planned },
+    value: { plan: { command, actions, tickets: planned } },
   };
 }

@@ -322,6 +322,7 @@ export class ProgramCall {
         this.#callOptions = callOptionsOf(options, speaksToTickets);
         this.#verb = verb;
         return runVerb(
+          known,
           verb,
           own,
           () =>

@@ -46,8 +46,7 @@ export async function reportError(
     // commander throws for help and version, too, and has printed its other messages itself.
     if (thrown.exitCode === 0) return;
     process.exitCode = ExitCode.refused;
-    const message = thrown.message.replace(/^error: /, "");
-    if (style.json) printDocument({ message, exit: ExitCode.refused }, style);
+    if (style.json) printDocument(usageError(thrown), style);
     return;
   }
   const told = toldOf(thrown);
@@ -57,6 +56,20 @@ export async function reportError(
   // Writing to stdout may be the very thing that failed.
   if (style.json && told.exit !== ExitCode.notWritten)
     printDocument(told, style);
+}
+
+/** What commander says of a mistyped command line; its second line is a suggestion: "(Did you mean …?)". */
+function usageError({ message: text }: CommanderError): Told {
+  const [first = "", ...more] = text.replace(/^error: /, "").split("\n");
+  const hint = more
+    .join(" ")
+    .trim()
+    .replace(/^\((.*)\)$/, "$1");
+  return {
+    message: first,
+    hint: hint === "" ? "--help shows what there is" : hint,
+    exit: ExitCode.refused,
+  };
 }
 
 function toldOf(thrown: unknown): Told {

@@ -43,7 +43,7 @@ function run(
     say: () => undefined,
     text: adviceText,
   } as Partial<CommandContext> as CommandContext;
-  return runVerb(verb, given, () => Promise.resolve(context));
+  return runVerb("tried", verb, given, () => Promise.resolve(context));
 }
 
 /** What was done, and whether under its lock. */
@@ -149,13 +149,15 @@ test("options that don't go together are refused before the context is made", as
     run: () => undefined,
   };
   await expect(
-    runVerb(verb, {}, () => expect.unreachable("no context is needed")),
+    runVerb("tried", verb, {}, () =>
+      expect.unreachable("no context is needed"),
+    ),
   ).rejects.toMatchObject({ exitCode: 2, message: "no" });
 });
 
 test("what went wrong with the context is thrown", async () => {
   await expect(
-    runVerb({ changes: false, run: () => undefined }, {}, () =>
+    runVerb("tried", { changes: false, run: () => undefined }, {}, () =>
       Promise.reject(refused("no state")),
     ),
   ).rejects.toThrow("no state");

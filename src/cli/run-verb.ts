@@ -19,10 +19,12 @@ export function stopsInMaintenance(verb: Verb, options: object): boolean {
 /**
  * Runs a command line's verb: the one place for --dry-run, locks, --json and the exit code.
  *
+ * @param name the command's name
  * @param json whether what it says without a context is a document
  * @throws UbuntuCiError as the verb does; (75) in maintenance, or when another copy runs
  */
 export async function runVerb(
+  name: string,
   verb: Verb,
   options: object,
   makeContext: () => Promise<CommandContext>,
@@ -40,7 +42,7 @@ export async function runVerb(
     process.exitCode = result.exitCode;
     return;
   }
-  const outcome = await outcomeOf(verb, options, context);
+  const outcome = await outcomeOf(name, verb, options, context);
   if (outcome === undefined) return;
   const { text = "", shown, value } = outcome;
   if (shown !== undefined && context.options.json !== true)
@@ -50,6 +52,7 @@ export async function runVerb(
 }
 
 async function outcomeOf(
+  name: string,
   verb: Verb,
   options: object,
   context: CommandContext,
@@ -60,7 +63,7 @@ async function outcomeOf(
   const changes = verb.onlyReads?.(options) !== true;
   if (changes && context.options.dryRun === true)
     return verb.describe === undefined
-      ? describePlan(await plan())
+      ? describePlan(await plan(), name)
       : verb.describe(await plan(), context);
   const nothing = await verb.nothingToDo?.(context, options);
   if (nothing !== undefined) return nothing;

@@ -62,7 +62,7 @@ const plants = {
   },
   // A ticket's files come into the store after its number is known to all.
   "files-too-late": {
-    file: "tickets/local-changes.js",
+    file: "tickets/create-ticket.js",
     from: "const files = await placeFiles(store, container, uploads);",
     to: `const files = uploads.map((upload) => upload.files.map(({ name, size, sha256 }) => ({ container, name, size, sha256 })));
       setTimeout(() => placeFiles(store, container, uploads), 0);`,

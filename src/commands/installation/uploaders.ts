@@ -76,7 +76,8 @@ was good for, and --packages '*' makes it good for all.`,
     return { command: "uploaders", actions, keys };
   },
   // Without the bytes of the keys.
-  describe: ({ command, actions }) => describePlan({ command, actions }),
+  describe: ({ command, actions }) =>
+    describePlan({ command, actions }, command),
   async run(context, _options, plan) {
     const { addUploaders } = await import("../../lib/tickets/uploaders.ts");
     const { keys, ...shown } = await plan();

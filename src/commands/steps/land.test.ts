@@ -137,10 +137,12 @@ describe("step by step", () => {
     await ci.create("one", "2.0");
     await ci.create("two");
     const { document } = await ci.json("land", "--dry-run");
-    const { plans } = document as {
-      plans: { ticket: number; actions: string[] }[];
+    const { plan } = document as {
+      plan: { tickets: { ticket: number; actions: string[] }[] };
     };
-    expect(plans.map(({ ticket, actions }) => [ticket, actions[0]])).toEqual([
+    expect(
+      plan.tickets.map(({ ticket, actions }) => [ticket, actions[0]]),
+    ).toEqual([
       [1, "reserve ci_pool-001"],
       [2, "reserve a PPA, as soon as one is free"],
       [3, "reserve ci_pool-002"],

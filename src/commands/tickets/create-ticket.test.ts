@@ -226,8 +226,8 @@ describe("update_ticket", () => {
       "  set description to why",
       "  set bug to https://example.org/2",
       "  set owner to new@example.com",
-      "  set add to a1, b1",
-      "  set remove to c1",
+      "  add a1, b1 to the image",
+      "  remove c1 from the image",
       "  set priority to 3",
     ]);
     expect((await ci.ticket(1)).title).toBe("land hello");
@@ -246,7 +246,7 @@ describe("update_ticket", () => {
       priority: 3,
     });
     expect(await ci.ok("log", "1")).toMatch(
-      / updated +hello 1\.0: title, description, bug, priority, .*owner \(/,
+      / updated +hello 1\.0: set title to better; .*set owner to new@example\.com; .*set priority to 3 \(/,
     );
   });
 

@@ -49,6 +49,7 @@ export function explanationText({
   ticket,
   blocked,
   step,
+  status,
   because,
   next,
   expected,
@@ -63,7 +64,9 @@ export function explanationText({
         : "on its way";
   const at = next?.at == null ? "" : `, from ${next.at} on`;
   return textOfLines([
-    `ticket ${ticket} is at ${step.name} (${step.code}): ${state}`,
+    status === "cancelled"
+      ? `ticket ${ticket} is cancelled`
+      : `ticket ${ticket} is at ${step.name} (${step.code}): ${state}`,
     "",
     "because",
     ...because.map((line) => `  ${line}`),

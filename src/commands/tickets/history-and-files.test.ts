@@ -153,7 +153,7 @@ describe("get_artifact and get_image", () => {
     for (const [line, message] of [
       ["get_artifact 1 tea", "ticket 1 has no artifact"],
       ["get_artifact 9 tea", "there is no ticket 9"],
-      ["get_image 1 --type qcow2", "ticket 1 has no qcow2 image"],
+      ["get_image 1 --type qcow2", "Bootable images (qcow2) are not made yet"],
       [
         "get_image 1 -o /proc/nowhere/image",
         "name another place with --output",

@@ -1,4 +1,5 @@
 import type { Ticket, TicketStatus } from "../../lib/domain/ticket.ts";
+import { stepInWords } from "../../lib/domain/ticket.ts";
 import { table } from "../../cli/columns.ts";
 import type { Coloured } from "../../lib/host/output.ts";
 
@@ -16,7 +17,7 @@ export function ticketTable(
   const rows = tickets.map((ticket) => [
     String(ticket.id),
     ticket.status,
-    ticket.step.name,
+    stepInWords(ticket),
     ticket.subtickets
       .map(({ source, version }) => `${source} ${version}`)
       .join(", "),

@@ -22,7 +22,7 @@ export function ticketInFull(
 ): string {
   const lines = [
     `ticket ${ticket.id}: ${ticket.title}`,
-    `  ${ticket.status}, ${ticket.step.name} (${ticket.step.code})${why(ticket)}`,
+    `  ${whereItIs(ticket)}${why(ticket)}`,
     `  owner ${ticket.owner}, series ${ticket.series}, priority ${ticket.priority}`,
   ];
   if (ticket.description !== "") lines.push(`  ${ticket.description}`);
@@ -84,6 +84,12 @@ export function ticketInFull(
     lines.push("", "artifacts", ...indented(rows));
   }
   return textOfLines(lines);
+}
+
+/** Status and step; a cancelled ticket is at no step. */
+function whereItIs({ status, step, resume_step }: Ticket): string {
+  if (status !== "cancelled") return `${status}, ${step.name} (${step.code})`;
+  return resume_step === null ? status : `${status} at ${resume_step.name}`;
 }
 
 function why(ticket: Ticket): string {

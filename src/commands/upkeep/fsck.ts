@@ -26,8 +26,8 @@ export const command: Command<{ mend?: true; digests?: true }, MendingPlan> = {
   whenInterrupted:
     "what was mended stays so; the next fsck looks at everything",
   examples: ["fsck --digests", "fsck --mend"],
-  notes: `Exits with 0 when all is well or was mended, with 75 when --mend would mend all that is wrong, with 1
-when something is left that needs a person. It can run at any time, beside all other commands.`,
+  notes: `Exits with 0 when all is well or was mended, and with 1 when something wrong is left; "mendable" in --json
+tells what --mend would put right. It can run at any time, beside all other commands.`,
   async plan(context, { digests }) {
     const findings = await look(context, false, digests);
     const actions = findings
@@ -35,7 +35,10 @@ when something is left that needs a person. It can run at any time, beside all o
       .map(({ check, where }) => `mend ${check}: ${where}`);
     return { command: "fsck", actions, findings };
   },
-  describe: ({ findings }, context) => describe(findings, context),
+  describe: ({ findings, ...plan }, context) => {
+    const { value, ...result } = describe(findings, context);
+    return { ...result, value: { plan, ...value } };
+  },
   run: async (context, { mend, digests }) =>
     describe(await look(context, mend === true, digests), context),
 };
@@ -51,7 +54,7 @@ function look(
 function describe(
   found: readonly Inconsistency[],
   { text }: CommandContext,
-): Result {
+): Result & { value: object } {
   const findings = found.map((one) => ({ ...one, remedy: text(one.remedy) }));
   const lines = findings.flatMap(({ check, what, where, remedy, mended }) => [
     `${mended ? "mended" : "WRONG "}  ${check}: ${where}: ${what}`,
@@ -61,11 +64,6 @@ function describe(
   return {
     text: textOfLines(lines) || "all is well",
     value: { ok: left.length === 0, findings },
-    exitCode:
-      left.length === 0
-        ? ExitCode.ok
-        : left.every(({ mendable }) => mendable)
-          ? ExitCode.notNow
-          : ExitCode.ticketFailed,
+    exitCode: left.length === 0 ? ExitCode.ok : ExitCode.ticketFailed,
   };
 }

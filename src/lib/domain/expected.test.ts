@@ -121,7 +121,7 @@ describe("the time a ticket can expect", () => {
       start: null,
       end: null,
       landings: 4,
-      unknown: "too few tickets have landed so far: 4 of the 5 it takes",
+      unknown: "it takes 5 landed tickets, and there are 4",
     });
   });
 
@@ -136,6 +136,6 @@ describe("the time a ticket can expect", () => {
     expect(words(1, [queued(1)])).toContain(
       "starts any moment, complete in 11",
     );
-    expect(words(1, [queued(1)], [])).toContain("cannot be told: too few");
+    expect(words(1, [queued(1)], [])).toContain("it takes 5 landed tickets");
   });
 });

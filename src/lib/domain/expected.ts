@@ -71,7 +71,7 @@ export function expectedTimes(
       start: null,
       end: null,
       landings: landings.length,
-      unknown: `too few tickets have landed so far: ${landings.length} of the ${fewestLandings} it takes`,
+      unknown: `it takes ${fewestLandings} landed tickets, and there are ${landings.length}`,
     };
     return new Map(all.map(({ id }) => [id, unknown]));
   }
@@ -194,7 +194,8 @@ export function expectedInWords(
   { start, end, landings, unknown }: Expected,
   nowMs: number,
 ): string {
-  if (unknown !== null) return `when it is complete cannot be told: ${unknown}`;
+  if (unknown !== null)
+    return `no estimate of when it will be done: ${unknown}`;
   const spans = [
     ...(start === null ? [] : [`starts ${inWords(start, nowMs)}`]),
     ...(end === null ? [] : [`complete ${inWords(end, nowMs)}`]),

@@ -1,6 +1,6 @@
 import type { LogRecord } from "./log-record.ts";
 import { oneLine } from "./shown-text.ts";
-import { stepOf, steps } from "./step.ts";
+import { failedStep, stepOf, steps } from "./step.ts";
 
 /** Colours for the parts of a line, on a terminal. */
 export type Tone = "good" | "bad" | "warning" | "plain";
@@ -19,18 +19,15 @@ const whatWidth = 11;
 
 /** A log record in words. */
 export function logText(record: LogRecord): LogText {
-  const { from, to, why, run, actor } = record;
-  const transition =
-    from !== null && to !== null && from !== to
-      ? `${stateInWords(from)} → ${stateInWords(to)}`
-      : (to ?? from) !== null
-        ? stateInWords(to ?? from ?? "")
-        : "";
+  const { why, run, actor } = record;
+  const transition = transitionOf(record);
   const sources = (record.sources ?? [])
     .map(({ source, version }) => `${source} ${version}`)
     .join(", ");
   const parts = [
-    sources === "" || why === sources ? "" : `${sources}:`,
+    sources === "" || why === sources
+      ? ""
+      : `${sources}${transition === "" && why === null ? "" : ":"}`,
     transition,
     why === null ? "" : transition === "" ? why : `– ${why}`,
     run === null ? `(${actor})` : `(run ${run}, ${actor})`,
@@ -42,6 +39,19 @@ export function logText(record: LogRecord): LogText {
     tone: toneOf(record.what),
     rest: oneLine(parts.filter((part) => part !== "").join(" ")),
   };
+}
+
+function transitionOf({ from, to, what }: LogRecord): string {
+  const before = from === null ? null : stateInWords(from);
+  const after =
+    to === null
+      ? null
+      : what === "cancelled" && to === String(failedStep)
+        ? "Cancelled"
+        : stateInWords(to);
+  return before !== null && after !== null && before !== after
+    ? `${before} → ${after}`
+    : (after ?? before ?? "");
 }
 
 function subjectOf({ subject, subject_id }: LogRecord): string {

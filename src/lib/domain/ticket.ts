@@ -126,6 +126,14 @@ export function publishedInWords({
   return `archive revision ${revision}${since}`;
 }
 
+/** The step that a ticket is at, for people. A cancelled ticket ends where failed ones do, but has not failed. */
+export function stepInWords({
+  step,
+  status,
+}: Pick<Ticket, "step" | "status">): string {
+  return status === "cancelled" ? "Cancelled" : step.name;
+}
+
 /** A ticket with everything that belongs to it. */
 export interface Ticket {
   readonly id: number;

@@ -14,7 +14,7 @@ import { adviceText } from "../host/command-line.ts";
 import { cancellationOf } from "../state/cancellation.ts";
 import type { Connection } from "../state/database.ts";
 import type { Lease } from "../state/leases.ts";
-import { renewLease, reserveForLease } from "../state/leases.ts";
+import { markSubticket, renewLease, reserveForLease } from "../state/leases.ts";
 import { nameJob } from "../state/jobs.ts";
 import { jobOf } from "../state/open-jobs.ts";
 import { listPpas } from "../state/ppas.ts";
@@ -126,6 +126,8 @@ function contextOf(
     scratch,
     signal,
     submit: submitter(engine, lease),
+    workingOn: (subticket, isAtWork) =>
+      markSubticket(engine.db, lease.run, subticket, isAtWork),
     progress(update) {
       const progress = { ...update, at: now() };
       renewLease(engine.db, lease.run, progress);

@@ -12,6 +12,7 @@ import { progressInWords } from "../domain/progress.ts";
 import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
 export { sizeInWords } from "../domain/size.ts";
+export { stepInWords } from "../domain/ticket.ts";
 import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
 import { publishedInWords } from "../domain/ticket.ts";
 

@@ -173,6 +173,19 @@ export function nextTicket(
   return free && isReady(db, ticket, step) ? ticket : undefined;
 }
 
+/** Records whether an open run works on a source package of its ticket just now. */
+export function markSubticket(
+  db: Connection,
+  run: number,
+  subticket: number,
+  isAtWork: boolean,
+): void {
+  db.prepare(
+    `UPDATE subticket SET status = ? WHERE id = ?
+       AND ticket = (SELECT ticket FROM run WHERE id = ? AND finished_at IS NULL)`,
+  ).run(isAtWork ? "running" : "waiting", subticket, run);
+}
+
 /** Renews a lease and records progress; false when the lease was lost. */
 export function renewLease(
   db: Connection,

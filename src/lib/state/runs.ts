@@ -108,6 +108,9 @@ function finishRun(
       : ended;
   const ending: Ending = { db, actor, lease, end, at: now() };
   if (!closeRun(ending)) return "lost";
+  db.prepare(
+    "UPDATE subticket SET status = 'waiting' WHERE ticket = ? AND status = 'running'",
+  ).run(ticket);
   crashPoint("run.closed");
   keepProducts(db, lease, end);
   if (end.job === "ended") endJob(db, ticket);

@@ -143,6 +143,28 @@ export interface TicketChange {
   readonly status?: "waiting" | "held";
 }
 
+/** What a change does, a phrase for each field: for plans and for the history. */
+export function changeInWords(change: TicketChange): string[] {
+  const { title, description, bug, owner, add, remove, priority, eta } = change;
+  const packages = (names: readonly string[]) =>
+    names.length === 0 ? "nothing" : names.join(", ");
+  return [
+    ...(title === undefined ? [] : [`set title to ${title}`]),
+    ...(description === undefined ? [] : [`set description to ${description}`]),
+    ...(bug === undefined ? [] : [`set bug to ${bug ?? "none"}`]),
+    ...(owner === undefined ? [] : [`set owner to ${owner}`]),
+    ...(add === undefined ? [] : [`add ${packages(add)} to the image`]),
+    ...(remove === undefined
+      ? []
+      : [`remove ${packages(remove)} from the image`]),
+    ...(priority === undefined ? [] : [`set priority to ${priority}`]),
+    ...(eta === undefined ? [] : [`set eta to ${eta ?? "nothing"}`]),
+    ...(change.status === undefined
+      ? []
+      : [change.status === "held" ? "hold it" : "queue it"]),
+  ];
+}
+
 /** Changes a ticket's own fields and records the event; the caller has checked that they may be changed. */
 export function updateTicket(
   db: Connection,
@@ -161,8 +183,9 @@ export function updateTicket(
     sets["add_packages"] = JSON.stringify(change.add);
   if (change.remove !== undefined)
     sets["remove_packages"] = JSON.stringify(change.remove);
-  if (change.status !== undefined) {
-    sets["status"] = change.status;
+  const { status, ...others } = change;
+  if (status !== undefined) {
+    sets["status"] = status;
     sets["draft"] = 0;
   }
   if (change.owner !== undefined) {
@@ -182,24 +205,17 @@ export function updateTicket(
     `UPDATE ticket SET ${columns.map((column) => `${column} = @${column}`).join(", ")}, updated_at = @at WHERE id = @id`,
   ).run({ ...sets, at: now(), id });
   crashPoint("ticket.updated");
-  if (change.status !== undefined) {
+  if (status !== undefined) {
     db.prepare(
       "UPDATE subticket SET status = ? WHERE ticket = ? AND status IN ('waiting', 'held')",
-    ).run(change.status, id);
+    ).run(status, id);
   }
   recordEvent(db, {
     actor,
     subject: "ticket",
     subject_id: id,
     what:
-      change.status === "held"
-        ? "held"
-        : change.status === "waiting"
-          ? "queued"
-          : "updated",
-    why:
-      columns
-        .filter((column) => column !== "status" && column !== "draft")
-        .join(", ") || null,
+      status === "held" ? "held" : status === "waiting" ? "queued" : "updated",
+    why: changeInWords(others).join("; ") || null,
   });
 }

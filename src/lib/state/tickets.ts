@@ -2,7 +2,7 @@ import { refused } from "../domain/error.ts";
 import type { PendingJob } from "../domain/pending.ts";
 import { pendingInWords } from "../domain/pending.ts";
 import type { StepCode } from "../domain/step.ts";
-import { stepOf } from "../domain/step.ts";
+import { stepOf, workStep } from "../domain/step.ts";
 import type {
   Artifact,
   Blame,
@@ -243,6 +243,11 @@ function progressOf(db: Connection, ticket: number): Progress | null {
   );
 }
 
+/** Whether a run works on all source packages together: only builds take one after the other. */
+function isAtWorkOnAll({ status, step }: TicketRow): boolean {
+  return status === "running" && workStep(step)?.makes !== "packages";
+}
+
 function subticketsOf(db: Connection, ticket: TicketRow): Subticket[] {
   return prepared<
     [number],
@@ -266,7 +271,10 @@ function subticketsOf(db: Connection, ticket: TicketRow): Subticket[] {
       ...row,
       // Subtickets at the ticket's own step and status are shown like the ticket.
       step: stepOf(row.step === ticket.step ? ticket.told_step : row.step),
-      status: row.status === ticket.status ? ticket.told_status : row.status,
+      status:
+        row.status === ticket.status || isAtWorkOnAll(ticket)
+          ? ticket.told_status
+          : row.status,
       binaries: JSON.parse(row.binaries) as string[],
     }));
 }

@@ -109,6 +109,7 @@ async function build(
     signal: new AbortController().signal,
     progress: () => undefined,
     note: () => undefined,
+    workingOn: () => undefined,
     submit: refuse,
   };
   const plan = await buildSource.plan(input);

@@ -17,6 +17,7 @@ import { binariesOn, parseDsc } from "../debian/dsc.ts";
 import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
 import type {
   Done,
+  StepContext,
   StepDefinition,
   StepFile,
   StepInput,
@@ -237,7 +238,7 @@ async function buildWave(
   { ticket, config }: StepInput,
   builder: Builder,
   repositories: readonly AptRepository[],
-  work: RunContext,
+  work: StepContext,
 ): Promise<SourceBuilt[]> {
   const queue = [...wave];
   const results: SourceBuilt[] = [];
@@ -253,10 +254,12 @@ async function buildWave(
       const scratch = join(work.scratch, `build-${source.subticket}-${round}`);
       await mkdir(scratch, { recursive: true });
       work.note(`building ${source.source} ${source.version}`);
+      work.workingOn(source.subticket, true);
       const result = await builder.build(
         { ...source, series: ticket.series, repositories },
         partOf({ ...work, signal }, scratch),
       );
+      work.workingOn(source.subticket, false);
       results.push({ source, result });
     }
   };
@@ -268,7 +271,10 @@ async function buildWave(
   );
   await Promise.all(workers);
   if (thrown.signal.aborted) throw thrown.signal.reason;
-  return results;
+  // In the order of the wave, whichever ended first: the reason that is told must not depend on that.
+  return wave.flatMap(
+    (source) => results.find((result) => result.source === source) ?? [],
+  );
 }
 
 /**

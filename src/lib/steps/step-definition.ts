@@ -47,6 +47,8 @@ export interface StepContext extends RunContext {
     remote: string,
     submit: (key: string) => Promise<JobId>,
   ): Promise<JobId>;
+  /** Says that work on one of the ticket's source packages begins, or has ended, for `status` to show. */
+  workingOn(subticket: number, isAtWork: boolean): void;
 }
 
 /** Everything a step is told; it never reads the state itself. */

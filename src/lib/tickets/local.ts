@@ -47,6 +47,9 @@ export function localTicketSystem(
     }));
   }
 
+  const distribution = async () =>
+    (await state.engine()).backends.distribution();
+
   return {
     get,
 
@@ -67,26 +70,19 @@ export function localTicketSystem(
     },
 
     async planCreate(request) {
-      const { planCreateTicket } = await import("./local-changes.ts");
-      return planCreateTicket(state, request);
+      const { planCreateTicket } = await import("./create-ticket.ts");
+      return planCreateTicket({ ...state, distribution }, request);
     },
 
     async create(request) {
-      const { createTicket } = await import("./local-changes.ts");
-      const id = await createTicket(
-        {
-          ...state,
-          distribution: async () =>
-            (await state.engine()).backends.distribution(),
-        },
-        request,
-      );
+      const { createTicket } = await import("./create-ticket.ts");
+      const id = await createTicket({ ...state, distribution }, request);
       crashPoint("ticket.created");
       return get(id);
     },
 
     async planUpdate(id, request) {
-      const { checkChange, planChange } = await import("./local-changes.ts");
+      const { checkChange, planChange } = await import("./change-ticket.ts");
       const ticket = await get(id);
       const actions = planChange(ticket, request);
       await checkChange(state, ticket, request);
@@ -94,7 +90,7 @@ export function localTicketSystem(
     },
 
     async update(id, request) {
-      const { changeTicket, checkChange } = await import("./local-changes.ts");
+      const { changeTicket, checkChange } = await import("./change-ticket.ts");
       await checkChange(state, getTicket(db, id), request);
       changeTicket(state, id, request);
       return get(id);

@@ -110,6 +110,7 @@ describe("in the queue", () => {
       ticket: 2,
       blocked: false,
       step: stepOf(100),
+      status: "waiting",
       because: ["it is its turn, at Queued"],
       next: {
         action: "the next pass of assign-ppa or land works on it",
@@ -412,6 +413,7 @@ describe("ended", () => {
       ticket: 2,
       blocked: true,
       step: stepOf(999),
+      status: "failed",
       because: [
         "it failed at Package Building, and the package is at fault: it broke",
       ],

@@ -45,6 +45,7 @@ export function explain(situation: Situation): Explanation {
     ticket: ticket.id,
     blocked: found.blocked,
     step: ticket.step,
+    status: ticket.status,
     because: [
       ...found.because,
       ...overrides.map(

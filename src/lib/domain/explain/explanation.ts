@@ -1,5 +1,5 @@
 import type { Step } from "../step.ts";
-import type { Ticket } from "../ticket.ts";
+import type { Ticket, TicketStatus } from "../ticket.ts";
 import type { Expected } from "../expected.ts";
 import type { Advice, Remedy } from "../remedy.ts";
 import { remedy } from "../remedy.ts";
@@ -17,6 +17,7 @@ export interface Explanation {
   /** Whether something currently keeps the ticket from continuing by itself. */
   readonly blocked: boolean;
   readonly step: Step;
+  readonly status: TicketStatus;
   readonly because: readonly string[];
   /** What happens on its own, and when at the earliest. */
   readonly next: { readonly action: string; readonly at: string } | null;
@@ -33,6 +34,7 @@ export type Cause = Omit<
   Explanation,
   | "ticket"
   | "step"
+  | "status"
   | "unblock"
   | "commands"
   | "because"

@@ -13,11 +13,8 @@ import type { Distribution } from "../backends/distribution/distribution.ts";
 import type { Store, Stored } from "../backends/store/store.ts";
 import { isLocal, ticketContainer } from "../backends/store/store.ts";
 import type { Problem } from "../domain/error.ts";
-import { Damage, refused, refusedWith } from "../domain/error.ts";
+import { Damage, refused } from "../domain/error.ts";
 import { isMailAddress } from "../domain/mailbox.ts";
-import { advice, remedy } from "../domain/remedy.ts";
-import type { Ticket } from "../domain/ticket.ts";
-import { isInFlight } from "../domain/queue.ts";
 import { syncPath } from "../files/atomic-file.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { makeOwnFolder } from "../files/own-folder.ts";
@@ -27,13 +24,7 @@ import { now } from "../host/clock.ts";
 import type { Connection } from "../state/database.ts";
 import { recordEvent } from "../state/events.ts";
 import { archiveVersion, ticketInFlight } from "../state/publications.ts";
-import type { TicketChange } from "../state/ticket-changes.ts";
-import {
-  insertTicket,
-  nextTicketId,
-  updateTicket,
-} from "../state/ticket-changes.ts";
-import { getTicket } from "../state/tickets.ts";
+import { insertTicket, nextTicketId } from "../state/ticket-changes.ts";
 import type { AdmissionPolicy, AdmittedUpload } from "./admission/policy.ts";
 import { admit } from "./admission/admission.ts";
 import { archived } from "./archived.ts";
@@ -43,9 +34,25 @@ import { bugUrl, checkNames, checkWords } from "./request-words.ts";
 import { requireUploaders } from "./recorded-uploaders.ts";
 import { knownSeries } from "./known-series.ts";
 import type { LocalState } from "./local-state.ts";
-import type { CreateRequest, UpdateRequest } from "./ticket-system.ts";
+import type { CreateRequest } from "./ticket-system.ts";
 
 const mebibyte = 1024 * 1024;
+
+/** The state, with what tells which versions the distribution has. */
+type CreatingState = LocalState & {
+  readonly distribution: () => Promise<Distribution>;
+};
+
+/** Why the ticket would need an approval: a version below the distribution's own. */
+const olderThanTheirs = async (
+  { distribution }: CreatingState,
+  uploads: readonly AdmittedUpload[],
+) =>
+  olderThanDistribution(
+    await distribution(),
+    uploads[0]?.series ?? "",
+    uploads,
+  );
 
 /**
  * Admits the uploads and writes the ticket; returns its number.
@@ -53,17 +60,13 @@ const mebibyte = 1024 * 1024;
  * @throws UbuntuCiError (2) with every problem, and nothing is left behind
  */
 export async function createTicket(
-  state: LocalState & { readonly distribution: () => Promise<Distribution> },
+  state: CreatingState,
   request: CreateRequest,
 ): Promise<number> {
   const { db, paths, actor } = state;
   const store = await state.store();
   return admitted(state, request, async (uploads, bug, owner) => {
-    const older = await olderThanDistribution(
-      await state.distribution(),
-      uploads[0]?.series ?? "",
-      uploads,
-    );
+    const older = await olderThanTheirs(state, uploads);
     return exclusively(creationLock(paths), async () => {
       const id = nextTicketId(db);
       const container = ticketContainer(id);
@@ -111,11 +114,15 @@ export async function createTicket(
 
 /** What createTicket would write, having checked all that it checks. */
 export async function planCreateTicket(
-  state: LocalState,
+  state: CreatingState,
   request: CreateRequest,
 ): Promise<string[]> {
   const { add, remove, baseImage, priority, eta } = request;
-  return admitted(state, request, (uploads, bug, owner) => [
+  const write = (
+    uploads: readonly AdmittedUpload[],
+    bug: string | null,
+    owner: string,
+  ) => [
     `ticket "${request.title}" of ${owner} for ${uploads[0]?.series ?? ""}${bug === null ? "" : `, bug ${bug}`}`,
     ...uploads.flatMap(({ source, version, files }) => [
       `source package ${source} ${version}`,
@@ -128,57 +135,16 @@ export async function planCreateTicket(
       ? []
       : [`remove ${remove.join(", ")} from the image`]),
     `${request.wait ? "left unqueued" : "queued"}${priority === 0 ? "" : `, with priority ${priority}`}`,
-  ]);
-}
-
-/**
- * Checks what a ticket's image is to be made of, before it is changed.
- *
- * @throws UbuntuCiError (2) with every problem
- */
-export async function checkChange(
-  state: LocalState,
-  ticket: Ticket,
-  { add, remove }: UpdateRequest,
-): Promise<void> {
-  if (add === undefined && remove === undefined) return;
-  const problems: Problem[] = [];
-  await checkImageWishes(
-    state,
-    {
-      add: add ?? ticket.add,
-      remove: remove ?? ticket.remove,
-      baseImage: null,
-    },
-    ticket.series,
-    ticket.subtickets.flatMap(({ binaries }) => binaries),
-    problems,
-  );
-  if (problems.length > 0)
-    throw refusedWith("the ticket was not changed", problems);
-}
-
-/** Changes a ticket, if it may be changed so. */
-export function changeTicket(
-  { db, actor }: LocalState,
-  id: number,
-  request: UpdateRequest,
-): void {
-  const change = changeOf(request);
-  db.transaction(() => {
-    checkChangeable(getTicket(db, id), request);
-    updateTicket(db, id, change, actor);
-  }).immediate();
-}
-
-/** What changeTicket would change, having checked all that it checks. */
-export function planChange(ticket: Ticket, request: UpdateRequest): string[] {
-  const change = changeOf(request);
-  checkChangeable(ticket, request);
-  return Object.entries(change).map(
-    ([field, value]) =>
-      `set ${field} to ${Array.isArray(value) ? value.join(", ") : (value ?? "nothing")}`,
-  );
+  ];
+  return admitted(state, request, async (uploads, bug, owner) => {
+    const older = await olderThanTheirs(state, uploads);
+    return [
+      ...write(uploads, bug, owner),
+      ...(older === undefined
+        ? []
+        : [`set aside until somebody allows it: ${older}`]),
+    ];
+  });
 }
 
 function policyOf(
@@ -354,48 +320,4 @@ async function placeFiles(
   if (isLocal(store)) await syncPath(store.root);
   crashPoint("ticket.placed");
   return placed;
-}
-
-function changeOf(request: UpdateRequest): TicketChange {
-  const problems: Problem[] = [];
-  checkWords(request, problems);
-  checkNames("--add", request.add ?? [], problems);
-  checkNames("--remove", request.remove ?? [], problems);
-  const bug =
-    request.bug === undefined ? undefined : bugUrl(request.bug, problems);
-  if (problems.length > 0)
-    throw refusedWith("the ticket was not changed", problems);
-  const { title, description, owner, add, remove, priority, eta, hold } =
-    request;
-  return {
-    ...(title !== undefined && { title }),
-    ...(description !== undefined && { description }),
-    ...(bug !== undefined && { bug }),
-    ...(owner !== undefined && { owner }),
-    ...(add !== undefined && { add }),
-    ...(remove !== undefined && { remove }),
-    ...(priority !== undefined && { priority }),
-    ...(eta !== undefined && { eta }),
-    ...(hold !== undefined && {
-      status: hold ? ("held" as const) : ("waiting" as const),
-    }),
-  };
-}
-
-/** Descriptive fields may change at any time; what affects the work only before it has started. */
-function checkChangeable(ticket: Ticket, request: UpdateRequest): void {
-  const late = (["add", "remove", "priority", "hold"] as const).filter(
-    (key) => request[key] !== undefined,
-  );
-  if (request.hold !== undefined && ticket.set_aside !== null)
-    throw refused(
-      `ticket ${ticket.id} is set aside: ${ticket.waiting_for ?? ""}`,
-      advice`${remedy("explain", [ticket.id])} says what gets it going`,
-    );
-  if (late.length > 0 && (isInFlight(ticket) || ticket.set_aside !== null)) {
-    throw refused(
-      `ticket ${ticket.id} has started (${ticket.step.name}): ${late.join(", ")} cannot change any more`,
-      "title, description, bug, owner and ETA can",
-    );
-  }
 }
