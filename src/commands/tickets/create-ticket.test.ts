@@ -342,8 +342,8 @@ describe("status", () => {
     await ci.ok("land");
     const done = await ci.ok("status", "1");
     expect(done).toContain("  published as archive revision 1");
-    expect(done).toMatch(/^ {2}Image Testing +passed +\d+\.\d s +20/m);
-    expect(done).toMatch(/^ {2}hello\/fake +pass +\d+\.\d s/m);
+    expect(done).toMatch(/^ {2}Image Testing +passed +\d+s +20/m);
+    expect(done).toMatch(/^ {2}hello\/fake +pass +\d+s$/m);
     expect(done).toMatch(/^ {2}hello_1\.0_amd64\.deb +RESULTS /m);
   });
 

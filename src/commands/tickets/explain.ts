@@ -1,6 +1,7 @@
 import { landingNumber, ticketNumber } from "../../cli/arguments.ts";
 import type { Command, Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
+import { terminalWidth } from "../../lib/host/output.ts";
 import { refused } from "../../lib/domain/error.ts";
 import type { Suggestion } from "../../lib/domain/explain/explanation.ts";
 
@@ -34,7 +35,8 @@ export const command: Command<Options> = {
     const { explanationText } = await import("./explanation-text.ts");
     const explanation = await tickets.explain(ticket ?? 0);
     const written = { ...explanation, ...commandsOf(context, explanation) };
-    return { text: explanationText(written), value: written };
+    const text = explanationText(written, terminalWidth("stdout"));
+    return { text, value: written };
   },
 };
 

@@ -1,3 +1,5 @@
+import { wrapped } from "../../cli/columns.ts";
+import { withoutMilliseconds } from "../../lib/domain/age.ts";
 import { etaInWords, expectedInWords } from "../../lib/domain/expected.ts";
 import type { Explanation } from "../../lib/domain/explain/explanation.ts";
 import type { LandingExplanation } from "../../lib/domain/explain/landing.ts";
@@ -44,18 +46,27 @@ export function landingExplanationText({
   ]);
 }
 
-/** Renders an explanation: why, what comes next, and what each suggested command does. */
-export function explanationText({
-  ticket,
-  blocked,
-  step,
-  status,
-  because,
-  next,
-  expected,
-  eta,
-  commands,
-}: WrittenExplanation): string {
+/**
+ * Renders an explanation: why, what comes next, and what each suggested command does.
+ *
+ * @param width columns that a line should have at most; commands stay whole, so that they can be copied
+ */
+export function explanationText(
+  {
+    ticket,
+    blocked,
+    step,
+    status,
+    because,
+    next,
+    expected,
+    eta,
+    commands,
+  }: WrittenExplanation,
+  width = Infinity,
+): string {
+  const inLines = (line: string) =>
+    wrapped(withoutMilliseconds(textOfLines([line])), width, "    ");
   const state =
     step.code === completeStep
       ? "complete"
@@ -69,13 +80,13 @@ export function explanationText({
       : `ticket ${ticket} is at ${step.name} (${step.code}): ${state}`,
     "",
     "because",
-    ...because.map((line) => `  ${line}`),
+    ...because.flatMap((line) => inLines(`  ${line}`)),
     "",
     "next, on its own",
-    `  ${next === null ? "nothing" : `${next.action}${at}`}`,
+    ...inLines(`  ${next === null ? "nothing" : `${next.action}${at}`}`),
     ...(expected === null
       ? []
-      : [`  ${expectedInWords(expected, Date.now())}`]),
+      : inLines(`  ${expectedInWords(expected, Date.now())}`)),
     ...(eta === null ? [] : [`  ${etaInWords(eta)}`]),
     ...commandLines(commands),
   ]);

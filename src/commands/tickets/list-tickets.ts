@@ -11,7 +11,7 @@ import {
   terminalWidth,
 } from "../../lib/host/output.ts";
 import type { TicketDocument } from "../../lib/tickets/ticket-document.ts";
-import { colouredTable, ticketTable } from "./ticket-table.ts";
+import { ticketTable } from "./ticket-table.ts";
 
 type Pages = AsyncIterable<readonly TicketDocument[]>;
 
@@ -47,6 +47,7 @@ async function onePage(
   const text = ticketTable(tickets, terminalWidth("stdout"));
   const value = { tickets };
   if (!hasColour("stdout")) return { text, value };
+  const { colouredTable } = await import("./coloured.ts");
   return { text, shown: await colouredTable(text, tickets), value };
 }
 

@@ -64,7 +64,11 @@ export const command: Command<Options> = {
     }
     const ticket = await system.get(id);
     const { ticketInFull } = await import("./ticket-text.ts");
-    return { text: ticketInFull(ticket, context.text), value: { ticket } };
+    const text = ticketInFull(ticket, context.text, terminalWidth("stdout"));
+    const value = { ticket };
+    if (!hasColour("stdout")) return { text, value };
+    const { colouredTicket } = await import("./coloured.ts");
+    return { text, shown: await colouredTicket(text, ticket), value };
   },
 };
 

@@ -32,36 +32,3 @@ export function ticketTable(
     .map((row) => (row.length <= width ? row : `${row.slice(0, width - 1)}…`))
     .join("\n");
 }
-
-/** The table with each status in a colour. */
-export async function colouredTable(
-  text: string,
-  tickets: readonly Ticket[],
-): Promise<(string | Coloured)[]> {
-  const { default: chalk } = await import("chalk");
-  const colours: Partial<Record<TicketStatus, Coloured["colour"]>> = {
-    running: chalk.cyan,
-    done: chalk.green,
-    failed: chalk.red.bold,
-    "set-aside": chalk.yellow,
-    held: chalk.dim,
-    draft: chalk.dim,
-    cancelled: chalk.dim,
-  };
-  const [heading = "", ...rows] = text.split("\n");
-  const begin = heading.indexOf("status");
-  return [
-    { text: heading, colour: chalk.dim },
-    ...rows.flatMap((row, index): (string | Coloured)[] => {
-      const status = tickets[index]?.status;
-      const colour = status === undefined ? undefined : colours[status];
-      if (status === undefined || colour === undefined) return [`\n${row}`];
-      const end = begin + status.length;
-      return [
-        `\n${row.slice(0, begin)}`,
-        { text: row.slice(begin, end), colour },
-        row.slice(end),
-      ];
-    }),
-  ];
-}

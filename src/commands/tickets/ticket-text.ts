@@ -1,3 +1,4 @@
+import { elapsedInWords, withoutMilliseconds } from "../../lib/domain/age.ts";
 import { cancelledInWords } from "../../lib/domain/cancel.ts";
 import { etaInWords, expectedInWords } from "../../lib/domain/expected.ts";
 import {
@@ -12,26 +13,36 @@ import { textOfLines } from "../../lib/domain/shown-text.ts";
 import type { Run, Ticket } from "../../lib/domain/ticket.ts";
 import { publishedInWords } from "../../lib/domain/ticket.ts";
 import { failedStep, queueStep } from "../../lib/domain/step.ts";
-import { table } from "../../cli/columns.ts";
+import { table, wrapped } from "../../cli/columns.ts";
 import { progressInWords } from "../../lib/domain/progress.ts";
 
-/** Everything about one ticket, as text; `text` renders advice. */
+/**
+ * Everything about one ticket, as text; `text` renders advice.
+ *
+ * @param width columns that a line should have at most
+ */
 export function ticketInFull(
   ticket: Ticket,
   text: (advice: Advice) => string,
+  width = Infinity,
 ): string {
+  const inLines = (line: string) =>
+    wrapped(withoutMilliseconds(textOfLines([line])), width, "    ");
   const lines = [
-    `ticket ${ticket.id}: ${ticket.title}`,
-    `  ${whereItIs(ticket)}${why(ticket)}`,
-    `  owner ${ticket.owner}, series ${ticket.series}, priority ${ticket.priority}`,
+    ...inLines(`ticket ${ticket.id}: ${ticket.title}`),
+    ...inLines(`  ${whereItIs(ticket)}${why(ticket)}`),
+    ...inLines(
+      `  owner ${ticket.owner}, series ${ticket.series}, priority ${ticket.priority}`,
+    ),
   ];
-  if (ticket.description !== "") lines.push(`  ${ticket.description}`);
+  if (ticket.description !== "")
+    lines.push(...inLines(`  ${ticket.description}`));
   if (ticket.bug !== null) lines.push(`  bug ${ticket.bug}`);
   if (ticket.ppa !== null) lines.push(`  PPA ${ticket.ppa}`);
   if (ticket.queue_position !== null)
     lines.push(`  position ${ticket.queue_position} in the queue`);
   if (ticket.expected != null)
-    lines.push(`  ${expectedInWords(ticket.expected, Date.now())}`);
+    lines.push(...inLines(`  ${expectedInWords(ticket.expected, Date.now())}`));
   if (ticket.eta !== null) lines.push(`  ${etaInWords(ticket.eta)}`);
   const published = publishedInWords(ticket);
   if (published !== null) lines.push(`  published as ${published}`);
@@ -40,37 +51,43 @@ export function ticketInFull(
     lines.push(
       `  failed at ${step.name}, ${kind === "package" ? "the package is at fault" : "infrastructure is to blame"}:`,
     );
-    lines.push(`    ${reason}`);
+    lines.push(...inLines(`    ${reason}`));
     if (artifact !== null) lines.push(`    ${text(showing(ticket, artifact))}`);
   }
   if (ticket.cancelled !== null) {
     const asked = ticket.step.code === failedStep ? "" : "to be ";
     lines.push(
-      `  ${asked}${cancelledInWords(ticket.cancelled)}, ${ticket.cancelled.at}`,
+      ...inLines(
+        `  ${asked}${cancelledInWords(ticket.cancelled)}, ${ticket.cancelled.at}`,
+      ),
     );
   }
   if (ticket.resume_step !== null && ticket.step.code === queueStep)
     lines.push(`  goes on at ${ticket.resume_step.name}, once it has a PPA`);
   for (const override of inForce(ticket.overrides))
-    lines.push(`  ${overrideInWords(override)}: ${ignoredBecause(override)}`);
+    lines.push(
+      ...inLines(`  ${overrideInWords(override)}: ${ignoredBecause(override)}`),
+    );
   lines.push("", "source packages");
   for (const { source, version, status, binaries } of ticket.subtickets) {
     lines.push(
-      `  ${source} ${version}: ${status}${binaries.length > 0 ? `, builds ${binaries.join(", ")}` : ""}`,
+      ...inLines(
+        `  ${source} ${version}: ${status}${binaries.length > 0 ? `, builds ${binaries.join(", ")}` : ""}`,
+      ),
     );
   }
   if (ticket.runs.length > 0)
-    lines.push("", "steps", ...indented(ticket.runs.map(runRow)));
+    lines.push("", "steps", ...indented(ticket.runs.map(runRow), width));
   if (ticket.tests.length > 0) {
     const rows = ticket.tests.map(
       ({ package: name, name: test, result, seconds, detail }) => [
         `${name}/${test}`,
         result,
-        `${seconds.toFixed(1)} s`,
+        elapsedInWords(seconds * 1000),
         detail,
       ],
     );
-    lines.push("", "tests", ...indented(rows));
+    lines.push("", "tests", ...indented(rows, width));
   }
   if (ticket.artifacts.length > 0) {
     const rows = ticket.artifacts.map(({ name, type, size, expired_at }) => [
@@ -81,7 +98,7 @@ export function ticketInFull(
         ? ""
         : `expired on ${expired_at.slice(0, 10)} by policy`,
     ]);
-    lines.push("", "artifacts", ...indented(rows));
+    lines.push("", "artifacts", ...indented(rows, width));
   }
   return textOfLines(lines);
 }
@@ -106,22 +123,22 @@ function runRow({
   finished_at,
   reason,
 }: Run): string[] {
-  const seconds =
-    finished_at === null
-      ? ""
-      : `${((Date.parse(finished_at) - Date.parse(started_at)) / 1000).toFixed(1)} s`;
+  const end = finished_at === null ? Date.now() : Date.parse(finished_at);
   return [
     step.name,
     attempt === 1 ? "" : `attempt ${attempt}`,
     outcome ?? "running",
-    seconds,
-    started_at,
+    elapsedInWords(end - Date.parse(started_at)),
+    withoutMilliseconds(started_at),
     reason ?? "",
   ];
 }
 
-function indented(rows: readonly (readonly string[])[]): string[] {
-  return table(rows)
+function indented(
+  rows: readonly (readonly string[])[],
+  width: number,
+): string[] {
+  return table(rows, width - 2)
     .split("\n")
     .map((line) => `  ${line}`);
 }
