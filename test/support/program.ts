@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+import Database from "better-sqlite3";
+
 import type { FileRef } from "../../src/lib/domain/ticket.ts";
 import type { TicketDocument } from "../../src/lib/tickets/ticket-document.ts";
 
@@ -91,6 +93,16 @@ export class Installation {
       env: this.#env(),
       stdio: ["ignore", "pipe", "pipe"],
     });
+  }
+
+  /** Changes the state file behind the program's back, as time or a crash does. */
+  sql(change: (db: Database.Database) => void): void {
+    const db = new Database(join(this.state, "state.sqlite"));
+    try {
+      db.transaction(() => change(db))();
+    } finally {
+      db.close();
+    }
   }
 
   ticket(id: string): TicketDocument {

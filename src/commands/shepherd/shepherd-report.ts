@@ -74,7 +74,12 @@ export const command: Command<
     const { writeStateReport, sendReport } =
       await import("../../lib/shepherd/state-report.ts");
     const { signal } = context;
-    const written = await writeStateReport(context, output, all === true);
+    const written = await writeStateReport(
+      context,
+      output,
+      all === true,
+      signal,
+    );
     signal.throwIfAborted();
     if (target !== null) await sendReport(output, target);
     await markReported(context);

@@ -1,7 +1,6 @@
 import type { Ticket, TicketStatus } from "../../lib/domain/ticket.ts";
 import { stepInWords } from "../../lib/domain/ticket.ts";
 import { table } from "../../cli/columns.ts";
-import type { Coloured } from "../../lib/host/output.ts";
 
 /**
  * Tickets as a table, newest last.

@@ -44,11 +44,11 @@ tells what --mend would put right. It can run at any time, beside all other comm
 };
 
 function look(
-  { paths, engine }: CommandContext,
+  { paths, engine, signal }: CommandContext,
   mend: boolean,
   digests = false,
 ): Promise<readonly Inconsistency[]> {
-  return fsck(paths, engine, { mend, digests });
+  return fsck(paths, engine, { mend, digests, signal });
 }
 
 function describe(

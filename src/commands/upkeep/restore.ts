@@ -17,7 +17,8 @@ export const command: Command<Options, RestorePlan> = {
   state: "restored",
   changes: true,
   endsItself: true,
-  whenInterrupted: null,
+  whenInterrupted:
+    "all is as it was, unless the restored state is in its place already",
   // A state is only replaced in maintenance. The locks keep out what else runs in maintenance.
   inMaintenance: true,
   locks: [{ name: "restore" }, { name: "expire", patient: true }],

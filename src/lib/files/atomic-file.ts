@@ -84,10 +84,16 @@ export async function copyDurably(
  *
  * @throws UbuntuCiError (2) when the path is no plain file
  */
-export async function digestFile(path: string): Promise<FileDigest> {
+export async function digestFile(
+  path: string,
+  signal?: AbortSignal,
+): Promise<FileDigest> {
   const file = await openPlainFile(path);
   try {
-    return await readThrough(file, () => undefined);
+    return await readThrough(file, () => {
+      signal?.throwIfAborted();
+      return undefined;
+    });
   } finally {
     await file.close();
   }

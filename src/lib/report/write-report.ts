@@ -39,17 +39,20 @@ export interface WrittenReport {
  * not contain the time they were made, so that rsync transfers nothing if nothing else changed.
  *
  * @param pages the tickets, ranges and source packages that may have changed
+ * @throws the signal's reason when it was aborted, between two files
  */
 export async function writeReport(
   input: ReportInput,
   pages: ReportPages,
   { pathOf, documentOf }: TicketSources,
   output: string,
+  signal?: AbortSignal,
 ): Promise<WrittenReport> {
   const eta = htmlTemplates();
   let written = 0;
   let unchanged = 0;
   const write = async (path: string, text: string) => {
+    signal?.throwIfAborted();
     const file = join(output, path);
     if ((await ifExists(readFile(file, "utf8"))) === text) {
       unchanged += 1;

@@ -43,6 +43,7 @@ export async function writeStateReport(
   reporting: Reporting,
   output: string,
   all: boolean,
+  signal: AbortSignal,
 ): Promise<WrittenReport> {
   const { paths, config, actor } = reporting;
   const maintenance = readMaintenance(paths.maintenance);
@@ -80,6 +81,7 @@ export async function writeStateReport(
     pages,
     { pathOf: (at) => store.pathOf(at), documentOf: ticketDocument },
     output,
+    signal,
   );
   const calm =
     input.open.length === 0 && maintenance === null && locks.length === 0;

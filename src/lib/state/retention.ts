@@ -1,4 +1,5 @@
 import { now } from "../host/clock.ts";
+import { letSignalsIn } from "../host/let-signals-in.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { Connection } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
@@ -123,13 +124,16 @@ const batch = 50;
  * and store a new file under the same name. After a kill, the next call continues.
  *
  * @returns how many were deleted
+ * @throws the signal's reason when it was aborted
  */
-export function removeExpired(
+export async function removeExpired(
   db: Connection,
   remove: (file: ExpiredFile) => void,
-): number {
+  signal: AbortSignal,
+): Promise<number> {
   let removed = 0;
   for (;;) {
+    await letSignalsIn(signal);
     const files = db
       .transaction(() => {
         const some = expiringFiles(db, batch);

@@ -8,6 +8,7 @@ import { deadLocks } from "../locks/lock.ts";
 import { freeDeadLock } from "../locks/lock-slots.ts";
 import { deadInWords } from "../locks/lock-holder.ts";
 import { isUnfinished } from "../files/atomic-file.ts";
+import { letSignalsIn } from "../host/let-signals-in.ts";
 import { childPath } from "../host/paths.ts";
 import { forgetDeps } from "../backends/builder/known-deps.ts";
 import type { Layer, LayerKind } from "../session/layer.ts";
@@ -132,11 +133,12 @@ export async function expire(
   signal: AbortSignal,
 ): Promise<void> {
   const { db, paths, actor, backends } = engine;
-  for (const due of plan.artifacts)
+  for (const due of plan.artifacts) {
+    await letSignalsIn(signal);
     markExpired(db, actor, due, due.before, due.why);
+  }
   crashPoint("expire.marked");
-  removeExpired(db, (file) => removeStored(engine, file));
-  signal.throwIfAborted();
+  await removeExpired(db, (file) => removeStored(engine, file), signal);
   if (plan.revisions.length > 0) {
     await (await backends.archive()).removeRevisions(plan.revisions);
     recordEvent(db, {

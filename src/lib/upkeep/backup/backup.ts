@@ -125,11 +125,12 @@ async function copyOnce(
   try {
     const began = Date.now();
     snapshot = await takeSnapshot(db, join(staging, "state.sqlite"));
+    signal.throwIfAborted();
     const list = join(staging, "files");
     const staged = ["manifest.json", "state.sqlite"];
     let missing: readonly string[] = [];
     if (kind === "full") {
-      const listed = await listFiles(engine, snapshot, list);
+      const listed = await listFiles(engine, snapshot, list, signal);
       missing = listed.missing;
       if (listed.archiveLink !== null) {
         const { path, target } = listed.archiveLink;
@@ -230,7 +231,7 @@ async function damagedFiles(
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return undefined;
     if (found.ctimeMs < since - clockSlackMs) continue;
-    if ((await digestFile(path)).sha256 === artifact.sha256) continue;
+    if ((await digestFile(path, signal)).sha256 === artifact.sha256) continue;
     if (
       digestOnRecord(db, artifact.id) !== artifact.sha256 ||
       stillRunning(db, artifact.ticket)

@@ -26,6 +26,7 @@ export async function listFiles(
   engine: LocalEngine,
   snapshot: Connection,
   list: string,
+  signal: AbortSignal,
 ): Promise<FileList> {
   const { paths, store } = engine;
   const out = await open(list, "wx");
@@ -35,6 +36,7 @@ export async function listFiles(
       for await (const path of plainFiles(paths.root, folder)) await add(path);
     const missing: string[] = [];
     for (const artifact of storedArtifacts(snapshot)) {
+      signal.throwIfAborted();
       const path = store.pathOf(artifact);
       if (isPlainFile(path)) await add(relative(paths.root, path));
       else missing.push(`${artifact.container}/${artifact.name}`);

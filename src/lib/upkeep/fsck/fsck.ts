@@ -7,6 +7,7 @@ import {
   UbuntuCiError,
 } from "../../domain/error.ts";
 import { now } from "../../host/clock.ts";
+import { letSignalsIn } from "../../host/let-signals-in.ts";
 import { isThere } from "../../files/optional-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { recordEvent } from "../../state/events.ts";
@@ -47,7 +48,15 @@ const looks: readonly (readonly [check: string, look: Look])[] = [
 export async function fsck(
   paths: StatePaths,
   open: () => Promise<LocalEngine>,
-  { mend, digests }: { readonly mend: boolean; readonly digests: boolean },
+  {
+    mend,
+    digests,
+    signal,
+  }: {
+    readonly mend: boolean;
+    readonly digests: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Inconsistency[]> {
   if (!isThere(paths.database))
     throw new Damage(
@@ -70,6 +79,7 @@ export async function fsck(
   const { db, actor } = engine;
   const options = {
     digests,
+    signal,
     aside: join(paths.setAside, `fsck-${now().replaceAll(":", "-")}`),
   };
   const findings: Inconsistency[] = [];
@@ -87,6 +97,7 @@ export async function fsck(
       continue;
     }
     for (const { mend: putRight, ...finding } of found.result) {
+      if (mend) await letSignalsIn(signal);
       const mendable = putRight !== undefined;
       const done = mend && mendable ? await attempt(putRight) : undefined;
       crashPoint("fsck.mended");

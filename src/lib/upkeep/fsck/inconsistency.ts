@@ -26,6 +26,7 @@ export interface LookOptions {
   readonly digests: boolean;
   /** Folder to move files to that no row mentions. */
   readonly aside: string;
+  readonly signal: AbortSignal;
 }
 
 /** A check of one part of the state. */

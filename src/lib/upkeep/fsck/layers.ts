@@ -25,7 +25,7 @@ import { workAt } from "../../domain/step.ts";
 /** Finds layers that are incomplete, lack a layer below them, or belong to no ticket. */
 export async function layers(
   engine: Engine,
-  { digests }: LookOptions,
+  { digests, signal }: LookOptions,
 ): Promise<Found[]> {
   const { db, paths } = engine;
   const { whole, broken } = await surveyLayers(paths.layers);
@@ -62,7 +62,7 @@ export async function layers(
       });
     if (layer.kind !== "base" || !digests) continue;
     const tarball = join(where, "base.tar.zst");
-    const { sha256 } = await digestFile(tarball);
+    const { sha256 } = await digestFile(tarball, signal);
     if (`sha256:${sha256}` !== layer.digest)
       found.push({
         check: "layer",

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 import { digestFile, isUnfinished } from "../../files/atomic-file.ts";
+import { letSignalsIn } from "../../host/let-signals-in.ts";
 import { exclusively } from "../../locks/exclusively.ts";
 import {
   artifactAt,
@@ -20,11 +21,12 @@ import { advice, remedy } from "../../domain/remedy.ts";
 /** Finds files of the data store that are missing or differ from their rows. */
 export async function artifacts(
   engine: LocalEngine,
-  { digests }: LookOptions,
+  { digests, signal }: LookOptions,
 ): Promise<Found[]> {
   const { db, store } = engine;
   const found: Found[] = [];
   for (const artifact of storedArtifacts(db)) {
+    await letSignalsIn(signal);
     const { id, ticket, container, name, size, sha256 } = artifact;
     const where = store.pathOf(artifact);
     const fault = async () => {
@@ -33,7 +35,7 @@ export async function artifacts(
       if (!file.isFile()) return "it is no plain file";
       if (file.size !== size) return `it has ${file.size} bytes, not ${size}`;
       if (!digests) return undefined;
-      const digest = (await digestFile(where)).sha256;
+      const digest = (await digestFile(where, signal)).sha256;
       return digest === sha256
         ? undefined
         : `its sha256 is ${digest}, not ${sha256}`;
@@ -51,6 +53,7 @@ export async function artifacts(
     });
   }
   for (const artifact of expiredArtifacts(db)) {
+    await letSignalsIn(signal);
     const where = store.pathOf(artifact);
     if (!existsSync(where)) continue;
     found.push({
@@ -71,7 +74,7 @@ export async function artifacts(
 /** Finds files in the data store that no row mentions. */
 export async function strayFiles(
   { db, paths, store }: LocalEngine,
-  { aside }: LookOptions,
+  { aside, signal }: LookOptions,
 ): Promise<Found[]> {
   const found: Found[] = [];
   // While a ticket is created, its files are in place before its rows are committed.
@@ -95,6 +98,7 @@ export async function strayFiles(
       continue;
     }
     for (const name of await namesIn(folder)) {
+      await letSignalsIn(signal);
       const where = join(folder, name);
       const isStray = () =>
         !stillRunning(db, ticket) &&

@@ -86,6 +86,7 @@ export async function checkMembers(
   file: string,
   { kind }: BackupManifest,
   listing: string,
+  signal: AbortSignal,
 ): Promise<void> {
   await rm(listing, { force: true });
   const listed = await exec(
@@ -93,8 +94,9 @@ export async function checkMembers(
       ...["tar", "--list", "--verbose", "--zstd", "--numeric-owner"],
       ...["--quoting-style=escape", `--file=${resolve(file)}`],
     ],
-    { cwd: "/", logFile: listing, env: { LC_ALL: "C", TZ: "UTC" } },
+    { cwd: "/", logFile: listing, env: { LC_ALL: "C", TZ: "UTC" }, signal },
   );
+  signal.throwIfAborted();
   if (listed.exitCode !== 0) {
     const said = (await readFile(listing, "utf8")).slice(-2000);
     throw refused(
@@ -153,6 +155,7 @@ export async function unpack(
     ],
     { cwd: "/", signal },
   );
+  signal.throwIfAborted();
   if (unpacked.exitCode !== 0)
     throw notNow(
       `tar ${describeEnd(unpacked)}: ${lastLines(unpacked.stderr)}`,

@@ -11,6 +11,7 @@ import type { Plan } from "../../domain/plan.ts";
 import { ExitCode, UbuntuCiError } from "../../domain/error.ts";
 import { digestFile } from "../../files/atomic-file.ts";
 import { now } from "../../host/clock.ts";
+import { letSignalsIn } from "../../host/let-signals-in.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { ifExists } from "../../files/optional-file.ts";
 import {
@@ -207,7 +208,12 @@ async function unpackAndCheck(
   await rm(made.root, { recursive: true, force: true });
   await mkdir(made.root, { mode: 0o700 });
   say(`looking at ${file}`);
-  await checkMembers(source, manifest, join(workFolder(paths), "members"));
+  await checkMembers(
+    source,
+    manifest,
+    join(workFolder(paths), "members"),
+    signal,
+  );
   say(`unpacking ${file}`);
   await unpack(source, made.root, signal);
   // tar has made everything private, even the archive.
@@ -230,9 +236,10 @@ async function unpackAndCheck(
     let artifacts = 0;
     const damaged: { where: string; message: string }[] = [];
     for (const artifact of storedArtifacts(db)) {
+      await letSignalsIn(signal);
       artifacts += 1;
       const where = `${artifact.container}/${artifact.name}`;
-      const message = await faultOf(store.pathOf(artifact), artifact);
+      const message = await faultOf(store.pathOf(artifact), artifact, signal);
       if (message === undefined) continue;
       damaged.push({
         where,
@@ -283,12 +290,13 @@ function isDamage({ kind }: ArchiveFault): boolean {
 async function faultOf(
   path: string,
   { size, sha256 }: { readonly size: number; readonly sha256: string },
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   const found = await ifExists(lstat(path));
   if (found === undefined) return "is not there";
   if (!found.isFile()) return "is no plain file";
   if (found.size !== size) return `has ${found.size} bytes, not ${size}`;
-  const digest = await digestFile(path);
+  const digest = await digestFile(path, signal);
   return digest.sha256 === sha256
     ? undefined
     : `has the sha256 ${digest.sha256}, not ${sha256}`;
