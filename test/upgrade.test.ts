@@ -195,6 +195,14 @@ const previous = () =>
     .map((name) => join(`${place}.releases`, name))
     .find((folder) => folder !== realpathSync(place)) ?? "";
 
+/** After a change that failed: maintenance is on, with what failed as its reason. */
+function expectUndone(version: string): void {
+  expect(ci.ok("maintenance")).toMatch(/: upgrade from .* failed while /);
+  expect(ci.run("land").code).toBe(75);
+  ci.ok("maintenance", "off");
+  expectQuiet(version);
+}
+
 /** After whatever happened: one program in place that works, no toggle, nothing left over. */
 function expectQuiet(version: string): void {
   expect(ci.ok("--version")).toBe(version);
@@ -260,10 +268,10 @@ test("a commit that does not compile changes nothing", () => {
   const { code, stderr } = ci.run("upgrade");
   expect(code).toBe(75);
   expect(stderr).toMatch(
-    /failed while building 0\.2\.0 .*src\/version\.ts.*0\.1\.0 \([0-9a-f]{9}\) runs on/s,
+    /failed while building 0\.2\.0 .*src\/version\.ts.*0\.1\.0 \([0-9a-f]{9}\) is in place again.*maintenance stays on: `.*maintenance off.*` ends it/s,
   );
   expect(stateNow()).toEqual(before);
-  expectQuiet("0.1.0");
+  expectUndone("0.1.0");
 });
 
 test("a migration that fails, or a doctor that finds something missing, is found out on a copy", () => {
@@ -286,7 +294,7 @@ test("a migration that fails, or a doctor that finds something missing, is found
   });
   expect(stateNow()).toEqual(before);
   expect(releases()).toHaveLength(1);
-  expectQuiet("0.1.0");
+  expectUndone("0.1.0");
 });
 
 test("a program that is found wrong in its place is swapped back, with the state of before", () => {
@@ -296,10 +304,10 @@ test("a program that is found wrong in its place is swapped back, with the state
   const { code, stderr } = ci.run("upgrade");
   expect(code).toBe(78);
   expect(stderr).toContain("place: is wrong");
-  expect(stderr).toContain("runs on, with the state as it was");
+  expect(stderr).toContain("is in place again, with the state as it was");
   expect(stateNow()).toEqual(before);
   expect(programEvents()).toEqual(["upgrade-undone"]);
-  expectQuiet("0.1.0");
+  expectUndone("0.1.0");
 });
 
 test("what runs longer than the limit stops the upgrade, not the other way round", async () => {
@@ -315,7 +323,9 @@ test("what runs longer than the limit stops the upgrade, not the other way round
       /still running: land \(process \d+/,
     ) as string,
   });
-  expect(ci.ok("maintenance")).toBe("off");
+  expect(ci.ok("maintenance")).toMatch(
+    /failed while waiting for what runs: .*still running/,
+  );
   // It is at work still, and goes on.
   expect(ci.ok("locks")).toContain("land");
   land.kill("SIGTERM");
@@ -440,7 +450,7 @@ test("a tarball is unpacked, if it stays inside its folder", () => {
       "leaves its folder: ../package.json",
     ) as string,
   });
-  expectQuiet("0.1.0");
+  expectUndone("0.1.0");
   ci.ok("upgrade", "--to", tarball);
   expectQuiet("0.2.0");
   expect(ci.run("upgrade")).toMatchObject({

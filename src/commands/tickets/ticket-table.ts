@@ -1,4 +1,4 @@
-import type { Ticket, TicketStatus } from "../../lib/domain/ticket.ts";
+import type { Ticket } from "../../lib/domain/ticket.ts";
 import { stepInWords } from "../../lib/domain/ticket.ts";
 import { table } from "../../cli/columns.ts";
 

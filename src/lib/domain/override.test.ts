@@ -6,10 +6,11 @@ import {
   passedOver,
   planOverride,
   retryAfterOverride,
+  verdictOf,
   withoutIgnored,
 } from "./override.ts";
 import { stepOf } from "./step.ts";
-import type { Override, OverrideKind, TestResult, Ticket } from "./ticket.ts";
+import type { Override, OverrideKind, JudgedTest, Ticket } from "./ticket.ts";
 import { remedy } from "./remedy.ts";
 
 const ignore = (
@@ -27,17 +28,41 @@ const ignore = (
   ...over,
 });
 const undone = { at: "2026-01-02T00:00:00.000Z", by: "ops@ci" };
-const failedTest = (name: string): TestResult => ({
+const failedTest = (name: string): JudgedTest => ({
   package: "hello",
   name,
   result: "fail",
   seconds: 1,
   detail: "",
+  verdict: null,
 });
-const bad = (...tests: TestResult[]) => ({
+const bad = (...tests: JudgedTest[]) => ({
   outcome: "failed" as const,
   reason: "at least one test failed",
   tests,
+});
+
+test("a failed test is infrastructure's where its run was, and known where it is ignored", () => {
+  const override = {
+    id: 1,
+    kind: "test",
+    target: "hello/smoke",
+    reason: "known",
+    by: "ops@ci",
+    at: "2026-01-01T00:00:00.000Z",
+    undone: null,
+  } as const;
+  const failed = {
+    package: "hello",
+    name: "smoke",
+    result: "fail",
+    seconds: 1,
+    detail: "",
+  } as const;
+  expect(verdictOf(failed, "failed", [])).toBeNull();
+  expect(verdictOf(failed, "tmpfail", [])).toBe("infrastructure");
+  expect(verdictOf(failed, "passed", [override])).toBe("known");
+  expect(verdictOf({ ...failed, result: "pass" }, "tmpfail", [])).toBeNull();
 });
 
 describe("steps", () => {

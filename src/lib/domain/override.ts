@@ -8,7 +8,13 @@ import {
   stepCommands,
   workAt,
 } from "./step.ts";
-import type { Outcome, Override, TestResult, Ticket } from "./ticket.ts";
+import type {
+  Outcome,
+  Override,
+  TestResult,
+  Ticket,
+  Verdict,
+} from "./ticket.ts";
 import type { TicketPlan } from "./plan.ts";
 import type { Remedy } from "./remedy.ts";
 import { advice, remedy } from "./remedy.ts";
@@ -169,6 +175,20 @@ export function withoutIgnored(
         : `${source}: ${verdict.reason ?? "failed"}, ${whole === undefined ? "ignored" : ignoredBecause(whole)}`,
     tests,
   };
+}
+
+/** What a test of a ticket means, by how its run ended and by the ticket's overrides. */
+export function verdictOf(
+  { package: source, name, result }: TestResult,
+  run: Outcome | null,
+  overrides: readonly Override[],
+): Verdict | null {
+  if (result !== "fail") return null;
+  if (run === "tmpfail") return "infrastructure";
+  const isKnown =
+    ignoredTest(overrides, source) ??
+    ignoredTest(overrides, `${source}/${name}`);
+  return isKnown === undefined ? null : "known";
 }
 
 function ignoredTest(

@@ -35,6 +35,17 @@ export interface TestResult {
   readonly detail: string;
 }
 
+/**
+ * What a failed test means: `infrastructure`, the run could not be finished; `known`, an override ignores
+ * it; null, nothing is known. (`regression` is for who compares with the tests of landed tickets.)
+ */
+export type Verdict = "regression" | "known" | "infrastructure";
+
+/** A test as a ticket shows it. */
+export interface JudgedTest extends TestResult {
+  readonly verdict: Verdict | null;
+}
+
 /** Identifies a file in the data store, without its path. */
 export interface FileRef {
   readonly container: string;
@@ -177,5 +188,5 @@ export interface Ticket {
   readonly subtickets: readonly Subticket[];
   readonly runs: readonly Run[];
   readonly artifacts: readonly Artifact[];
-  readonly tests: readonly TestResult[];
+  readonly tests: readonly JudgedTest[];
 }

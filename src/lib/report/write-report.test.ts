@@ -161,6 +161,7 @@ function input(log: string): ReportInput {
         result: "fail",
         seconds: 1.2,
         detail: hostile("detail"),
+        verdict: null,
       },
     ],
   };

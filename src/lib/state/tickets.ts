@@ -1,11 +1,13 @@
 import { refused } from "../domain/error.ts";
 import type { PendingJob } from "../domain/pending.ts";
 import { pendingInWords } from "../domain/pending.ts";
+import { verdictOf } from "../domain/override.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf, workStep } from "../domain/step.ts";
 import type {
   Artifact,
   Blame,
+  JudgedTest,
   Outcome,
   Override,
   OverrideKind,
@@ -150,6 +152,7 @@ function whole(
   row: TicketRow,
   position: number | null,
 ): Ticket {
+  const overrides = overridesOf(db, row.id);
   const worker = row.status === "running" ? workerOf(db, row.id) : null;
   const pending = row.status === "waiting" ? pendingOf(db, row.id) : null;
   return {
@@ -186,7 +189,7 @@ function whole(
             by: row.cancel_by ?? "",
             reason: row.cancel_reason,
           },
-    overrides: overridesOf(db, row.id),
+    overrides,
     resume_step: row.resume_step === null ? null : stepOf(row.resume_step),
     add: JSON.parse(row.add_packages) as string[],
     remove: JSON.parse(row.remove_packages) as string[],
@@ -208,7 +211,7 @@ function whole(
     subtickets: subticketsOf(db, row),
     runs: runsOf(db, row.id),
     artifacts: artifactsOf(db, row.id),
-    tests: testsOf(db, row.id),
+    tests: testsOf(db, row.id, overrides),
   };
 }
 
@@ -311,12 +314,22 @@ function artifactsOf(db: Connection, ticket: number): Artifact[] {
   ).all(ticket);
 }
 
-function testsOf(db: Connection, ticket: number): TestResult[] {
-  return prepared<[number, number], TestResult>(
+function testsOf(
+  db: Connection,
+  ticket: number,
+  overrides: readonly Override[],
+): JudgedTest[] {
+  return prepared<[number, number], TestResult & { outcome: Outcome | null }>(
     db,
-    `SELECT package, name, result, seconds, detail FROM test_result
+    `SELECT package, name, result, seconds, detail, (SELECT outcome FROM run WHERE id = test_result.run) AS outcome
+       FROM test_result
        WHERE ticket = ? AND run = (SELECT max(run) FROM test_result WHERE ticket = ?) ORDER BY id`,
-  ).all(ticket, ticket);
+  )
+    .all(ticket, ticket)
+    .map(({ outcome, ...test }) => ({
+      ...test,
+      verdict: verdictOf(test, outcome, overrides),
+    }));
 }
 
 /** All overrides of a ticket, oldest first, including those undone. */

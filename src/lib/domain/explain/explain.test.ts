@@ -447,6 +447,7 @@ describe("ended", () => {
         result: "fail",
         seconds: 1,
         detail: "",
+        verdict: null,
       },
     ] as const;
     expect(

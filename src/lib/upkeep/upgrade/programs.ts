@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { messageOf, misconfigured, notNow } from "../../domain/error.ts";
+import type { Maintenance } from "../../locks/maintenance.ts";
 import { readMaintenance } from "../../locks/maintenance.ts";
 import type { StateVersion } from "../../state/copies.ts";
 import type { NewEvent } from "../../state/events.ts";
@@ -70,12 +71,40 @@ export async function maintenanceOff(change: Change): Promise<void> {
   const found = readMaintenance(change.paths.maintenance);
   if (found === null) return;
   const { by, reason } = found;
-  if (reason?.startsWith(reasonOf(change.journal)) === true)
+  if (isOf(change.journal, found))
     await ubuntuCi(change, change.place.program, ["maintenance", "off"]);
   else
     change.warn(
       `maintenance stays on: it was switched on${by === null ? "" : ` by ${by}`} for another reason${reason === null ? "" : `, ${reason}`}`,
     );
+}
+
+/**
+ * After a failed change maintenance stays on, so that a person looks at it before anything goes on.
+ *
+ * @returns whether it is on: a change may fail before it has switched it on
+ */
+export async function keepMaintenance(
+  change: Change,
+  why: string,
+): Promise<boolean> {
+  const { journal, paths, place } = change;
+  const found = readMaintenance(paths.maintenance);
+  if (found === null) return false;
+  if (isOf(journal, found)) {
+    const reason = `${reasonOf(journal)} to ${journal.to} failed while ${why}`;
+    const argv = ["maintenance", "on", "--reason", reason];
+    await ubuntuCi(change, place.program, argv);
+  }
+  return true;
+}
+
+/** Whether a change switched maintenance on, and not a person for another reason. */
+export function isOf(
+  journal: UpgradeJournal,
+  { reason }: Maintenance,
+): boolean {
+  return reason?.startsWith(reasonOf(journal)) === true;
 }
 
 const reasonOf = ({ kind, from }: UpgradeJournal) => `${kind} from ${from}`;

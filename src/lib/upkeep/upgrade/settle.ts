@@ -7,6 +7,7 @@ import {
   refused,
   UbuntuCiError,
 } from "../../domain/error.ts";
+import type { Advice } from "../../domain/remedy.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 import { isUnfinished, readJournal, saveJournal } from "./journal.ts";
 import {
@@ -15,7 +16,13 @@ import {
   upgradeLogFile,
   removeOtherReleases,
 } from "./place.ts";
-import { maintenanceOff, record, state, askStateVersion } from "./programs.ts";
+import {
+  askStateVersion,
+  keepMaintenance,
+  maintenanceOff,
+  record,
+  state,
+} from "./programs.ts";
 import { endLeftOver } from "./run-tool.ts";
 import type { Change, Upgrading, UpgradeReport } from "./upgrading.ts";
 
@@ -31,10 +38,14 @@ export async function undoAfter(
     : messageOf(thrown);
   const what = `the ${journal.kind} to ${journal.to} failed while ${stage}: ${reason}`;
   const log = `the log is ${upgradeLogFile(place)}`;
+  let isOn = false;
   try {
     journal.why = `${stage}: ${reason}`;
     // The signal that interrupted the change must not interrupt this.
-    await undo({ ...change, signal: new AbortController().signal });
+    const undoing = { ...change, signal: new AbortController().signal };
+    await undo(undoing, async () => {
+      isOn = await keepMaintenance(undoing, journal.why ?? "");
+    });
   } catch (second) {
     const copy =
       journal.before === null || journal.backup === null
@@ -47,18 +58,28 @@ export async function undoAfter(
     );
   }
   const known = thrown instanceof UbuntuCiError ? thrown : undefined;
+  const hint: Advice = isOn
+    ? advice`maintenance stays on: ${remedy("maintenance off")} ends it, ${remedy("upgrade")} tries again; ${log}`
+    : log;
   return new UbuntuCiError(
-    `${what}; ${journal.from} runs on, with the state as it was`,
+    `${what}; ${journal.from} is in place again, with the state as it was`,
     {
       exitCode: known?.exitCode ?? ExitCode.notNow,
-      hint: known?.hint === undefined ? log : advice`${known.hint}; ${log}`,
+      hint: known?.hint === undefined ? hint : advice`${known.hint}; ${hint}`,
       cause: thrown,
     },
   );
 }
 
-/** Puts the old program and its state back. Can be repeated from any point. */
-async function undo(change: Change): Promise<void> {
+/**
+ * Puts the old program and its state back. Can be repeated from any point.
+ *
+ * @param settleMaintenance what becomes of maintenance then
+ */
+async function undo(
+  change: Change,
+  settleMaintenance: () => Promise<void>,
+): Promise<void> {
   const { place, say, journal } = change;
   const { before, backup, old } = journal;
   say(`going back to ${journal.from}`);
@@ -76,7 +97,7 @@ async function undo(change: Change): Promise<void> {
   if (backup !== null) await state(change, "drop", backup);
   await state(change, "tidy");
   await removeOtherReleases(place, [old, journal.former?.old]);
-  await maintenanceOff(change);
+  await settleMaintenance();
   await saveJournal(change, { phase: "undone" });
 }
 
@@ -113,7 +134,8 @@ export async function recover(work: Upgrading): Promise<UpgradeReport | null> {
     return reportOf(change, "finished");
   }
   journal.why ??= "it was killed";
-  await undo(change);
+  // What comes next switches it on again.
+  await undo(change, () => maintenanceOff(change));
   return null;
 }
 

@@ -36,6 +36,7 @@ import {
 import type { UpgradePlan } from "./plan.ts";
 import { planUpgrade } from "./plan.ts";
 import {
+  isOf,
   maintenanceOn,
   migrate,
   problemsFound,
@@ -55,7 +56,7 @@ import type {
 
 /**
  * Replaces the program by a newer version, or with `rollback` by the previous one. After any failure the
- * old program runs, with its state as before; where even that fails, maintenance stays on. When it is
+ * old program is in place, with its state as before, and maintenance stays on. When it is
  * killed at any instant, the next upgrade first completes or undoes it.
  *
  * @throws UbuntuCiError (2, 78) when it is refused before anything is changed, (75) when it failed
@@ -113,9 +114,12 @@ async function upgradeAlone(
   const { place, paths, say } = work;
   const finished = await recover(work);
   if (finished !== null) return finished;
-  // An upgrade switches maintenance on itself. Maintenance for another reason has to end first.
+  // An upgrade switches maintenance on itself, and one that failed has left it on. Maintenance for
+  // another reason has to end first.
   const maintenance = readMaintenance(paths.maintenance);
-  if (maintenance !== null) throw maintenanceRefusal(maintenance);
+  const last = readJournal(place);
+  if (maintenance !== null && (last === null || !isOf(last, maintenance)))
+    throw maintenanceRefusal(maintenance);
   if (request.rollback !== true) say("looking for the new code");
   const plan = await planUpgrade(work, request, true);
   const { from, goal } = plan;
