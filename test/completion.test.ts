@@ -1,10 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { fakeBackends, Installation, program } from "./support/program.ts";
+
+let ci: Installation;
 const bin = resolve(import.meta.dirname, "../bin/ubuntu-ci");
 let folder: string;
 const script = (shell: string) => join(folder, `ubuntu-ci.${shell}`);
@@ -19,14 +22,32 @@ beforeAll(() => {
     );
   mkdirSync(join(folder, "here/some folder"), { recursive: true });
   writeFileSync(join(folder, "here/hello.changes"), "");
+  ci = new Installation({
+    ...fakeBackends,
+    admission: { signatures: "optional" },
+    ppa: { pool: 2 },
+  });
+  ci.ok("init");
+  ci.addUploader();
+  const changes = ci.upload("hello", "1.0", program("hello"));
+  ci.ok("create_ticket", "-t", "hello", "-s", changes);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  ci.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const run = (...argv: [string, ...string[]]) =>
   execFileSync(argv[0], argv.slice(1), {
     encoding: "utf8",
     cwd: join(folder, "here"),
-    env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder },
+    env: {
+      ...process.env,
+      HOME: folder,
+      XDG_CONFIG_HOME: folder,
+      UBUNTU_CI_STATE_DIR: ci.state,
+      PATH: `${dirname(bin)}:${process.env["PATH"] ?? ""}`,
+    },
   })
     .split("\n")
     .filter((line) => line !== "");
@@ -78,12 +99,12 @@ test("bash completes commands in both spellings, verbs, options and values", () 
   expect(bash("/opt/bin/create-ticket", "--tit")).toEqual(["--title"]);
 });
 
-test("bash offers files and folders where they are asked for, and nothing for a number", () => {
+test("bash offers files and folders where they are asked for, and nothing for a free text", () => {
   expect(bash("create_ticket", "-s", "h")).toEqual(["hello.changes"]);
   expect(bash("ubuntu-ci", "status", "--state-dir", "")).toEqual([
     "some folder",
   ]);
-  expect(bash("ubuntu-ci", "land", "--ticket", "")).toEqual([]);
+  expect(bash("ubuntu-ci", "create_ticket", "--title", "")).toEqual([]);
 });
 
 test("zsh completes the same, with what each word means", () => {
@@ -113,4 +134,46 @@ test("fish completes the same, with what each word means", () => {
   ]);
   expect(fish("ubuntu-ci completion z")).toEqual(["zsh"]);
   expect(fish("ubuntu-ci create_ticket -s hel")).toEqual(["hello.changes"]);
+});
+
+const steps = [
+  "assign-ppa",
+  "build-source",
+  "build-image",
+  "run-tests",
+  "publish",
+];
+
+test("bash completes what the state has: tickets, PPAs, revisions, uploaders", () => {
+  expect(bash("ubuntu-ci", "land", "--ticket", "")).toEqual(["1"]);
+  expect(bash("ubuntu-ci", "explain", "")).toEqual(["1"]);
+  expect(bash(join(dirname(bin), "update_ticket"), "")).toEqual(["1"]);
+  expect(bash("ubuntu-ci", "apt-source", "ci_pool-00")).toEqual([
+    "ci_pool-001",
+    "ci_pool-002",
+  ]);
+  expect(bash("ubuntu-ci", "archive", "show", "")).toEqual(["0"]);
+  expect(bash("ubuntu-ci", "uploaders", "remove", "")).toEqual([
+    expect.stringMatching(/^[0-9A-F]{40}$/),
+  ]);
+  expect(bash("ubuntu-ci", "land", "--until", "")).toEqual(steps);
+  expect(bash("ubuntu-ci", "config", "report.")).toContain("report.title");
+});
+
+test("zsh and fish complete it, too", () => {
+  expect(zsh("ubuntu-ci", "explain", "")).toEqual(["1"]);
+  expect(zsh("ubuntu-ci", "retry", "1", "--from", "")).toEqual(steps);
+  expect(fish("ubuntu-ci explain ")).toContain("1");
+  expect(fish("ubuntu-ci retry 1 --from bu")).toEqual([
+    expect.stringMatching(/^build-image\t/),
+    expect.stringMatching(/^build-source\t/),
+  ]);
+  expect(fish("ubuntu-ci config report.ti")).toEqual(["report.title"]);
+});
+
+test("without a state nothing is offered, and nothing is said", () => {
+  const nowhere = join(folder, "nowhere");
+  expect(bash("ubuntu-ci", "--state-dir", nowhere, "explain", "")).toEqual([]);
+  const asked = ci.run("completion", "bash", "--values", "tickets");
+  expect(asked).toEqual({ code: 0, stdout: "1\n", stderr: "" });
 });

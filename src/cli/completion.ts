@@ -1,5 +1,18 @@
-/** What kind of value completes a word: none, a file, a folder, free text, or one of a list. */
-export type Value = null | "file" | "folder" | "text" | readonly string[];
+/**
+ * What kind of value completes a word: none, a file, a folder, free text, one of a list, or one of those
+ * that `completion --values` tells when it is asked.
+ */
+export type Value =
+  | null
+  | "file"
+  | "folder"
+  | "text"
+  | readonly string[]
+  | { readonly ask: string };
+
+/** Narrows a value to those that are asked for. */
+const isAsked = (value: Value): value is { readonly ask: string } =>
+  typeof value === "object" && value !== null && "ask" in value;
 
 export interface CompletedCommand {
   /** The canonical name first, then its other spellings. */
@@ -81,17 +94,27 @@ function whereLines(program: CompletedCommand): string[] {
       .map(({ names }) => `    ${names.join(" | ")}) at='${names[0]}' ;;`),
     "  esac",
     '  for word in "${before[@]}"; do',
-    '    if [[ -n $skip ]]; then skip=""; continue; fi',
+    "    if [[ -n $skip ]]; then",
+    '      if [[ $skip == --state-dir ]]; then state=(--state-dir "$word"); fi',
+    '      skip=""; continue',
+    "    fi",
     '    case "$at" in',
     ...valued,
     "    esac",
-    '    if [[ $valued == *" $word "* ]]; then skip=1; continue; fi',
+    '    if [[ $valued == *" $word "* ]]; then skip=$word; continue; fi',
     '    case "$at $word" in',
     ...steps,
     "    esac",
     "  done",
   ];
 }
+
+/** Asks the program that is completed, in bash and zsh, for values of its state; silent when it has none. */
+const asking = (shell: string, kind: string) =>
+  `"\${called%"\${called##*/}"}ubuntu-ci" completion ${shell} --values ${kind} "\${state[@]}" 2>/dev/null`;
+
+const askingInFish = (kind: string) =>
+  `(ubuntu-ci completion fish --values ${kind} 2>/dev/null)`;
 
 function bashScript(program: CompletedCommand): string {
   const places = placesOf(program);
@@ -101,13 +124,15 @@ function bashScript(program: CompletedCommand): string {
     if (value === "folder")
       return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
     if (value === null || value === "text") return ":";
+    if (isAsked(value))
+      return `mapfile -t COMPREPLY < <(compgen -W "$(${asking("bash", value.ask)})" -- "$cur")`;
     return `mapfile -t COMPREPLY < <(compgen -W '${value.join(" ")}' -- "$cur")`;
   };
   return [
     "# bash completion of ubuntu-ci, as `ubuntu-ci completion bash` prints it.",
     "_ubuntu_ci() {",
     "  local cur=${COMP_WORDS[COMP_CWORD]} called=${COMP_WORDS[0]}",
-    "  local prev=${COMP_WORDS[COMP_CWORD-1]} at='' skip='' valued='' word",
+    "  local prev=${COMP_WORDS[COMP_CWORD-1]} at='' skip='' valued='' word state=()",
     '  local before=("${COMP_WORDS[@]:1:COMP_CWORD-1}")',
     "  COMPREPLY=()",
     ...whereLines(program),
@@ -156,6 +181,8 @@ function zshScript(program: CompletedCommand): string {
     if (value === "file") return "_files";
     if (value === "folder") return "_files -/";
     if (value === null || value === "text") return ":";
+    if (isAsked(value))
+      return `compadd -- \${(f)"$(${asking("zsh", value.ask)})"}`;
     return `compadd -- ${value.join(" ")}`;
   };
   const described = (
@@ -172,7 +199,7 @@ function zshScript(program: CompletedCommand): string {
     "_ubuntu_ci() {",
     "  emulate -L zsh",
     "  local called=$words[1] prev=$words[CURRENT-1] at='' skip='' valued='' word",
-    "  local -a before found",
+    "  local -a before found state",
     "  before=($words[2,CURRENT-1])",
     ...whereLines(program),
     "  if [[ -n $skip ]]; then",
@@ -221,6 +248,7 @@ function fishScript(program: CompletedCommand): string {
     if (value === "file") return " -r -F";
     if (value === "folder") return " -x -a '(__fish_complete_directories)'";
     if (value === "text") return " -x";
+    if (isAsked(value)) return ` -x -a ${quoted(askingInFish(value.ask))}`;
     return ` -x -a ${quoted(value.join(" "))}`;
   };
   const lines = [
@@ -250,6 +278,8 @@ function fishScript(program: CompletedCommand): string {
     }
     const { argument } = command;
     if (argument === "file" || argument === "folder") lines.push(`${when} -F`);
+    else if (isAsked(argument))
+      lines.push(`${when} -a ${quoted(askingInFish(argument.ask))}`);
     else if (argument !== null && argument !== "text")
       lines.push(`${when} -a ${quoted(argument.join(" "))}`);
     for (const verb of command.verbs)
