@@ -101,7 +101,7 @@ test("a state folder that cannot be made is one finding among the others", () =>
   const { code, stdout } = ci.run("doctor", "--state-dir", join(file, "state"));
   expect(code).toBe(78);
   expect(stdout).toMatch(
-    /^FAIL {2}state folder: .* is no folder: .*\n {6}name another folder/m,
+    /^FAIL {2}state folder: .* is not a folder: .*\n {6}name another folder/m,
   );
   expect(stdout).toMatch(/^ok {4}gpg: /m);
 });

@@ -321,8 +321,8 @@ describe("backup and restore", () => {
     const { all, code } = findings("--mend");
     expect(code).toBe(1);
     expect(all.map(({ what }) => what)).toEqual([
-      "it is no plain file",
-      "it is no container of a ticket",
+      "it is not a regular file",
+      "it does not belong to a ticket",
     ]);
     const backup = ci.run("backup", join(ci.root, "copy.tar.zst"));
     expect(backup.code).toBe(0);

@@ -38,7 +38,7 @@ test.each([...commands, "fsck", "locks"])(
     expect({ code, said }).toEqual({
       code: 78,
       said: expect.stringContaining(
-        `FILE/state cannot be a state folder: ${join(folder, "FILE")} is no folder\n  name another folder, on a local disk: --state-dir`,
+        `FILE/state cannot be a state folder: ${join(folder, "FILE")} is not a folder\n  name another folder, on a local disk: --state-dir`,
       ) as string,
     });
   },

@@ -455,7 +455,7 @@ test("a tarball is unpacked, if it stays inside its folder", () => {
   expectQuiet("0.2.0");
   expect(ci.run("upgrade")).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("is no git checkout") as string,
+    stderr: expect.stringContaining("is not a git checkout") as string,
   });
 });
 

@@ -89,7 +89,7 @@ async function printFile(file: string, name: string): Promise<void> {
   }
   if (await isBinary(file))
     throw refused(
-      `${name} is no text, and would only confuse the terminal`,
+      `${name} is a binary file, which a terminal cannot show`,
       "name a file with --output, or have your shell write it: --output - >FILE",
     );
   await printStreamedText(createReadStream(file));

@@ -301,14 +301,14 @@ describe("what a configuration may say", () => {
       ]),
     ).toEqual(
       [
-        ["series", "must be a list of texts"],
+        ["series", "must be a list of strings"],
         ["concurrency", "must be a whole number from 1 to 64"],
-        ["mirror", "must be a text"],
+        ["mirror", "must be a string"],
         ["admission.signatures", "must be one of required, optional"],
         ["admission.maxFiles", "must be a whole number from 1 to 10000"],
         ["colour", "there is no such setting"],
         ["ppa.pool", "must be a whole number from 1 to 999"],
-        ["components", "must be a list of texts"],
+        ["components", "must be a list of strings"],
         ["__proto__.polluted", "there is no such setting"],
       ].map((row) => ["/etc/ubuntu-ci/config.json", ...row]),
     );

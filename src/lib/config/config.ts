@@ -250,7 +250,7 @@ function check(setting: Setting, value: unknown): string | undefined {
   const { kind } = setting;
   switch (kind.type) {
     case "string":
-      if (typeof value !== "string") return "must be a text";
+      if (typeof value !== "string") return "must be a string";
       if (kind.choices !== undefined && !kind.choices.includes(value)) {
         return `must be one of ${kind.choices.join(", ")}`;
       }
@@ -271,13 +271,13 @@ function check(setting: Setting, value: unknown): string | undefined {
       return Array.isArray(value) &&
         value.every((item) => typeof item === "string")
         ? undefined
-        : "must be a list of texts";
+        : "must be a list of strings";
     case "table":
       return value !== null &&
         typeof value === "object" &&
         !Array.isArray(value) &&
         Object.values(value).every((item) => typeof item === "string")
         ? undefined
-        : "must be a table of texts";
+        : "must be a table of strings";
   }
 }

@@ -162,7 +162,7 @@ const machineTrouble: Readonly<
     hint: "see the kernel's log",
   },
   ESTALE: {
-    what: "the file server does not answer as it did",
+    what: "a network file system was remounted or is gone",
     exitCode: ExitCode.notNow,
     hint: "see whether its file systems are mounted",
   },

@@ -53,7 +53,7 @@ export async function endOf(
   };
 }
 
-const leaseLost = () => notNow("the lease was lost");
+const leaseLost = () => notNow("another process has taken over this run");
 
 /** Numbers the logs of later attempts, so that the first failure stays readable. */
 function keptName(file: StepFile, attempt: number): string {

@@ -112,7 +112,7 @@ export async function runStep(
         return {
           ...report,
           outcome: "tmpfail",
-          reason: "the lease was lost",
+          reason: "another process has taken over this run",
           waiting: true,
           exitCode: ExitCode.notNow,
         };

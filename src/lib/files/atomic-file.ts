@@ -57,7 +57,7 @@ export async function writeFileAtomic(
  * Copies a file as {@link writeFileAtomic} writes one, without following a link.
  *
  * @returns size and digest of what was copied
- * @throws UbuntuCiError (2) when the source is no plain file
+ * @throws UbuntuCiError (2) when the source is not a regular file
  */
 export async function copyDurably(
   from: string,
@@ -82,7 +82,7 @@ export async function copyDurably(
 /**
  * Size and digest of a plain file, taken in a single read.
  *
- * @throws UbuntuCiError (2) when the path is no plain file
+ * @throws UbuntuCiError (2) when the path is not a regular file
  */
 export async function digestFile(
   path: string,
@@ -105,7 +105,7 @@ export async function digestFile(
  * @param mode permissions of the file, private to its owner by default; not set when the file has a
  *   second name (hard link), under which it may be published
  * @returns size and digest of the file
- * @throws UbuntuCiError (2) when the source is no plain file
+ * @throws UbuntuCiError (2) when the source is not a regular file
  * @throws an error with code EXDEV when the two are on different file systems
  */
 export async function moveDurably(

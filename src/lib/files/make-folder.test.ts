@@ -35,9 +35,9 @@ test("says which folder cannot be made instead of trying for ever", () => {
   for (const [path, message] of [
     ["/proc/nothing", "the folder /proc/nothing cannot be made, there no"],
     ["/proc/a/b/c", "the folder /proc/a/b/c cannot be made, there no"],
-    [file, `${file} is no folder`],
-    [join(file, "state"), "something above it is no folder: ENOTDIR"],
-    [join(folder, "dangling"), "dangling is no folder"],
+    [file, `${file} is not a folder`],
+    [join(file, "state"), "something above it is not a folder: ENOTDIR"],
+    [join(folder, "dangling"), "dangling is not a folder"],
   ] as const)
     expect(() => makeNamedFolder(path)).toThrow(
       expect.objectContaining({
@@ -55,9 +55,9 @@ test("a state folder may be missing, but nothing else may be in its way", () => 
   requireFolder(join(folder, "state"));
   requireFolder(join(folder, "missing/state"));
   for (const [path, message] of [
-    [file, "it is no folder"],
-    [join(file, "a/state"), `${file} is no folder`],
-    ["/dev/null/x", "/dev/null is no folder"],
+    [file, "it is not a folder"],
+    [join(file, "a/state"), `${file} is not a folder`],
+    ["/dev/null/x", "/dev/null is not a folder"],
     [join(folder, "round"), "its links lead round in a circle"],
   ] as const)
     expect(() => requireFolder(path)).toThrow(

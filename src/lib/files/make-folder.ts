@@ -10,7 +10,7 @@ const stateElsewhere = `${elsewhere}: --state-dir`;
 const hopeless: Readonly<Record<string, string>> = {
   ENOENT: "there no folders can be made",
   EPERM: "there no folders can be made",
-  ENOTDIR: "something above it is no folder",
+  ENOTDIR: "something above it is not a folder",
   ELOOP: "its links lead round in a circle",
   ENAMETOOLONG: "its name is too long",
 };
@@ -27,7 +27,7 @@ export function makeNamedFolder(path: string, mode?: number): void {
   } catch (thrown) {
     const code = codeOf(thrown);
     if (code === "EEXIST")
-      throw misconfigured(`${path} is no folder`, elsewhere, thrown);
+      throw misconfigured(`${path} is not a folder`, elsewhere, thrown);
     const why = hopeless[code];
     if (why === undefined) throw thrown;
     throw misconfigured(
@@ -84,7 +84,9 @@ export function requireFolder(root: string): void {
     // Missing permission is reported by whoever needs the folder.
     if (hopeless[code] === undefined) return;
     const what =
-      code === "ENOTDIR" ? `${fileAbove(root)} is no folder` : hopeless[code];
+      code === "ENOTDIR"
+        ? `${fileAbove(root)} is not a folder`
+        : hopeless[code];
     throw misconfigured(
       `${root} cannot be a state folder: ${what}`,
       stateElsewhere,
@@ -92,7 +94,7 @@ export function requireFolder(root: string): void {
     );
   }
   throw misconfigured(
-    `${root} cannot be a state folder: it is no folder`,
+    `${root} cannot be a state folder: it is not a folder`,
     stateElsewhere,
   );
 }

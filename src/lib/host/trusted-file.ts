@@ -52,7 +52,7 @@ export function readTrusted(
     const { uid, size } = status;
     if (!status.isFile())
       throw notTrusted(what, path, {
-        why: "it is no plain file",
+        why: "it is not a regular file",
         remedy: "name a file",
       });
     const weakness = weaknessOfFile(way.end, status, users);

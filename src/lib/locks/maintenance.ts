@@ -72,7 +72,7 @@ function wordsOf(
     if (kind.isDirectory())
       return { trouble: `(${basename(file)} is a folder)` };
     if (!kind.isFile())
-      return { trouble: `(${basename(file)} is no plain file)` };
+      return { trouble: `(${basename(file)} is not a regular file)` };
     const fd = openSync(file, "r");
     try {
       const buffer = Buffer.alloc(maxBytes);
@@ -124,7 +124,7 @@ export function startMaintenance(
   } else if (reason !== null) {
     if (!found.isFile())
       throw refused(
-        `maintenance is on already, but ${file} is no plain file and cannot take a reason`,
+        `maintenance is on already, but ${file} is not a regular file and cannot take a reason`,
         advice`${remedy("maintenance off")} removes it`,
       );
     writeFileSync(file, text);

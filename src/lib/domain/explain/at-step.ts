@@ -30,7 +30,7 @@ export function running(situation: Situation): Cause {
         action: `the next pass of ${command} or land gives its lease up and ${ticket.cancelled === null ? "tries again" : "ends the ticket as cancelled"}`,
         at: isoOf(situation.nowMs),
       },
-      unblock: landing(ticket.id, "does so now"),
+      unblock: landing(ticket.id, "does that now"),
     };
   }
   const since = run === undefined ? "" : ` since ${run.started_at}`;
@@ -177,7 +177,7 @@ export function ready(situation: Situation): Cause {
       blocked: false,
       because: [`it is its turn, at ${ticket.step.name}`],
       next,
-      unblock: landing(ticket.id, "does so now"),
+      unblock: landing(ticket.id, "does that now"),
     };
   }
   const land = landing(ticket.id, "tries now");

@@ -120,7 +120,7 @@ describe("in the queue", () => {
       expected: null,
       eta: null,
       commands: [
-        { command: "ubuntu-ci land --ticket 2", effect: "does so now" },
+        { command: "ubuntu-ci land --ticket 2", effect: "does that now" },
       ],
     });
   });

@@ -32,7 +32,7 @@ export async function artifacts(
     const fault = async () => {
       const file = lstatSync(where, { throwIfNoEntry: false });
       if (file === undefined) return "there is a row and no file";
-      if (!file.isFile()) return "it is no plain file";
+      if (!file.isFile()) return "it is not a regular file";
       if (file.size !== size) return `it has ${file.size} bytes, not ${size}`;
       if (!digests) return undefined;
       const digest = (await digestFile(where, signal)).sha256;
@@ -91,7 +91,7 @@ export async function strayFiles(
     ) {
       found.push({
         check: "store",
-        what: "it is no container of a ticket",
+        what: "it does not belong to a ticket",
         where: folder,
         remedy: "look what it is, and move it away",
       });

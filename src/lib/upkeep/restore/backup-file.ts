@@ -39,13 +39,15 @@ export async function readBackupManifest(
   );
   if (read.exitCode !== 0)
     throw refused(
-      `${file} is no backup of ubuntu-ci: tar ${describeEnd(read)}: ${lastLines(read.stderr, 1)}`,
+      `${file} is not a backup of ubuntu-ci: tar ${describeEnd(read)}: ${lastLines(read.stderr, 1)}`,
     );
   let found: Partial<BackupManifest>;
   try {
     found = JSON.parse(read.stdout) as Partial<BackupManifest>;
   } catch {
-    throw refused(`${file} is no backup of ubuntu-ci: its manifest is no JSON`);
+    throw refused(
+      `${file} is not a backup of ubuntu-ci: its manifest is not JSON`,
+    );
   }
   const { format, kind, schema, made_at, missing } = found;
   if ((format as number) > 1 || Number(schema) > migrations.length)
@@ -61,7 +63,7 @@ export async function readBackupManifest(
     !Array.isArray(missing)
   )
     throw refused(
-      `${file} is no backup of ubuntu-ci: its manifest is not ours`,
+      `${file} is not a backup of ubuntu-ci: its manifest is not ours`,
     );
   return found as BackupManifest;
 }
@@ -115,7 +117,7 @@ export async function checkMembers(
   }
   if (problems.length > 0)
     throw refusedWith(
-      `${file} is no backup of ubuntu-ci: it has members that have no place in one`,
+      `${file} is not a backup of ubuntu-ci: it contains files that do not belong in one`,
       problems,
     );
 }

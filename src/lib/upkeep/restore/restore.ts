@@ -294,7 +294,7 @@ async function faultOf(
 ): Promise<string | undefined> {
   const found = await ifExists(lstat(path));
   if (found === undefined) return "is not there";
-  if (!found.isFile()) return "is no plain file";
+  if (!found.isFile()) return "is not a regular file";
   if (found.size !== size) return `has ${found.size} bytes, not ${size}`;
   const digest = await digestFile(path, signal);
   return digest.sha256 === sha256

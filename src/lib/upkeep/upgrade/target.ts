@@ -114,7 +114,7 @@ async function findCommit(
   const folder = work.place.program;
   if (!existsSync(join(folder, ".git")))
     throw refused(
-      `${folder} is no git checkout`,
+      `${folder} is not a git checkout`,
       "name a tarball with --to: `git archive --prefix=ubuntu-ci/ --output=FILE.tar.gz TAG` makes one",
     );
   const ask = (...args: string[]) => gitOrNull(work, folder, args);
