@@ -105,8 +105,12 @@ function headOf(ticket: Ticket, command: string): string {
   );
 }
 
-function endOf({ outcome, reason, cancelled }: StepReport): string {
-  const how = cancelled ? "cancelled" : outcome;
+function endOf({ outcome, reason, cancelled, waiting }: StepReport): string {
+  const how = cancelled
+    ? "cancelled"
+    : waiting && outcome !== "pending"
+      ? "waits"
+      : outcome;
   return oneLine(reason === null ? how : `${how}: ${reason}`);
 }
 

@@ -38,14 +38,14 @@ export async function undoAfter(
     : messageOf(thrown);
   const what = `the ${journal.kind} to ${journal.to} failed while ${stage}: ${reason}`;
   const log = `the log is ${upgradeLogFile(place)}`;
-  let isOn = false;
+  let isOn: boolean;
   try {
     journal.why = `${stage}: ${reason}`;
     // The signal that interrupted the change must not interrupt this.
     const undoing = { ...change, signal: new AbortController().signal };
-    await undo(undoing, async () => {
-      isOn = await keepMaintenance(undoing, journal.why ?? "");
-    });
+    isOn = await undo(undoing, () =>
+      keepMaintenance(undoing, journal.why ?? ""),
+    );
   } catch (second) {
     const copy =
       journal.before === null || journal.backup === null
@@ -74,12 +74,12 @@ export async function undoAfter(
 /**
  * Puts the old program and its state back. Can be repeated from any point.
  *
- * @param settleMaintenance what becomes of maintenance then
+ * @param settleMaintenance what becomes of maintenance then; its result is returned
  */
-async function undo(
+async function undo<T>(
   change: Change,
-  settleMaintenance: () => Promise<void>,
-): Promise<void> {
+  settleMaintenance: () => Promise<T>,
+): Promise<T> {
   const { place, say, journal } = change;
   const { before, backup, old } = journal;
   say(`going back to ${journal.from}`);
@@ -97,8 +97,9 @@ async function undo(
   if (backup !== null) await state(change, "drop", backup);
   await state(change, "tidy");
   await removeOtherReleases(place, [old, journal.former?.old]);
-  await settleMaintenance();
+  const settled = await settleMaintenance();
   await saveJournal(change, { phase: "undone" });
+  return settled;
 }
 
 /** Completes a change after the new program was found good. Can be repeated from any point. */
