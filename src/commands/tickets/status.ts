@@ -1,3 +1,4 @@
+import { hasColour, terminalWidth } from "../../lib/host/output.ts";
 import { existsSync } from "node:fs";
 
 import type { CommandContext } from "../../cli/context.ts";
