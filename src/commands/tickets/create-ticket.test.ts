@@ -85,7 +85,7 @@ describe("create_ticket", () => {
     });
     for (const command of ["status", "explain"])
       expect(await ci.ok(command, "1")).toMatch(
-        /when it is complete cannot be told: .*\n {2}expected by its owner: 2999-05-01\n/,
+        /no estimate of when it will be done: .*\n {2}expected by its owner: 2999-05-01\n/,
       );
     const planned = await ci.ok("update_ticket", "1", "--eta=3d", "--dry-run");
     expect(planned).toMatch(/\n {2}set eta to \d{4}-/);
