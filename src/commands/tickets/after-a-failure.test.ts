@@ -505,3 +505,49 @@ describe("explain", () => {
     });
   });
 });
+
+test("an override with an end is said so everywhere, and counts no longer once that has passed", async () => {
+  await failed();
+  const args = ["--ignore-test", "hello", "--reason", "known"];
+  for (const [until, message] of [
+    ["2020-01-01", "has passed already"],
+    ["soon", "It must be a date"],
+  ] as const)
+    expect(
+      await ci.run("override", "1", ...args, "--until", until),
+    ).toMatchObject({ code: 2, stderr: saying(message) });
+  const bare = await ci.run("override", "1", "--until", "7d");
+  expect(bare.stderr).toContain("nothing to ignore or allow was named");
+  expect((await ci.ticket(1)).overrides).toEqual([]);
+
+  const until = "2999-01-01T00:00:00.000Z";
+  const given = ["override", "1", ...args, "--until", "2999-01-01"];
+  expect(await ci.ok(...given, "--dry-run")).toContain(
+    "until 2999-01-01 00:00:00",
+  );
+  await ci.ok(...given);
+  for (const shown of [
+    ["override", "1"],
+    ["status", "1"],
+    ["explain", "1"],
+  ])
+    expect(await ci.ok(...shown)).toContain("until 2999-01-01 00:00:00");
+  expect((await ci.ticket(1)).overrides).toMatchObject([
+    { until, ended: false },
+  ]);
+
+  ci.sql("UPDATE override SET until = '2026-01-01T00:00:00.000Z'");
+  expect((await ci.ticket(1)).overrides).toMatchObject([{ ended: true }]);
+  expect(await ci.ok("override", "1")).toContain("; ended 2026-01-01 00:00:00");
+  expect(await ci.ok("status", "1")).not.toContain("ignore-test hello");
+  expect(await ci.ok("explain", "1")).toContain(
+    "ignore-test hello does not count any more: it ended 2026-01-01 00:00:00",
+  );
+  ci.configure({ fake: { tester: "hello=fail" } });
+  await ci.ok("retry", "1", "--from", "run-tests");
+  expect((await ci.run("land")).code).toBe(1);
+  await ci.ok("override", "1", ...args);
+  await ci.ok("retry", "1", "--from", "run-tests");
+  await ci.ok("land");
+  expect((await ci.ticket(1)).status).toBe("done");
+});

@@ -1,13 +1,19 @@
 import type { Override } from "../../lib/domain/ticket.ts";
 import type { OverrideTarget } from "../../lib/domain/override.ts";
 import {
+  endInWords,
   overrideInWords,
   retryAfterOverride,
+  untilInWords,
 } from "../../lib/domain/override.ts";
 import type { TicketPlan } from "../../lib/domain/plan.ts";
 import { refused } from "../../lib/domain/error.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";
-import { reasonArgument, ticketNumber } from "../../cli/arguments.ts";
+import {
+  comingMomentArgument,
+  reasonArgument,
+  ticketNumber,
+} from "../../cli/arguments.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import type { Command, Result } from "../../cli/command.ts";
 import type { OverrideWanted } from "../../lib/tickets/ticket-system.ts";
@@ -22,6 +28,7 @@ interface Options {
   allowBreaks?: true;
   allowOlder?: true;
   reason?: string;
+  until?: string;
   undo?: string | true;
 }
 
@@ -32,6 +39,7 @@ type Wanted =
       readonly kind: "ignore";
       readonly target: OverrideTarget;
       readonly reason: string;
+      readonly until: string | null;
     };
 
 type OverridingPlan = TicketPlan | (TicketPlan & { readonly undo: Override });
@@ -72,12 +80,17 @@ export const command: Command<Options, OverridingPlan> = {
         reasonArgument,
       )
       .option(
+        "--until <date>",
+        "when it ends: a date, or a time from now such as 7d (default: never)",
+        comingMomentArgument,
+      )
+      .option(
         "--undo [number]",
         "take an override back: the one of that number, of the same target, or the only one (default: no)",
       ),
   examples: [
     "override 7",
-    'override 7 --ignore-test hello/smoke --reason "needs a network"',
+    'override 7 --ignore-test hello/smoke --reason "needs a network" --until 7d',
     "override 7 --ignore-test hello/smoke --undo",
   ],
   notes: `Without options it lists the ticket's overrides.`,
@@ -91,7 +104,7 @@ export const command: Command<Options, OverridingPlan> = {
       case "list":
         return { ticket, command: "override", actions: [] };
       case "ignore":
-        return tickets.planOverride(ticket, wanted.target);
+        return tickets.planOverride(ticket, wanted.target, wanted.until);
       case "undo": {
         const undo = await tickets.planUndo(ticket, wanted.which);
         const actions = [`undo ${overrideInWords(undo)}`];
@@ -103,8 +116,7 @@ export const command: Command<Options, OverridingPlan> = {
     const { ticket: id } = options;
     const wanted = wantedBy(options);
     const tickets = await context.tickets();
-    if (wanted.kind === "ignore")
-      return ignore(context, id, wanted.target, wanted.reason);
+    if (wanted.kind === "ignore") return ignore(context, id, wanted);
     const undone =
       wanted.kind === "undo" ? await tickets.undo(id, wanted.which) : null;
     const { overrides } = await tickets.get(id);
@@ -137,7 +149,7 @@ function targetOf(options: Options): OverrideTarget | null {
 
 /** @throws UbuntuCiError (2) when the options don't go together */
 function wantedBy(options: Options): Wanted {
-  const { ticket, undo, reason = "" } = options;
+  const { ticket, undo, reason = "", until = null } = options;
   const target = targetOf(options);
   if (undo !== undefined) {
     if (undo !== true && !/^[1-9][0-9]{0,14}$/.test(undo))
@@ -152,9 +164,9 @@ function wantedBy(options: Options): Wanted {
   if (target !== null) {
     if (reason === "")
       throw refused("an override needs a reason", "--reason TEXT");
-    return { kind: "ignore", target, reason };
+    return { kind: "ignore", target, reason, until };
   }
-  if (options.reason !== undefined)
+  if (options.reason !== undefined || until !== null)
     throw refused(
       "nothing to ignore or allow was named",
       "--ignore-step, --ignore-arch, --ignore-test, --allow-takeover, --allow-breaks or --allow-older",
@@ -165,13 +177,12 @@ function wantedBy(options: Options): Wanted {
 async function ignore(
   context: CommandContext,
   id: number,
-  target: OverrideTarget,
-  reason: string,
+  { target, reason, until }: Wanted & { readonly kind: "ignore" },
 ): Promise<Result> {
   const { machineArchitecture } =
     await import("../../lib/host/architecture.ts");
   const tickets = await context.tickets();
-  const plan = await tickets.override(id, target, reason);
+  const plan = await tickets.override(id, target, reason, until);
   const ticket = await tickets.get(id);
   const next = retryAfterOverride(ticket, machineArchitecture());
   const retry = next === null ? null : context.text(next);
@@ -180,7 +191,7 @@ async function ignore(
     retry === null ? [] : [`it failed at that; this takes it on:\n${retry}`];
   return {
     text: [
-      `ticket ${id}: ${overrideInWords(plan.target)} is in force from the next run on`,
+      `ticket ${id}: ${overrideInWords(plan.target)} is in force from the next run on${untilInWords(plan)}`,
       ...goOn,
     ].join("\n"),
     value: { plan, overrides: ticket.overrides, retry },
@@ -207,7 +218,7 @@ function warnOfUnknownTest(
 }
 
 function overrideLine(override: Override): string {
-  const { id, kind, target, reason, by, at, undone } = override;
-  const end = undone === null ? "" : `; undone by ${undone.by}, ${undone.at}`;
-  return `${id}  ${overrideInWords({ kind, target })}  by ${by}, ${at}: ${reason}${end}`;
+  const { id, kind, target, reason, by, at } = override;
+  const end = endInWords(override);
+  return `${id}  ${overrideInWords({ kind, target })}${untilInWords(override)}  by ${by}, ${at}: ${reason}${end === null ? "" : `; ${end}`}`;
 }

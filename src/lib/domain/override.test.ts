@@ -2,6 +2,9 @@ import { describe, expect, test } from "vitest";
 
 import { sampleTicket } from "../../../test/support/ticket.ts";
 import {
+  endInWords,
+  inForce,
+  inForceAt,
   overrideToUndo,
   passedOver,
   planOverride,
@@ -24,9 +27,12 @@ const ignore = (
   reason: "known",
   by: "ops@ci",
   at: "2026-01-01T00:00:00.000Z",
+  until: null,
+  ended: false,
   undone: null,
   ...over,
 });
+const now = "2026-01-03T00:00:00.000Z";
 const undone = { at: "2026-01-02T00:00:00.000Z", by: "ops@ci" };
 const failedTest = (name: string): JudgedTest => ({
   package: "hello",
@@ -157,6 +163,8 @@ describe("what may be ignored", () => {
         sampleTicket(),
         { kind: "step", target: "Image Testing" },
         "amd64",
+        null,
+        now,
       ).target,
     ).toEqual({ kind: "step", target: "run-tests" });
   });
@@ -171,19 +179,68 @@ describe("what may be ignored", () => {
     ["test", "hello/a b", "does not name a test"],
   ] as const)("ignore-%s %s is refused", (kind, target, message) => {
     expect(() =>
-      planOverride(sampleTicket(), { kind, target }, "amd64"),
+      planOverride(sampleTicket(), { kind, target }, "amd64", null, now),
     ).toThrow(message);
   });
 
   test("nor what is ignored already, nor on a complete ticket", () => {
     const target = { kind: "test", target: "hello" } as const;
     const there = sampleTicket({ overrides: [ignore("test", "hello")] });
-    expect(() => planOverride(there, target, "amd64")).toThrow(
+    expect(() => planOverride(there, target, "amd64", null, now)).toThrow(
       "has ignore-test hello already: override 1",
     );
     expect(() =>
-      planOverride(sampleTicket({ step: stepOf(1000) }), target, "amd64"),
+      planOverride(
+        sampleTicket({ step: stepOf(1000) }),
+        target,
+        "amd64",
+        null,
+        now,
+      ),
     ).toThrow("is complete");
+  });
+});
+
+describe("the end of an override", () => {
+  const until = "2026-11-01T00:00:00.000Z";
+
+  test("one that is over neither counts nor hinders another", () => {
+    const ended = { ...ignore("test", "hello"), until, ended: true };
+    expect(inForce([ended])).toEqual([]);
+    expect(endInWords(ended)).toBe(`ended ${until}`);
+    const ticket = sampleTicket({ overrides: [ended] });
+    const target = { kind: "test", target: "hello" } as const;
+    const plan = planOverride(ticket, target, "amd64", null, now);
+    expect(plan.target).toEqual(target);
+  });
+
+  test("it may not have passed already", () => {
+    const target = { kind: "test", target: "hello" } as const;
+    const plan = (at: string) =>
+      planOverride(sampleTicket(), target, "amd64", until, at);
+    expect(() => plan(until)).toThrow("has passed already");
+    expect(plan("2026-10-31T00:00:00.000Z")).toMatchObject({
+      until,
+      actions: [
+        `record ignore-test hello, in force at the next run and until ${until}`,
+      ],
+    });
+  });
+
+  test("what was in force at a time is told from when it began and how it ended", () => {
+    const since = { at: "2026-10-02", ended: true, until: "2026-10-04" };
+    const undone = { at: "2026-10-03", by: "op@ci" };
+    const both = [
+      { ...ignore("test", "hello"), id: 1, ...since },
+      { ...ignore("test", "hello"), id: 2, at: "2026-10-01", undone },
+    ];
+    const at = (day: string) => inForceAt(both, day).map(({ id }) => id);
+    expect(["01", "02", "03", "04"].map((day) => at(`2026-10-${day}`))).toEqual(
+      [[2], [1, 2], [1], []],
+    );
+    expect(inForceAt(both, "2026-10-02")).toEqual(
+      inForce(inForceAt(both, "2026-10-02")),
+    );
   });
 });
 

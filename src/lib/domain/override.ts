@@ -23,11 +23,42 @@ export type OverrideTarget = Pick<Override, "kind" | "target">;
 
 export interface OverridePlan extends TicketPlan {
   readonly target: OverrideTarget;
+  /** When it ends, ISO 8601 UTC; null: never. */
+  readonly until: string | null;
 }
 
-/** The overrides in force, which are those not undone. */
+/** The overrides in force, which are those that neither were undone nor have ended. */
 export function inForce(overrides: readonly Override[]): readonly Override[] {
-  return overrides.filter(({ undone }) => undone === null);
+  return overrides.filter(({ undone, ended }) => undone === null && !ended);
+}
+
+/** The overrides that were in force at a time (ISO 8601 UTC), as they were then. */
+export function inForceAt(
+  overrides: readonly Override[],
+  at: string,
+): readonly Override[] {
+  return overrides.flatMap((one) => {
+    const undone = one.undone !== null && one.undone.at <= at;
+    return one.at > at || undone || isOver(one, at)
+      ? []
+      : { ...one, undone: null, ended: false };
+  });
+}
+
+/** Whether the end of an override has passed at a time (ISO 8601 UTC). */
+export function isOver({ until }: Pick<Override, "until">, at: string) {
+  return until !== null && until <= at;
+}
+
+/** Until when an override counts, in words that follow others: ` until TIME`; empty when it has no end. */
+export function untilInWords({ until }: Pick<Override, "until">): string {
+  return until === null ? "" : ` until ${until}`;
+}
+
+/** What became of an override that is in force no longer, in words; null while it is. */
+export function endInWords({ until, ended, undone }: Override): string | null {
+  if (undone !== null) return `undone by ${undone.by}, ${undone.at}`;
+  return ended && until !== null ? `ended ${until}` : null;
 }
 
 /** The kinds that allow what a publication would do to others; the rest ignore results. */
@@ -84,9 +115,10 @@ export function undoing({ id }: Ticket, override: Override): Remedy {
   return remedy("override", [id], { undo: String(override.id) });
 }
 
-/** Why a result does not count: `ignored: REASON (by WHO)`. */
-export function ignoredBecause({ reason, by }: Override): string {
-  return `ignored: ${reason} (by ${by})`;
+/** Why a result does not count: `ignored: REASON (by WHO)`, or `(by WHO, until TIME)`. */
+export function ignoredBecause({ reason, by, until }: Override): string {
+  const end = until === null ? "" : `,${untilInWords({ until })}`;
+  return `ignored: ${reason} (by ${by}${end})`;
 }
 
 /**
@@ -272,13 +304,19 @@ export function checkTarget(
 /**
  * The plan of a new override.
  *
- * @throws UbuntuCiError (2) when the ticket does not have the target, is complete, or ignores it already
+ * @param until when it ends, ISO 8601 UTC; null: never
+ * @param now ISO 8601 UTC
+ * @throws UbuntuCiError (2) when its end has passed, the ticket does not have the target, is complete, or ignores it already
  */
 export function planOverride(
   ticket: Ticket,
   wanted: OverrideTarget,
   architecture: string,
+  until: string | null,
+  now: string,
 ): OverridePlan {
+  if (isOver({ until }, now))
+    throw refused(`--until ${until ?? ""} has passed already`);
   const target = checkTarget(ticket, wanted, architecture);
   if (ticket.step.code === completeStep)
     throw refused(`ticket ${ticket.id} is complete: nothing holds it back`);
@@ -293,10 +331,11 @@ export function planOverride(
     );
   return {
     target,
+    until,
     ticket: ticket.id,
     command: "override",
     actions: [
-      `record ${overrideInWords(target)}, in force at the next run`,
+      `record ${overrideInWords(target)}, in force at the next run${until === null ? "" : ` and${untilInWords({ until })}`}`,
       ...(goesOnAfter(ticket, target)
         ? [`queue it again, to go on at ${ticket.step.name}`]
         : []),

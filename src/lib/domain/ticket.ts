@@ -124,6 +124,10 @@ export interface Override {
   readonly reason: string;
   readonly by: string;
   readonly at: string;
+  /** ISO 8601 UTC: from then on it does not count. Null: it has no end. */
+  readonly until: string | null;
+  /** Whether its end had passed when the ticket was read. */
+  readonly ended: boolean;
   readonly undone: { readonly at: string; readonly by: string } | null;
 }
 

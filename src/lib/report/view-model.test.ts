@@ -126,6 +126,8 @@ describe("what the report shows", () => {
             target: "run-tests",
             reason: "no",
             ...by,
+            until: null,
+            ended: false,
             undone: { ...by },
           },
           {
@@ -134,6 +136,8 @@ describe("what the report shows", () => {
             target: "hello/a",
             reason: "flaky",
             ...by,
+            until: null,
+            ended: false,
             undone: null,
           },
         ],

@@ -148,7 +148,7 @@ function stateOf(
   return last === "passed" ? "passed" : "not reached";
 }
 
-/** The overrides of a ticket as its page lists them; those that were undone come last. */
+/** The overrides of a ticket as its page lists them; those in force no longer come last. */
 export function overrideRows(ticket: Ticket): {
   text: string;
   reason: string;
@@ -157,14 +157,16 @@ export function overrideRows(ticket: Ticket): {
   undone: string;
 }[] {
   const rows = ticket.overrides.map((override) => ({
-    text: overrideInWords(override),
+    text: `${overrideInWords(override)}${override.until === null ? "" : `, until ${moment(override.until).text}`}`,
     reason: override.reason,
     by: override.by,
     at: moment(override.at),
     undone:
-      override.undone === null
-        ? ""
-        : `undone by ${override.undone.by}, ${moment(override.undone.at).text}`,
+      override.undone !== null
+        ? `undone by ${override.undone.by}, ${moment(override.undone.at).text}`
+        : override.ended
+          ? "it has ended"
+          : "",
   }));
   return [
     ...rows.filter(({ undone }) => undone === ""),

@@ -409,4 +409,29 @@ export const migrations: readonly string[] = [
   `
   CREATE INDEX ticket_by_change ON ticket (updated_at);
   `,
+  // The end of an override; what was found of each requirement; the policies, the newest in force.
+  `
+  ALTER TABLE override ADD COLUMN until TEXT;
+  DROP INDEX override_in_force;
+  CREATE INDEX override_of_ticket ON override (ticket, id);
+  ALTER TABLE test_result ADD COLUMN state TEXT CHECK (state IN ('pass', 'fail', 'waived'));
+  CREATE TABLE finding (
+    run INTEGER NOT NULL REFERENCES run,
+    requirement TEXT NOT NULL CHECK (requirement IN ('built', 'image', 'tests')),
+    source TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    result TEXT NOT NULL CHECK (result IN ('pass', 'fail', 'skip', 'flaky', 'neutral', 'missing', 'infrastructure')),
+    reason TEXT,
+    PRIMARY KEY (run, requirement, source)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE policy (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    text TEXT NOT NULL,
+    rules TEXT NOT NULL,
+    forced INTEGER NOT NULL CHECK (forced IN (0, 1)),
+    reason TEXT,
+    actor TEXT NOT NULL,
+    at TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -1,6 +1,6 @@
 import type { Override } from "../domain/ticket.ts";
 import type { OverrideTarget } from "../domain/override.ts";
-import { overrideInWords } from "../domain/override.ts";
+import { overrideInWords, untilInWords } from "../domain/override.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
@@ -11,13 +11,14 @@ export function addOverride(
   ticket: number,
   target: OverrideTarget,
   reason: string,
+  until: string | null,
   actor: string,
 ): void {
   db.prepare(
-    "INSERT INTO override (ticket, kind, target, reason, actor, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-  ).run(ticket, target.kind, target.target, reason, actor, now());
+    "INSERT INTO override (ticket, kind, target, reason, until, actor, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  ).run(ticket, target.kind, target.target, reason, until, actor, now());
   recordTicketEvent(db, actor, ticket, "overridden", {
-    why: `${overrideInWords(target)}: ${reason}`,
+    why: `${overrideInWords(target)}${untilInWords({ until })}: ${reason}`,
   });
 }
 

@@ -1,3 +1,4 @@
+import { isOver } from "../domain/override.ts";
 import { refused } from "../domain/error.ts";
 import type { PendingJob } from "../domain/pending.ts";
 import { pendingInWords } from "../domain/pending.ts";
@@ -19,6 +20,7 @@ import type {
   Ticket,
   TicketStatus,
 } from "../domain/ticket.ts";
+import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { firstValue, prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
@@ -332,8 +334,9 @@ function testsOf(
     }));
 }
 
-/** All overrides of a ticket, oldest first, including those undone. */
+/** All overrides of a ticket, oldest first, including those in force no longer. */
 function overridesOf(db: Connection, ticket: number): Override[] {
+  const at = now();
   return prepared<
     [number],
     {
@@ -343,6 +346,7 @@ function overridesOf(db: Connection, ticket: number): Override[] {
       reason: string;
       actor: string;
       created_at: string;
+      until: string | null;
       undone_at: string | null;
       undone_by: string | null;
     }
@@ -355,6 +359,8 @@ function overridesOf(db: Connection, ticket: number): Override[] {
       reason,
       by: row.actor,
       at: row.created_at,
+      until: row.until,
+      ended: isOver(row, at),
       undone:
         row.undone_at === null
           ? null

@@ -177,7 +177,7 @@ describe("what apt finds unmet", () => {
   test("is passed over where the architecture is ignored", async () => {
     const override: Override = {
       ...{ id: 1, kind: "arch", target: "amd64", reason: "later", by: "me" },
-      ...{ at: "", undone: null },
+      ...{ at: "", until: null, ended: false, undone: null },
     };
     const sources = { liba: { apt: "x" }, libb: { wants: "liba" } };
     const { done, order } = await build(sources, { overrides: [override] });

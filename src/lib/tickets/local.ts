@@ -1,6 +1,7 @@
 import { hasEnded } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { Engine } from "../engine/engine.ts";
+import { now } from "../host/clock.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { getTicket, ticketPages } from "../state/tickets.ts";
@@ -123,14 +124,20 @@ export function localTicketSystem(
       return retry(await state.engine(), id, from);
     },
 
-    async planOverride(id, target) {
+    async planOverride(id, target, until) {
       const { planOverride } = await import("../domain/override.ts");
-      return planOverride(await get(id), target, machineArchitecture());
+      return planOverride(
+        await get(id),
+        target,
+        machineArchitecture(),
+        until,
+        now(),
+      );
     },
 
-    async override(id, target, reason) {
+    async override(id, target, reason, until) {
       const { override } = await import("../engine/override.ts");
-      return override(await state.engine(), id, target, reason);
+      return override(await state.engine(), id, target, reason, until);
     },
 
     async planUndo(id, wanted) {

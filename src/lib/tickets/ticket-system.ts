@@ -106,12 +106,20 @@ export interface TicketSystem {
   /** How it would be tried again. @throws UbuntuCiError (2) saying why not */
   planRetry(id: number, from: Step | undefined): Promise<RetryPlan>;
   retry(id: number, from: Step | undefined): Promise<RetryPlan>;
-  /** @throws UbuntuCiError (2) when the ticket has no such thing, or ignores it already */
-  planOverride(id: number, target: OverrideTarget): Promise<OverridePlan>;
+  /**
+   * @param until when it ends, ISO 8601 UTC; null: never
+   * @throws UbuntuCiError (2) when the ticket has no such thing, or ignores it already
+   */
+  planOverride(
+    id: number,
+    target: OverrideTarget,
+    until: string | null,
+  ): Promise<OverridePlan>;
   override(
     id: number,
     target: OverrideTarget,
     reason: string,
+    until: string | null,
   ): Promise<OverridePlan>;
   /** The override that would be taken back. @throws UbuntuCiError (2) when there is none such */
   planUndo(id: number, wanted: OverrideWanted): Promise<Override>;

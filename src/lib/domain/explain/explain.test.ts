@@ -101,6 +101,8 @@ const ignoringTests = {
   reason: "no testbed",
   by: "op@ci",
   at: now,
+  until: null,
+  ended: false,
   undone: null,
 } as const;
 

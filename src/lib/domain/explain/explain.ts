@@ -1,4 +1,5 @@
 import {
+  endInWords,
   ignoredBecause,
   inForce,
   overrideInWords,
@@ -31,8 +32,9 @@ import { remedy } from "../remedy.ts";
 export function explain(situation: Situation): Explanation {
   const { ticket } = situation;
   const found = withMaintenance(situation, findingOf(situation));
-  const overrides =
-    ticket.step.code !== completeStep ? inForce(ticket.overrides) : [];
+  const asked = ticket.step.code === completeStep ? [] : ticket.overrides;
+  const overrides = inForce(asked);
+  const over = asked.filter(({ undone, ended }) => undone === null && ended);
   const commands = [
     ...(found.unblock === null ? [] : [found.unblock]),
     ...(found.also ?? []),
@@ -51,6 +53,10 @@ export function explain(situation: Situation): Explanation {
       ...overrides.map(
         (override) =>
           `${overrideInWords(override)}: ${ignoredBecause(override)}`,
+      ),
+      ...over.map(
+        (override) =>
+          `${overrideInWords(override)} does not count any more: it ${endInWords(override) ?? ""}`,
       ),
     ],
     next:
