@@ -57,8 +57,8 @@ async function makeBundle() {
     platform: "node",
     target: "node20",
     format: "cjs",
-    // Native modules, one that would add a compiler to the bundle, and one that few commands need.
-    external: ["*.node", "cosmiconfig", "nodemailer"],
+    // Native modules, one that would add a compiler to the bundle, and what few commands need.
+    external: ["*.node", "cosmiconfig", "js-yaml", "nodemailer"],
     plugins: [nativeLibrary],
     supported: { "dynamic-import": false },
     define: { "import.meta.dirname": "__dirname" },

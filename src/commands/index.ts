@@ -113,6 +113,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       summary: "mail owners and the list what needs them",
       load: () => import("./shepherd/remind.ts"),
     },
+    policy: {
+      summary: "what a ticket needs before it is published",
+      load: () => import("./shepherd/policy.ts"),
+    },
     "shepherd-report": {
       summary: "write the static report",
       load: () => import("./shepherd/shepherd-report.ts"),

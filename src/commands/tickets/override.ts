@@ -3,9 +3,9 @@ import type { OverrideTarget } from "../../lib/domain/override.ts";
 import {
   endInWords,
   overrideInWords,
-  retryAfterOverride,
   untilInWords,
 } from "../../lib/domain/override.ts";
+import { retryAfterOverride } from "../../lib/domain/retry-after-override.ts";
 import type { TicketPlan } from "../../lib/domain/plan.ts";
 import { refused } from "../../lib/domain/error.ts";
 import { textOfLines } from "../../lib/domain/shown-text.ts";

@@ -23,6 +23,7 @@ export const settings = [
   ...engineSettings,
   ...locksSettings,
   ...upkeepSettings,
+  ...shepherdSettings,
   ...reportSettings,
   ...shepherdSettings,
   ...clientsSettings,

@@ -8,10 +8,9 @@ import {
   overrideToUndo,
   passedOver,
   planOverride,
-  retryAfterOverride,
   verdictOf,
-  withoutIgnored,
 } from "./override.ts";
+import { retryAfterOverride } from "./retry-after-override.ts";
 import { stepOf } from "./step.ts";
 import type { Override, OverrideKind, JudgedTest, Ticket } from "./ticket.ts";
 import { remedy } from "./remedy.ts";
@@ -42,12 +41,6 @@ const failedTest = (name: string): JudgedTest => ({
   detail: "",
   verdict: null,
 });
-const bad = (...tests: JudgedTest[]) => ({
-  outcome: "failed" as const,
-  reason: "at least one test failed",
-  tests,
-});
-
 test("a failed test is infrastructure's where its run was, and known where it is ignored", () => {
   const override = {
     id: 1,
@@ -56,6 +49,8 @@ test("a failed test is infrastructure's where its run was, and known where it is
     reason: "known",
     by: "ops@ci",
     at: "2026-01-01T00:00:00.000Z",
+    until: null,
+    ended: false,
     undone: null,
   } as const;
   const failed = {
@@ -95,64 +90,6 @@ describe("steps", () => {
     );
     expect(passedOver([], 400, without)).toBeNull();
     expect(passedOver([ignore("step", "build-image")], 400, has)).toBeNull();
-  });
-});
-
-describe("tests", () => {
-  test("ignored failures stay failures and don't count", () => {
-    expect(
-      withoutIgnored(
-        "hello",
-        bad(failedTest("a")),
-        [ignore("test", "hello/a")],
-        "amd64",
-      ),
-    ).toEqual({
-      outcome: "passed",
-      reason: "hello/a ignored: known (by ops@ci)",
-      tests: [{ ...failedTest("a"), detail: "ignored: known (by ops@ci)" }],
-    });
-  });
-
-  test("one failure that counts is enough", () => {
-    const verdict = withoutIgnored(
-      "hello",
-      bad(failedTest("a"), failedTest("b")),
-      [ignore("test", "hello/a")],
-      "amd64",
-    );
-    expect(verdict.outcome).toBe("failed");
-    expect(verdict.tests.map(({ detail }) => detail)).toEqual([
-      "ignored: known (by ops@ci)",
-      "",
-    ]);
-  });
-
-  test("a broken package has no failed test: only ignoring all of it covers that", () => {
-    const decide = (target: string) =>
-      withoutIgnored("hello", bad(), [ignore("test", target)], "amd64").outcome;
-    expect(decide("hello/a")).toBe("failed");
-    expect(decide("hello")).toBe("passed");
-    expect(decide("other")).toBe("failed");
-  });
-
-  test("our own trouble is no result and cannot be ignored", () => {
-    const trouble = { outcome: "tmpfail" as const, reason: "disk", tests: [] };
-    expect(
-      withoutIgnored("hello", trouble, [ignore("arch", "amd64")], "amd64"),
-    ).toBe(trouble);
-  });
-
-  test("an ignored architecture covers them all, another one none", () => {
-    const decide = (arch: string) =>
-      withoutIgnored(
-        "hello",
-        bad(failedTest("a")),
-        [ignore("arch", arch)],
-        "amd64",
-      ).outcome;
-    expect(decide("amd64")).toBe("passed");
-    expect(decide("arm64")).toBe("failed");
   });
 });
 

@@ -3,10 +3,10 @@ import type { WorkStepCode } from "./step.ts";
 import {
   commandOf,
   completeStep,
-  failedStep,
   parseStep,
   stepCommands,
   workAt,
+  workStep,
 } from "./step.ts";
 import type {
   Outcome,
@@ -141,7 +141,8 @@ export function passedOver(
     : `there is no image to test on; ${overrideInWords(why)} is ${ignoredBecause(why)}`;
 }
 
-function ignoredStep(
+/** The override in force that passes over a step, if any. */
+export function ignoredStep(
   overrides: readonly Override[],
   command: string,
 ): Override | undefined {
@@ -160,55 +161,6 @@ export function ignoredArchitecture(
   );
 }
 
-/** The outcome of a package's tests. */
-export interface TestVerdict {
-  readonly outcome: Outcome;
-  readonly reason: string | null;
-  readonly tests: readonly TestResult[];
-}
-
-/**
- * The outcome of a package's tests without the ignored ones. An ignored test still shows as failed, with a
- * note in its detail. A tmpfail is kept: it is a failure of the infrastructure, not a test result.
- */
-export function withoutIgnored(
-  source: string,
-  verdict: TestVerdict,
-  overrides: readonly Override[],
-  architecture: string,
-): TestVerdict {
-  if (verdict.outcome !== "failed") return verdict;
-  const whole =
-    ignoredArchitecture(overrides, architecture) ??
-    ignoredTest(overrides, source);
-  const reasons = new Set<string>();
-  let counting = 0;
-  let failing = 0;
-  const tests = verdict.tests.map((test) => {
-    if (test.result !== "fail") return test;
-    failing += 1;
-    const why = whole ?? ignoredTest(overrides, `${source}/${test.name}`);
-    if (why === undefined) {
-      counting += 1;
-      return test;
-    }
-    reasons.add(`${source}/${test.name} ${ignoredBecause(why)}`);
-    const detail = test.detail === "" ? "" : `; ${test.detail}`;
-    return { ...test, detail: `${ignoredBecause(why)}${detail}` };
-  });
-  // If no individual test failed, the package itself is broken: only an override of all its tests covers that.
-  if (counting > 0 || (failing === 0 && whole === undefined))
-    return { ...verdict, tests };
-  return {
-    outcome: "passed",
-    reason:
-      reasons.size > 0
-        ? [...reasons].join(", ")
-        : `${source}: ${verdict.reason ?? "failed"}, ${whole === undefined ? "ignored" : ignoredBecause(whole)}`,
-    tests,
-  };
-}
-
 /** What a test of a ticket means, by how its run ended and by the ticket's overrides. */
 export function verdictOf(
   { package: source, name, result }: TestResult,
@@ -223,7 +175,8 @@ export function verdictOf(
   return isKnown === undefined ? null : "known";
 }
 
-function ignoredTest(
+/** The override in force that ignores PKG or PKG/TEST, if any. */
+export function ignoredTest(
   overrides: readonly Override[],
   target: string,
 ): Override | undefined {
@@ -345,9 +298,12 @@ export function planOverride(
 
 /** Whether a ticket that was set aside goes on once this is allowed. */
 export const goesOnAfter = (
-  ticket: Pick<Ticket, "set_aside">,
+  ticket: Pick<Ticket, "set_aside" | "step">,
   override: OverrideTarget,
-): boolean => ticket.set_aside === "approval" && allows(override);
+): boolean =>
+  ticket.set_aside === "approval" &&
+  // What a step that can be ignored misses is ignored; what others would do is allowed.
+  allows(override) !== (workStep(ticket.step.code)?.mayBeIgnored === true);
 
 /**
  * Finds the override to undo: by its number, by its target, or (null) the only one in force.
@@ -386,43 +342,4 @@ export function overrideToUndo(
       listed,
     );
   return found;
-}
-
-/**
- * The command that continues a failed ticket if everything that it failed at is now ignored; null
- * otherwise.
- */
-export function retryAfterOverride(
-  ticket: Ticket,
-  architecture: string,
-): Remedy | null {
-  const { failure } = ticket;
-  if (ticket.step.code !== failedStep || failure === null) return null;
-  const { command, triesPackage, needsImage } = workAt(
-    failure.step.code as WorkStepCode,
-  );
-  const goOn = remedy("retry", [ticket.id], { from: command });
-  if (ignoredStep(ticket.overrides, command) !== undefined) return goOn;
-  if (failure.kind !== "package" || triesPackage !== true) return null;
-  if (ignoredArchitecture(ticket.overrides, architecture) !== undefined)
-    return goOn;
-  if (needsImage !== true) return null;
-  const sources = ticket.subtickets.map(({ source }) => source);
-  const stillBad = sources.filter((source) => {
-    const tests = ticket.tests.filter(({ package: of }) => of === source);
-    // A broken package has no failed test; the reason of the failure names it.
-    const failed =
-      tests.some(({ result }) => result === "fail") ||
-      failure.reason.startsWith(`${source} `);
-    const verdict = {
-      outcome: failed ? ("failed" as const) : ("passed" as const),
-      reason: null,
-      tests,
-    };
-    return (
-      withoutIgnored(source, verdict, ticket.overrides, architecture)
-        .outcome === "failed"
-    );
-  });
-  return stillBad.length === 0 ? goOn : null;
 }

@@ -79,6 +79,9 @@ export const completeStep = 1000;
 export const packagesStep = makerOf("packages");
 export const imageStep = makerOf("image");
 
+/** The step that runs tests. */
+export const testsStep: WorkStepCode = 400;
+
 /** The step after which a ticket is complete. */
 export const publishStep = 500;
 

@@ -33,6 +33,8 @@ export interface TestResult {
   readonly result: TestResultKind;
   readonly seconds: number;
   readonly detail: string;
+  /** How it counts, by the policy and the overrides of that time; absent until it is judged. */
+  readonly state?: "pass" | "fail" | "waived";
 }
 
 /**

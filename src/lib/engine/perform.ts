@@ -30,7 +30,13 @@ import { remakeBase } from "./bases.ts";
 import type { Engine, RunListener } from "./engine.ts";
 import { submitter } from "./jobs.ts";
 import { endOf } from "./results.ts";
-import { definitions, passOver, planFor, stepInput } from "./step-input.ts";
+import {
+  definitions,
+  missingFrom,
+  passOver,
+  planFor,
+  stepInput,
+} from "./step-input.ts";
 import type { Remedy } from "../domain/remedy.ts";
 import { advice, remedy, remedyIn } from "../domain/remedy.ts";
 
@@ -81,7 +87,11 @@ export async function perform(
     const over = passOver(lease.step, input);
     if (over !== null)
       return {
-        end: { outcome: "passed", reason: over },
+        end: {
+          outcome: "passed",
+          reason: over,
+          findings: missingFrom(lease.step, input),
+        },
         exitCode: ExitCode.ok,
       };
     const execute = async () => {

@@ -39,6 +39,11 @@ export async function endOf(
       result.evidence == null ? null : (names.get(result.evidence) ?? null),
     artifacts,
     ...(result.tests !== undefined && { tests: result.tests }),
+    ...(result.findings !== undefined && { findings: result.findings }),
+    ...(result.needs !== undefined && {
+      setAside: "approval",
+      remedy: result.needs,
+    }),
     ...(result.image !== undefined && {
       image: {
         layers: result.image.layers,

@@ -14,13 +14,18 @@ import {
   imageStep,
   packagesStep,
   queueStep,
+  workAt,
   workStep,
 } from "../domain/step.ts";
 import type { WorkStepCode } from "../domain/step.ts";
 import type { Artifact, Ticket } from "../domain/ticket.ts";
+import type { Finding } from "../domain/policy.ts";
+import { isImageNeeded, requirements } from "../domain/policy.ts";
+import { stepOfRequirement } from "../domain/recorded-decision.ts";
 import { passedOver } from "../domain/override.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { imageOf } from "../state/images.ts";
+import { policyInForce } from "../state/policies.ts";
 import { jobOf } from "../state/open-jobs.ts";
 import { assignPpa } from "../steps/assign-ppa.ts";
 import { buildImage } from "../steps/build-image.ts";
@@ -33,6 +38,7 @@ import type {
   StepPlan,
   TicketSource,
 } from "../steps/step-definition.ts";
+import { judgedOf } from "../steps/step-definition.ts";
 import { findLayer } from "../session/find-layer.ts";
 import type { Engine } from "./engine.ts";
 
@@ -87,6 +93,7 @@ export async function stepInput(
     ticket,
     job: job?.step === ticket.step.code ? job : null,
     config,
+    policy: policyInForce(db).policy,
     architecture: machineArchitecture(),
     lookUp: async (names) => {
       const { availablePackages } =
@@ -195,13 +202,32 @@ export async function planFor(
   };
 }
 
+/** What is found of a step that was passed over: nothing. */
+export function missingFrom(step: WorkStepCode, input: StepInput): Finding[] {
+  const requirement = requirements.find(
+    (one) => stepOfRequirement[one] === step,
+  );
+  if (requirement === undefined) return [];
+  const { sources } = judgedOf(input);
+  return (requirement === "image" ? [""] : sources).map((source) => ({
+    requirement,
+    source,
+    architecture: input.architecture,
+    result: "missing",
+    reason: null,
+  }));
+}
+
 /** Why a step is skipped, or null. */
-export function passOver(
-  step: WorkStepCode,
-  { ticket, image, architecture }: StepInput,
-): string | null {
-  return passedOver(ticket.overrides, step, {
+export function passOver(step: WorkStepCode, input: StepInput): string | null {
+  const { ticket, image, architecture, policy } = input;
+  const over = passedOver(ticket.overrides, step, {
     image: image !== null,
     architecture,
   });
+  if (over !== null || image !== null || workAt(step).needsImage !== true)
+    return over;
+  return isImageNeeded(policy, judgedOf(input), architecture)
+    ? null
+    : "there is no image to test on, and the policy requires none";
 }

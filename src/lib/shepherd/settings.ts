@@ -37,4 +37,11 @@ export const shepherdSettings = [
     default: [],
     help: "addresses that `remind` sends nothing; * stands for any characters, ? for one",
   },
+  {
+    key: "policy.maxLetThrough",
+    kind: { type: "integer", min: 0, max: 1_000_000 },
+    default: 0,
+    help: "most tickets that were stopped and that a new policy may let through without --force",
+    trust: true,
+  },
 ] as const satisfies readonly Setting[];

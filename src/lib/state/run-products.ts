@@ -1,3 +1,4 @@
+import type { Finding } from "../domain/policy.ts";
 import type { Remedy } from "../domain/remedy.ts";
 import type { TestResult } from "../domain/ticket.ts";
 import type { Ended } from "../domain/transition.ts";
@@ -18,6 +19,8 @@ export interface RunEnd extends Ended {
   readonly evidence?: string | null;
   readonly artifacts?: readonly NewArtifact[];
   readonly tests?: readonly TestResult[];
+  /** What was found of each requirement, before any override. */
+  readonly findings?: readonly Finding[];
   readonly image?: {
     readonly layers: readonly string[];
     readonly digest: string;
@@ -39,6 +42,7 @@ export function keepProducts(db: Connection, lease: Lease, end: RunEnd): void {
   db.prepare("DELETE FROM progress WHERE run = ?").run(run);
   recordArtifacts(db, ticket, end.artifacts ?? []);
   recordTests(db, lease, end.tests ?? []);
+  recordFindings(db, lease, end.findings ?? []);
   if (end.base != null)
     db.prepare("UPDATE ticket SET base_digest = ? WHERE id = ?").run(
       end.base,
@@ -53,7 +57,7 @@ function recordTests(
   tests: readonly TestResult[],
 ): void {
   const insert = db.prepare(
-    "INSERT INTO test_result (ticket, run, package, name, result, seconds, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO test_result (ticket, run, package, name, result, seconds, detail, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
   for (const test of tests)
     insert.run(
@@ -64,7 +68,20 @@ function recordTests(
       test.result,
       test.seconds,
       test.detail,
+      test.state ?? null,
     );
+}
+
+function recordFindings(
+  db: Connection,
+  { run }: Lease,
+  findings: readonly Finding[],
+): void {
+  const insert = db.prepare(
+    "INSERT OR REPLACE INTO finding (run, requirement, source, architecture, result, reason) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  for (const { requirement, source, architecture, result, reason } of findings)
+    insert.run(run, requirement, source, architecture, result, reason);
 }
 
 /** Records the archive revision in which a ticket was published. */

@@ -321,21 +321,28 @@ function testsOf(
   ticket: number,
   overrides: readonly Override[],
 ): JudgedTest[] {
-  return prepared<[number, number], TestResult & { outcome: Outcome | null }>(
+  return prepared<
+    [number, number],
+    Omit<TestResult, "state"> & {
+      state: NonNullable<TestResult["state"]> | null;
+      outcome: Outcome | null;
+    }
+  >(
     db,
-    `SELECT package, name, result, seconds, detail, (SELECT outcome FROM run WHERE id = test_result.run) AS outcome
-       FROM test_result
+    `SELECT package, name, result, seconds, detail, state,
+         (SELECT outcome FROM run WHERE id = test_result.run) AS outcome FROM test_result
        WHERE ticket = ? AND run = (SELECT max(run) FROM test_result WHERE ticket = ?) ORDER BY id`,
   )
     .all(ticket, ticket)
-    .map(({ outcome, ...test }) => ({
+    .map(({ state, outcome, ...test }) => ({
       ...test,
+      ...(state !== null && { state }),
       verdict: verdictOf(test, outcome, overrides),
     }));
 }
 
 /** All overrides of a ticket, oldest first, including those in force no longer. */
-function overridesOf(db: Connection, ticket: number): Override[] {
+export function overridesOf(db: Connection, ticket: number): Override[] {
   const at = now();
   return prepared<
     [number],

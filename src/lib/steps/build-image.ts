@@ -1,14 +1,14 @@
 import { basename } from "node:path";
 
 import type { ImageResult } from "../backends/imager/imager.ts";
-import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
+import { verdictOnWork } from "../domain/policy-verdict.ts";
 import type {
   StepDefinition,
   StepFile,
   StepInput,
   StepPlan,
 } from "./step-definition.ts";
-import { ppaOf } from "./step-definition.ts";
+import { findingOf, judgedOf, ppaOf } from "./step-definition.ts";
 
 interface ImagePlan extends StepPlan {
   readonly add: readonly string[];
@@ -36,7 +36,8 @@ export const buildImage: StepDefinition<ImagePlan> = {
     });
   },
 
-  async execute(plan, { ticket, architecture }, backends, work) {
+  async execute(plan, input, backends, work) {
+    const { ticket, policy } = input;
     const pool = await backends.pool();
     const archive = await backends.archive();
     const repositories = [
@@ -65,17 +66,19 @@ export const buildImage: StepDefinition<ImagePlan> = {
     }));
     if (result.log !== null)
       files.push({ ...result.log, type: "LOGS", subticket: null });
-    const ignored =
-      result.outcome === "failed"
-        ? ignoredArchitecture(ticket.overrides, architecture)
-        : undefined;
+    const reason = result.reason ?? "there is no image";
+    const finding = findingOf("image", "", input, { ...result, reason });
+    const { outcome, overruled } = verdictOnWork(
+      policy,
+      judgedOf(input),
+      finding,
+      ticket.overrides,
+    );
     return {
-      outcome: ignored === undefined ? result.outcome : "passed",
-      reason:
-        ignored === undefined
-          ? (result.reason ?? leftOutOf(result))
-          : `${result.reason ?? "there is no image"}, ${ignoredBecause(ignored)}`,
+      outcome,
+      reason: overruled ?? result.reason ?? leftOutOf(result),
       evidence: result.log?.name ?? null,
+      findings: [finding],
       files,
       base: result.base,
       stages: result.stages,

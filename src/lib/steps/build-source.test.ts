@@ -9,6 +9,7 @@ import type { AptRepository } from "../backends/apt-repository.ts";
 import type { Archive } from "../backends/archive/archive.ts";
 import type { Builder, BuildResult } from "../backends/builder/builder.ts";
 import type { Pool } from "../backends/pool/pool.ts";
+import { defaultPolicy } from "../domain/policy.ts";
 import { noConfig } from "../config/config.ts";
 import type { Override } from "../domain/ticket.ts";
 import { buildSource } from "./build-source.ts";
@@ -99,6 +100,7 @@ async function build(
     ticket: sampleTicket({ ppa: "ci_pool-001", overrides }),
     sources: written,
     ...{ image: null, job: null, config: noConfig(), architecture },
+    policy: defaultPolicy,
     lookUp: () =>
       Promise.resolve((alternatives) =>
         alternatives.some(({ name }) => there.includes(name)),

@@ -14,7 +14,8 @@ import type { RunContext } from "../backends/run-context.ts";
 import type { BuildOrder } from "../debian/build-order.ts";
 import { buildOrderAmong, circleInWords } from "../debian/build-order.ts";
 import { binariesOn, parseDsc } from "../debian/dsc.ts";
-import { ignoredArchitecture, ignoredBecause } from "../domain/override.ts";
+import type { Finding } from "../domain/policy.ts";
+import { verdictOnWork } from "../domain/policy-verdict.ts";
 import type {
   Done,
   StepContext,
@@ -26,7 +27,7 @@ import type {
   TicketSource,
 } from "./step-definition.ts";
 import { checkApprovals } from "./approvals.ts";
-import { partOf, ppaOf } from "./step-definition.ts";
+import { findingOf, judgedOf, partOf, ppaOf } from "./step-definition.ts";
 
 interface BuildPlan extends StepPlan {
   readonly order: BuildOrder;
@@ -155,6 +156,7 @@ interface Built {
   readonly files: StepFile[];
   readonly stages: Record<string, number>;
   readonly notes: string[];
+  readonly findings: Finding[];
   base: string | null;
 }
 
@@ -162,24 +164,25 @@ const nothingBuilt = (): Built => ({
   files: [],
   stages: {},
   notes: [],
+  findings: [],
   base: null,
 });
 
-function passed({ files, stages, notes, base }: Built): Done {
+function passed({ notes, ...built }: Built): Done {
   const reason = notes.length === 0 ? null : notes.join("; ");
-  return { outcome: "passed", reason, files, base, stages };
+  return { outcome: "passed", reason, ...built };
 }
 
 /** Puts the built packages into the PPA. Returns the step's result when a build did not pass, else null. */
 async function take(
   results: readonly SourceBuilt[],
   built: Built,
-  { ticket, architecture }: StepInput,
+  input: StepInput,
   pool: Pool,
   { signal }: RunContext,
 ): Promise<Done | null> {
-  const { files, stages } = built;
-  const ignored = ignoredArchitecture(ticket.overrides, architecture);
+  const { ticket } = input;
+  const { files, stages, findings } = built;
   for (const { source, result } of results) {
     built.base = result.base ?? built.base;
     if (result.log !== null)
@@ -188,23 +191,33 @@ async function take(
       stages[stage] = (stages[stage] ?? 0) + ms;
   }
   // A package failure takes precedence over infrastructure failures.
-  const failed = results.filter(({ result }) => result.outcome === "failed");
+  const judged = results.map((one) => {
+    const { outcome } = one.result;
+    const reason = reasonOf(one);
+    const found = { outcome, reason };
+    const finding = findingOf("built", one.source.source, input, found);
+    findings.push(finding);
+    const of = judgedOf(input);
+    return {
+      ...verdictOnWork(input.policy, of, finding, ticket.overrides),
+      reason,
+      log: one.result.log,
+    };
+  });
   const bad =
-    (ignored === undefined ? failed[0] : undefined) ??
-    results.find(({ result }) => result.outcome === "tmpfail");
+    judged.find(({ outcome }) => outcome === "failed") ??
+    judged.find(({ outcome }) => outcome === "tmpfail");
   if (bad !== undefined)
     return {
-      outcome: bad.result.outcome,
-      reason: reasonOf(bad),
-      evidence: bad.result.log?.name ?? null,
+      outcome: bad.outcome,
+      reason: bad.reason,
+      evidence: bad.log?.name ?? null,
       files,
       base: built.base,
       stages,
+      findings,
     };
-  if (ignored !== undefined)
-    built.notes.push(
-      ...failed.map((one) => `${reasonOf(one)}, ${ignoredBecause(ignored)}`),
-    );
+  built.notes.push(...judged.flatMap(({ overruled }) => overruled ?? []));
   const made = results.flatMap(({ source, result }) =>
     result.files.map((file): StepFile => ({
       ...file,

@@ -2,15 +2,20 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { TestRunResult } from "../backends/tester/tester.ts";
-import { withoutIgnored } from "../domain/override.ts";
+import { ignoring } from "../domain/override.ts";
+import type { Finding } from "../domain/policy.ts";
+import type { TestVerdict } from "../domain/policy-verdict.ts";
+import { verdictOnTests } from "../domain/policy-verdict.ts";
 import type { TestResult } from "../domain/ticket.ts";
 import type {
   StepDefinition,
   StepFile,
+  StepInput,
   StepPlan,
   TicketSource,
 } from "./step-definition.ts";
-import { partOf, ppaOf } from "./step-definition.ts";
+import { readExitCode } from "../results/autopkgtest.ts";
+import { findingOf, judgedOf, partOf, ppaOf } from "./step-definition.ts";
 
 /** Runs the autopkgtests of each source package of the ticket on its image. All must pass. */
 export const runTests: StepDefinition<StepPlan> = {
@@ -24,12 +29,8 @@ export const runTests: StepDefinition<StepPlan> = {
       ),
     }),
 
-  async execute(
-    _plan,
-    { ticket, sources, image, architecture },
-    backends,
-    work,
-  ) {
+  async execute(_plan, input, backends, work) {
+    const { ticket, sources, image } = input;
     if (image === null)
       throw new RangeError(`ticket ${ticket.id} has no image`);
     const pool = await backends.pool();
@@ -39,7 +40,11 @@ export const runTests: StepDefinition<StepPlan> = {
       await archive.repository(ticket.series),
     ];
     const tester = await backends.tester();
-    const ended: { source: TicketSource; result: TestRunResult }[] = [];
+    const ended: {
+      source: TicketSource;
+      result: Omit<TestRunResult, "outcome"> & TestVerdict;
+    }[] = [];
+    const findings: Finding[] = [];
     for (const source of sources) {
       const scratch = join(work.scratch, `test-${source.subticket}`);
       await mkdir(scratch, { recursive: true });
@@ -48,11 +53,14 @@ export const runTests: StepDefinition<StepPlan> = {
         { ...source, series: ticket.series, image, repositories },
         partOf(work, scratch),
       );
-      const judged = withoutIgnored(
-        source.source,
-        result,
+      const finding = foundOf(source, input, result);
+      findings.push(finding);
+      const judged = verdictOnTests(
+        input.policy,
+        judgedOf(input),
+        finding,
+        result.tests,
         ticket.overrides,
-        architecture,
       );
       ended.push({ source, result: { ...result, ...judged } });
     }
@@ -69,14 +77,21 @@ export const runTests: StepDefinition<StepPlan> = {
     }
     const bad =
       ended.find(({ result }) => result.outcome === "failed") ??
-      ended.find(({ result }) => result.outcome === "tmpfail");
+      ended.find(({ result }) => result.outcome === "tmpfail") ??
+      ended.find(({ result }) => result.outcome === "missing");
     if (bad === undefined) {
       const ignored = ended.flatMap(({ result }) => result.reason ?? []);
       const reason = ignored.length === 0 ? null : ignored.join("; ");
-      return { outcome: "passed", reason, files, tests, stages };
+      return { outcome: "passed", reason, files, tests, stages, findings };
     }
+    const { outcome } = bad.result;
     return {
-      outcome: bad.result.outcome,
+      // Nothing has failed, so that it is no verdict on the package.
+      outcome: outcome === "missing" ? "tmpfail" : outcome,
+      ...(outcome === "missing" && {
+        needs: ignoring(ticket, "test", bad.source.source),
+      }),
+      findings,
       reason: `${bad.source.source} ${bad.source.version}: ${bad.result.reason ?? "its tests did not pass"}`,
       evidence: bad.result.log?.name ?? null,
       files,
@@ -86,7 +101,22 @@ export const runTests: StepDefinition<StepPlan> = {
   },
 };
 
-function filesOf(source: TicketSource, result: TestRunResult): StepFile[] {
+/** What the tests of a source package came to, before the policy is asked. */
+function foundOf(
+  { source }: TicketSource,
+  input: StepInput,
+  result: TestRunResult,
+): Finding {
+  const found = findingOf("tests", source, input, result);
+  if (result.outcome !== "passed") return found;
+  const shown = readExitCode(result.exitCode ?? undefined).result;
+  return { ...found, result: shown ?? "pass", reason: result.reason };
+}
+
+function filesOf(
+  source: TicketSource,
+  result: Pick<TestRunResult, "log" | "output">,
+): StepFile[] {
   const files: StepFile[] = [];
   const place = {
     subticket: source.subticket,

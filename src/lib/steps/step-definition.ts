@@ -14,6 +14,8 @@ import type { Tester } from "../backends/tester/tester.ts";
 import type { JobId, Pending } from "../backends/remote.ts";
 import type { ProducedFile, RunContext } from "../backends/run-context.ts";
 import type { LookUp } from "../debian/build-order.ts";
+import type { Finding, Judged, Policy } from "../domain/policy.ts";
+import type { Remedy } from "../domain/remedy.ts";
 import type { TicketPlan } from "../domain/plan.ts";
 
 /** One source package of the ticket, as it lies in the data store. */
@@ -59,6 +61,8 @@ export interface StepInput {
   /** A job that an earlier run of this step submitted and that is not known to have ended. */
   readonly job: StepJob | null;
   readonly config: Config;
+  /** What is required of the ticket. */
+  readonly policy: Policy;
   /** The Debian architecture that this installation builds for. */
   readonly architecture: string;
   /** Looks up binary packages in the archive and the distribution of the ticket's series. */
@@ -92,6 +96,10 @@ export interface Done {
   readonly evidence?: string | null;
   readonly files: readonly StepFile[];
   readonly tests?: readonly TestResult[];
+  /** What was found of each requirement, before any override. */
+  readonly findings?: readonly Finding[];
+  /** The command by which a person lets the ticket go on without what is missing; it is set aside until then. */
+  readonly needs?: Remedy;
   readonly image?: Image;
   readonly base?: string | null;
   readonly published?: {
@@ -133,6 +141,31 @@ export function ppaOf(ticket: Ticket): string {
   if (ticket.ppa === null)
     throw new RangeError(`ticket ${ticket.id} has no PPA`);
   return ticket.ppa;
+}
+
+/** The step's ticket, as policies see it. */
+export function judgedOf({ ticket, sources }: StepInput): Judged {
+  return {
+    series: ticket.series,
+    sources: sources.map(({ source }) => source),
+  };
+}
+
+/** How the outcome of a piece of work is found of a requirement. */
+export function findingOf(
+  requirement: Finding["requirement"],
+  source: string,
+  { architecture }: StepInput,
+  { outcome, reason }: { outcome: Outcome; reason: string | null },
+): Finding {
+  const result = { passed: "pass", failed: "fail", tmpfail: "infrastructure" };
+  return {
+    requirement,
+    source,
+    architecture,
+    result: result[outcome] as Finding["result"],
+    reason: outcome === "passed" ? null : reason,
+  };
 }
 
 /** A part of the run's work with a scratch folder of its own. */

@@ -1,5 +1,6 @@
 import { cancelledInWords } from "../cancel.ts";
-import { ignoring, retryAfterOverride } from "../override.ts";
+import { ignoring } from "../override.ts";
+import { retryAfterOverride } from "../retry-after-override.ts";
 import { publishStep, queueStep, stepOf, workStep } from "../step.ts";
 import type { Failure, Override, Ticket } from "../ticket.ts";
 import type { Cause, Suggestion } from "./explanation.ts";
@@ -133,8 +134,9 @@ function overridesFor(ticket: Ticket, { step }: Failure): Suggestion[] {
   const bad =
     work?.needsImage === true
       ? ticket.tests.filter(
-          ({ result, name }) =>
-            result === "fail" && /^[A-Za-z0-9+._-]+$/.test(name),
+          ({ result, state, name }) =>
+            (result === "fail" || state === "fail") &&
+            /^[A-Za-z0-9+._-]+$/.test(name),
         )
       : [];
   if (bad.length > 0 && bad.length <= mostTests)
