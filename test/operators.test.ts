@@ -647,17 +647,27 @@ describe("--dry-run", () => {
   });
 
   test("changes nothing, whatever the command", async () => {
+    create("landed");
+    ci.ok("land");
     create("hello");
     create("two");
-    ci.ok("cancel", "2");
+    ci.ok("cancel", "3");
+    const policy = join(ci.root, "policy.yaml");
+    writeFileSync(policy, "rules:\n  - requirement: tests\n");
     const { default: Database } = await import("better-sqlite3");
     const everything = () => {
       const db = new Database(join(ci.state, "state.sqlite"), {
         readonly: true,
       });
-      const rows = ["event", "ticket", "ppa", "run", "override"].map((table) =>
-        db.prepare(`SELECT * FROM ${table}`).all(),
-      );
+      const rows = [
+        "event",
+        "ticket",
+        "ppa",
+        "run",
+        "override",
+        "verdict",
+        "policy",
+      ].map((table) => db.prepare(`SELECT * FROM ${table}`).all());
       db.close();
       const files = readdirSync(ci.state, {
         recursive: true,
@@ -671,10 +681,10 @@ describe("--dry-run", () => {
     };
     const lines = [
       `create_ticket -t t -s ${upload("three")}`,
-      "update_ticket 1 -t x",
-      "cancel 1",
-      "retry 2",
-      "override 1 --ignore-step run-tests --reason x",
+      "update_ticket 2 -t x",
+      "cancel 2",
+      "retry 3",
+      "override 2 --ignore-step run-tests --reason x",
       "land",
       "assign-ppa",
       "build-source",
@@ -689,6 +699,8 @@ describe("--dry-run", () => {
       "archive resign",
       `uploaders add ${join(ci.root, "dev.asc")}`,
       `uploaders remove ${uploaders[0]?.fingerprint ?? ""}`,
+      "qa 1 ok",
+      `policy set ${policy}`,
       "shepherd-report",
       "remind",
       "init",

@@ -21,6 +21,7 @@ interface TicketRow {
 
 interface RunRow {
   id: number;
+  step: number;
   outcome: Outcome | null;
   reason: string | null;
   started_at: string;
@@ -60,24 +61,30 @@ export function* recordedTickets(
 
 function runsOf(db: Connection, ticket: number): RecordedTicket["runs"] {
   const found: Partial<Record<Requirement, RecordedRun>> = {};
+  const runs = prepared<[number], RunRow>(
+    db,
+    "SELECT id, step, outcome, reason, started_at FROM run WHERE ticket = ? ORDER BY id",
+  ).all(ticket);
+  const findings = prepared<[number], Finding & { run: number }>(
+    db,
+    `SELECT run, requirement, source, architecture, result, finding.reason
+       FROM run CROSS JOIN finding ON finding.run = run.id WHERE ticket = ?`,
+  ).all(ticket);
+  const tests = prepared<[number], TestResult & { run: number }>(
+    db,
+    "SELECT run, package, name, result, seconds, detail FROM test_result WHERE ticket = ? ORDER BY id",
+  ).all(ticket);
   for (const requirement of requirements) {
-    const row = prepared<[number, number], RunRow>(
-      db,
-      "SELECT id, outcome, reason, started_at FROM run WHERE ticket = ? AND step = ? ORDER BY id DESC LIMIT 1",
-    ).get(ticket, stepOfRequirement[requirement]);
-    if (row === undefined) continue;
-    const findings = prepared<[number], Finding>(
-      db,
-      "SELECT requirement, source, architecture, result, reason FROM finding WHERE run = ?",
-    ).all(row.id);
-    const tests =
-      requirement === "tests"
-        ? prepared<[number, number], TestResult>(
-            db,
-            "SELECT package, name, result, seconds, detail FROM test_result WHERE ticket = ? AND run = ? ORDER BY id",
-          ).all(ticket, row.id)
-        : [];
-    found[requirement] = { ...row, findings, tests };
+    const last = runs.findLast(
+      ({ step }) => step === stepOfRequirement[requirement],
+    );
+    if (last === undefined) continue;
+    const isOf = ({ run }: { run: number }) => run === last.id;
+    found[requirement] = {
+      ...last,
+      findings: findings.filter(isOf),
+      tests: tests.filter(isOf),
+    };
   }
   return found;
 }
