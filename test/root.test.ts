@@ -102,6 +102,19 @@ test("a link in an upload leads nowhere, and what is wrong is named by its own p
   nothingLeft();
 });
 
+test("a link to another name in its folder is followed, as uscan makes it for a tarball", () => {
+  const tarball = join(dirname(upload), "hello_1.0.tar.xz");
+  renameSync(tarball, join(dirname(upload), "hello-1.0.tar.xz"));
+  chmodSync(join(dirname(upload), "hello-1.0.tar.xz"), 0o600);
+  symlinkSync("hello-1.0.tar.xz", tarball);
+  expect(rootRuns("create_ticket", "-t", "x", "-s", upload)).toEqual({
+    code: 0,
+    stdout: "1\n",
+    stderr: "",
+  });
+  nothingLeft();
+});
+
 test("root removes nothing that another user has put under the name of its own", () => {
   // The name of a folder that a process left which is gone: no boot has that id.
   const name = `ubuntu-ci-handed.1-1-00000000-0000-0000-0000-000000000000-${hostname().replaceAll(/[^A-Za-z0-9-]/g, "_")}`;

@@ -57,6 +57,7 @@ const policy = (folder) => ({
   architecture: "amd64",
   archiveBinary: () => Promise.resolve(null),
   archiveFile: () => Promise.resolve(null),
+  otherFileInFlight: () => null,
   archiveVersion: () => null,
   inFlight: () => null,
 });

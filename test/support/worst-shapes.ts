@@ -228,6 +228,7 @@ const admission = (): Admission => ({
     architecture: "amd64",
     archiveBinary: () => Promise.resolve(null),
     archiveFile: () => Promise.resolve(null),
+    otherFileInFlight: () => null,
     archiveVersion: () => null,
     inFlight: () => null,
   },

@@ -259,6 +259,21 @@ describe("an upstream tarball", () => {
     );
     expect(stderr).toContain("raise the upstream version");
   });
+
+  test("that a ticket in flight has with other contents is refused", async () => {
+    start();
+    await create("-s", ci.upload("hello", "1.0-1", { files: files("1", "a") }));
+    const same = ci.upload("hello", "1.0-2", { files: files("2", "a") });
+    expect((await create("-s", same)).code).toBe(0);
+    const other = ci.upload("hello", "1.0-3", { files: files("3", "b") });
+    const { code, stderr } = await create("-s", other);
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      `hello_1.0-3.dsc: Checksums-Sha256: ${orig} is in ticket 1, which is in flight, with other contents`,
+    );
+    for (const id of ["1", "2"]) await ci.ok("cancel", id, "--reason", "x");
+    expect((await create("-s", other)).code).toBe(0);
+  });
 });
 
 describe("the Distribution of an upload", () => {

@@ -1,12 +1,13 @@
 import { constants, existsSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { chown, mkdir, open, rm, symlink } from "node:fs/promises";
+import { chown, mkdir, open, readlink, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { readChanges } from "../debian/changes.ts";
 import { refused } from "../domain/error.ts";
 import type { Account } from "./account.ts";
 import { sharedTemporaryFolder } from "./environment.ts";
+import { hasCode } from "../files/optional-file.ts";
 import { abandonedIn, makeOwnFolder } from "../files/own-folder.ts";
 
 /** The copies that root made of the files given to a command, for the user that runs it. */
@@ -25,8 +26,8 @@ const controlFileLimit = 4 * 1024 * 1024;
 
 /**
  * Copies files that `to` may not be able to read into a folder that only `to` may enter; for a .changes
- * also the files that it names. Links are not followed: one could lead to a file that nobody meant to
- * hand over. The folder belongs to root until it is complete and to `to` from then on; root does not
+ * also the files that it names. Of links only those to a plain name in their own folder are followed, as
+ * uscan makes them: another could lead to a file that nobody meant to hand over. The folder belongs to root until it is complete and to `to` from then on; root does not
  * touch it afterwards.
  *
  * @param readable whether `to` can read a file itself and needs no copy
@@ -54,12 +55,10 @@ export async function handOver(
   const copy = async (from: string, target: string): Promise<void> => {
     let source: FileHandle;
     try {
-      const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-      source = await open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      source = await openWithin(from);
     } catch (thrown) {
       // The command itself reports a missing file or a link; in place of a link, it is given a dangling one.
-      if ((thrown as NodeJS.ErrnoException).code === "ELOOP")
-        await symlink("a-link", target);
+      if (hasCode(thrown, "ELOOP")) await symlink("a-link", target);
       return;
     }
     try {
@@ -140,6 +139,24 @@ export function handedOver(
         text,
       ),
   };
+}
+
+/**
+ * Opens a file, or the one that a link to a name without a slash leads to.
+ *
+ * @throws ELOOP for any other link
+ */
+async function openWithin(path: string): Promise<FileHandle> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+  try {
+    return await open(path, flags);
+  } catch (thrown) {
+    if (!hasCode(thrown, "ELOOP")) throw thrown;
+    const target = await readlink(path);
+    if (target.includes("/") || target === "." || target === "..") throw thrown;
+    return open(join(dirname(path), target), flags);
+  }
 }
 
 /** Path of the copy of the file with that index; the copy keeps the file's name. */

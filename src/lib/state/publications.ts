@@ -40,6 +40,33 @@ export function ticketInFlight(
   );
 }
 
+/** A file of a source package that a ticket in flight has, in another version of the source. */
+export interface FileInFlight {
+  readonly ticket: number;
+  readonly sha256: string;
+}
+
+/** The files of that name, and not these contents, in tickets in flight with another version of the source. */
+export function otherFileInFlight(
+  db: Connection,
+  { source, version }: { readonly source: string; readonly version: string },
+  file: { readonly name: string; readonly sha256: string },
+): FileInFlight | null {
+  return (
+    db
+      .prepare<[string, string, string, string], FileInFlight>(
+        `SELECT ticket.id AS ticket, artifact.sha256 FROM source_package_upload upload
+           JOIN source_package ON source_package.id = upload.source_package
+           JOIN subticket ON subticket.upload = upload.id
+           JOIN ticket ON ticket.id = subticket.ticket
+           JOIN artifact ON artifact.ticket = ticket.id
+         WHERE source_package.name = ? AND upload.version <> ? AND ticket.step < 999
+           AND artifact.type = 'SPU' AND artifact.name = ? AND artifact.sha256 <> ? LIMIT 1`,
+      )
+      .get(source, version, file.name, file.sha256) ?? null
+  );
+}
+
 /** Records what a revision publishes; recording it twice changes nothing. */
 export function recordPublication(
   db: Connection,

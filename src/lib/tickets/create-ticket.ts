@@ -23,7 +23,11 @@ import { exclusively } from "../locks/exclusively.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "../state/database.ts";
 import { recordEvent } from "../state/events.ts";
-import { archiveVersion, ticketInFlight } from "../state/publications.ts";
+import {
+  archiveVersion,
+  otherFileInFlight,
+  ticketInFlight,
+} from "../state/publications.ts";
 import { insertTicket, nextTicketId } from "../state/ticket-changes.ts";
 import type { AdmissionPolicy, AdmittedUpload } from "./admission/policy.ts";
 import { admit } from "./admission/admission.ts";
@@ -164,6 +168,7 @@ function policyOf(
     ...archived({ paths, config }),
     archiveVersion: (of, source) => archiveVersion(db, of, source),
     inFlight: (source, version) => ticketInFlight(db, source, version),
+    otherFileInFlight: (dsc, file) => otherFileInFlight(db, dsc, file),
   };
 }
 
@@ -258,12 +263,19 @@ async function checkOrder(
 
 /** Between admission and the write another ticket may have come: checked again inside the transaction. */
 function checkAgain(db: Connection, uploads: readonly AdmittedUpload[]): void {
-  for (const { source, version } of uploads) {
+  for (const { source, version, dsc } of uploads) {
     const other = ticketInFlight(db, source, version);
     if (other !== null)
       throw refused(
         `${source} ${version} is in flight already, as ticket ${other}`,
       );
+    for (const file of dsc.files) {
+      const taken = otherFileInFlight(db, dsc, file);
+      if (taken !== null)
+        throw refused(
+          `${file.name} is in ticket ${taken.ticket}, which is in flight, with other contents`,
+        );
+    }
   }
 }
 

@@ -65,6 +65,7 @@ beforeEach(() => {
     architecture: "amd64",
     archiveBinary: () => Promise.resolve(null),
     archiveFile: () => Promise.resolve(null),
+    otherFileInFlight: () => null,
     archiveVersion: () => null,
     inFlight: () => null,
   };

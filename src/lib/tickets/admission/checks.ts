@@ -164,21 +164,27 @@ async function wherever(
     : file;
 }
 
-/** What is published under a name keeps its contents: another file of that name is refused. */
+/** What is, or is to be, published under a name keeps its contents: another file of that name is refused. */
 async function checkNames(
-  { source, files }: Dsc,
+  dsc: Dsc,
   name: string,
   staged: readonly AdmittedFile[],
   { policy, problems }: Admission,
 ): Promise<void> {
   const own = staged.filter((file) => file.name === name);
-  for (const file of [...own, ...files]) {
-    const archived = await policy.archiveFile(source, file.name);
-    if (archived === null || archived.sha256 === file.sha256) continue;
+  for (const file of [...own, ...dsc.files]) {
+    const archived = await policy.archiveFile(dsc.source, file.name);
+    const isTaken = archived !== null && archived.sha256 !== file.sha256;
+    const inFlight = isTaken ? null : policy.otherFileInFlight(dsc, file);
+    if (!isTaken && inFlight === null) continue;
+    const place = isTaken
+      ? "the archive"
+      : `ticket ${inFlight?.ticket ?? 0}, which is in flight,`;
+    const sha256 = (isTaken ? archived : inFlight)?.sha256 ?? "";
     problems.push({
       where: name,
       ...(file.name !== name && { field: "Checksums-Sha256" }),
-      message: `${file.name} is in the archive with other contents (SHA-256 ${archived.sha256}): take that file, or raise the ${/\.orig[.-]/.test(file.name) ? "upstream version" : "version"}`,
+      message: `${file.name} is in ${place} with other contents (SHA-256 ${sha256}): take that file, or raise the ${/\.orig[.-]/.test(file.name) ? "upstream version" : "version"}`,
     });
   }
 }

@@ -1,4 +1,5 @@
 import type { Archive } from "../../backends/archive/archive.ts";
+import type { ListedFile } from "../../debian/control-file.ts";
 import type { Dsc } from "../../debian/dsc.ts";
 import type { Problem } from "../../domain/error.ts";
 
@@ -27,6 +28,11 @@ export interface AdmissionPolicy {
   readonly archiveFile: Archive["fileOf"];
   /** Ticket in flight with that very source and version, or null. */
   readonly inFlight: (source: string, version: string) => number | null;
+  /** A file of that name with other contents, in a ticket in flight with another version of the source. */
+  readonly otherFileInFlight: (
+    dsc: Pick<Dsc, "source" | "version">,
+    file: Pick<ListedFile, "name" | "sha256">,
+  ) => { readonly ticket: number; readonly sha256: string } | null;
 }
 
 export interface AdmittedFile {
