@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { AptRepository } from "../../src/lib/backends/apt-repository.ts";
 import { aptlyArchive } from "../../src/lib/backends/archive/aptly.ts";
 import type { BuildResult } from "../../src/lib/backends/builder/builder.ts";
+import { createSbuildBuilder } from "../../src/lib/backends/builder/sbuild.ts";
 import { createSessionBuilder } from "../../src/lib/backends/builder/session.ts";
 import type {
   ImageRequest,
@@ -26,7 +27,9 @@ const series = "bookworm";
 /** The options that the builder, the imager and the tester have in common. */
 type Options = Partial<
   Parameters<typeof createSessionBuilder>[0] &
-    Parameters<typeof createAutopkgtestTester>[0]
+    Parameters<typeof createAutopkgtestTester>[0] & {
+      builder: "session" | "sbuild";
+    }
 >;
 
 /** The real builder, imager and tester over a state folder of their own, with a PPA. */
@@ -76,7 +79,9 @@ export async function realBackends(options: Options = {}) {
     await mkdir(folder);
     const dsc = await writeSource(folder, tiny);
     const { source, version } = tiny;
-    const result = await createSessionBuilder({ ...common, ...more }).build(
+    const create =
+      more.builder === "sbuild" ? createSbuildBuilder : createSessionBuilder;
+    const result = await create({ ...common, ...more }).build(
       { source, version, series, dsc, repositories: from },
       await workFor(),
     );

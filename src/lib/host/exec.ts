@@ -24,6 +24,8 @@ export interface ExecOptions {
   /** Milliseconds after which the process is terminated. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Called with the process' number once it runs. */
+  readonly started?: (pid: number) => void;
   /** File that standard output and error are appended to; stdout and stderr are then empty. */
   readonly logFile?: string;
   /** Where the log ends, whatever is printed after that. */
@@ -106,6 +108,7 @@ export async function exec(
     ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs }),
     ...(options.signal !== undefined && { cancelSignal: options.signal }),
   });
+  if (child.pid !== undefined) options.started?.(child.pid);
   if (log !== undefined)
     pipeIntoLog([child.stdout, child.stderr], log, options.logLimit);
   if (options.onLine !== undefined) {

@@ -20,7 +20,7 @@ test("CPU time and open files are as configured, where this process may have the
 Max open files            20000                524288               files
 `;
   expect(limitWords(limits, { cpuMinutes: 2, openFiles: 512 })).toEqual([
-    ...["limit", "0:120:120"],
+    ...["limit", "0:120:125"],
     ...["limit", "7:512:512"],
   ]);
 });

@@ -30,15 +30,17 @@ export function limitWords(
   const configured: Readonly<Record<number, number>> =
     resources === undefined
       ? {}
-      : { 0: resources.cpuMinutes * 60, 7: resources.openFiles };
+      : { 0: Math.ceil(resources.cpuMinutes * 60), 7: resources.openFiles };
   return wanted.flatMap((limit) => {
     const { resource, title } = limit;
-    const hard = configured[resource] ?? limit.hard ?? Infinity;
-    const soft = Math.min(limit.soft, hard);
+    const most = configured[resource] ?? limit.hard ?? Infinity;
+    const soft = Math.min(limit.soft, most);
+    // At the soft limit SIGXCPU tells what ended the process; at the hard one nothing would.
+    const hard = resource === 0 ? most + 5 : most;
     const line = lines.find((candidate) => candidate.startsWith(title));
     if (line === undefined) return [];
-    const [, most = ""] = line.slice(title.length).trim().split(/ +/);
-    const ceiling = most === "unlimited" ? Infinity : Number(most);
+    const [, own = ""] = line.slice(title.length).trim().split(/ +/);
+    const ceiling = own === "unlimited" ? Infinity : Number(own);
     const [low, high] = [soft, hard].map((value) => Math.min(value, ceiling));
     return ["limit", `${resource}:${inWords(low)}:${inWords(high)}`];
   });

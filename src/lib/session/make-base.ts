@@ -5,33 +5,25 @@ import {
   readFile,
   rename,
   rm,
-  stat,
   writeFile,
 } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 import { misconfigured, notNow } from "../domain/error.ts";
 import { digestFile } from "../files/atomic-file.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { now } from "../host/clock.ts";
 import type { Config } from "../config/config.ts";
-import {
-  describeEnd,
-  exec,
-  execOk,
-  lastLines,
-  requireTools,
-} from "../host/exec.ts";
+import { describeEnd, exec, lastLines, requireTools } from "../host/exec.ts";
 import { mirrorOf } from "./mirror.ts";
 import { privateFile, publicFile } from "../files/modes.ts";
 import { hasCode } from "../files/optional-file.ts";
-import { makeOwnFolder } from "../files/own-folder.ts";
 import type { StatePaths } from "../host/paths.ts";
 import type { Base } from "./layer.ts";
 import { findLayer, requireBase } from "./find-layer.ts";
 import { commitLayer, layerInProgress, unpackRoot } from "./make-layer.ts";
 import { removeTree } from "./remove-tree.ts";
-import { asSubordinateRoot } from "./subordinate-ids.ts";
+import { makeSubordinateFolder } from "./subordinate-folder.ts";
 
 /** Added to the buildd variant: what builds without root need, and what autopkgtest would install every time. */
 const packages = ["fakeroot", "ca-certificates"];
@@ -56,13 +48,9 @@ export async function makeBase(
   requireTools(["mmdebstrap", "newuidmap", "newgidmap", "zstd"]);
   const mirror = await mirrorOf(series, config);
   await mkdir(paths.scratch, { recursive: true });
-  const scratch = makeOwnFolder(
-    await workshop(paths.scratch),
-    "ubuntu-ci-base",
-  );
+  const scratch = await makeSubordinateFolder(paths.scratch, "ubuntu-ci-base");
   const progress = await layerInProgress(paths.layers);
   try {
-    await letSubordinatePass(scratch);
     const sources = join(scratch, "distribution.sources");
     const tarball = join(scratch, "base.tar.zst");
     await writeFile(sources, mirror.sources);
@@ -124,15 +112,6 @@ export async function makeBase(
   }
 }
 
-/**
- * mmdebstrap works there as our first subordinate id. Only its group gets access: the unfinished system
- * has setuid files and a world-writable /tmp.
- */
-async function letSubordinatePass(folder: string): Promise<void> {
-  await execOk([...asSubordinateRoot, "chgrp", "1", folder]);
-  await chmod(folder, 0o710);
-}
-
 /** Errors and warnings of apt and mmdebstrap; mmdebstrap's last line only says that it failed. */
 function messages(log: string): string {
   const errors = log
@@ -141,14 +120,6 @@ function messages(log: string): string {
       (line) => line.startsWith("E: ") && !line.includes("failed to run"),
     );
   return lastLines(errors.length === 0 ? log : errors.join("\n"));
-}
-
-/** A folder that mmdebstrap can enter with our subordinate ids; homes and temporary folders are often closed to others. */
-async function workshop(scratch: string): Promise<string> {
-  for (let folder = scratch; folder !== "/"; folder = dirname(folder)) {
-    if (((await stat(folder)).mode & 0o001) === 0) return "/var/tmp";
-  }
-  return scratch;
 }
 
 /** Moves a file, also to another disk. */

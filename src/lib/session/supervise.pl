@@ -7,7 +7,7 @@
 #   limit RESOURCE:SOFT:HARD   numbers of setrlimit(2), -1 for no limit
 #   user ID                    the plain user to become
 #   folder PATH
-#   env NAME=VALUE             the environment, all of it
+#   env NAME=VALUE             the environment, all of it; without it, the caller's
 use strict;
 
 my ($here) = __FILE__ =~ m{^(.*/)};
@@ -178,7 +178,7 @@ sub become_command {
         defined call( prctl => $no_new_privileges, 1, 0, 0, 0 ) or die "prctl: $!\n";
     }
     chdir $folder or die "cannot enter $folder: $!\n" if defined $folder;
-    %ENV = %environment;
+    %ENV = %environment if %environment;
     local $^W = 0;    # it says itself why not
     { exec { $ARGV[0] } @ARGV }
     my $is_not_there = $! == 2;

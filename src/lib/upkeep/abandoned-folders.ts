@@ -40,7 +40,7 @@ export async function abandonedFolders(
  */
 export function abandonedOutside(): string[] {
   return [
-    ...abandonedIn("/var/tmp", ["ubuntu-ci-base"]),
+    ...abandonedIn("/var/tmp", ["ubuntu-ci-base", "ubuntu-ci-sbuild"]),
     ...abandonedIn(tmpdir(), ["ubuntu-ci-handed"]),
   ];
 }

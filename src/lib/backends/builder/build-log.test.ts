@@ -83,6 +83,16 @@ test.each([
   expect(explainingLine(log + ends)).toBe(is);
 });
 
+test("a signal that ended a command is the cause, as make tells it", () => {
+  const line =
+    "make: *** [debian/rules:6: build] CPU time limit exceeded (core dumped)";
+  expect(explainingLine(`perl -e '1 while 1'\n${line}\n${ends}`)).toBe(line);
+  expect(buildFault("it", `${line}\n${ends}`, undefined)).toMatchObject({
+    outcome: "failed",
+    message: `it: ${line} (the setting limits.cpuMinutes)`,
+  });
+});
+
 test("without a line that says more it is the last", () => {
   expect(explainingLine("one\ntwo\n\n")).toBe("two");
   expect(explainingLine("")).toBe("the build said nothing");

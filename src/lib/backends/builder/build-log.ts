@@ -46,6 +46,10 @@ const followUp =
 const noticed =
   /^make(?:\[\d+\])?: \*\*\* \[(?!.*\(ignored\))|^dh\w*: error: .*returned exit code|^dpkg-buildpackage: error: /;
 
+/** What make says of a command that a signal ended. */
+const signalled =
+  /^make(?:\[\d+\])?: \*\*\* \[.*\] (?:CPU time limit exceeded|Segmentation fault|Killed|Aborted|Bus error|Illegal instruction)(?: \(core dumped\))?$/;
+
 /** Debhelper shows whole logs when a configure script or a test has failed. */
 const showsLog = /^\s*(?:cd \S+ && )?tail -v -n \+0 /;
 
@@ -62,7 +66,9 @@ export function explainingLine(log: string): string {
   const all = [...outputLines(log)]
     .map((line) => line.slice(0, lineLength).trimEnd())
     .filter((line) => line.trim() !== "");
-  const lines = all.slice(0, failureIn(all)).slice(-lineCount);
+  const failure = failureIn(all);
+  if (signalled.test(all[failure] ?? "")) return shown(all, failure);
+  const lines = all.slice(0, failure).slice(-lineCount);
   for (let at = lines.length - 1; at >= 0; at -= 1) {
     const line = lines[at] ?? "";
     if (followUp.test(line)) continue;

@@ -1,19 +1,30 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { describeEnd, exec, requireTools } from "../../host/exec.ts";
+import {
+  describeEnd,
+  exec,
+  requireTools,
+  type ExecOptions,
+} from "../../host/exec.ts";
 import { watchMachine } from "../../host/shortage.ts";
 import { serveFolders } from "../../host/serve-folders.ts";
 import type { Base } from "../../session/layer.ts";
 import { requireBase } from "../../session/find-layer.ts";
-import { perl } from "../../session/perl.ts";
+import { limitWords } from "../../session/limits.ts";
+import { filesOf, perl } from "../../session/perl.ts";
+import { LimitExceeded, type EndingLimit } from "../../session/resources.ts";
+import { makeSubordinateFolder } from "../../session/subordinate-folder.ts";
+import { removeTree } from "../../session/remove-tree.ts";
+import { watchDisk } from "../../session/watch-disk.ts";
+import { watchMemory } from "../../session/watch-memory.ts";
 import { aptVerdict } from "../apt-verdict.ts";
 import type { TaskRun } from "../run-task.ts";
 import { folderOf } from "../apt-repository.ts";
 import { repositoryFiles, type RepositoryFiles } from "../repository-files.ts";
 import { ourFault, packageFault } from "../verdict.ts";
 import type { ProducedFile } from "../run-context.ts";
-import { explainingLine } from "./build-log.ts";
+import { buildFault, explainingLine } from "./build-log.ts";
 import {
   locale,
   runBuild,
@@ -52,6 +63,24 @@ export function createSbuildBuilder(options: BuilderOptions): Builder {
 async function runSbuild(
   options: BuilderOptions,
   request: BuildRequest,
+  run: TaskRun,
+  base: Base,
+  apt: RepositoryFiles,
+): Promise<readonly ProducedFile[]> {
+  const { scratch } = run.work;
+  const unpacked = await makeSubordinateFolder(scratch, "ubuntu-ci-sbuild");
+  try {
+    return await buildIn(unpacked, options, request, run, base, apt);
+  } finally {
+    await removeTree(unpacked);
+  }
+}
+
+/** @param unpacked folder in which sbuild unpacks its chroot */
+async function buildIn(
+  unpacked: string,
+  options: BuilderOptions,
+  request: BuildRequest,
   { work, clock, limits, log, say }: TaskRun,
   base: Base,
   apt: RepositoryFiles,
@@ -62,9 +91,13 @@ async function runSbuild(
   await mkdir(out);
   await mkdir(temporary);
   const config = join(work.scratch, "sbuild.conf");
-  await writeFile(config, sbuildConf(apt, base.acquire));
+  await writeFile(
+    config,
+    await sbuildConf(options, apt, base.acquire, unpacked),
+  );
   const machine = await watchMachine(work.scratch);
   say({ message: `sbuild of ${source} ${version}` });
+  const watched = await watchResources(options, unpacked);
   const ended = await clock.time("compile", () =>
     exec(
       [
@@ -85,13 +118,15 @@ async function runSbuild(
       {
         cwd: out,
         logFile: log.path,
-        signal: limits.any,
+        ...watched.options,
+        signal: AbortSignal.any([limits.any, watched.signal]),
         umask: "022",
         env: { SBUILD_CONFIG: config, TMPDIR: temporary },
       },
-    ),
+    ).finally(watched.stop),
   );
   limits.any.throwIfAborted();
+  watched.signal.throwIfAborted();
   const tail = await log.tail();
   const summary = readSbuildSummary(tail, ended.exitCode);
   if (summary.outcome !== "passed") {
@@ -105,11 +140,93 @@ async function runSbuild(
       throw ourFault(`${what}: ${shortage ?? why}`);
     throw summary.stage === "install-deps"
       ? new UnmetDependencies(`${what}: ${why}`)
-      : packageFault(`${what}: ${why}`);
+      : buildFault(what, tail, undefined);
   }
+  const mebibytes = options.resources?.resultsMiB ?? Infinity;
+  if ((await sizeOf(out)) > mebibytes * 1024 ** 2)
+    throw packageFault(
+      `the build left more than ${mebibytes} MiB (limits.resultsMiB)`,
+    );
   return clock.time("collect", async () =>
     collectBuild(out, await readdir(out), request, limits.any),
   );
+}
+
+/** Watches what a build uses as a whole; `signal` tells that a limit was exceeded. */
+async function watchResources(
+  { resources }: BuilderOptions,
+  folder: string,
+): Promise<{
+  readonly signal: AbortSignal;
+  readonly options: Pick<ExecOptions, "logLimit" | "started">;
+  readonly stop: () => void;
+}> {
+  const ended = new AbortController();
+  const { signal } = ended;
+  if (resources === undefined)
+    return { signal, options: {}, stop: () => undefined };
+  const exceed = (which: EndingLimit) => () =>
+    ended.abort(new LimitExceeded(which, resources));
+  const disk = await watchDisk(folder, resources.diskMiB, exceed("diskMiB"));
+  let memory: ReturnType<typeof watchMemory> | undefined;
+  return {
+    signal,
+    options: {
+      logLimit: {
+        bytes: resources.logMiB * 1024 ** 2,
+        reached: exceed("logMiB"),
+      },
+      started(pid) {
+        const most = resources.memoryMiB;
+        memory = watchMemory(pid, most, exceed("memoryMiB"));
+      },
+    },
+    stop() {
+      disk.stop();
+      memory?.stop();
+    },
+  };
+}
+
+/** Bytes of the files of a folder. */
+async function sizeOf(folder: string): Promise<number> {
+  const sizes = (await readdir(folder)).map(
+    async (name) => (await lstat(join(folder, name))).size,
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** Where our scripts lie in sbuild's chroot. */
+const inside = "/usr/lib/ubuntu-ci";
+
+/**
+ * The command, in sbuild's chroot, that dpkg-buildpackage runs under, and the scripts it needs: limits on
+ * what each process uses, and output that can be opened again by its name in /dev.
+ */
+async function buildCommand({ resources }: BuilderOptions): Promise<{
+  readonly command: string;
+  readonly files: Readonly<Record<string, string>>;
+}> {
+  const command = `${inside}/build`;
+  const own = await readFile("/proc/self/limits", "utf8");
+  const processes = resources?.processes;
+  const limits = [
+    ...limitWords(own, resources),
+    ...(processes === undefined
+      ? []
+      : ["limit", `6:${processes}:${processes}`]),
+  ];
+  const words = [...perl("supervise", inside), ...limits].join(" ");
+  const scripts = Object.entries(await filesOf("supervise")).map(
+    ([name, text]) => [`${inside}/${name}`, text] as const,
+  );
+  return {
+    command,
+    files: {
+      ...Object.fromEntries(scripts),
+      [command]: `#!/bin/sh\nexec ${words} folder "$PWD" -- "$@"\n`,
+    },
+  };
 }
 
 /**
@@ -117,19 +234,23 @@ async function runSbuild(
  * both builders start from the same. Our repositories are served over HTTP, since the users in sbuild's
  * namespace cannot enter their folders.
  */
-function sbuildConf(
+async function sbuildConf(
+  options: BuilderOptions,
   { sources, preferences }: RepositoryFiles,
   acquire: string,
-): string {
+  unpacked: string,
+): Promise<string> {
+  const build = await buildCommand(options);
   const files = {
-    "sources.list.d/ubuntu-ci.sources": sources,
-    "preferences.d/ubuntu-ci": preferences,
-    "apt.conf.d/ubuntu-ci": `${acquire}Acquire::http::Proxy::127.0.0.1 "DIRECT";\n`,
+    "/etc/apt/sources.list.d/ubuntu-ci.sources": sources,
+    "/etc/apt/preferences.d/ubuntu-ci": preferences,
+    "/etc/apt/apt.conf.d/ubuntu-ci": `${acquire}Acquire::http::Proxy::127.0.0.1 "DIRECT";\n`,
+    ...build.files,
   };
   // sbuild expands percent signs in these and passes them to a shell.
   const commands = Object.entries(files).map(([file, text]) => {
     const encoded = Buffer.from(text).toString("base64");
-    return `  ['echo ${encoded} | base64 --decode >/etc/apt/${file}'],\n`;
+    return `  ['echo ${encoded} | base64 --decode >${file}'],\n`;
   });
   const environment = Object.entries(locale).map(
     ([name, value]) => `${name} => '${value}'`,
@@ -140,8 +261,12 @@ $purge_build_directory = 'always';
 $purge_build_deps = 'never';
 $stats_dir = undef;
 $apt_distupgrade = 0;
+$unshare_tmpdir_template = '${unpacked}/chroot.XXXXXXXXXX';
+$build_env_cmnd = '${build.command}';
 $external_commands = { 'chroot-setup-commands' => [
-${commands.join("")}] };
+  ['mkdir ${inside}'],
+${commands.join("")}  ['chmod 755 ${build.command}'],
+] };
 1;
 `;
 }
