@@ -15,11 +15,7 @@ import { ourFault, packageFault, type Verdict } from "./verdict.ts";
 import type { LiveLog } from "./live-log.ts";
 
 /** apt in a session: what to open the session with, and the environment of every apt-get. */
-export interface SessionApt {
-  readonly binds: readonly Bind[];
-  readonly given: readonly GivenFile[];
-  /** The network that apt needs to fetch. */
-  readonly network: NetworkPolicy;
+export interface SessionApt extends AptSetUp {
   readonly env: Readonly<Record<string, string>>;
   /** Updates the package lists of our repositories; those of the distribution come from the base. */
   prepare(session: Session): Promise<void>;
@@ -28,8 +24,6 @@ export interface SessionApt {
 const home = "/run/ubuntu-ci";
 /** Where local repositories are bound, each in a folder of its name. */
 const places = `${home}/repo`;
-/** Our configuration, a given file of the session, so that it ends up in no image. */
-const configuration = "/usr/lib/ubuntu-ci/apt";
 const update = ["apt-get", "update", "-qq", "--error-on=any"];
 
 /** The name of our repository that a URI belongs to; undefined for the distribution. */
@@ -51,47 +45,67 @@ function hostsOf(base: Pick<Base, "sources" | "acquire">): string[] {
 }
 
 /** apt in a testbed, which has it as a system of its own would: what to open the session with. */
-export interface TestbedApt {
-  readonly binds: readonly Bind[];
-  readonly given: readonly GivenFile[];
-  readonly network: NetworkPolicy;
+export interface TestbedApt extends AptSetUp {
   /** Updates the package lists of our repositories; with `all` those of the distribution, too. */
   update(session: Session, all: boolean): Promise<void>;
 }
 
+/** What to open a session with, so that apt in it knows our repositories. */
+interface AptSetUp {
+  readonly binds: readonly Bind[];
+  readonly given: readonly GivenFile[];
+  /** The network that apt needs to fetch. */
+  readonly network: NetworkPolicy;
+}
+
+const ownSources = "/etc/apt/sources.list.d/ubuntu-ci.sources";
+
+/** Options of an update of our repositories alone. */
+const ownAlone = [
+  `Dir::Etc::sourcelist=${ownSources}`,
+  "Dir::Etc::sourceparts=/dev/null",
+  "APT::Get::List-Cleanup=0",
+  // A cache of these lists alone would only have to be made again.
+  "Dir::Cache::pkgcache=",
+  "Dir::Cache::srcpkgcache=",
+].flatMap((option) => ["-o", option]);
+
 /**
- * Sets apt up with plain files in /etc/apt, beside those of the image, which a test may read and change.
- * The first repository has priority over all others.
+ * Plain files in /etc/apt, beside those of the base, which whatever runs inside may read and change. The
+ * first repository has priority over all others.
  *
  * @param allow private networks that sessions may reach
  */
-export async function setUpTestbedApt(
+async function aptFiles(
   base: Base,
   repositories: readonly AptRepository[],
   allow: readonly string[],
-): Promise<TestbedApt> {
+  options = "",
+): Promise<AptSetUp> {
   const { binds, uriOf } = repositoriesInside(repositories, places);
   const { sources, preferences } = await repositoryFiles(repositories, uriOf);
-  const own = "/etc/apt/sources.list.d/ubuntu-ci.sources";
   const given = Object.entries({
-    [own]: sources,
+    [ownSources]: sources,
     "/etc/apt/preferences.d/ubuntu-ci": preferences,
-    "/etc/apt/apt.conf.d/90ubuntu-ci": base.acquire,
+    "/etc/apt/apt.conf.d/90ubuntu-ci": `${options}${base.acquire}`,
   }).map(([path, contents]) => ({ path, contents }));
   return {
     binds,
     given,
     network: { reach: "internet", hosts: hostsOf(base), allow },
+  };
+}
+
+/** Sets apt up for a testbed. The parameters are those of {@link aptFiles}. */
+export async function setUpTestbedApt(
+  base: Base,
+  repositories: readonly AptRepository[],
+  allow: readonly string[],
+): Promise<TestbedApt> {
+  return {
+    ...(await aptFiles(base, repositories, allow)),
     async update(session, all) {
-      const only = [
-        `Dir::Etc::sourcelist=${own}`,
-        "Dir::Etc::sourceparts=/dev/null",
-        "APT::Get::List-Cleanup=0",
-        // A cache of these lists alone would only have to be made again.
-        "Dir::Cache::pkgcache=",
-        "Dir::Cache::srcpkgcache=",
-      ].flatMap((option) => ["-o", option]);
-      const updated = await session.run([...update, ...(all ? [] : only)], {
+      const updated = await session.run([...update, ...(all ? [] : ownAlone)], {
         network: all,
       });
       if (updated.exitCode !== 0)
@@ -103,27 +117,19 @@ export async function setUpTestbedApt(
 }
 
 /**
- * Sets apt up without traces in what the session writes: configuration and sources are given files,
- * the lists are in /run, a tmpfs. The first repository has priority over all others.
- *
- * @param allow private networks that sessions may reach
+ * Sets apt up for a build or an image, without traces in what the session writes: its configuration is
+ * given files, its lists and caches are in /run, a tmpfs. The parameters are those of {@link aptFiles}.
  */
 export async function setUpApt(
   base: Base,
   repositories: readonly AptRepository[],
   allow: readonly string[],
 ): Promise<SessionApt> {
-  const { binds, uriOf } = repositoriesInside(repositories, places);
-  const { sources, preferences } = await repositoryFiles(repositories, uriOf);
-  const given: GivenFile[] = Object.entries({
-    "sources.list.d/distribution.sources": base.sources,
-    "sources.list.d/ubuntu-ci.sources": sources,
-    "ubuntu-ci.sources": sources,
-    preferences,
-    "apt.conf": `Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "${configuration}/sources.list.d";
-Dir::Etc::preferences "${configuration}/preferences";
-Dir::State::lists "${home}/lists";
+  const files = await aptFiles(
+    base,
+    repositories,
+    allow,
+    `Dir::State::lists "${home}/lists";
 Dir::Cache::pkgcache "${home}/pkgcache.bin";
 Dir::Cache::srcpkgcache "${home}/srcpkgcache.bin";
 APT::Sandbox::User "root";
@@ -131,26 +137,18 @@ APT::Install-Recommends "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
 DPkg::Options { "--force-unsafe-io"; "--force-confold"; };
-${base.acquire}`,
-  }).map(([name, contents]) => ({
-    path: `${configuration}/${name}`,
-    contents,
-  }));
+`,
+  );
   // Keeps services from starting in a build or an image (invoke-rc.d(8)).
-  given.push({
+  const noServices: GivenFile = {
     path: "/usr/sbin/policy-rc.d",
     contents: "#!/bin/sh\nexit 101\n",
     mode: 0o755,
-  });
-  const env = {
-    APT_CONFIG: `${configuration}/apt.conf`,
-    DEBIAN_FRONTEND: "noninteractive",
   };
-  const network = { reach: "internet", hosts: hostsOf(base), allow } as const;
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
   return {
-    binds,
-    given,
-    network,
+    ...files,
+    given: [...files.given, noServices],
     env,
     async prepare(session) {
       const linked = await session.run([
@@ -163,12 +161,7 @@ ${base.acquire}`,
           `package lists cannot be set up in a session: ${lastLines(linked.stderr)}`,
         );
       if (repositories.length === 0) return;
-      const only = [
-        `Dir::Etc::sourcelist=${configuration}/ubuntu-ci.sources`,
-        "Dir::Etc::sourceparts=/dev/null",
-        "APT::Get::List-Cleanup=0",
-      ].flatMap((option) => ["-o", option]);
-      const updated = await session.run([...update, ...only], { env });
+      const updated = await session.run([...update, ...ownAlone], { env });
       if (updated.exitCode !== 0) {
         throw notNow(
           `the PPA or the archive cannot be read in a session: ${lastLines(updated.stderr || updated.stdout)}`,

@@ -8,7 +8,7 @@ import { openSession } from "../../session/open-session.ts";
 import { mergeReceived, receiveArchive } from "../../session/receive.ts";
 import type { Resources } from "../../session/resources.ts";
 import { removeTree } from "../../session/remove-tree.ts";
-import { setUpTestbedApt } from "../session-apt.ts";
+import { setUpTestbedApt, type TestbedApt } from "../session-apt.ts";
 import type { Session } from "../../session/session.ts";
 import type { AptRepository } from "../apt-repository.ts";
 
@@ -52,6 +52,7 @@ const most = { files: 1_000_000, mebibytes: 65_536 };
 export function createTestbed(options: TestbedOptions): Testbed {
   let opened:
     { session: Session; folder: string; argv: readonly string[] } | undefined;
+  let prepared: Promise<string> | undefined;
   let count = 0;
   let copies = 0;
   /** The archives of trees that were copied up, by the folder they went to. */
@@ -60,22 +61,55 @@ export function createTestbed(options: TestbedOptions): Testbed {
   const mebibytes = options.resources?.resultsMiB ?? most.mebibytes;
   const limits = { files: most.files, bytes: mebibytes * 1024 ** 2 };
 
-  const open = async (): Promise<string> => {
-    count += 1;
-    const folder = join(options.scratch, `testbed-${count}`);
-    await mkdir(folder, { recursive: true });
-    const { base, repositories, allow, reach } = options;
+  const openOver = async (
+    layers: readonly string[],
+    scratch: string,
+  ): Promise<{ session: Session; apt: TestbedApt }> => {
+    const { base, repositories, allow, reach, resources } = options;
     const apt = await setUpTestbedApt(base, repositories, allow);
     const session = await openSession({
-      layers: options.layers,
-      scratch: join(folder, "session"),
+      layers,
+      scratch,
       hostname: "testbed",
       tmpOnDisk: true,
       given: apt.given,
       binds: apt.binds,
-      ...(options.resources !== undefined && { resources: options.resources }),
+      ...(resources !== undefined && { resources }),
       ...(reach !== "none" && { network: { ...apt.network, reach } }),
     });
+    return { session, apt };
+  };
+
+  /**
+   * Makes the layer that all testbeds have in common: package lists, and apt's cache of them, which every
+   * testbed would else have to make for itself.
+   */
+  const prepare = async (): Promise<string> => {
+    const scratch = join(options.scratch, "prepared");
+    const { session, apt } = await openOver(options.layers, scratch);
+    try {
+      // Images made by earlier versions have no package lists.
+      const lists = await session.run([
+        "sh",
+        "-c",
+        "ls /var/lib/apt/lists/*_*",
+      ]);
+      const all = lists.exitCode !== 0 && options.reach !== "none";
+      await apt.update(session, all);
+      await inside(session, ["apt-cache", "gencaches"]);
+      return session.upper;
+    } finally {
+      await session.close({ keep: true });
+    }
+  };
+
+  const open = async (): Promise<string> => {
+    const top = await (prepared ??= prepare());
+    count += 1;
+    const folder = join(options.scratch, `testbed-${count}`);
+    await mkdir(folder, { recursive: true });
+    const layers = [top, ...options.layers];
+    const { session } = await openOver(layers, join(folder, "session"));
     // Recorded now, so that `close` ends the session also when a later step fails.
     const testbed = (opened = {
       session,
@@ -83,14 +117,10 @@ export function createTestbed(options: TestbedOptions): Testbed {
       argv: [] as readonly string[],
     });
     testbed.argv = await session.enter({
-      network: reach !== "none",
+      network: options.reach !== "none",
       env: { DEBIAN_FRONTEND: "noninteractive" },
     });
-    // Images made by earlier versions have no package lists.
-    const lists = await session.run(["sh", "-c", "ls /var/lib/apt/lists/*_*"]);
-    const all = lists.exitCode !== 0 && reach !== "none";
-    await apt.update(session, all);
-    await inside(["mkdir", "--mode=1777", scratchspace]);
+    await inside(session, ["mkdir", "--mode=1777", scratchspace]);
     return scratchspace;
   };
 
@@ -110,10 +140,11 @@ export function createTestbed(options: TestbedOptions): Testbed {
   };
 
   const inside = async (
+    session: Session,
     argv: readonly string[],
     inputFile?: string,
   ): Promise<void> => {
-    const ended = await current().session.run(
+    const ended = await session.run(
       argv,
       inputFile === undefined ? {} : { inputFile },
     );
@@ -128,7 +159,11 @@ export function createTestbed(options: TestbedOptions): Testbed {
       const { mode } = await stat(from);
       const script = 'cat >"$1" && chmod "$2" "$1"';
       const octal = (mode & 0o777).toString(8);
-      await inside(["sh", "-c", script, "sh", to, octal], from);
+      await inside(
+        current().session,
+        ["sh", "-c", script, "sh", to, octal],
+        from,
+      );
       return;
     }
     const known = sent.get(from);
@@ -138,8 +173,10 @@ export function createTestbed(options: TestbedOptions): Testbed {
         ...["tar", "--create", `--file=${archive}`, `--directory=${from}`],
         ".",
       ]);
-    await inside(["mkdir", "-p", "--", to]);
+    const { session } = current();
+    await inside(session, ["mkdir", "-p", "--", to]);
     await inside(
+      session,
       [
         ...["tar", "--extract", "--no-same-owner", "--same-permissions"],
         ...["--file=-", `--directory=${to}`],
