@@ -14,6 +14,8 @@ import { greeter, type TinyPackage } from "./support/tiny-package.ts";
 
 // What real packages do that a tiny one does not, several in one: each costs a session.
 
+const builders = ["session", "sbuild"] as const;
+
 let real: RealBackends;
 beforeAll(async () => {
   real = await realBackends();
@@ -38,46 +40,52 @@ const withTests = (
   });
 
 describe("building", () => {
-  const game = greeter("tinygame", "1");
-  test("a package finds what a buildd has", async () => {
+  beforeAll(async () => {
     await real.intoPpa({
-      ...game,
+      ...greeter("tinygame", "1"),
       install: ["install -D greet debian/tinygame/usr/games/tinygame"],
     });
-    const result = await real.build({
-      ...greeter("picky", "1"),
-      buildDepends: "tinygame\nBuild-Conflicts: ca-certificates",
-      build: [
-        "echo heard >/dev/stderr",
-        "echo heard >/dev/stdout",
-        "tinygame",
-        "umask | grep -x 0022",
-        "test $$(grep ^Groups /proc/self/status | wc -w) -gt 1",
-        "test ! -e /usr/share/doc/ca-certificates",
-        "gcc -o greet greet.c",
-        // Left running: the build has ended all the same.
-        "setsid sleep 86391 &",
-      ],
-      install: [
-        "install -D greet debian/picky/usr/bin/picky",
-        "tar -czf ../picky_1_amd64.tar.gz debian/control",
-        "dpkg-distaddfile picky_1_amd64.tar.gz raw-uefi -",
-        "printf 'Format: 1.8\\n' >../inner_1_amd64.changes",
-      ],
-    });
-    await expectPassed(result);
-    expect((await logOf(result)).match(/^heard$/gm)).toHaveLength(2);
-    expect(result.files.map(({ name }) => name)).toEqual([
-      "picky_1_amd64.buildinfo",
-      "picky_1_amd64.deb",
-      "picky_1_amd64.tar.gz",
-      "picky_1_amd64.changes",
-    ]);
-    const [info] = result.files;
-    expect(await readFile(info?.path ?? "", "utf8")).toContain(
-      'Environment:\n DEB_BUILD_OPTIONS="parallel=2"\n LANG="C.UTF-8"\n LC_ALL="C.UTF-8"\n LC_COLLATE="C.UTF-8"\n',
-    );
   });
+
+  test.each(builders)(
+    "a package finds what a buildd has: %s",
+    async (builder) => {
+      const picky: TinyPackage = {
+        ...greeter("picky", "1"),
+        buildDepends: "tinygame\nBuild-Conflicts: ca-certificates",
+        build: [
+          "echo heard >/dev/stderr",
+          "echo heard >/dev/stdout",
+          "tinygame",
+          "umask | grep -x 0022",
+          "test $$(grep ^Groups /proc/self/status | wc -w) -gt 1",
+          "test ! -e /usr/share/doc/ca-certificates",
+          "gcc -o greet greet.c",
+          // Left running: the build has ended all the same.
+          "setsid sleep 86391 &",
+        ],
+        install: [
+          "install -D greet debian/picky/usr/bin/picky",
+          "tar -czf ../picky_1_amd64.tar.gz debian/control",
+          "dpkg-distaddfile picky_1_amd64.tar.gz raw-uefi -",
+          "printf 'Format: 1.8\\n' >../inner_1_amd64.changes",
+        ],
+      };
+      const result = await real.build(picky, { builder });
+      await expectPassed(result);
+      expect((await logOf(result)).match(/^heard$/gm)).toHaveLength(2);
+      expect(result.files.map(({ name }) => name)).toEqual([
+        "picky_1_amd64.buildinfo",
+        "picky_1_amd64.deb",
+        "picky_1_amd64.tar.gz",
+        "picky_1_amd64.changes",
+      ]);
+      const [info] = result.files;
+      expect(await readFile(info?.path ?? "", "utf8")).toContain(
+        'Environment:\n DEB_BUILD_OPTIONS="parallel=2"\n LANG="C.UTF-8"\n LC_ALL="C.UTF-8"\n LC_COLLATE="C.UTF-8"\n',
+      );
+    },
+  );
 });
 
 describe("testing", () => {
@@ -172,7 +180,9 @@ describe("imaging", () => {
         ...twins.files,
         postinst: `#!/bin/sh
 set -e
-test -z "$APT_CONFIG" || test -f "$APT_CONFIG"
+test -z "$APT_CONFIG"
+apt-cache policy twin-a | grep -x '    1001 .*\\|.* 1001'
+apt-get indextargets | grep -q 'deb.*bookworm'
 echo "192.0.2.1 friend" >>/etc/hosts
 ln -sf ../run/resolved/resolv.conf /etc/resolv.conf
 echo "No space left on device"
@@ -208,6 +218,7 @@ echo "No space left on device"
       / \.\/etc\/resolv\.conf -> \.\.\/run\/resolved\/resolv\.conf$/m,
     );
     expect(all).not.toMatch(/lists\/.*_(?:Packages|InRelease)$/m);
+    expect(all).not.toMatch(/ubuntu-ci/);
     const file = (path: string) => tar("--extract", "--to-stdout", path);
     expect(await file("./etc/hostname")).toBe("localhost\n");
     expect(await file("./etc/hosts")).toMatch(
@@ -251,23 +262,39 @@ describe("a session that runs into its limits", () => {
     ...{ tmpfsMiB: 256, openFiles: 512, logMiB: 5, resultsMiB: 50 },
   };
 
+  const greedy = {
+    logMiB: "yes | head -c 3000000000",
+    processes: "for i in $$(seq 300); do sleep 60 & done; wait",
+    memoryMiB: "perl -e '$$x = \"x\" x 600_000_000; sleep 60'",
+    diskMiB: "head -c 400000000 /dev/urandom >big; sleep 60",
+    cpuMinutes: "perl -e '1 while 1'",
+  };
+
   test.each([
-    { limit: "logMiB", line: "yes | head -c 3000000000" },
-    {
-      limit: "processes",
-      line: "for i in $$(seq 300); do sleep 60 & done; wait",
-    },
-    {
-      limit: "memoryMiB",
-      line: "perl -e '$$x = \"x\" x 600_000_000; sleep 60'",
-    },
-    { limit: "diskMiB", line: "head -c 400000000 /dev/urandom >big; sleep 60" },
-  ])(
-    "is ended at $limit, which the package is told",
-    async ({ limit, line }) => {
+    ["logMiB", "session"],
+    ["processes", "session"],
+    ["memoryMiB", "session"],
+    ["diskMiB", "session"],
+    ["cpuMinutes", "session"],
+    ["logMiB", "sbuild"],
+    ["processes", "sbuild"],
+    ["memoryMiB", "sbuild"],
+    ["diskMiB", "sbuild"],
+    ["cpuMinutes", "sbuild"],
+  ] as const)(
+    "is ended at %s, which the package is told: %s",
+    async (limit, builder) => {
+      const build = [greedy[limit], "gcc -o greet greet.c"];
       const result = await real.build(
-        { ...greeter("greedy", "1"), build: [line, "gcc -o greet greet.c"] },
-        { resources },
+        { ...greeter("greedy", "1"), build },
+        // CPU time of three seconds, where that is the limit.
+        {
+          builder,
+          resources: {
+            ...resources,
+            ...(limit === "cpuMinutes" && { cpuMinutes: 0.05 }),
+          },
+        },
       );
       expect(result).toMatchObject({ outcome: "failed" });
       expect(result.reason).toContain(`limits.${limit}`);

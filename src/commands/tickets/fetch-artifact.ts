@@ -3,9 +3,12 @@ import { open, rm } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 
+import { uncompressedName } from "../../lib/domain/compressed-name.ts";
 import { messageOf, refused } from "../../lib/domain/error.ts";
 import type { Artifact } from "../../lib/domain/ticket.ts";
+import { gunzipFile } from "../../lib/files/gzip-file.ts";
 import { makeFolder } from "../../lib/files/make-folder.ts";
+import { modeForCaller } from "../../lib/host/umask.ts";
 import {
   isTerminal,
   printBytes,
@@ -30,8 +33,17 @@ export async function fetchTo(
   context: CommandContext,
   tickets: TicketSystem,
   artifact: Artifact,
-  { output, force = false }: { readonly output: string; force?: boolean },
+  {
+    output,
+    force = false,
+    unpacked = false,
+  }: { readonly output: string; force?: boolean; unpacked?: boolean },
 ): Promise<Result | undefined> {
+  const name = unpacked ? uncompressedName(artifact.name) : artifact.name;
+  const fetch = (to: string) =>
+    unpacked
+      ? fetchUnpacked(context, tickets, artifact, to)
+      : tickets.fetchArtifact(artifact, to);
   if (artifact.expired_at !== null)
     throw refused(
       `${artifact.name} expired on ${artifact.expired_at.slice(0, 10)} by policy`,
@@ -39,16 +51,11 @@ export async function fetchTo(
     );
   if (output === "-") {
     // Nothing is printed before the whole file has been verified.
-    const { scratch } = context.paths;
-    makeFolder(scratch);
-    const folder = makeOwnFolder(scratch, "fetched");
-    try {
+    await inOwnFolder(context, async (folder) => {
       const file = join(folder, "artifact");
-      await tickets.fetchArtifact(artifact, file);
-      await printFile(file, artifact.name);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+      await fetch(file);
+      await printFile(file, name);
+    });
     return undefined;
   }
   if (artifact.size > 20_000_000)
@@ -58,14 +65,14 @@ export async function fetchTo(
     const isFolder =
       statSync(target, { throwIfNoEntry: false })?.isDirectory() === true;
     if (!isFolder && output.endsWith("/")) makeFolder(target);
-    if (isFolder || output.endsWith("/")) target = join(target, artifact.name);
+    if (isFolder || output.endsWith("/")) target = join(target, name);
     const there = statSync(target, { throwIfNoEntry: false });
     if (there?.isFile() === true && !force)
       throw refused(
         `${target} is there already`,
         "--force replaces it, --output names another place",
       );
-    await tickets.fetchArtifact(artifact, target);
+    await fetch(target);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EROFS"].includes(code ?? ""))
@@ -79,6 +86,34 @@ export async function fetchTo(
     `${artifact.name}, ${sizeInWords(artifact.size)}, sha256 ${artifact.sha256}`,
   );
   return { text: target, value: { path: target, artifact } };
+}
+
+/** Fetches a compressed log, verifies it, and writes what it contains. */
+async function fetchUnpacked(
+  context: CommandContext,
+  tickets: TicketSystem,
+  artifact: Artifact,
+  target: string,
+): Promise<void> {
+  await inOwnFolder(context, async (folder) => {
+    const file = join(folder, "compressed");
+    await tickets.fetchArtifact(artifact, file);
+    await gunzipFile(file, target, modeForCaller());
+  });
+}
+
+/** Passes on a folder for this use alone, on the disk of the state. */
+async function inOwnFolder(
+  { paths: { scratch } }: CommandContext,
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
+  makeFolder(scratch);
+  const folder = makeOwnFolder(scratch, "fetched");
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Prints the exact bytes to a pipe or file; on a terminal, control characters in a text are escaped. */

@@ -1,4 +1,5 @@
 import { refused } from "../../lib/domain/error.ts";
+import { compressedName } from "../../lib/domain/compressed-name.ts";
 import { ticketNumber } from "../../cli/arguments.ts";
 import { fetchTo, forceOption } from "./fetch-artifact.ts";
 import type { Command } from "../../cli/command.ts";
@@ -13,7 +14,10 @@ export const command: Command<{
   define: (command) =>
     command
       .argument("<ticket>", "number of the ticket", ticketNumber)
-      .argument("<name>", "name of the artifact, as `status N` lists it")
+      .argument(
+        "<name>",
+        "name of the artifact, as `status N` lists it; without .gz, a log is unpacked",
+      )
       .option(
         "-o, --output <file>",
         "file or folder/ to write, - for standard output (default: its name, here)",
@@ -26,7 +30,10 @@ export const command: Command<{
   async run(context, { ticket: id, name, output = name, force }) {
     const tickets = await context.tickets();
     const { artifacts } = await tickets.get(id);
-    const artifact = artifacts.find((candidate) => candidate.name === name);
+    const named = (wanted: string) =>
+      artifacts.find((candidate) => candidate.name === wanted);
+    // A long log is kept compressed, and unpacked for who asks for it by its plain name.
+    const artifact = named(name) ?? named(compressedName(name));
     if (artifact === undefined) {
       const names = artifacts.map((candidate) => candidate.name).join(", ");
       throw refused(
@@ -36,6 +43,7 @@ export const command: Command<{
     }
     return fetchTo(context, tickets, artifact, {
       output,
+      unpacked: artifact.name !== name,
       ...(force !== undefined && { force }),
     });
   },

@@ -17,7 +17,7 @@ import type { LogRecord } from "../../lib/domain/log-record.ts";
 let ci: InProcess;
 
 beforeAll(async () => {
-  ci = await InProcess.init({ fake: { tester: "broken=fail" } });
+  ci = await InProcess.init({ fake: { tester: "broken=verbose@400000" } });
   await ci.create("hello");
   await ci.create("broken");
   await ci.run("land");
@@ -163,6 +163,38 @@ describe("get_artifact and get_image", () => {
         code: 2,
         stderr: saying(message),
       });
+  });
+
+  test("a long log is kept compressed, and unpacked for its plain name", async () => {
+    const { artifacts, failure } = await ci.ticket(2);
+    const log = artifacts.find(({ name }) => name === failure?.artifact);
+    if (log === undefined) throw new Error("no log");
+    expect(log.name).toBe("broken.autopkgtest.log.gz");
+    expect(log.size).toBe(statSync(ci.stored(log)).size);
+    expect(log.size).toBeLessThan(10_000);
+    const plain = "broken.autopkgtest.log";
+    const { stdout } = await ci.run("get_artifact", "2", plain, "-o", "-");
+    expect(stdout).toHaveLength(400_000);
+    expect(stdout).toMatch(/many\n.*fake test of broken: failed\n$/);
+    const file = join(ci.root, plain);
+    for (const more of [[], ["--force"]])
+      await ci.ok("get_artifact", "2", plain, "-o", file, ...more);
+    expect(readFileSync(file, "utf8")).toBe(stdout);
+    const packed = join(ci.root, log.name);
+    await ci.ok("get_artifact", "2", log.name, "-o", packed);
+    expect(readFileSync(packed)).toEqual(readFileSync(ci.stored(log)));
+    expect(await ci.ok("explain", "2")).toContain(
+      `get_artifact 2 ${plain} -o -`,
+    );
+    const report = join(ci.root, "report");
+    await ci.ok("shepherd-report", "--output", report);
+    const folder = join(report, "tickets/2");
+    const page = readFileSync(join(folder, "index.html"), "utf8");
+    expect(page).toContain("fake test of broken: failed");
+    expect(page).toContain("files/broken.autopkgtest.log.txt.gz");
+    expect(readdirSync(join(folder, "files"))).toContain(
+      "broken.autopkgtest.log.txt.gz",
+    );
   });
 
   test("a file that is damaged is not handed out", async () => {

@@ -11,6 +11,7 @@ import type { RunContext } from "./run-context.ts";
  * What a fake backend does with a package:
  *
  * - `slow` passes after a delay;
+ * - `verbose` fails with a log of that many bytes;
  * - `hold` passes as soon as that file does not exist;
  * - `tool` passes after a process of its own has slept, and is a tmpfail when that process is killed;
  * - `kill` ends this program with SIGKILL, at that point of the backend's work, or at once;
@@ -19,6 +20,7 @@ import type { RunContext } from "./run-context.ts";
 type Knob =
   | { readonly kind: "pass" | "fail" | "tmpfail" }
   | { readonly kind: "slow" | "tool"; readonly milliseconds: number }
+  | { readonly kind: "verbose"; readonly bytes: number }
   | { readonly kind: "hold"; readonly file: string }
   | { readonly kind: "kill"; readonly at: string | null }
   | {
@@ -33,7 +35,7 @@ const slowMs = 2000;
 /**
  * The knob of a source package in a setting's text, whose entries are `KNOB` (for all packages) or
  * `SOURCE=KNOB`, separated by commas. A knob is pass, fail, tmpfail, slow, slow\@MILLISECONDS,
- * hold\@FILE, tool, tool\@MILLISECONDS, kill, kill\@POINT, remote\@LOOKS, or remote\@LOOKS\@SECONDS.
+ * verbose\@BYTES, hold\@FILE, tool, tool\@MILLISECONDS, kill, kill\@POINT, remote\@LOOKS, or remote\@LOOKS\@SECONDS.
  *
  * @throws UbuntuCiError (78) for any other text
  */
@@ -69,6 +71,7 @@ export async function playKnob(
     case "remote":
       return "passed";
     case "fail":
+    case "verbose":
       return "failed";
     case "tmpfail":
       return "tmpfail";
@@ -114,6 +117,9 @@ function parseKnob(text: string): Knob {
     case "tool":
       if (!/^[0-9]+$/.test(argument ?? "0")) break;
       return { kind, milliseconds: Number(argument ?? slowMs) };
+    case "verbose":
+      if (!/^[0-9]+$/.test(argument ?? "")) break;
+      return { kind, bytes: Number(argument) };
     case "hold":
       if (argument?.startsWith("/") !== true) break;
       return { kind, file: argument };
@@ -134,7 +140,7 @@ function parseKnob(text: string): Knob {
 function notAKnob(text: string) {
   return misconfigured(
     `${JSON.stringify(text)} is not a knob of a fake backend`,
-    "use pass, fail, tmpfail, slow, hold, tool, kill or remote, or SOURCE=KNOB, separated by commas",
+    "use pass, fail, tmpfail, slow, verbose, hold, tool, kill or remote, or SOURCE=KNOB, separated by commas",
   );
 }
 

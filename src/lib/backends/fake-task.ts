@@ -27,15 +27,16 @@ export async function runFakeTask(
 ): Promise<WorkResult & { readonly log: ProducedFile }> {
   const { backend, does, subject, source, logName, parts = null } = task;
   const started = performance.now();
-  const outcome = await playKnob(knobFor(knobs, source), work).catch(
-    (thrown: unknown) => {
-      // A real backend's log is there as well when it was told to stop.
-      if (work.signal.aborted) return "tmpfail" as const;
-      throw thrown;
-    },
-  );
+  const knob = knobFor(knobs, source);
+  const outcome = await playKnob(knob, work).catch((thrown: unknown) => {
+    // A real backend's log is there as well when it was told to stop.
+    if (work.signal.aborted) return "tmpfail" as const;
+    throw thrown;
+  });
   const log = { name: logName, path: join(work.scratch, logName) };
-  await writeFile(log.path, `fake ${does} of ${subject}: ${outcome}\n`);
+  const text = `fake ${does} of ${subject}: ${outcome}\n`;
+  const more = knob.kind === "verbose" ? knob.bytes : 0;
+  await writeFile(log.path, text.padStart(more, "one line of many\n"));
   const passed = outcome === "passed";
   work.progress({
     state: passed ? "COMPLETED" : "FAILED",

@@ -24,6 +24,7 @@ test.each([
 test.each([
   ["hello_2.10-4.build.log", "hello_2.10-4.build.log.txt"],
   ["hello.autopkgtest.log", "hello.autopkgtest.log.txt"],
+  ["hello_2.10-4.build.log.gz", "hello_2.10-4.build.log.txt.gz"],
   ["hello_2.10-4.dsc", "hello_2.10-4.dsc.txt"],
   ["hello_2.10-4_source.changes", "hello_2.10-4_source.changes.txt"],
   ["hello_2.10-4_amd64.buildinfo", "hello_2.10-4_amd64.buildinfo.txt"],
@@ -46,6 +47,7 @@ describe.each(dangerous)("a name with .%s", (extension) => {
     `evil.${extension}.dsc`,
     `evil.${extension}.txt`,
     `evil.${extension}.log`,
+    `evil.${extension}.log.gz`,
     `evil_1.${extension}.tar.xz`,
     `evil.${extension}_1_all.deb`,
     `evil.${extension}.`,
@@ -56,10 +58,10 @@ describe.each(dangerous)("a name with .%s", (extension) => {
   ])("%s has one end, a harmless one", (name) => {
     const as = published(name);
     expect(as.split(".").map((part) => part.toLowerCase())).not.toContain(
-      // Only tar.gz is intended.
-      as.endsWith(".tar.gz") ? "" : extension.toLowerCase(),
+      // Only tar.gz and txt.gz are intended.
+      /\.(?:tar|txt)\.gz$/.test(as) ? "" : extension.toLowerCase(),
     );
-    expect(as).toMatch(/\.(?:deb|txt|bin|tar\.(?:xz|gz))$/);
+    expect(as).toMatch(/\.(?:deb|txt|bin|(?:txt|tar)\.gz|tar\.xz)$/);
   });
 });
 

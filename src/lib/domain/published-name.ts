@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
 
+import {
+  compressedName,
+  isCompressed,
+  uncompressedName,
+} from "./compressed-name.ts";
+
 /**
  * The names under which a report publishes the files of uploads, builds and tests, whose names others
  * chose. A web server derives the type from the name, and not always from its last extension: for
@@ -10,7 +16,7 @@ import { createHash } from "node:crypto";
  */
 
 /** Extensions for which servers have a media type that browsers do not render as a page. */
-const kept = /\.(?:deb|udeb|json|txt|bin|tar\.(?:gz|xz|bz2|zst|lzma))$/;
+const kept = /\.(?:deb|udeb|json|txt|bin|txt\.gz|tar\.(?:gz|xz|bz2|zst|lzma))$/;
 /** Extensions of plain text that not every server has a media type for. */
 const texts = /\.(?:log|dsc|changes|buildinfo|asc)$/;
 /** Parts of a name that are harmless between dots: parts of versions, and of names of source packages and logs. */
@@ -62,6 +68,8 @@ export function isDownload(published: string): boolean {
 }
 
 function plainName(name: string): string {
+  if (isCompressed(name))
+    return compressedName(plainName(uncompressedName(name)));
   const end = kept.exec(name)?.[0] ?? "";
   const [first = "", ...parts] = name
     .slice(0, name.length - end.length)

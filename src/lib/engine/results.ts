@@ -1,7 +1,11 @@
+import { rm, stat } from "node:fs/promises";
+
 import { ticketContainer } from "../backends/store/store.ts";
+import { compressedName, uncompressedName } from "../domain/compressed-name.ts";
 import { notNow } from "../domain/error.ts";
 import type { FileRef } from "../domain/ticket.ts";
 import { crashPoint } from "../files/crash-point.ts";
+import { gzipFile } from "../files/gzip-file.ts";
 import type { NewArtifact } from "../state/artifacts.ts";
 import { artifactPlaces } from "../state/artifacts.ts";
 import type { Lease } from "../state/leases.ts";
@@ -18,13 +22,20 @@ export async function endOf(
   result: Done,
 ): Promise<RunEnd> {
   const artifacts: NewArtifact[] = [];
-  const names = new Map(
-    result.files.map((file) => [file.name, keptName(file, lease.attempt)]),
+  const packed = await Promise.all(
+    result.files.map((file) => compressed(file, lease.attempt)),
   );
-  if (!forgetArtifacts(db, lease, [...names.values()])) throw leaseLost();
-  for (const file of result.files) {
+  const names = new Map(
+    result.files.map((file, at) => [file.name, packed[at]?.name ?? ""]),
+  );
+  // An earlier run of this attempt may have kept the same log, compressed or not.
+  const obsolete = packed.flatMap(({ name }) => [
+    ...new Set([name, uncompressedName(name), compressedName(name)]),
+  ]);
+  if (!forgetArtifacts(db, lease, obsolete)) throw leaseLost();
+  for (const file of packed) {
     const container = ticketContainer(lease.ticket, file.component);
-    const name = keptName(file, lease.attempt);
+    const { name } = file;
     // Another process has the ticket now, and may store files under these names.
     if (!renewLease(db, lease.run)) throw leaseLost();
     const stored = await store.put({ container, name }, file.path);
@@ -64,6 +75,20 @@ const leaseLost = () => notNow("another process has taken over this run");
 function keptName(file: StepFile, attempt: number): string {
   if (file.type !== "LOGS" || attempt === 1) return file.name;
   return file.name.replace(/(\.log)?$/, `.attempt${attempt}$1`);
+}
+
+/** Bytes from which on a log is kept compressed: shorter ones any web server shows as they are. */
+const longLog = 256 * 1024;
+
+/** The file under the name that it is kept by; a long log as a compressed copy. */
+async function compressed(file: StepFile, attempt: number): Promise<StepFile> {
+  const name = keptName(file, attempt);
+  if (!name.endsWith(".log") || (await stat(file.path)).size < longLog)
+    return { ...file, name };
+  const path = compressedName(file.path);
+  await rm(path, { force: true });
+  await gzipFile(file.path, path);
+  return { ...file, name: compressedName(name), path };
 }
 
 /**

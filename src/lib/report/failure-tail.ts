@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
-
+import { isCompressed } from "../domain/compressed-name.ts";
 import type { FileRef, Ticket } from "../domain/ticket.ts";
+import { readEnd, readEndUnpacked } from "../files/gzip-file.ts";
 import { ifExists } from "../files/optional-file.ts";
 
 /** How much of the end of a log is shown, in bytes. */
@@ -15,20 +15,9 @@ export async function failureTail(
     ({ name }) => name === ticket.failure?.artifact,
   );
   if (log === undefined) return null;
-  const file = await ifExists(open(pathOf(log)));
-  if (file === undefined) return null;
-  try {
-    const { size } = await file.stat();
-    const length = Math.min(size, tailBytes);
-    const { buffer } = await file.read(
-      Buffer.alloc(length),
-      0,
-      length,
-      size - length,
-    );
-    const text = buffer.toString("utf8");
-    return size > length ? text.slice(text.indexOf("\n") + 1) : text;
-  } finally {
-    await file.close();
-  }
+  const read = isCompressed(log.name) ? readEndUnpacked : readEnd;
+  const end = await ifExists(read(pathOf(log), tailBytes));
+  if (end === undefined) return null;
+  const text = end.bytes.toString("utf8");
+  return end.isAll ? text : text.slice(text.indexOf("\n") + 1);
 }

@@ -1,5 +1,6 @@
 import type { Step } from "../step.ts";
 import type { Ticket, TicketStatus } from "../ticket.ts";
+import { uncompressedName } from "../compressed-name.ts";
 import type { Expected } from "../expected.ts";
 import type { Advice, Remedy } from "../remedy.ts";
 import { remedy } from "../remedy.ts";
@@ -53,9 +54,9 @@ export function landing(id: number, effect: string): Suggestion {
   return { command: remedy("land", [], { ticket: String(id) }), effect };
 }
 
-/** The command that prints a stored log. */
+/** The command that prints a stored log, which it unpacks for that name. */
 export function showing({ id }: Ticket, artifact: string): Remedy {
-  return remedy("get_artifact", [id, artifact], { o: "-" });
+  return remedy("get_artifact", [id, uncompressedName(artifact)], { o: "-" });
 }
 
 export function inWords(words: readonly string[], and: string): string {
