@@ -40,6 +40,8 @@ const usual = {
   ppa: { pool: 2 },
   admission: { signatures: "optional" },
   retry: { firstDelaySeconds: 0 },
+  // It may lie in a small file system in memory.
+  limits: { diskReserveMiB: 0 },
 };
 
 /**

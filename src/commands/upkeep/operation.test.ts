@@ -248,6 +248,22 @@ describe("check", () => {
     });
   });
 
+  test("tells that nothing starts on a disk that is nearly full, and nothing does", async () => {
+    await ci.create("hello");
+    ci.configure({ ...calm, limits: { diskReserveMiB: 2 ** 40 } });
+    const { code, stderr } = await ci.run("land");
+    expect(code).toBe(75);
+    expect(stderr).toMatch(/nothing is started: .*\(limits\.diskReserveMiB\)/);
+    expect(await ci.ticket(1)).toMatchObject({ status: "waiting", runs: [] });
+    expect(await ci.run("check")).toMatchObject({
+      code: 2,
+      stdout: saying("no step starts but publish (limits.diskReserveMiB)"),
+    });
+    ci.configure(calm);
+    await ci.ok("land");
+    expect((await ci.ticket(1)).status).toBe("done");
+  });
+
   test("writes figures for Prometheus, also when nothing can be found out", async () => {
     const file = join(ci.root, "ubuntu-ci.prom");
     expect(await ci.ok("check", "--prometheus", file, "--dry-run")).toContain(

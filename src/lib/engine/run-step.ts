@@ -29,6 +29,7 @@ import { ppaFor } from "../state/ppas.ts";
 import { endRun, giveUpLease } from "../state/runs.ts";
 import { findTicket } from "../state/tickets.ts";
 import type { StepPlan } from "../steps/step-definition.ts";
+import { requireDiskReserve } from "./disk-reserve.ts";
 import type { Engine, RunListener, StepReport } from "./engine.ts";
 import { cancelUnwantedJobs } from "./jobs.ts";
 import { perform } from "./perform.ts";
@@ -67,6 +68,7 @@ export async function runStep(
   const policy = retryPolicy(config);
   await giveUpDeadRuns(engine);
   await cancelUnwantedJobs(engine);
+  await requireDiskReserve(engine, step);
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
     ...(options.ticket !== undefined && { ticket: options.ticket }),

@@ -8,6 +8,12 @@ export const engineSettings = [
     help: "tickets in flight at a time",
   },
   {
+    key: "limits.diskReserveMiB",
+    kind: { type: "integer", min: 0, max: 2 ** 40 },
+    default: 1024,
+    help: "free space on the disk of the state folder, in MiB, below which no step starts but publish",
+  },
+  {
     key: "publish.timeoutMinutes",
     kind: { type: "integer", min: 1, max: 10080 },
     default: 60,

@@ -244,16 +244,22 @@ interface Disk {
 
 function diskFree({ paths, config }: Watched, disk: Disk): Measure {
   const free = disk.bavail * disk.bsize;
+  const reserve = config.get("limits.diskReserveMiB") * mebibyte;
+  const critical = config.get("check.diskFree.criticalMiB") * mebibyte;
+  const stops =
+    free < reserve
+      ? `, less than the reserve of ${(reserve / 1e9).toFixed(1)} GB: no step starts but publish (limits.diskReserveMiB)`
+      : "";
   return {
     name: "disk_free",
     help: "Free space on the disk of the state folder.",
     unit: "B",
     value: free,
     warn: from(config.get("check.diskFree.warnMiB"), mebibyte),
-    critical: from(config.get("check.diskFree.criticalMiB"), mebibyte),
+    critical: from(Math.max(critical, reserve)),
     bad: "below",
     max: disk.blocks * disk.bsize,
-    words: `${(free / 1e9).toFixed(1)} GB are free on the disk of ${paths.root}`,
+    words: `${(free / 1e9).toFixed(1)} GB are free on the disk of ${paths.root}${stops}`,
   };
 }
 
