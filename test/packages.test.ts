@@ -270,13 +270,19 @@ describe("a session that runs into its limits", () => {
     cpuMinutes: "perl -e '1 while 1'",
   };
 
+  /** With three seconds of CPU time where that is the limit; sbuild's base counts as written. */
+  const within = (limit: string, builder = "session") => ({
+    ...resources,
+    ...(limit === "cpuMinutes" && { cpuMinutes: 0.05 }),
+    ...(limit !== "diskMiB" && builder === "sbuild" && { diskMiB: 4000 }),
+  });
+
   test.each([
     ["logMiB", "session"],
     ["processes", "session"],
     ["memoryMiB", "session"],
     ["diskMiB", "session"],
     ["cpuMinutes", "session"],
-    ["logMiB", "sbuild"],
     ["processes", "sbuild"],
     ["memoryMiB", "sbuild"],
     ["diskMiB", "sbuild"],
@@ -287,20 +293,44 @@ describe("a session that runs into its limits", () => {
       const build = [greedy[limit], "gcc -o greet greet.c"];
       const result = await real.build(
         { ...greeter("greedy", "1"), build },
-        // CPU time of three seconds, where that is the limit.
-        {
-          builder,
-          resources: {
-            ...resources,
-            ...(limit === "cpuMinutes" && { cpuMinutes: 0.05 }),
-          },
-        },
+        { builder, resources: within(limit, builder) },
       );
       expect(result).toMatchObject({ outcome: "failed" });
       expect(result.reason).toContain(`limits.${limit}`);
       expect((await stat(result.log?.path ?? "")).size).toBeLessThan(6_000_000);
     },
   );
+
+  test.each(["processes", "memoryMiB", "cpuMinutes", "diskMiB"] as const)(
+    "is ended at %s as a testbed, too",
+    async (limit) => {
+      const script = greedy[limit].replaceAll("$$", "$");
+      const result = await real.test(
+        withTests(
+          `greedy-${limit.toLowerCase()}`,
+          "Tests: greed, next\nDepends: hostname\n",
+          { greed: script, next: "true" },
+        ),
+        { resources: within(limit) },
+      );
+      expect(result).toMatchObject({ outcome: "failed" });
+      expect(result.reason).toContain(`limits.${limit}`);
+    },
+  );
+
+  test("leaves artifacts beyond its limit out of the results", async () => {
+    const result = await real.test(
+      withTests("hoarder", "Tests: hoards\nDepends: hostname\n", {
+        hoards:
+          "head -c 60000000 /dev/urandom >$AUTOPKGTEST_ARTIFACTS/hoard; echo done",
+      }),
+      { resources },
+    );
+    await expectPassed(result);
+    expect(await logOf(result)).toContain("left out of the artifacts");
+    const { size } = await stat(result.output?.path ?? "");
+    expect(size).toBeLessThan(60_000_000);
+  });
 
   test("finds its limits in place", async () => {
     const result = await real.build(

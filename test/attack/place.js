@@ -298,7 +298,9 @@ exec ${command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ")}
         this.scratch,
         `fetched-${randomBytes(6).toString("hex")}`,
       );
-      const got = await this.ci(["get_artifact", ticket, name, "-o", file]);
+      // A long log is kept compressed, and unpacked for its plain name.
+      const plain = name.replace(/\.log\.gz$/, ".log");
+      const got = await this.ci(["get_artifact", ticket, plain, "-o", file]);
       if (got.code !== 0) continue;
       if (type === "LOGS") logs.push(readFileSync(file, "latin1"));
       else if (isOutput)

@@ -14,6 +14,7 @@ import { attacks as configuration } from "./attacks/configuration.js";
 import { attacks as dependencies } from "./attacks/dependencies.js";
 import { attacks as inherited } from "./attacks/inherited.js";
 import { attacks as inside } from "./attacks/inside.js";
+import { attacks as limits } from "./attacks/limits.js";
 import { attacks as network } from "./attacks/network.js";
 import { attacks as results } from "./attacks/results.js";
 import { attacks as session } from "./attacks/session.js";
@@ -47,6 +48,7 @@ const all = [
   ...signatures,
   ...sources,
   ...inside,
+  ...limits,
 ];
 
 const { values } = parseArgs({

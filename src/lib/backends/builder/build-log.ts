@@ -117,7 +117,8 @@ function shown(lines: readonly string[], index: number): string {
 const ownLimits = [
   [/Cannot fork|Resource temporarily unavailable/, "processes"],
   [/Too many open files/, "openFiles"],
-  [/CPU time limit exceeded/, "cpuMinutes"],
+  // A shell exits with 128 and the number of SIGXCPU.
+  [/CPU time limit exceeded|\bexit status 152\b/, "cpuMinutes"],
   // The disk itself is not full.
   [/No space left on device/, "tmpfsMiB"],
 ] as const;
@@ -135,7 +136,11 @@ export function buildFault(
   if (shortage !== undefined) return ourFault(`${shortage}: ${line}`);
   // Sessions have no limit on address space.
   if (/Cannot allocate memory$/.test(line)) return ourFault(line);
+  return packageFault(`${what}: ${withLimit(line)}`);
+}
+
+/** A line that says why something failed, with the setting of the limit that it speaks of. */
+export function withLimit(line: string): string {
   const limit = ownLimits.find(([pattern]) => pattern.test(line))?.[1];
-  const named = limit === undefined ? "" : ` (the setting limits.${limit})`;
-  return packageFault(`${what}: ${line}${named}`);
+  return limit === undefined ? line : `${line} (the setting limits.${limit})`;
 }

@@ -22,6 +22,7 @@ import { makeUsable } from "../../session/make-layer.ts";
 import { openSession } from "../../session/open-session.ts";
 import { LimitExceeded, type Resources } from "../../session/resources.ts";
 import { removeTree } from "../../session/remove-tree.ts";
+import { explainingLine, withLimit } from "../builder/build-log.ts";
 import { runTask, type TaskRun } from "../run-task.ts";
 import { ourFault, packageFault, toolFault, Verdict } from "../verdict.ts";
 import type { ProducedFile, RunContext } from "../run-context.ts";
@@ -210,7 +211,7 @@ async function runTests(
     verdict:
       outcome === "passed"
         ? null
-        : new Verdict(outcome, whyNot(meaning, summary)),
+        : new Verdict(outcome, whyNot(meaning, summary, live.outputOf)),
     tests: summary.tests.map((test): TestResult => ({
       package: source,
       ...test,
@@ -229,11 +230,24 @@ function timeouts(timeoutMs: number): readonly string[] {
   );
 }
 
-/** Why the tests did not pass, in one line for people. */
-function whyNot(meaning: string, { tests, message }: Summary): string {
+/**
+ * Why the tests did not pass, in one line for people.
+ *
+ * @param outputOf the end of what a test printed
+ */
+function whyNot(
+  meaning: string,
+  { tests, message }: Summary,
+  outputOf: (test: string) => string,
+): string {
   const bad = tests
     .filter(({ result }) => result === "fail")
-    .map(({ name, detail }) => (detail === "" ? name : `${name} (${detail})`));
+    .map(({ name, detail }) => {
+      const output = /^non-zero exit/.test(detail) ? outputOf(name) : "";
+      const line = output === "" ? "" : withLimit(explainingLine(output));
+      const why = [withLimit(detail), line].filter((part) => part !== "");
+      return why.length === 0 ? name : `${name} (${why.join(": ")})`;
+    });
   const shown = bad.slice(0, 3).join(", ");
   const more = bad.length > 3 ? ` and ${bad.length - 3} more` : "";
   return [meaning, ...(bad.length === 0 ? [] : [shown + more]), message ?? ""]
@@ -292,16 +306,22 @@ async function sourceTests(
   }
 }
 
-/** Follows autopkgtest's output: reports the test that runs, and measures each test. */
+/** Lines of a test's output that are kept, to say why it failed. */
+const keptLines = 200;
+
+/** Follows autopkgtest's output: reports the test that runs, measures each test, keeps the end of its output. */
 function liveTests(
   total: number | null,
   say: TaskRun["say"],
 ): {
   onLine: (line: string) => void;
   secondsOf: (name: string) => number;
+  outputOf: (name: string) => string;
 } {
   const started = new Map<string, number>();
   const took = new Map<string, number>();
+  const printed = new Map<string, string[]>();
+  let running: string[] = [];
   let current = 0;
   return {
     onLine(line) {
@@ -313,15 +333,21 @@ function liveTests(
           return;
         case "begins":
           started.set(event.test, performance.now());
+          running = [];
+          printed.set(event.test, running);
           return;
         case "ends": {
+          running = [];
           const since = started.get(event.test) ?? performance.now();
           took.set(event.test, (performance.now() - since) / 1000);
           return;
         }
         case undefined:
+          running.push(line);
+          if (running.length > 2 * keptLines) running.splice(0, keptLines);
       }
     },
+    outputOf: (name) => (printed.get(name) ?? []).join("\n"),
     secondsOf: (name) => Math.round((took.get(name) ?? 0) * 1000) / 1000,
   };
 }
