@@ -171,7 +171,10 @@ print "ready ", pid_of_machine(), " $inner\n";
 sub exceeded {
     opendir my $proc, "proc" or return;
     my @pids = grep { /^[0-9]+$/ && $_ > 1 } readdir $proc;
-    return "processes" if $max_processes && @pids > 0.98 * $max_processes;
+    # Some that count are not seen here; the last ones are those that could not be started any more.
+    my $margin = 0.02 * $max_processes;
+    $margin = 16 if $margin < 16;
+    return "processes" if $max_processes && @pids > $max_processes - $margin;
     return unless $max_memory;
     # Pages of each process that belong to no file, 4 KiB at least; those that processes share count for
     # each of them, so that a share of each is added up only where it may matter.
@@ -221,6 +224,8 @@ while (1) {
     exit 0 unless $read;
     $orders .= $part;
     next unless $orders =~ s/^end\n//;
+    # It may be ended because nothing works in it any more, for that very reason.
+    if ( $alive && defined( my $limit = exceeded() ) ) { print "limit $limit\n" }
     kill KILL => $init;
     # Those it leaves come to us; the kernel ends all of them before it itself has ended.
     1 while waitpid( -1, 0 ) > 0;
