@@ -211,6 +211,15 @@ describe("expire", () => {
 });
 
 describe("fsck", () => {
+  test("what another host has under way is none of its business", async () => {
+    const boot = "00000000-0000-4000-8000-000000000000";
+    const scratch = join(ci.state, "scratch");
+    mkdirSync(join(scratch, `admission.7-7-${boot}-elsewhere.abcdef`));
+    expect(await findings()).toEqual(clean);
+    mkdirSync(join(scratch, "somebody's"));
+    expect((await findings()).whats).toEqual(["it does not say whose it is"]);
+  });
+
   /** Looks, mends, and looks again. */
   async function expectMended(what: RegExp): Promise<void> {
     const found = await findings();

@@ -22,6 +22,11 @@ export function ownName(kind: string): string {
   return `${kind}.${pid}-${process_start}-${boot_id}-${hostTag()}`;
 }
 
+/** Whether a name has the form of {@link makeOwnFolder}, and so says whose the folder is, on whatever host. */
+export function namesItsOwner(name: string): boolean {
+  return tagged.test(name);
+}
+
 /** Whether the process that a name identifies is gone; undefined for another host's or another form of name. */
 export function isAbandoned(name: string): boolean | undefined {
   const [, pid, process_start = "", boot_id = "", host] =

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ifExists } from "../../files/optional-file.ts";
 import { configFiles } from "../../config/config.ts";
 import { heldLocks } from "../../locks/lock.ts";
-import { isAbandoned } from "../../files/own-folder.ts";
+import { namesItsOwner } from "../../files/own-folder.ts";
 import type { StatePaths } from "../../host/paths.ts";
 import { removeTree } from "../../session/remove-tree.ts";
 import { wrongModes } from "../../host/state-modes.ts";
@@ -22,8 +22,9 @@ import { advice, remedy } from "../../domain/remedy.ts";
 /** Finds scratch folders that no process uses, and an interrupted restore. */
 export async function folders({ db, paths }: Engine): Promise<Found[]> {
   const gone = await abandonedFolders(db, paths);
+  // Whether another host's process is gone can be seen there alone.
   const odd = (await namesIn(paths.scratch)).filter(
-    (name) => !/^run\.[0-9]+$/.test(name) && isAbandoned(name) === undefined,
+    (name) => !/^run\.[0-9]+$/.test(name) && !namesItsOwner(name),
   );
   const journal = await readRestoreJournal(paths);
   const restores = heldLocks(paths.run).some(
