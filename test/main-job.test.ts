@@ -13,7 +13,8 @@ let ci: Installation;
 beforeAll(() => {
   ci = new Installation({
     series: ["bookworm"],
-    retry: { firstDelaySeconds: 0 },
+    // Each kill of a step counts as a failure of this machine.
+    retry: { firstDelaySeconds: 0, limit: 100 },
   });
   ci.ok("init");
   ci.addUploader();
@@ -28,6 +29,38 @@ const create = (title: string, ...changes: string[]) =>
     title,
     ...changes.flatMap((path) => ["-s", path]),
   );
+
+/** How often each step is killed; `npm run crash:real` does so much more often. */
+const kills = Number(process.env["UBUNTU_CI_TEST_KILLS"] ?? 2);
+
+/** As quick to build as a package can be. */
+const stubborn = {
+  ...program("stubborn"),
+  "debian/rules": `#!/usr/bin/make -f
+root = debian/stubborn
+build build-arch build-indep binary-indep:
+binary: binary-arch
+binary-arch:
+\tinstall -d $(root)/DEBIAN $(root)/usr/bin
+\tprintf '#!/bin/sh\\necho it works\\n' >$(root)/usr/bin/stubborn
+\tchmod 755 $(root)/usr/bin/stubborn
+\techo 'misc:Depends=' >debian/stubborn.substvars
+\tdpkg-gencontrol -pstubborn -Tdebian/stubborn.substvars -P$(root)
+\tdpkg-deb --root-owner-group --build $(root) ..
+clean:
+\trm -rf $(root) debian/files debian/stubborn.substvars
+.PHONY: build build-arch build-indep binary binary-arch binary-indep clean
+`,
+};
+
+const ascending = (one: number | null, two: number | null) =>
+  (one ?? 0) - (two ?? 0);
+
+/** The number of the archive's revision. */
+function current(): number {
+  const text = ci.ok("archive", "list", "--json");
+  return (JSON.parse(text) as { current: number }).current;
+}
 
 const nothingLeft = () => {
   expect(readdirSync(join(ci.state, "scratch"))).toEqual([]);
@@ -205,23 +238,71 @@ describe("the main job", () => {
     nothingLeft();
   });
 
-  test("killed in the middle of a build, the ticket lands once, and nothing is left over", async () => {
-    const id = create(
-      "stubborn",
-      ci.upload("stubborn", "1.0", program("stubborn")),
-    );
-    const first = ci.start("land", "--ticket", id, "-v", "3");
-    for await (const chunk of first.stderr)
-      if (String(chunk).includes("building stubborn")) break;
-    first.kill("SIGKILL");
-    if (first.exitCode === null && first.signalCode === null)
-      await once(first, "exit");
-    expect(ci.run("land", "--ticket", id)).toMatchObject({ code: 0 });
-    expect(ci.ticket(id)).toMatchObject({
-      status: "done",
-      archive_revision: 2,
-    });
+  test(`killed ${String(kills)} times in each step, tickets land once, and nothing is left over`, async () => {
+    const steps = ["build-source", "build-image", "run-tests", "publish"];
+    const revision = current();
+    const tickets: string[] = [];
+    /** A ticket that is at this step. */
+    const ticketAt = (step: string): string => {
+      const version = `1.${String(tickets.length)}`;
+      const id = create(
+        `stubborn ${version}`,
+        ci.upload("stubborn", version, stubborn),
+      );
+      tickets.push(id);
+      ci.ok("assign-ppa", "--ticket", id);
+      for (const before of steps.slice(0, steps.indexOf(step)))
+        ci.ok(before, "--ticket", id);
+      return id;
+    };
+    const lands = (id: string) => {
+      expect(ci.run("land", "--ticket", id)).toMatchObject({ code: 0 });
+      expect(ci.ticket(id)).toMatchObject({ status: "done" });
+    };
+    const whole = ticketAt("build-source");
+    const took = new Map<string, number>();
+    for (const step of steps) {
+      const began = performance.now();
+      ci.ok(step, "--ticket", whole);
+      took.set(step, performance.now() - began);
+    }
+    for (const step of steps) {
+      let id = ticketAt(step);
+      let killed = 0;
+      while (killed < kills) {
+        // Spread over the step, so that each of its stages is met.
+        const part = (killed + Math.random()) / kills;
+        const run = ci.start(step, "--ticket", id);
+        const timer = setTimeout(
+          () => run.kill("SIGKILL"),
+          part * (took.get(step) ?? 0),
+        );
+        const [code, signal] = (await once(run, "exit")) as unknown[];
+        clearTimeout(timer);
+        if (signal === "SIGKILL") killed += 1;
+        else {
+          expect(code).toBe(0);
+          took.set(step, 0.9 * (took.get(step) ?? 0));
+        }
+        // It was done, or was killed when it had recorded that.
+        if (ci.ticket(id).runs.at(-1)?.outcome === "passed") {
+          lands(id);
+          if (killed < kills) id = ticketAt(step);
+        }
+      }
+      lands(id);
+    }
+    expect(current()).toBe(revision + tickets.length);
+    expect(
+      tickets.map((id) => ci.ticket(id).archive_revision).sort(ascending),
+    ).toEqual(tickets.map((_, index) => revision + index + 1));
+    // What is left is only what upkeep removes by itself.
+    expect(ci.run("fsck", "--digests").code).not.toBe(1);
+    ci.ok("expire");
+    ci.ok("fsck", "--mend");
+    expect(ci.ok("fsck", "--digests")).toBe("all is well");
     nothingLeft();
+    await expect.poll(() => commandsNaming(ci.state)).toEqual([]);
   });
 
   test("cancelled in the middle of a build, everything that it runs ends, and its PPA is given back", async () => {
@@ -261,6 +342,18 @@ describe("the main job", () => {
 
 /** No other process of the machine sleeps just so long. */
 const seconds = 80_000 + process.pid / 1e5;
+
+/** Command lines of processes that name this folder. */
+function commandsNaming(folder: string): string[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      return line.includes(folder) ? [line.replaceAll("\0", " ")] : [];
+    } catch {
+      return []; // no process, or it has ended meanwhile
+    }
+  });
+}
 
 /** How many processes of the endless build there are, in whatever namespace. */
 function sleepers(): number {

@@ -510,41 +510,54 @@ test("what a version without releases left half done, is left to that version", 
   });
 });
 
-test("killed at any stage and run again, it undoes or finishes", async () => {
-  create("hello");
-  const old = schema();
-  push(nothing, changes.version, changes.migration);
-  const stages = [
-    ...["moving", "switching", "getting", "installing", "building"],
-    ...["copying", "trying", "migrating", "swapping", "checking"],
-  ];
-  for (const stage of stages) {
-    const upgrade = ci.start("upgrade", "-v", "2");
-    let said = "";
-    upgrade.stderr.on("data", (text: Buffer) => {
-      said += text.toString();
-      if (said.includes(`\n${stage} `)) upgrade.kill("SIGKILL");
-    });
-    expect(await once(upgrade, "exit"), `${stage}: ${said}`).toEqual([
-      null,
-      "SIGKILL",
-    ]);
-    // There is always a program in place, and nothing starts meanwhile.
-    expect(["0.1.0", "0.2.0"]).toContain(ci.ok("--version"));
-    // On a busy machine the kill comes when the next stage has begun.
-    const reached = stages.findLast((one) => said.includes(`\n${one} `));
-    if (reached !== "switching") expect(ci.run("land").code, said).toBe(75);
-  }
-  ci.ok("upgrade");
-  expectState("0.2.0", old + 1);
-  expectQuiet("0.2.0");
-  expect(readdirSync(join(ci.state, "backups"))).toHaveLength(1);
-  // What was left when the new program was found good is finished with it.
-  const journal = join(`${place}.releases`, "journal.json");
-  const done = JSON.parse(readFileSync(journal, "utf8")) as { from: string };
-  writeFileSync(journal, JSON.stringify({ ...done, phase: "finishing" }));
-  ci.ok("maintenance", "on", "--reason", `upgrade from ${done.from} to 0.2.0`);
-  expect(ci.ok("upgrade")).toContain("finished what was interrupted");
-  expectQuiet("0.2.0");
-  expect(programEvents().filter((what) => what === "upgraded")).toHaveLength(1);
-});
+/** Each time it is killed ten times; `npm run crash:real` does so more often. */
+const rounds = Math.ceil(Number(process.env["UBUNTU_CI_TEST_KILLS"] ?? 1) / 10);
+
+test.each(Array.from({ length: rounds }, (_, index) => index + 1))(
+  "killed at any stage and run again, it undoes or finishes, time %i",
+  async () => {
+    create("hello");
+    const old = schema();
+    push(nothing, changes.version, changes.migration);
+    const stages = [
+      ...["moving", "switching", "getting", "installing", "building"],
+      ...["copying", "trying", "migrating", "swapping", "checking"],
+    ];
+    for (const stage of stages) {
+      const upgrade = ci.start("upgrade", "-v", "2");
+      let said = "";
+      upgrade.stderr.on("data", (text: Buffer) => {
+        said += text.toString();
+        if (said.includes(`\n${stage} `)) upgrade.kill("SIGKILL");
+      });
+      expect(await once(upgrade, "exit"), `${stage}: ${said}`).toEqual([
+        null,
+        "SIGKILL",
+      ]);
+      // There is always a program in place, and nothing starts meanwhile.
+      expect(["0.1.0", "0.2.0"]).toContain(ci.ok("--version"));
+      // On a busy machine the kill comes when the next stage has begun.
+      const reached = stages.findLast((one) => said.includes(`\n${one} `));
+      if (reached !== "switching") expect(ci.run("land").code, said).toBe(75);
+    }
+    ci.ok("upgrade");
+    expectState("0.2.0", old + 1);
+    expectQuiet("0.2.0");
+    expect(readdirSync(join(ci.state, "backups"))).toHaveLength(1);
+    // What was left when the new program was found good is finished with it.
+    const journal = join(`${place}.releases`, "journal.json");
+    const done = JSON.parse(readFileSync(journal, "utf8")) as { from: string };
+    writeFileSync(journal, JSON.stringify({ ...done, phase: "finishing" }));
+    ci.ok(
+      "maintenance",
+      "on",
+      "--reason",
+      `upgrade from ${done.from} to 0.2.0`,
+    );
+    expect(ci.ok("upgrade")).toContain("finished what was interrupted");
+    expectQuiet("0.2.0");
+    expect(programEvents().filter((what) => what === "upgraded")).toHaveLength(
+      1,
+    );
+  },
+);

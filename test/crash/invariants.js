@@ -10,6 +10,9 @@ import { join, relative } from "node:path";
 
 import Database from "better-sqlite3";
 
+import { checkInFlight, checkOrders, checkTests } from "./exclusion.js";
+import { checkPromises } from "./promises.js";
+
 const steps = [100, 200, 300, 400, 500, 1000];
 const endings = new Set([
   "passed",
@@ -32,7 +35,11 @@ export function checkInvariants(state, known, options = {}) {
   try {
     const found = new Checks();
     const rows = {
-      tickets: db.prepare("SELECT * FROM ticket ORDER BY id").all(),
+      tickets: db
+        .prepare(
+          "SELECT ticket.*, person.email AS owner FROM ticket JOIN person ON person.id = ticket.owner ORDER BY ticket.id",
+        )
+        .all(),
       subtickets: db
         .prepare(
           `SELECT subticket.*, source_package.name AS source, upload.version FROM subticket
@@ -46,6 +53,8 @@ export function checkInvariants(state, known, options = {}) {
       ppas: db.prepare("SELECT * FROM ppa").all(),
       events: db.prepare("SELECT * FROM event ORDER BY id").all(),
       publications: db.prepare("SELECT * FROM publication").all(),
+      tests: db.prepare("SELECT * FROM test_result").all(),
+      overrides: db.prepare("SELECT * FROM override").all(),
     };
     found.same(
       "the state file is whole",
@@ -60,6 +69,10 @@ export function checkInvariants(state, known, options = {}) {
     ticketsEnded(found, rows);
     accepted(found, rows, known);
     history(found, rows, options);
+    checkPromises(found, rows, known.promises);
+    checkInFlight(found, rows, options.concurrency);
+    checkOrders(found, rows);
+    checkTests(found, rows, options);
     store(found, rows, state);
     ppas(found, rows, state);
     archive(found, rows, state, options);

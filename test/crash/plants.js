@@ -67,6 +67,82 @@ const plants = {
     to: `const files = uploads.map((upload) => upload.files.map(({ name, size, sha256 }) => ({ container, name, size, sha256 })));
       setTimeout(() => placeFiles(store, container, uploads), 0);`,
   },
+  // A command's PID file is never made.
+  "lock-never-taken": {
+    file: "locks/lock.js",
+    from: "linkSync(mine, file);",
+    to: "",
+    also: { from: 'openSync(file, "r")', to: 'openSync(runFolder, "r")' },
+  },
+  // Mutual exclusion that excludes nobody.
+  "exclusion-never-taken": {
+    file: "locks/exclusively.js",
+    from: 'lock.exec("BEGIN EXCLUSIVE");',
+    to: 'lock.exec("BEGIN");',
+  },
+  // A run whose lease was lost ends a second time.
+  "closed-twice": {
+    variant: "hosts",
+    file: "state/runs.js",
+    from: "stages = ? WHERE id = ? AND finished_at IS NULL",
+    to: "stages = ? WHERE id = ?",
+  },
+  // A live process's lease is taken away by whoever comes next.
+  "lease-stolen": {
+    file: "state/leases.js",
+    from: /isGone\(run\) \?\?\s*(Date\.now)/,
+    to: "isGone(run) !== undefined || $1",
+  },
+  // What a command said it changed is lost, with exit 0.
+  "lost-priority": {
+    file: "state/ticket-changes.js",
+    from: 'sets["priority"] = change.priority;',
+    to: 'sets["draft"] = 0;',
+  },
+  "lost-description": {
+    file: "state/ticket-changes.js",
+    from: 'sets["description"] = change.description;',
+    to: 'sets["draft"] = 0;',
+  },
+  "lost-owner": {
+    file: "state/ticket-changes.js",
+    from: 'sets["owner"] =',
+    to: 'sets["draft"] = 0; void',
+  },
+  // That a ticket at work is to end is forgotten when its run ends.
+  "lost-cancel": {
+    file: "state/runs.js",
+    from: "const cancelled = cancellationOf(db, ticket);",
+    to: "const cancelled = null; forgetCancellation(db, ticket);",
+  },
+  "lost-override": {
+    file: "state/overrides.js",
+    from: /db\.prepare\("INSERT INTO override [^;]*;/,
+    to: "",
+  },
+  // An override that was made counts no more than one that was undone.
+  "ignored-override": {
+    file: "domain/override.js",
+    from: "const own = ignoredStep(overrides, commandOf(step));",
+    to: "const own = undefined;",
+  },
+  "lost-maintenance": {
+    file: "locks/maintenance.js",
+    from: "renameSync(beside(file), file);",
+    to: "rmSync(beside(file));",
+  },
+  // Tickets start beside others of the same source.
+  "one-source-twice": {
+    file: "domain/queue.js",
+    from: "!ticket.sources.some((source) => taken.has(source))",
+    to: "true",
+    also: { from: "inCommon(sources, other).length > 0", to: "false" },
+  },
+  "too-many-at-once": {
+    file: "domain/queue.js",
+    from: "inFlight.length >= concurrency",
+    to: "inFlight.length > concurrency",
+  },
 };
 
 /** The variant that a bug shows in. */

@@ -25,6 +25,19 @@ const commands = {
   "report.": ["report"],
 };
 
+/**
+ * Points to be suspended at, with what the command must have then: a lease, a lock of mutual exclusion.
+ * `other`: a second copy would not have to wait for it.
+ */
+export const stopPoints = [
+  { point: "lease.taken", command: ["land"], lease: true, other: true },
+  { point: "run.tidied", command: ["land"], lease: true, other: true },
+  { point: "report.pages-written", command: ["shepherd-report"], other: true },
+  { point: "ppa.cleaning", command: ["land"], lock: "cleaning" },
+  { point: "publish.begun", command: ["land"], lease: true, lock: "archive" },
+  { point: "publish.renamed", command: ["land"], lease: true, lock: "archive" },
+];
+
 /** Points that one command comes by many times. */
 const often = /^(file|run|lease)\.|^(ticket\.file-placed|publish\.renamed)$/;
 

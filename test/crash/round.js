@@ -3,7 +3,6 @@ import {
   existsSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -13,14 +12,25 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 
 import { checkInvariants } from "./invariants.js";
-import { commandsFor } from "./points.js";
+import { commandsFor, stopPoints } from "./points.js";
+import {
+  childrenOf,
+  isAlive,
+  isFree,
+  locksOf,
+  processesOf,
+  untilStopped,
+  watch,
+} from "./processes.js";
+import { eventOf, Promises, writesOf } from "./promises.js";
+import { keysOfUploaders } from "./uploader-keys.js";
 import { writeUpload } from "./uploads.js";
 import { ticketStream } from "./workload.js";
 
 const lanesOfRound = 3;
 
-/** Ten times what the slowest command takes on a busy machine. */
-const hangsAfterMs = 120_000;
+/** Findings of `fsck` that a killed process may leave, since nobody else looks for them. */
+const leftByKilled = new Set(["scratch", "store", "archive"]);
 
 /** What a command may exit with: done, the ticket failed, refused, not now. */
 const ordinary = new Set([0, 1, 2, 75]);
@@ -68,7 +78,9 @@ class Round {
   violations = [];
   plan = [];
   seen = { tickets: 0, landed: 0, failed: 0, takeovers: 0 };
-  #known = { printed: new Map() };
+  #promises = new Promises();
+  #known = { printed: new Map(), promises: this.#promises };
+  #alive = new Set();
   #durations = new Map();
   #creating = false;
   #resting = false;
@@ -95,6 +107,9 @@ class Round {
   /** `init` may be killed too; the next one has to do all of it. */
   async begin() {
     this.variant.begin?.(this.#state);
+    this.#promises.initially("maintenance", false);
+    for (const { fingerprint } of keysOfUploaders())
+      this.#promises.initially(`uploader ${fingerprint}`, false);
     const random = this.random.fork();
     for (let tries = random.whole(0, 2); tries > 0; tries -= 1)
       await this.run(["init"], this.#killPlan("init", random));
@@ -111,6 +126,7 @@ class Round {
   /** One command, most often one that is to be killed. */
   async act(random) {
     this.variant.squeeze?.();
+    if (random.chance(0.08)) return this.#suspend(random);
     const point = random.chance(0.5) ? this.#points.next(random) : undefined;
     const command =
       point === undefined
@@ -119,11 +135,12 @@ class Round {
             land: 6,
             step: 4,
             clean: 1,
-            update: 1,
+            update: 2,
             release: 1,
             report: 2,
             resign: 0.6,
             maintenance: 0.3,
+            uploaders: 0.3,
             cancel: 0.6,
             retry: 1,
             override: 0.4,
@@ -169,7 +186,18 @@ class Round {
         return this.run(["shepherd-report"], kill);
       case "maintenance":
         await this.run(["maintenance", "on", "--reason", "a test"], kill);
-        return this.run(["maintenance", "off"], random.chance(0.5) ? kill : {});
+        this.#look(
+          "maintenance",
+          existsSync(join(this.#state, "maintenance.txt")),
+        );
+        await this.run(["maintenance", "off"], random.chance(0.5) ? kill : {});
+        this.#look(
+          "maintenance",
+          existsSync(join(this.#state, "maintenance.txt")),
+        );
+        return;
+      case "uploaders":
+        return this.#uploaders(random, kill);
       case "update":
         return this.#update(random, kill);
       case "cancel":
@@ -220,6 +248,10 @@ class Round {
             wanted.title,
             "--priority",
             String(wanted.priority),
+            "-d",
+            wanted.title,
+            "-o",
+            "first@example.com",
           ],
           ...uploads.flatMap(({ changes }) => ["-s", changes]),
           ...(wanted.held ? ["--wait"] : []),
@@ -231,6 +263,13 @@ class Round {
         wanted.title,
       )[0]?.id;
       const files = Object.assign({}, ...uploads.map((upload) => upload.files));
+      for (const [field, value] of [
+        ["description", wanted.title],
+        ["priority", String(wanted.priority)],
+        ["owner", "first@example.com"],
+      ])
+        if (id !== undefined)
+          this.#promises.initially(`${field} of ticket ${id}`, value);
       if (ended.stdout.trim() !== "")
         this.#known.printed.set(Number(ended.stdout), {
           title: wanted.title,
@@ -249,6 +288,93 @@ class Round {
       return ended;
     } finally {
       this.#creating = false;
+    }
+  }
+
+  async #uploaders(random, kill) {
+    const { fingerprint, file } = random.pick(keysOfUploaders());
+    const adds = random.chance(0.6);
+    await this.run(
+      adds ? ["uploaders", "add", file] : ["uploaders", "remove", fingerprint],
+      kill,
+      undefined,
+      [[`uploader ${fingerprint}`, adds]],
+    );
+    this.#look(
+      `uploader ${fingerprint}`,
+      existsSync(join(this.#state, "uploaders", `${fingerprint}.gpg`)),
+    );
+  }
+
+  /** What commands have written there is what is there. */
+  #look(key, value) {
+    const possible = this.#promises.possible(key);
+    if (possible.length > 0 && !possible.includes(value))
+      this.#violation(
+        `${key} is ${value}, and what was said is ${possible.join(" or ")}`,
+      );
+  }
+
+  /**
+   * Suspends a command at a point, and looks whether it keeps others out: it has its lock and its lease,
+   * and another copy leaves both to it. Then it is killed there.
+   */
+  async #suspend(random) {
+    const { point, command, lease, lock, other } = random.pick(stopPoints);
+    if (!this.#creating) await this.#create(random, {});
+    const slots = command[0] === "land" ? this.config.concurrency : 1;
+    await this.run(command, {
+      point: `${point}:1:stop`,
+      stopped: async ({ pid }) => {
+        const held = locksOf(this.#state, pid);
+        if (held.length === 0)
+          this.#violation(`${command} works at ${point} without its lock`);
+        if (lock !== undefined && isFree(this.#state, lock))
+          this.#violation(`${command} is at ${point}, and ${lock} is free`);
+        const lease_of = () =>
+          this.#query(
+            "SELECT id, ticket, step, host, pid FROM run WHERE pid = ? AND finished_at IS NULL ORDER BY +id",
+            pid,
+          );
+        const leases = lease_of();
+        if (lease && leases.length === 0)
+          this.#violation(`${command} works at ${point} without a lease`);
+        if (!other) return;
+        const { code } = await this.run(command);
+        if (slots === 1 && code !== 75 && code !== null)
+          this.#violation(
+            `${command} exited with ${code} while another was at ${point}`,
+          );
+        if (JSON.stringify(lease_of()) !== JSON.stringify(leases))
+          this.#violation(
+            `the lease of ${command}, which is at ${point}, was taken away`,
+          );
+        const still = locksOf(this.#state, pid);
+        if (JSON.stringify(still) !== JSON.stringify(held))
+          this.#violation(
+            `the lock of ${command}, which is at ${point}, was taken away`,
+          );
+      },
+    });
+  }
+
+  /**
+   * A machine that was suspended for long comes back: another has taken over what it worked at, and what it
+   * ends now must not count.
+   */
+  async #comeBack() {
+    for (let times = 0; times < 3; times += 1) {
+      if (this.violations.length > 0) return;
+      await this.#create(this.random, {});
+      await this.run(
+        ["land"],
+        {
+          point: "run.tidied:1:stop",
+          comesBack: true,
+          stopped: () => this.run(["land"], {}, "crash-a"),
+        },
+        "crash-b",
+      );
     }
   }
 
@@ -282,14 +408,16 @@ class Round {
     this.variant.relax?.();
     this.#resting = true;
     await this.run(["maintenance", "off"]);
+    if (this.variant.hosts !== undefined) await this.#comeBack();
     await this.#drain();
     for (const wanted of this.#waiting.splice(0)) {
       this.#next = () => wanted;
       await this.#create(this.random, {});
     }
     await this.#drain();
+    await this.run(["land"]);
+    await this.#lookBeforeMending();
     for (const command of [
-      ["land"],
       ["release-ppa"],
       ["clean-ppas"],
       ["maintenance", "on"],
@@ -332,6 +460,20 @@ class Round {
     if (has("fsck")) await this.run(["fsck", "--mend"]);
   }
 
+  /** What `fsck` finds before anything mends it: only what killed processes may leave. */
+  async #lookBeforeMending() {
+    for (const host of this.variant.hosts ?? [undefined]) {
+      const ended = await this.run(["fsck", "--digests", "--json"], {}, host);
+      if (this.violations.length > 0) return;
+      for (const { check, what, where, mendable } of JSON.parse(ended.stdout)
+        .findings)
+        if (!mendable || !leftByKilled.has(check))
+          this.#violation(
+            `before anything mends, fsck finds ${check}: ${where}: ${what}`,
+          );
+    }
+  }
+
   async #drain() {
     let before = "";
     for (let passes = 0; passes < 300; passes += 1) {
@@ -358,12 +500,13 @@ class Round {
 
   check() {
     if (this.violations.length > 0) return { count: 0 };
-    const left = this.#processes();
+    const left = processesOf(this.root);
     if (left.length > 0)
       this.#violation(`processes are left: ${left.join(", ")}`);
     const checks = checkInvariants(this.#state, this.#known, {
       clock: this.variant.clock,
       disk: this.variant.disk,
+      concurrency: this.config.concurrency,
       keeper: this.config.archiveKeeper,
       mended: this.seen.mended,
       remote: this.variant.remote,
@@ -378,9 +521,14 @@ class Round {
   }
 
   /** Runs the program to its end, or until it is killed as planned. */
-  async run(args, kill = {}, host = undefined) {
+  async run(args, kill = {}, host = undefined, writes = writesOf(args)) {
     this.commands += 1;
     const began = performance.now();
+    const promised = eventOf(args);
+    const after = promised && this.#lastEvent();
+    const written = writes.map(([key, value]) =>
+      this.#promises.write(key, value),
+    );
     const [file, ...more] = this.variant.wrap?.(
       this.program,
       this.#resting,
@@ -389,7 +537,8 @@ class Round {
     const child = spawn(file, [...more, ...args, "-v", "2", ...this.#global], {
       env: {
         ...process.env,
-        ...this.variant.env?.(this.#resting),
+        // One that comes back has slept through what the others take for a long time.
+        ...this.variant.env?.(this.#resting && !kill.comesBack),
         HOME: this.root,
         NO_COLOR: "1",
         CRASH_ROUND: this.root,
@@ -397,13 +546,25 @@ class Round {
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    this.#alive.add(child.pid);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => {
+      stderr += text;
+      for (const [, pid] of text.matchAll(
+        /took over the lock .*process (\d+) on /g,
+      ))
+        this.#stolen("lock", Number(pid), kill);
+    });
     const usual = this.#durations.get(args[0]) ?? 400;
     let hit = 0;
-    const timers = [setTimeout(() => child.kill("SIGKILL"), hangsAfterMs)];
+    let hangs;
+    const stopWatching = watch(child.pid, (why) => {
+      hangs = why;
+      child.kill("SIGKILL");
+    });
+    const timers = [];
     if (kill.after !== undefined)
       timers.push(
         setTimeout(
@@ -411,13 +572,29 @@ class Round {
           kill.after * usual,
         ),
       );
-    const { code, signal } = await new Promise((done, fail) => {
+    const closed = new Promise((done, fail) => {
       child.on("error", fail);
       child.on("close", (exitCode, ended) =>
         done({ code: exitCode, signal: ended }),
       );
     });
+    if (kill.stopped !== undefined && (await untilStopped(child))) {
+      await kill.stopped(child);
+      child.kill(kill.comesBack ? "SIGCONT" : "SIGKILL");
+    }
+    const { code, signal } = await closed;
+    this.#alive.delete(child.pid);
+    stopWatching();
     for (const timer of timers) clearTimeout(timer);
+    for (const end of written) end(signal === null ? code : null);
+    if (promised !== undefined && code === 0)
+      this.#promises.claim({
+        ...promised,
+        args,
+        after,
+        until: this.#lastEvent(),
+      });
+    for (const { pid } of this.#deadLeases()) this.#stolen("lease", pid, kill);
     const took = performance.now() - began;
     const ended = { args, code, signal, stdout, stderr, kill };
     this.plan.push(
@@ -425,7 +602,9 @@ class Round {
     );
     if (signal === null) this.#durations.set(args[0], usual * 0.7 + took * 0.3);
     this.seen.takeovers += stderr.split("took over the lock").length - 1;
-    if (took >= hangsAfterMs) this.#violation("hangs", ended);
+    if (stderr.includes("the lease was lost") && !kill.comesBack)
+      this.#violation("lost its lease while it was alive", ended);
+    if (hangs !== undefined) this.#violation(hangs, ended);
     else if (signal === "SIGKILL") {
       this.kills += 1;
       if (kill.point !== undefined) this.#points.hit(kill.point.split(":")[0]);
@@ -440,6 +619,24 @@ class Round {
         this.#violation(`ended with ${signal ?? code}`, ended);
     }
     return ended;
+  }
+
+  /** A live process's lock or lease is nobody else's. */
+  #stolen(what, pid, { comesBack = false }) {
+    if (this.#alive.has(pid) && isAlive(pid) && !comesBack && !this.#resting)
+      this.#violation(`a ${what} was taken from process ${pid}, which lives`);
+  }
+
+  #lastEvent() {
+    return this.#query("SELECT max(id) AS id FROM event")[0]?.id ?? 0;
+  }
+
+  /** The processes whose leases were given up in the last runs. */
+  #deadLeases() {
+    return this.#query(
+      `SELECT CAST(substr(reason, length('process ') + 1) AS INTEGER) AS pid FROM run
+       WHERE id > (SELECT max(id) - 40 FROM run) AND reason LIKE 'process % was gone before it finished'`,
+    );
   }
 
   #violation(what, ended) {
@@ -467,28 +664,6 @@ class Round {
       }
     }
   }
-
-  /** Processes of this round that are still there. */
-  #processes() {
-    return readdirSync("/proc")
-      .filter((name) => /^[0-9]+$/.test(name))
-      .flatMap((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/environ`, "utf8").includes(
-            `CRASH_ROUND=${this.root}\0`,
-          )
-            ? [
-                readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll(
-                  "\0",
-                  " ",
-                ),
-              ]
-            : [];
-        } catch {
-          return []; // another user's, or gone
-        }
-      });
-  }
 }
 
 /** Kills the step, the tools it drives, or both; tells how many were hit. */
@@ -507,16 +682,4 @@ function killNow(child, target) {
   if (target !== "step") for (const pid of childrenOf(child.pid)) kill(pid);
   if (target !== "tool") kill(child.pid);
   return hit;
-}
-
-function childrenOf(pid) {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-      .trim()
-      .split(" ")
-      .filter((text) => text !== "")
-      .map(Number);
-  } catch {
-    return [];
-  }
 }

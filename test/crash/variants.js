@@ -59,7 +59,7 @@ export const variants = {
    * back.
    */
   hosts: {
-    missing: () => cannot(["--uts"], ["hostname", "crash-host"]),
+    missing: () => cannot(["--uts", "--net"], ["hostname", "crash-host"]),
     make(random) {
       const lost = random.chance(0.5);
       const name = (resting) =>
@@ -70,6 +70,8 @@ export const variants = {
         wrap: (program, resting, host = name(resting)) => [
           ...unshare,
           "--uts",
+          // Nor can they reach each other by sockets.
+          "--net",
           "--",
           "sh",
           "-c",
