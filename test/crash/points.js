@@ -23,7 +23,20 @@ const commands = {
   "cancel.": ["cancel", "cancel", "land"],
   "retry.": ["retry"],
   "report.": ["report"],
+  "backup.": ["backup"],
+  "fsck.": ["mend"],
 };
+
+/** Points of upkeep that come by while others work. Restoring is tried when all is quiet. */
+const upkeepPoints = ["backup.packed", "backup.placed", "fsck.mended"];
+export const restorePoints = [
+  "restore.begun",
+  "restore.checked",
+  "restore.set-aside",
+  "restore.placed",
+];
+
+const points = [...crashPoints, ...upkeepPoints];
 
 /**
  * Points to be suspended at, with what the command must have then: a lease, a lock of mutual exclusion.
@@ -50,8 +63,8 @@ export function commandsFor(point) {
 
 /** Which points were killed at, so that the rarest come next. */
 export class PointTally {
-  #hits = new Map(crashPoints.map((name) => [name, 0]));
-  #tries = new Map(crashPoints.map((name) => [name, 0]));
+  #hits = new Map([...points, ...restorePoints].map((name) => [name, 0]));
+  #tries = new Map(points.map((name) => [name, 0]));
 
   /**
    * `POINT:N`, the Nth time a process comes by: the point least often killed at of them all, or of
@@ -59,8 +72,8 @@ export class PointTally {
    */
   next(random) {
     const some = random.chance(0.4)
-      ? crashPoints
-      : [1, 2, 3].map(() => random.pick(crashPoints));
+      ? points
+      : [1, 2, 3].map(() => random.pick(points));
     const score = (name) => this.#hits.get(name) * 10 + this.#tries.get(name);
     const lowest = Math.min(...some.map(score));
     const chosen = random.pick(some.filter((name) => score(name) === lowest));

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 
 import { checkInvariants } from "./invariants.js";
-import { commandsFor, stopPoints } from "./points.js";
+import { commandsFor, restorePoints, stopPoints } from "./points.js";
 import {
   childrenOf,
   isAlive,
@@ -59,6 +59,7 @@ export async function runRound({
   );
   await round.comeToRest();
   const checks = round.check();
+  if (random.chance(0.3)) await round.restoreElsewhere();
   if (round.violations.length === 0) round.end();
   if (round.violations.length === 0) rmSync(root, { recursive: true });
   return {
@@ -81,6 +82,7 @@ class Round {
   #promises = new Promises();
   #known = { printed: new Map(), promises: this.#promises };
   #alive = new Set();
+  #backups = [];
   #durations = new Map();
   #creating = false;
   #resting = false;
@@ -135,12 +137,15 @@ class Round {
             land: 6,
             step: 4,
             clean: 1,
-            update: 2,
+            update: 3,
             release: 1,
             report: 2,
             resign: 0.6,
             maintenance: 0.3,
             uploaders: 0.3,
+            expire: 0.3,
+            mend: 0.3,
+            backup: 0.3,
             cancel: 0.6,
             retry: 1,
             override: 0.4,
@@ -198,6 +203,12 @@ class Round {
         return;
       case "uploaders":
         return this.#uploaders(random, kill);
+      case "expire":
+        return this.run(["expire"], kill);
+      case "mend":
+        return this.run(["fsck", "--mend"], kill);
+      case "backup":
+        return this.#backup(kill);
       case "update":
         return this.#update(random, kill);
       case "cancel":
@@ -306,6 +317,44 @@ class Round {
     );
   }
 
+  /** A backup that exits with 0 can be restored. */
+  async #backup(kill) {
+    const file = join(this.root, `${this.commands}.tar.zst`);
+    const { code } = await this.run(["backup", file], kill);
+    if (code === 0) this.#backups.push(file);
+  }
+
+  /**
+   * The last backup that was made while all this went on is restored elsewhere, killed again and again, then
+   * once more over that; each time the state is whole.
+   */
+  async restoreElsewhere() {
+    if (this.violations.length > 0 || this.variant.disk !== undefined) return;
+    if (this.#backups.length === 0) await this.#backup({});
+    const file = this.#backups.at(-1);
+    const elsewhere = { state: join(this.root, "restored") };
+    const ok = async (...args) => {
+      const ended = await this.run(args, elsewhere);
+      if (ended.code !== 0) this.#violation("has to exit with 0", ended);
+    };
+    for (const over of [false, true]) {
+      if (over) await ok("maintenance", "on");
+      let done = false;
+      for (const point of restorePoints) {
+        if (done || this.random.chance(0.5)) continue;
+        const { code } = await this.run(["restore", file], {
+          ...elsewhere,
+          point: `${point}:${this.random.whole(1, 3)}`,
+        });
+        done = code === 0;
+      }
+      if (!done) await ok("restore", file);
+      if (over) await ok("maintenance", "off");
+      await ok("fsck", "--mend", "--digests");
+      if (this.violations.length > 0) return;
+    }
+  }
+
   /** What commands have written there is what is there. */
   #look(key, value) {
     const possible = this.#promises.possible(key);
@@ -379,19 +428,22 @@ class Round {
   }
 
   async #update(random, kill) {
-    const tickets = this.#query("SELECT id FROM ticket");
+    const tickets = this.#query("SELECT id, step FROM ticket");
     if (tickets.length === 0) return this.#create(random, kill);
-    const change = random.pick([
-      ["-d", `described ${random.whole(1, 1000)}`],
-      ["--priority", String(random.whole(0, 5))],
-      ["--hold"],
-      ["--queue"],
-      ["-o", `dev${random.whole(1, 5)}@example.com`],
-    ]);
-    return this.run(
-      ["update_ticket", String(random.pick(tickets).id), ...change],
-      kill,
+    // Only these may still change their place in the queue.
+    const queued = tickets.filter(({ step }) => step === 100);
+    const { id, step } = random.pick(
+      queued.length > 0 && random.chance(0.8) ? queued : tickets,
     );
+    const some = (...words) => (random.chance(0.6) ? words : []);
+    const changes = [
+      ...some("-d", `described ${random.whole(1, 1000)}`),
+      ...some("-o", `dev${random.whole(1, 5)}@example.com`),
+      ...(step === 100 ? some("--priority", String(random.whole(0, 9))) : []),
+    ];
+    if (changes.length === 0 || random.chance(0.15))
+      changes.push(random.pick(["--hold", "--queue"]));
+    return this.run(["update_ticket", String(id), ...changes], kill);
   }
 
   /** A verb on one of the tickets that it makes sense for, if there is one. */
@@ -524,6 +576,10 @@ class Round {
   async run(args, kill = {}, host = undefined, writes = writesOf(args)) {
     this.commands += 1;
     const began = performance.now();
+    const global =
+      kill.state === undefined
+        ? this.#global
+        : [...this.#global, "--state-dir", kill.state];
     const promised = eventOf(args);
     const after = promised && this.#lastEvent();
     const written = writes.map(([key, value]) =>
@@ -534,7 +590,7 @@ class Round {
       this.#resting,
       host,
     ) ?? [this.program];
-    const child = spawn(file, [...more, ...args, "-v", "2", ...this.#global], {
+    const child = spawn(file, [...more, ...args, "-v", "2", ...global], {
       env: {
         ...process.env,
         // One that comes back has slept through what the others take for a long time.
