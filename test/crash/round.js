@@ -373,7 +373,7 @@ class Round {
     if (!this.#creating) await this.#create(random, {});
     const slots = command[0] === "land" ? this.config.concurrency : 1;
     await this.run(command, {
-      point: `${point}:1:stop`,
+      point: `${point}:1:SIGSTOP`,
       stopped: async ({ pid }) => {
         const held = locksOf(this.#state, pid);
         if (held.length === 0)
@@ -418,7 +418,7 @@ class Round {
       await this.run(
         ["land"],
         {
-          point: "run.tidied:1:stop",
+          point: "run.tidied:1:SIGSTOP",
           comesBack: true,
           stopped: () => this.run(["land"], {}, "crash-a"),
         },

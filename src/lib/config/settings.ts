@@ -23,7 +23,6 @@ export const settings = [
   ...engineSettings,
   ...locksSettings,
   ...upkeepSettings,
-  ...shepherdSettings,
   ...reportSettings,
   ...shepherdSettings,
   ...clientsSettings,

@@ -74,19 +74,13 @@ type UpkeepPoint =
 type CrashPoint = (typeof crashPoints)[number] | UpkeepPoint;
 
 /** `POINT`, or `POINT:N` for the Nth time that it is reached, or `POINT:N:SIGNAL` for a milder signal. */
-/** `POINT`; `POINT:N` to crash the Nth time that the point is reached, `POINT:N:stop` to be suspended. */
 const wanted = process.env["UBUNTU_CI_CRASH_AT"]?.split(":");
 let left = Number(wanted?.[1] ?? 1);
-const signal = wanted?.[2] === "stop" ? "SIGSTOP" : "SIGKILL";
-
 const signal = (wanted?.[2] ?? "SIGKILL") as NodeJS.Signals;
 
 /**
- * Fault injection, like the fail points of databases: kills this process with SIGKILL, or interrupts it,
- * when the environment variable UBUNTU_CI_CRASH_AT names this point. Costs one comparison when that is
- * unset.
- * Fault injection, like the fail points of databases: kills this process with SIGKILL (or
- * suspends it) when the environment variable UBUNTU_CI_CRASH_AT names this point. Costs one comparison
+ * Fault injection, like the fail points of databases: kills this process with SIGKILL, or sends it a
+ * milder signal, when the environment variable UBUNTU_CI_CRASH_AT names this point. Costs one comparison
  * when that is unset.
  */
 export function crashPoint(name: CrashPoint): void {

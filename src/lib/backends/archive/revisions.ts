@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import {
   lstat,
   readdir,
-  readFile,
   readlink,
   rename,
   rm,
