@@ -696,6 +696,8 @@ describe("--dry-run", () => {
       "ppa add ci_pool-009",
       "ppa populate",
       "archive revert 0 --reason why",
+      "archive undo 1 --reason why",
+      "archive promote 1 --force --reason why",
       "archive resign",
       `uploaders add ${join(ci.root, "dev.asc")}`,
       `uploaders remove ${uploaders[0]?.fingerprint ?? ""}`,
@@ -712,9 +714,8 @@ describe("--dry-run", () => {
       "fsck --mend",
       `check --prometheus ${join(ci.root, "metrics.prom")}`,
     ];
-    // These need a backup, a program of their own to replace, a landing, or a signed archive: see their
-    // own tests.
-    const elsewhere = ["restore", "upgrade", "qa", "archive rotate-key"];
+    // These need a backup, a program of their own to replace, or a signed archive: see their own tests.
+    const elsewhere = ["restore", "upgrade", "archive rotate-key"];
     for (const { words, verb } of await everyVerb())
       if (verb.changes && !elsewhere.includes(words.join(" ")))
         expect(
