@@ -103,7 +103,7 @@ export const variants = {
             "-t",
             "tmpfs",
             "-o",
-            "size=24m",
+            "size=24m,mode=0711",
             "none",
             state,
           ]);
