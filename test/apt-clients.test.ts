@@ -134,10 +134,13 @@ const version = (session: Session, name: string) =>
 const write = (session: Session, path: string, text: string) =>
   ok(session, `cat >${path} <<'END'\n${text}\nEND`);
 
-describe.each([
+/** Another series takes a base of its own, made from the mirror: `npm run test:clients`. */
+const series = [
   { series: "bookworm", apt: "apt 2.6." },
   { series: "trixie", apt: "apt 3." },
-])("apt of $series", ({ series, apt }) => {
+].slice(0, process.env["UBUNTU_CI_TEST_CLIENTS"] === "all" ? 2 : 1);
+
+describe.each(series)("apt of $series", ({ series, apt }) => {
   let paths: StatePaths;
   let archive: Archive;
   let ticket = 0;
