@@ -67,7 +67,9 @@ function run(size, args, codes = [0]) {
   });
   const [code, seconds, kib] = stderr.trim().split("\n").at(-1).split(" ");
   if (!codes.includes(Number(code)))
-    throw new Error(`${args.join(" ")} exited with ${code}: ${stderr}`);
+    throw new Error(
+      `${args.join(" ")} exited with ${code}: ${stderr}${stdout.slice(-2000)}`,
+    );
   return { cpu: Number(seconds), kib: Number(kib), out: stdout.trim() };
 }
 

@@ -19,12 +19,12 @@ const plants = {
   // A publication that was killed before it was recorded is not recognised as the ticket's own.
   "published-twice": {
     file: "backends/archive/revisions.js",
-    from: "if (revision.ticket === ticket)",
-    to: "if (Number.isNaN(revision.ticket))",
+    from: "if (record.ticket === ticket)",
+    to: "if (Number.isNaN(record.ticket))",
     also: {
       file: "steps/publish.js",
-      from: "revision.ticket === ticket.id",
-      to: "Number.isNaN(revision.ticket)",
+      from: "await archive.revisionOfTicket(ticket.id)",
+      to: "undefined",
     },
   },
   // Work that was submitted by a process that was killed is submitted again.
