@@ -138,11 +138,6 @@ const plants = {
     to: "true",
     also: { from: "inCommon(sources, other).length > 0", to: "false" },
   },
-  "too-many-at-once": {
-    file: "domain/queue.js",
-    from: "inFlight.length >= concurrency",
-    to: "inFlight.length > concurrency",
-  },
 };
 
 /** The variant that a bug shows in. */

@@ -131,7 +131,7 @@ class Round {
   /** One command, most often one that is to be killed. */
   async act(random) {
     this.variant.squeeze?.();
-    if (random.chance(0.08)) return this.#suspend(random);
+    if (random.chance(0.06)) return this.#suspend(random);
     const point = random.chance(0.5) ? this.#points.next(random) : undefined;
     const command =
       point === undefined
@@ -415,7 +415,7 @@ class Round {
    * ends now must not count.
    */
   async #comeBack() {
-    for (let times = 0; times < 3; times += 1) {
+    for (let times = 0; times < 2; times += 1) {
       if (this.violations.length > 0) return;
       await this.#create(this.random, {});
       await this.run(
