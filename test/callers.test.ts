@@ -55,6 +55,8 @@ function valueOf(name: string): string {
       return "A".repeat(40);
     case "name":
       return "ci_pool-009";
+    case "state":
+      return "ok";
     default:
       return "1";
   }

@@ -435,7 +435,7 @@ describe("on a terminal", () => {
       createHash("sha256").update(of).digest("hex");
     set.run(binary.length, digest(binary));
     expect(onTerminal("get_artifact", "1", "evil.html", "-o", "-")).toContain(
-      "evil.html is no text",
+      "evil.html is a binary file",
     );
     writeFileSync(image, before);
     set.run(before.length, digest(before));

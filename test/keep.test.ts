@@ -404,7 +404,7 @@ describe("backup and restore", () => {
     const refused = at(state, "restore", file);
     expect(refused).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("no place in one") as string,
+      stderr: expect.stringContaining("do not belong in one") as string,
     });
     expect(existsSync(join(ci.root, "evil/evil/evil"))).toBe(false);
     expect(readdirSync(state)).toEqual(["run"]);

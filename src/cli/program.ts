@@ -163,6 +163,9 @@ export class ProgramCall {
       // Both the stream and whoever waits for it may tell.
       if (this.#toldNotWritten) return;
       this.#toldNotWritten = true;
+    } else if (this.#toldNotWritten && thrown instanceof UbuntuCiError) {
+      // That interrupted it: what follows from that is no news.
+      return;
     }
     return reportError(thrown, {
       verbosity: this.#verbosity,
