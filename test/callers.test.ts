@@ -66,6 +66,8 @@ function valueOf(name: string): string {
 const lines = (await everyVerb()).map((known) => [
   ...shortestLine(known, valueOf),
   ...(known.words[0] === "upgrade" ? ["--dry-run"] : []),
+  // A ticket or a landing.
+  ...(known.words[0] === "explain" ? ["1"] : []),
 ]);
 
 function calls(uid: number, state: string, args: readonly string[]) {
