@@ -57,13 +57,8 @@ export async function undoLanding(
         advice`undo what needs it first; ${remedy("archive list")} shows what each revision changed`,
       );
   });
-  const before = await archive.read(made.revision - 1);
   db.transaction(() => {
-    const changed = Object.keys(made.publications).filter(
-      (series) =>
-        JSON.stringify(made.publications[series]) !==
-        JSON.stringify(before.publications[series]),
-    );
+    const changed = [...new Set(made.changes.map(({ series }) => series))];
     for (const series of changed)
       for (const { kind, name, version } of made.publications[series] ?? [])
         if (kind === "source")
