@@ -33,8 +33,8 @@ export interface TakingOut {
   readonly landed_at: string;
   readonly undoes?: number;
   readonly revertsTo?: number;
-  /** The series that it changes; default: all that anything has landed in. */
-  readonly series?: readonly string[];
+  /** The series that it changes. */
+  readonly series: readonly string[];
   readonly reason: string;
 }
 
@@ -48,7 +48,7 @@ export function recordTakingOut(
   actor: string,
 ): void {
   const { revision } = landing;
-  for (const series of landing.series ?? landedSeries(db)) {
+  for (const series of landing.series) {
     const { changes } = db
       .prepare(
         `INSERT INTO landing (series, revision, reverts_to, undoes, actor, reason, landed_at, qa)

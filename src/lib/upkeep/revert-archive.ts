@@ -1,10 +1,7 @@
 import type { Revision } from "../backends/archive/archive.ts";
 import type { Plan } from "../domain/plan.ts";
-import { recordEvent } from "../state/events.ts";
-import { noteLandings } from "../tickets/local-landings.ts";
-import { recordPublication } from "../state/publications.ts";
-import { recordTakingOut } from "../state/landings.ts";
 import type { Engine } from "../engine/engine.ts";
+import { recordTakenOut } from "./record-taking-out.ts";
 
 interface RevertPlan extends Plan {
   readonly revision: number;
@@ -35,50 +32,19 @@ export async function planRevert(
  * @throws UbuntuCiError (2) when there is no such revision
  */
 export async function revertArchive(
-  { db, paths, config, backends, actor }: Engine,
+  engine: Engine,
   revision: number,
   reason: string,
 ): Promise<{ readonly plan: Plan; readonly made: Revision }> {
-  const plan = await planRevert(backends, revision);
-  const made = await (await backends.archive()).revert(plan.revision);
+  const plan = await planRevert(engine.backends, revision);
+  const made = await (await engine.backends.archive()).revert(plan.revision);
   // It is current already.
   if (made.reverts_to !== revision) return { plan, made };
-  db.transaction(() => {
-    for (const [series, publications] of Object.entries(made.publications)) {
-      for (const { kind, name, version } of publications) {
-        if (kind !== "source") continue;
-        recordPublication(db, {
-          revision: made.revision,
-          series,
-          source: name,
-          version,
-          ticket: null,
-          created_at: made.created_at,
-        });
-      }
-    }
-    recordTakingOut(
-      db,
-      {
-        revision: made.revision,
-        revertsTo: revision,
-        landed_at: made.created_at,
-        reason,
-      },
-      actor,
-    );
-    recordEvent(db, {
-      actor,
-      subject: "archive",
-      subject_id: made.revision,
-      what: "reverted",
-      to_state: String(made.revision),
-      why: `back to revision ${revision}: ${reason}`,
-    });
-  }).immediate();
-  await noteLandings(
-    { db, paths, config, actor },
-    `revision ${made.revision} goes back to revision ${revision}`,
-  );
+  await recordTakenOut(engine, made, {
+    what: "reverted",
+    revertsTo: revision,
+    words: `back to revision ${revision}`,
+    reason,
+  });
   return { plan, made };
 }

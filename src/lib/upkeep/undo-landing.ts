@@ -4,11 +4,8 @@ import { advice, remedy } from "../domain/remedy.ts";
 import type { Revision } from "../backends/archive/archive.ts";
 import type { Engine } from "../engine/engine.ts";
 import { machineArchitecture } from "../host/architecture.ts";
-import { recordEvent } from "../state/events.ts";
-import { recordTakingOut } from "../state/landings.ts";
-import { recordPublication } from "../state/publications.ts";
 import { packagesBroken } from "../steps/approvals.ts";
-import { noteLandings } from "../tickets/local-landings.ts";
+import { recordTakenOut } from "./record-taking-out.ts";
 
 /** What taking a landing out would do. @throws UbuntuCiError (2) when nothing of it is there as it was */
 export async function planUndo(
@@ -39,10 +36,11 @@ export async function planUndo(
  * @throws UbuntuCiError (2) naming the packages that need what it would take out
  */
 export async function undoLanding(
-  { db, paths, config, backends, actor }: Engine,
+  engine: Engine,
   revision: number,
   reason: string,
 ): Promise<Revision> {
+  const { backends } = engine;
   const archive = await backends.archive();
   const made = await archive.undo(revision, async (outlook, series) => {
     const broken = await packagesBroken(
@@ -57,42 +55,11 @@ export async function undoLanding(
         advice`undo what needs it first; ${remedy("archive list")} shows what each revision changed`,
       );
   });
-  db.transaction(() => {
-    const changed = [...new Set(made.changes.map(({ series }) => series))];
-    for (const series of changed)
-      for (const { kind, name, version } of made.publications[series] ?? [])
-        if (kind === "source")
-          recordPublication(db, {
-            revision: made.revision,
-            series,
-            source: name,
-            version,
-            ticket: null,
-            created_at: made.created_at,
-          });
-    recordTakingOut(
-      db,
-      {
-        revision: made.revision,
-        undoes: revision,
-        series: changed,
-        landed_at: made.created_at,
-        reason,
-      },
-      actor,
-    );
-    recordEvent(db, {
-      actor,
-      subject: "archive",
-      subject_id: made.revision,
-      what: "undone",
-      to_state: String(made.revision),
-      why: `without revision ${revision}: ${reason}`,
-    });
-  }).immediate();
-  await noteLandings(
-    { db, paths, config, actor },
-    `revision ${made.revision} undoes revision ${revision}`,
-  );
+  await recordTakenOut(engine, made, {
+    what: "undone",
+    undoes: revision,
+    words: `without revision ${revision}`,
+    reason,
+  });
   return made;
 }
