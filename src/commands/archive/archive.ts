@@ -89,11 +89,12 @@ const revert: NamedVerb<{ revision: number; reason: string }, Plan> = {
       .argument("<revision>", "number of the revision", wholeNumber)
       .requiredOption(
         "--reason <text>",
-        "why, for all to read",
+        "why, for all to read (required)",
         reasonArgument,
       ),
   changes: true,
   locks: [{ name: "archive" }],
+
   async plan(context, { revision }) {
     const { planRevert } = await import("../../lib/upkeep/revert-archive.ts");
     return planRevert(context.backends(), revision);
@@ -115,11 +116,15 @@ const undo: NamedVerb<{ revision: number; reason: string }, Plan> = {
       .argument("<revision>", "number of the landing's revision", landingNumber)
       .requiredOption(
         "--reason <text>",
-        "why, for all to read",
+        "why, for all to read (required)",
         reasonArgument,
       ),
   changes: true,
   locks: [{ name: "archive", patient: true }],
+  examples: [
+    'archive undo 6 --reason "6 breaks logins"',
+    'archive undo 6 --reason "6 breaks logins" --dry-run',
+  ],
   notes: `Clients that have its packages keep them: apt goes back only when it is told to, as with
 \`apt install PACKAGE=VERSION --allow-downgrades\`. A higher version that lands reaches all.`,
   async plan(context, { revision }) {
@@ -230,8 +235,11 @@ const rotateKey: NamedVerb<{ finish?: true; force?: true }, Plan> = {
   summary: "sign with a new key beside the old one, then with it alone",
   define: (command) =>
     command
-      .option("--finish", "retire the old key")
-      .option("--force", "with --finish: before archive.keyOverlapDays"),
+      .option("--finish", "retire the old key (default: no)")
+      .option(
+        "--force",
+        "with --finish: before archive.keyOverlapDays (default: no)",
+      ),
   check({ finish, force }) {
     if (force === true && finish !== true)
       throw refused("--force goes with --finish");

@@ -16,7 +16,7 @@ export const command: Command<Options> = {
     command
       .argument(
         "[ticket]",
-        "number of the ticket (default: the landing's)",
+        "number of the ticket (required without --landing)",
         ticketNumber,
       )
       .option(
