@@ -74,6 +74,28 @@ const optionNames = ({ options }: CompletedCommand, valued: boolean) =>
     .filter(({ value }) => !valued || value !== null)
     .flatMap(({ names }) => names);
 
+/** Lines that complete the value of the option before the cursor, and end there; for bash and zsh alike. */
+function optionValueLines(
+  places: readonly Place[],
+  give: (value: Value) => string,
+): string[] {
+  return [
+    "  if [[ -n $skip ]]; then",
+    '    case "$at $prev" in',
+    ...places.flatMap(({ at, command }) =>
+      command.options
+        .filter(({ value }) => value !== null && value !== "text")
+        .map(
+          ({ names, value }) =>
+            `      ${names.map((name) => `'${at} ${name}'`).join(" | ")}) ${give(value)} ;;`,
+        ),
+    ),
+    "    esac",
+    "    return",
+    "  fi",
+  ];
+}
+
 /** The lines that find the cursor's place in the command tree; bash and zsh both accept them. */
 function whereLines(program: CompletedCommand): string[] {
   const steps = placesOf(program).flatMap(({ at, command }) =>
@@ -136,19 +158,7 @@ function bashScript(program: CompletedCommand): string {
     '  local before=("${COMP_WORDS[@]:1:COMP_CWORD-1}")',
     "  COMPREPLY=()",
     ...whereLines(program),
-    "  if [[ -n $skip ]]; then",
-    '    case "$at $prev" in',
-    ...places.flatMap(({ at, command }) =>
-      command.options
-        .filter(({ value }) => value !== null && value !== "text")
-        .map(
-          ({ names, value }) =>
-            `      ${names.map((name) => `'${at} ${name}'`).join(" | ")}) ${give(value)} ;;`,
-        ),
-    ),
-    "    esac",
-    "    return",
-    "  fi",
+    ...optionValueLines(places, give),
     "  if [[ $cur == -* ]]; then",
     '    case "$at" in',
     ...places.map(
@@ -202,19 +212,7 @@ function zshScript(program: CompletedCommand): string {
     "  local -a before found state",
     "  before=($words[2,CURRENT-1])",
     ...whereLines(program),
-    "  if [[ -n $skip ]]; then",
-    '    case "$at $prev" in',
-    ...places.flatMap(({ at, command }) =>
-      command.options
-        .filter(({ value }) => value !== null && value !== "text")
-        .map(
-          ({ names, value }) =>
-            `      ${names.map((name) => `'${at} ${name}'`).join(" | ")}) ${give(value)} ;;`,
-        ),
-    ),
-    "    esac",
-    "    return",
-    "  fi",
+    ...optionValueLines(places, give),
     "  if [[ $words[CURRENT] == -* ]]; then",
     '    case "$at" in',
     ...places.map(
