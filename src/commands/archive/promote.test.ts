@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import {
@@ -66,6 +66,10 @@ describe("undo", () => {
       rolls_back: [3],
     });
     expect(await ci.ok("explain", "3")).toContain("took it out of the archive");
+    await ci.ok("shepherd-report");
+    expect(
+      readFileSync(join(ci.state, "report/landings/index.html"), "utf8"),
+    ).toContain("without revision 3");
     // What was taken out can be uploaded again; what came back cannot.
     expect(
       await ci.run("create_ticket", "-t", "x", "-s", ci.upload("one", "1.0")),

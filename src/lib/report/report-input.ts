@@ -22,6 +22,7 @@ export interface ReportInput {
     readonly created_at: string;
     readonly ticket: number | null;
     readonly reverts_to: number | null;
+    readonly undoes?: number;
     readonly changes: readonly {
       readonly series: string;
       readonly source: string;
