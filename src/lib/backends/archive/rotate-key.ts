@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { notNow, refused } from "../../domain/error.ts";
+import { Damage, notNow, refused } from "../../domain/error.ts";
 import { copyDurably, writeFileAtomic } from "../../files/atomic-file.ts";
 import { crashPoint } from "../../files/crash-point.ts";
 import { namesIn } from "../../files/names-in.ts";
@@ -37,7 +37,11 @@ export async function addSigningKey(
     const { gnupg } = paths;
     const made = `${gnupg}.new`;
     const key = await readSigningKey(gnupg);
-    const unfinished = await readKey(made).catch(() => undefined);
+    const unfinished = await readKey(made).catch((thrown: unknown) => {
+      // Half made by a killed process: it is made again. What cannot be read just now is something else.
+      if (thrown instanceof Damage) return undefined;
+      throw thrown;
+    });
     if (unfinished?.fingerprint === key.fingerprint) return key;
     if (key.previous !== undefined)
       throw refused(
