@@ -44,40 +44,45 @@ install_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Installs the npm packages and builds the program, without better-sqlite3's native library. What needs
-# that library is left to compile_sqlite.
-build_program() {
+# Installs the npm packages, without better-sqlite3's native library.
+install_npm_packages() {
   command -v node >/dev/null || die "Node.js 20.19 or later is not installed"
   node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' ||
     die "Node.js is $(node --version); 20.19 or later is needed"
   cd "$here"
-  if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-    say "installing npm packages"
-    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-  fi
+  [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ] || return 0
+  say "installing npm packages"
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+}
+
+sqlite=node_modules/better-sqlite3/build
+# Builds or downloads better-sqlite3's native library.
+install_sqlite() {
+  cd "$here"
+  [ ! -e $sqlite/Release/better_sqlite3.node ] || return 0
+  say "compiling better-sqlite3 (a minute or two)"
+  # With Node's headers, where they are installed, node-gyp need not download them.
+  local prefix
+  prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+  if [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir=$prefix; fi
+  # SQLite and Debian compile it with -O2; better-sqlite3's -O3 takes a third longer.
+  CFLAGS="${CFLAGS:--O2}" JOBS=max npm rebuild --loglevel=error better-sqlite3
+  [ -e $sqlite/Release/better_sqlite3.node ] || die "npm did not build better-sqlite3"
+}
+
+build_program() {
+  cd "$here"
   if [ ! -e dist/ubuntu-ci.cjs ] || [ -n "$(find src package.json tsconfig.json tsconfig.build.json maintenance/make-bundle.js -newer dist/ubuntu-ci.cjs -print -quit)" ]; then
     npm run --silent compile
     node maintenance/make-bundle.js bundle
   fi
 }
 
-sqlite=node_modules/better-sqlite3/build
 precompiled=dist/ubuntu-ci.cjs.compiled
-# Builds or downloads better-sqlite3's native library, and then precompiles the program, which needs it.
-compile_sqlite() {
+# Precompiles the program. It is run for that, so it needs better-sqlite3's native library.
+precompile() {
   cd "$here"
-  [ -e $sqlite/Release/better_sqlite3.node ] || rebuild_sqlite
   [ -e $precompiled ] || node maintenance/make-bundle.js precompile
-}
-
-rebuild_sqlite() {
-  say "compiling better-sqlite3 (a minute or two)"
-  # With Node's headers, where they are installed, node-gyp need not download them.
-  local prefix
-  prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
-  if [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir=$prefix; fi
-  JOBS=max npm rebuild --loglevel=error better-sqlite3
-  [ -e $sqlite/Release/better_sqlite3.node ] || die "npm did not build better-sqlite3"
 }
 
 declare -A running=()

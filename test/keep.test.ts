@@ -31,6 +31,7 @@ import {
 
 import type { Inconsistency } from "../src/lib/upkeep/fsck/inconsistency.ts";
 import { ownName } from "../src/lib/files/own-folder.ts";
+import { ofThisState } from "./support/expiry-plan.ts";
 import { fakeBackends, Installation, program } from "./support/program.ts";
 
 /** Backup, retention and fsck of the whole program, on fake backends. */
@@ -447,14 +448,18 @@ describe("expire", () => {
     configure({});
     ci.ok("shepherd-report");
     sql((db) => db.prepare("UPDATE ppa SET state = 'dirty'").run());
-    expect(ci.ok("expire", "--dry-run")).toMatch(/^remove contents of PPA/);
+    expect(ofThisState(ci.ok("expire", "--dry-run"))).toMatch(
+      /^remove contents of PPA/,
+    );
     ci.ok("expire");
     expect(ci.ok("ppa", "list")).not.toMatch(/dirty|cleaning|reserved/);
-    expect(ci.ok("expire", "--dry-run")).toBe("nothing to do");
+    expect(ofThisState(ci.ok("expire", "--dry-run"))).toBe("nothing to do");
     age("1", 31);
     age("2", 1000);
     age("3", 1000);
-    expect(ci.ok("expire", "--dry-run")).toMatch(/ticket 1: 1 images/);
+    expect(ofThisState(ci.ok("expire", "--dry-run"))).toMatch(
+      /ticket 1: 1 images/,
+    );
     expect(kept("1")).toContain("IMAGE");
     ci.ok("expire");
     expect(kept("1")).not.toContain("IMAGE");
@@ -485,7 +490,7 @@ describe("expire", () => {
         .all(),
     );
     expect(events).toHaveLength(4);
-    expect(ci.ok("expire", "--dry-run")).toBe("nothing to do");
+    expect(ofThisState(ci.ok("expire", "--dry-run"))).toBe("nothing to do");
     expect(findings("--digests")).toEqual(clean);
   });
 
@@ -502,7 +507,7 @@ describe("expire", () => {
     ci.ok("expire");
     expect(kept("1")).not.toContain("LOGS");
     expect(kept("2")).toContain("LOGS");
-    expect(ci.ok("expire", "--dry-run")).toBe("nothing to do");
+    expect(ofThisState(ci.ok("expire", "--dry-run"))).toBe("nothing to do");
     ci.ok("clean-ppas");
     expect(findings()).toEqual(clean);
   });
@@ -539,7 +544,7 @@ describe("expire", () => {
     expect(
       findings().all.filter(({ where }) => !where.startsWith(ci.state)),
     ).toEqual([]);
-    expect(ci.ok("expire", "--dry-run")).toContain(
+    expect(ofThisState(ci.ok("expire", "--dry-run"))).toContain(
       "remove the lock of a dead cancel",
     );
     ci.ok("expire");

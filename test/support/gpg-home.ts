@@ -37,6 +37,8 @@ export class GpgHome {
   ): string {
     const made = this.run([
       ...["--status-fd", "1", ...options],
+      // What a user ID is written in does not depend on the caller's locale.
+      ...["--charset", "utf-8"],
       ...["--quick-generate-key", uid, algorithm, usage, expires],
     ]).toString();
     const fingerprint = /KEY_CREATED [BP] ([0-9A-F]{40})/.exec(made)?.[1];
