@@ -1,5 +1,6 @@
 import { oneLine } from "../domain/shown-text.ts";
 import type { Decision, Judgement, Policy } from "../domain/policy.ts";
+import type { RecordedTicket } from "../domain/recorded-decision.ts";
 import {
   decideRecorded,
   recordedDecision,
@@ -46,21 +47,23 @@ export function* tryPolicy(
   policy: Policy,
   only?: number,
 ): Generator<TriedTicket> {
-  const architecture = machineArchitecture();
-  for (const ticket of recordedTickets(db, only)) {
-    const { decision, judgements } = decideRecorded(
-      policy,
-      ticket,
-      architecture,
-    );
-    const { id, series, sources } = ticket;
-    yield {
-      ...{ ticket: id, series, sources },
-      was: recordedDecision(ticket),
-      would: decision,
-      judgements,
-    };
-  }
+  for (const recorded of recordedTickets(db, only))
+    yield tried(policy, recorded);
+}
+
+function tried(policy: Policy, recorded: RecordedTicket): TriedTicket {
+  const { id, series, sources } = recorded;
+  const { decision, judgements } = decideRecorded(
+    policy,
+    recorded,
+    machineArchitecture(),
+  );
+  return {
+    ...{ ticket: id, series, sources },
+    was: recordedDecision(recorded),
+    would: decision,
+    judgements,
+  };
 }
 
 /** Compares what a policy decides with what was decided. */
@@ -71,16 +74,14 @@ export function policyDifference(
   const letThrough: ChangedTicket[] = [];
   const stopped: ChangedTicket[] = [];
   let decided = 0;
-  for (const { judgements, ...tried } of tryPolicy(db, policy)) {
-    const { was, would, ticket } = tried;
-    if (was === "undecided") continue;
+  for (const recorded of recordedTickets(db)) {
+    const { judgements, ...one } = tried(policy, recorded);
+    if (one.was === "undecided") continue;
     decided += 1;
-    if (was === "stopped" && would !== "stopped") {
-      const [recorded] = recordedTickets(db, ticket);
-      const because = recorded === undefined ? null : stoppedBecause(recorded);
-      letThrough.push({ ...tried, because });
-    } else if (was === "through" && would !== "through")
-      stopped.push({ ...tried, because: whyNot(judgements) });
+    if (one.was === "stopped" && one.would !== "stopped")
+      letThrough.push({ ...one, because: stoppedBecause(recorded) });
+    else if (one.was === "through" && one.would !== "through")
+      stopped.push({ ...one, because: whyNot(judgements) });
   }
   return { decided, let_through: letThrough, stopped };
 }
