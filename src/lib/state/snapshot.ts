@@ -139,8 +139,8 @@ export function inspectFile(file: string): string[] {
   }
 }
 
-/** A state file up to this size is checked whole, which takes a tenth of a second. */
-const quicklyChecked = 16 * 1024 * 1024;
+/** A state file up to this size is checked whole, which takes some hundredths of a second. */
+const quicklyChecked = 4 * 1024 * 1024;
 
 /** Of a larger one, the newest rows that the work goes by are read: this looks every few minutes. `fsck` reads all. */
 const readAlways = [
@@ -152,7 +152,7 @@ const readAlways = [
   "ppa",
   "event",
 ];
-const newestRead = 1000;
+const newestRead = 100;
 
 /** The first thing that a short look finds wrong with a state file, or null. */
 export function quickProblem(db: Connection): string | null {

@@ -255,11 +255,11 @@ export function revisionTree(root: string): RevisionTree {
           await renewed(join(distributions, name));
       }),
     async stableSuites() {
-      const { publications } = await tree.current();
+      const { lists } = await tree.currentRecord();
       return (await namesIn(join(root, "dists"))).filter(
         (name) =>
-          publications[name] === undefined &&
-          publications[seriesOfStable(name) ?? ""] !== undefined,
+          lists[name] === undefined &&
+          lists[seriesOfStable(name) ?? ""] !== undefined,
       );
     },
     async remake(change) {
