@@ -6,7 +6,7 @@ import { downgraded, overtaken } from "../../src/lib/backends/archive/admit.ts";
 import type { PublishedPackage } from "../../src/lib/backends/archive/index-files.ts";
 import {
   indexFilesOf,
-  packagesOf,
+  packagesIn,
 } from "../../src/lib/backends/archive/index-files.ts";
 import { explainingLine } from "../../src/lib/backends/builder/build-log.ts";
 import {
@@ -538,8 +538,8 @@ export const readers: readonly Reader[] = [
     name: "index files",
     read: (text) => [
       indexFilesOf(text),
-      packagesOf(text, "binary"),
-      packagesOf(text, "source"),
+      packagesIn(text, "binary"),
+      packagesIn(text, "source"),
     ],
     shapes: {
       packages: each(

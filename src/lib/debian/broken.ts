@@ -43,9 +43,11 @@ export function brokenBetween(
   theirs: readonly Offered[],
   architecture: string,
 ): NeedingPackage[] {
-  const good = new Set(usable(before, theirs, architecture).map(keyOf));
   const still = new Set(usable(after, theirs, architecture).map(keyOf));
-  return after.filter((one) => good.has(keyOf(one)) && !still.has(keyOf(one)));
+  const lost = after.filter((one) => !still.has(keyOf(one)));
+  if (lost.length === 0) return [];
+  const good = new Set(usable(before, theirs, architecture).map(keyOf));
+  return lost.filter((one) => good.has(keyOf(one)));
 }
 
 const keyOf = ({ kind, name, version }: NeedingPackage) =>
@@ -111,6 +113,7 @@ function offersOf({
   version,
   provides,
 }: Offered): { readonly name: string; readonly version: string | null }[] {
+  if (provides === "") return [{ name, version }];
   const provided = provides.split(",").flatMap((part) => {
     const [word, , provisional] = listOf(part.replaceAll(/[()]/g, " "));
     return word === undefined

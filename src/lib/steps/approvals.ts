@@ -91,7 +91,8 @@ export async function packagesBroken(
 ): Promise<string[]> {
   const theirs = await distribution.find(
     series,
-    namesNeeded([...before, ...after], architecture),
+    // Most packages are in both.
+    namesNeeded([...new Set([...before, ...after])], architecture),
   );
   return brokenBetween(before, after, theirs, architecture).map(
     ({ kind, name, version }) =>

@@ -33,7 +33,7 @@ import type {
   Signing,
 } from "./archive.ts";
 import { checkAsClient } from "./client-check.ts";
-import type { PublishedPackage } from "./index-files.ts";
+import type { KnownStanzas, PublishedPackage } from "./index-files.ts";
 import {
   among,
   digestsIn,
@@ -160,7 +160,7 @@ export function aptlyArchive(
       const ends: NonNullable<Signing["endsFirst"]>[] = [];
       if (await common.exists())
         for (const series of [
-          ...Object.keys((await tree.current()).publications),
+          ...(await common.series()),
           ...(await tree.stableSuites()),
         ]) {
           const { stanza } = await readRelease(paths.archive, series);
@@ -233,8 +233,9 @@ export function aptlyArchive(
       new Set(binaries.map(({ name }) => name)),
     );
     const dists = (of: string) => join(of, "dists", series);
-    const before = await readNeeds(dists(paths.archive));
-    const coming = await readNeeds(dists(root));
+    const stanzas: KnownStanzas = new Map();
+    const before = await readNeeds(dists(paths.archive), stanzas);
+    const coming = await readNeeds(dists(root), stanzas);
     await agree?.({
       before,
       after: [...among(before, kept), ...among(coming, wanted)],
@@ -246,7 +247,7 @@ export function aptlyArchive(
         .map((path) => join(root, path)),
     });
     crashPoint("publish.copied");
-    const all = await readPublished(made);
+    const all = await readPublished(made, stanzas);
     if (!sameFiles(all, [...kept, ...wanted]))
       throw notNow(
         `aptly did not publish for ${series} what ${ppa} and the archive hold`,

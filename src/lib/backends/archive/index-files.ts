@@ -43,56 +43,83 @@ export function indexFilesOf(release: string): IndexFile[] {
   );
 }
 
-/** The packages in a Sources or Packages file. */
-export function packagesOf(
-  index: string,
-  kind: Publication["kind"],
-): PublishedPackage[] {
-  return parseDeb822(index).map(kind === "source" ? sourceOf : binaryOf);
+/** A package as an index has it. */
+interface IndexedPackage {
+  readonly published: PublishedPackage;
+  readonly needing: NeedingPackage;
 }
+
+/** By kind and text, the stanzas that were read: most of an archive's do not change with a publication. */
+export type KnownStanzas = Map<string, readonly IndexedPackage[]>;
 
 /**
  * Everything that a distribution (dists/SERIES) publishes, according to its indexes.
  *
+ * @param known the stanzas that need not be read again; those that are read are added
  * @throws UbuntuCiError (75) when an index is not valid for apt
  */
 export async function readPublished(
   distribution: string,
+  known?: KnownStanzas,
 ): Promise<PublishedPackage[]> {
-  const packages: PublishedPackage[] = [];
-  for (const [path, kind] of await indexesIn(distribution)) {
-    const index = await readFile(path, "utf8");
-    for (const found of packagesOf(index, kind)) packages.push(found);
-  }
-  return packages;
+  const found = await readIndexes(distribution, known);
+  return found.map(({ published }) => published);
 }
 
 /** The same packages, with what they need (DebianRepository/Format). */
 export async function readNeeds(
   distribution: string,
+  known?: KnownStanzas,
 ): Promise<NeedingPackage[]> {
-  const found: NeedingPackage[] = [];
-  for (const [path, kind] of await indexesIn(distribution)) {
-    const fields =
+  const found = await readIndexes(distribution, known);
+  return found.map(({ needing }) => needing);
+}
+
+async function readIndexes(
+  distribution: string,
+  known: KnownStanzas = new Map(),
+): Promise<IndexedPackage[]> {
+  const packages: IndexedPackage[] = [];
+  for (const [path, kind] of await indexesIn(distribution))
+    for (const one of packagesIn(await readFile(path, "utf8"), kind, known))
+      packages.push(one);
+  return packages;
+}
+
+/** The packages in a Sources or Packages file. */
+export function packagesIn(
+  index: string,
+  kind: Publication["kind"],
+  known: KnownStanzas = new Map(),
+): IndexedPackage[] {
+  return index.split("\n\n").flatMap((text) => {
+    const key = `${kind} ${text}`;
+    const found =
+      known.get(key) ??
+      parseDeb822(text).map((stanza) => ({
+        published: kind === "source" ? sourceOf(stanza) : binaryOf(stanza),
+        needing: needsOf(stanza, kind),
+      }));
+    known.set(key, found);
+    return found;
+  });
+}
+
+function needsOf(stanza: Stanza, kind: Publication["kind"]): NeedingPackage {
+  const joined = (fields: readonly string[]) =>
+    fields.flatMap((field) => stanza.get(field) ?? []).join(", ");
+  return {
+    kind,
+    name: need(stanza, "Package"),
+    version: need(stanza, "Version"),
+    needs: joined(
       kind === "binary"
         ? ["Pre-Depends", "Depends"]
-        : ["Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep"];
-    for (const stanza of parseDeb822(await readFile(path, "utf8")))
-      found.push({
-        kind,
-        name: need(stanza, "Package"),
-        version: need(stanza, "Version"),
-        needs: fields.flatMap((field) => stanza.get(field) ?? []).join(", "),
-        provides: stanza.get("Provides") ?? "",
-        conflicts:
-          kind === "binary"
-            ? ["Conflicts", "Breaks"]
-                .flatMap((field) => stanza.get(field) ?? [])
-                .join(", ")
-            : "",
-      });
-  }
-  return found;
+        : ["Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep"],
+    ),
+    provides: stanza.get("Provides") ?? "",
+    conflicts: kind === "binary" ? joined(["Conflicts", "Breaks"]) : "",
+  };
 }
 
 /** The Packages and Sources files of a distribution. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -113,8 +113,28 @@ export function readLists(
   return Object.fromEntries(read);
 }
 
-function readList(root: string, name: string): PublishedPackage[] {
+/** The lists that were read last: a publication reads the same ones several times. */
+const lastRead = new Map<
+  string,
+  { seen: string; packages: PublishedPackage[] }
+>();
+const mostLastRead = 4 * groups;
+
+function readList(root: string, name: string): readonly PublishedPackage[] {
   const file = join(root, listsFolder, name);
+  const stats = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+  const seen = stats && `${stats.ino} ${stats.size} ${stats.ctimeNs}`;
+  const last = lastRead.get(file);
+  if (last !== undefined && last.seen === seen) return last.packages;
+  const packages = readWhole(file, name);
+  if (seen !== undefined) {
+    if (lastRead.size >= mostLastRead) lastRead.clear();
+    lastRead.set(file, { seen, packages });
+  }
+  return packages;
+}
+
+function readWhole(file: string, name: string): PublishedPackage[] {
   const text = ifExistsSync(() => readFileSync(file, "utf8"));
   if (text === undefined)
     throw new Damage(`the archive is damaged: ${file} is missing`);

@@ -39,8 +39,9 @@ export async function finishDistribution(
     .map(({ path }) => path)
     .filter((path) => /\/(?:Packages|Sources)$/.test(path));
   if (packed.length > 0) {
-    // xz makes a new file: the old one may be public under another name.
-    const xz = ["xz", "--keep", "--force", "-2", "--", ...packed];
+    // xz makes a new file: the old one may be public under another name. More than -0 takes three times as
+    // long, and saves clients two hundredths.
+    const xz = ["xz", "--keep", "--force", "-0", "--", ...packed];
     const done = await exec(xz, {
       cwd: folder,
       ...(options.signal !== undefined && { signal: options.signal }),
