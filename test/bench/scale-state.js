@@ -25,6 +25,8 @@ import {
 const minutesApart = 50;
 /** Only so many of the newest tickets still have files: retention removes those of the others. */
 const withFiles = 500;
+/** Of the newest landings, so many are not tested yet. */
+const untested = 20;
 
 const digest = (algorithm, bytes) =>
   createHash(algorithm).update(bytes).digest("hex");
@@ -99,6 +101,8 @@ function fillDatabase(file, { tickets, sources }, at) {
       `${everyTicket} INSERT INTO image (ticket, layers, digest, manifest) SELECT n, '[]', '0', '[]' FROM seq`,
       `${everyTicket} INSERT INTO publication (revision, series, source, version, ticket, created_at)
          SELECT n, 'bookworm', 'source-' || (${source}), '0.' || n, n, ${moment} FROM seq WHERE ${done}`,
+      `${everyTicket} INSERT INTO landing (series, revision, since, ticket, landed_at, qa)
+         SELECT 'bookworm', n, n, n, ${moment}, iif(n > ${tickets - untested}, 'needs-testing', 'ok') FROM seq WHERE ${done}`,
       `${everyRun} INSERT INTO event (at, actor, subject, subject_id, what, from_state, to_state, run, ticket)
          SELECT ${moment}, 'ci@ci', 'ticket', CAST(n AS TEXT), 'passed', CAST(code AS TEXT), CAST(code + 100 AS TEXT), n * 5 - 4 + place, n FROM seq, step`,
     ])

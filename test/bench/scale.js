@@ -37,13 +37,21 @@ const sizes = {
     revisions: Number(values.revisions),
   },
 };
-const limits = { usual: 1.2, publish: 2, memoryMiB: 300 };
+const limits = { usual: 1.2, publish: 2, landings: 1.5, memoryMiB: 300 };
+/** Commands that may take longer than others. */
+const limitOf = (name) =>
+  name === "publish"
+    ? limits.publish
+    : /^(landings|remind)/.test(name)
+      ? limits.landings
+      : limits.usual;
 /** It writes the list of all packages, whatever has changed. */
 const writesList = ["shepherd-report", "shepherd-report, no news"];
 const bin = resolve(import.meta.dirname, "../../bin/ubuntu-ci");
 const root = mkdtempSync(join(tmpdir(), "uci-scale-"));
 const config = join(root, "config.json");
 const env = { ...process.env, HOME: root, NO_COLOR: "1" };
+const policyFile = join(root, "policy.yaml");
 const stateOf = (size) => join(root, size);
 
 /** Runs a command, and prints its exit code, its CPU seconds and its largest process in KiB last on stderr. */
@@ -109,7 +117,7 @@ function upload(version) {
  * What a round does, in this order: a ticket's way through, and what people and cron ask meanwhile. The
  * third is which exit codes there may be.
  */
-const ticketsWay = (id, changes, next) => [
+const ticketsWay = (id, changes, next, landing) => [
   ["status N", ["status", id]],
   ["explain N", ["explain", id]],
   ["update_ticket", ["update_ticket", id, "--priority", "1"]],
@@ -149,19 +157,29 @@ const ticketsWay = (id, changes, next) => [
   ["maintenance on", ["maintenance", "on", "--reason", "a test"]],
   ["maintenance off", ["maintenance", "off"]],
   ["apt-source", ["apt-source"]],
+  ["landings", ["landings"]],
+  ["qa", ["qa", landing, "ok"]],
+  ["explain --landing", ["explain", "--landing", landing]],
+  ["remind --dry-run", ["remind", "--dry-run"]],
+  ["policy show", ["policy", "show"]],
   ["uploaders list", ["uploaders", "list"]],
   ["config", ["config"]],
 ];
 
 /** What reads or prints all that there is, once each. */
 const wholes = [
+  ["landings --all", ["landings", "--all"]],
+  ["policy diff", ["policy", "diff", policyFile]],
   ["status", ["status"]],
   ["status --json", ["status", "--json"]],
   ["archive list", ["archive", "list"]],
   ["archive list --json", ["archive", "list", "--json"]],
   ["fsck", ["fsck"], [0, 1]],
-  ["backup", ["backup"]],
+  ["backup", ["backup", "FILE"]],
   ["log", ["log", "-n", "1000000"]],
+  ["maintenance on", ["maintenance", "on", "--reason", "a test"]],
+  ["restore", ["restore", "FILE"]],
+  ["shepherd-report --all", ["shepherd-report", "--all"]],
 ];
 
 const median = (numbers) =>
@@ -174,10 +192,16 @@ try {
     JSON.stringify({
       series: ["bookworm"],
       admission: { signatures: "optional" },
+      mail: { from: "CI <ci@example.com>", sendmail: "/bin/true" },
+      remind: { list: "qa@example.com" },
       ...fake,
     }),
   );
   chmodSync(config, 0o600);
+  writeFileSync(
+    policyFile,
+    "rules:\n- requirement: built\n- requirement: tests\n  tests: [other]\n",
+  );
   for (const [size, what] of Object.entries(sizes)) {
     const begun = performance.now();
     run(size, ["init"]);
@@ -204,6 +228,7 @@ try {
         id,
         changes,
         `${size}-${round}`,
+        String(sizes[size].tickets + 2 + round),
       ))
         if (name.includes(values.only)) time(name, size, args, codes);
     }
@@ -212,7 +237,7 @@ try {
   for (const [name, { small, large }] of times) {
     const [before, after] = [median(small), median(large)];
     const ratio = after / before;
-    const limit = name === "publish" ? limits.publish : limits.usual;
+    const limit = limitOf(name);
     const over = ratio > limit && !writesList.includes(name);
     if (over) process.exitCode = 1;
     console.log(
@@ -221,8 +246,15 @@ try {
   }
   console.log(`\n${"reads or prints all".padEnd(26)}       CPU       memory`);
   for (const [name, args, codes] of wholes) {
-    const small = run("small", args, codes);
-    const large = run("large", args, codes);
+    const [small, large] = Object.keys(sizes).map((size) =>
+      run(
+        size,
+        args.map((one) =>
+          one === "FILE" ? join(root, `${size}.tar.zst`) : one,
+        ),
+        codes,
+      ),
+    );
     const mib = ({ kib }) => (kib / 1024).toFixed(0);
     const over = mib(large) > limits.memoryMiB;
     if (over) process.exitCode = 1;
