@@ -160,3 +160,13 @@ test("removes the lists that no revision names, and none while a record is damag
   expect(lists()).toHaveLength(all.length - 1);
   await readRevision(root, 2);
 });
+
+test("reads a list again only when its file has changed", async () => {
+  await write(1, holding(3));
+  const read = async () => (await readRevision(root, 1)).publications;
+  const [first, again] = [await read(), await read()];
+  expect(again["bookworm"]?.[0]).toBe(first["bookworm"]?.[0]);
+  const [name = ""] = lists();
+  writeFileSync(join(root, ".packages", name), "[]\n");
+  await expect(read()).rejects.toThrow(Damage);
+});
