@@ -45,8 +45,8 @@ const limitOf = (name) =>
     : /^(landings|remind)/.test(name)
       ? limits.landings
       : limits.usual;
-/** It writes the list of all packages, whatever has changed. */
-const writesList = ["shepherd-report", "shepherd-report, no news"];
+/** They write the list of all packages, since something has happened. */
+const writesList = ["shepherd-report", "shepherd-report, PPAs freed"];
 const bin = resolve(import.meta.dirname, "../../bin/ubuntu-ci");
 const root = mkdtempSync(join(tmpdir(), "uci-scale-"));
 const config = join(root, "config.json");
@@ -145,6 +145,7 @@ const ticketsWay = (id, changes, next, landing) => [
   ["clean-ppas", ["clean-ppas"]],
   ["land, nothing to do", ["land"]],
   ["publish, nothing to do", ["publish"]],
+  ["shepherd-report, PPAs freed", ["shepherd-report"]],
   ["shepherd-report, no news", ["shepherd-report"]],
   ["create_ticket, refused", ["create_ticket", "-t", "x", "-s", changes], [2]],
   ["status --open", ["status", "--open"]],
@@ -233,7 +234,7 @@ try {
         if (name.includes(values.only)) time(name, size, args, codes);
     }
   }
-  console.log(`${"CPU time".padEnd(26)}   small    large  ratio`);
+  console.log(`${"CPU time".padEnd(28)}   small    large  ratio`);
   for (const [name, { small, large }] of times) {
     const [before, after] = [median(small), median(large)];
     const ratio = after / before;
@@ -241,10 +242,10 @@ try {
     const over = ratio > limit && !writesList.includes(name);
     if (over) process.exitCode = 1;
     console.log(
-      `${name.padEnd(26)} ${(before * 1000).toFixed(0).padStart(4)} ms  ${(after * 1000).toFixed(0).padStart(4)} ms  ${ratio.toFixed(2)}  ${writesList.includes(name) ? "(with the list of packages)" : `(at most ${limit})`}${over ? "  TOO MUCH" : ""}`,
+      `${name.padEnd(28)} ${(before * 1000).toFixed(0).padStart(4)} ms  ${(after * 1000).toFixed(0).padStart(4)} ms  ${ratio.toFixed(2)}  ${writesList.includes(name) ? "(with the list of packages)" : `(at most ${limit})`}${over ? "  TOO MUCH" : ""}`,
     );
   }
-  console.log(`\n${"reads or prints all".padEnd(26)}       CPU       memory`);
+  console.log(`\n${"reads or prints all".padEnd(28)}       CPU       memory`);
   for (const [name, args, codes] of wholes) {
     const [small, large] = Object.keys(sizes).map((size) =>
       run(
@@ -259,7 +260,7 @@ try {
     const over = mib(large) > limits.memoryMiB;
     if (over) process.exitCode = 1;
     console.log(
-      `${name.padEnd(26)} ${large.cpu.toFixed(2).padStart(6)} s   ${mib(small)} -> ${mib(large)} MiB  (at most ${limits.memoryMiB})${over ? "  TOO MUCH" : ""}`,
+      `${name.padEnd(28)} ${large.cpu.toFixed(2).padStart(6)} s   ${mib(small)} -> ${mib(large)} MiB  (at most ${limits.memoryMiB})${over ? "  TOO MUCH" : ""}`,
     );
   }
 } finally {
