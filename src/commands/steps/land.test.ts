@@ -144,7 +144,7 @@ describe("step by step", () => {
       plan.tickets.map(({ ticket, actions }) => [ticket, actions[0]]),
     ).toEqual([
       [1, "reserve ci_pool-001"],
-      [2, "reserve a PPA, as soon as one is free"],
+      [2, "reserve a PPA, when its turn has come and one is free"],
       [3, "reserve ci_pool-002"],
     ]);
     const { code, stderr } = await ci.run("land", "-v", "2");

@@ -1,5 +1,6 @@
 import type { Situation } from "../domain/explain/situation.ts";
 import type { Ticket } from "../domain/ticket.ts";
+import { missingRoom } from "../engine/disk-reserve.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
 import { holdOf } from "../state/events.ts";
@@ -19,6 +20,7 @@ export function situationOf(
     nowMs: Date.now(),
     ticket,
     maintenance: readMaintenance(paths.maintenance),
+    missingRoom: missingRoom({ paths, config }),
     concurrency: config.get("concurrency"),
     inFlight: ticketsInFlight(db).filter(({ id }) => id !== ticket.id),
     ahead: queueBefore(db, ticket.id),

@@ -20,6 +20,7 @@ const explained = (
     nowMs,
     ticket: sampleTicket({ id: 2, ...over }),
     maintenance: null,
+    missingRoom: null,
     concurrency: 1,
     inFlight: [],
     ahead: [],

@@ -1,4 +1,5 @@
 import type { OpenTicket, QueuedTicket } from "../queue.ts";
+import type { DiskRoom } from "../disk-room.ts";
 import type { Remedy } from "../remedy.ts";
 import type { Ticket } from "../ticket.ts";
 
@@ -12,6 +13,8 @@ export interface Situation {
     readonly by: string | null;
     readonly reason: string | null;
   } | null;
+  /** The room on the disk, where that is too little for a step to start. */
+  readonly missingRoom: DiskRoom | null;
   readonly concurrency: number;
   /** The other tickets in flight. */
   readonly inFlight: readonly OpenTicket[];
