@@ -47,8 +47,8 @@ function interruptedAt(
 }
 
 /** One line that was told at once. */
-const told = (stays: string) => ({
-  code: 75,
+const told = (stays: string, code = 143) => ({
+  code,
   stdout: "",
   stderr: `ubuntu-ci: interrupted, stopping: ${stays}\n`,
 });
@@ -63,7 +63,10 @@ test.each(["SIGTERM", "SIGINT"])(
   "shepherd-report ends between two pages at %s, and the next one does the rest",
   (signal) => {
     expect(interruptedAt("file.written", 3, signal, "shepherd-report")).toEqual(
-      told("pages that were written stay; the next report does the rest"),
+      told(
+        "pages that were written stay; the next report does the rest",
+        signal === "SIGINT" ? 130 : 143,
+      ),
     );
     const index = join(ci.state, "report/index.html");
     expect(existsSync(index)).toBe(false);
@@ -87,7 +90,7 @@ test("restore leaves the state as it was while it looks at the backup", () => {
   const backup = ci.ok("backup");
   ci.ok("maintenance", "on", "--reason", "disk");
   const ended = interruptedAt("restore.begun", 1, "SIGTERM", "restore", backup);
-  expect(ended.code).toBe(75);
+  expect(ended.code).toBe(143);
   expect(ended.stderr).toContain(
     "ubuntu-ci: interrupted, stopping: all is as it was, unless the restored state is in its place already",
   );
@@ -150,7 +153,7 @@ test("create_ticket leaves no ticket and no files when it is interrupted before"
     "there is a ticket only if its number was printed",
   );
   const created = ended.stdout.trim() === "2";
-  expect(ended.code).toBe(created ? 0 : 75);
+  expect(ended.code).toBe(created ? 0 : 130);
   expect(ci.run("status", "2").code).toBe(created ? 0 : 2);
   expect(ci.ok("fsck")).toBe("all is well");
   rmSync(changes);
