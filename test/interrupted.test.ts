@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
@@ -136,6 +138,34 @@ test("expire ends between two files that it removes, and the next one removes th
   expect(left()).toBe(0);
   expect(ci.ok("fsck")).toBe("all is well");
 });
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)(
+  "land ends at %s with %i and one line that says what stays: no step has failed",
+  async (signal, code) => {
+    writeFileSync(
+      join(ci.root, "config.json"),
+      JSON.stringify({ ...config, fake: { builder: "slow@600000" } }),
+    );
+    const changes = ci.upload("other", "1.0", program("other"));
+    ci.ok("create_ticket", "-t", "other", "-s", changes);
+    const land = ci.start("land");
+    const stderr = text(land.stderr);
+    const ended = once(land, "exit");
+    await expect
+      .poll(() => ci.ticket("2").progress, { timeout: 30_000 })
+      .not.toBeNull();
+    land.kill(signal);
+    expect(await ended).toEqual([code, null]);
+    expect(await stderr).toBe(
+      `ubuntu-ci: interrupted, stopping: finished steps stay, what this one logged is kept, and no retry is counted; \`${ci.line("land")}\` goes on\n`,
+    );
+    expect(ci.ticket("2").runs.at(-1)).toMatchObject({ attempt: 1 });
+    expect(ci.ticket("2").waiting_for).toBe("the run was interrupted");
+  },
+);
 
 test("create_ticket leaves no ticket and no files when it is interrupted before", () => {
   const changes = ci.upload("other", "1.0", program("other"));

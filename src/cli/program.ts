@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 import { Command } from "commander";
 
@@ -119,6 +120,8 @@ export class ProgramCall {
     try {
       await this.#parse(argv);
     } catch (thrown) {
+      // Waiting for the state file holds signals up: one that came meanwhile is told first.
+      await setImmediate();
       await this.report(this.#signal.aborted ? this.#endOf(thrown) : thrown);
     } finally {
       this.#finish();
