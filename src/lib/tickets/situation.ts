@@ -1,4 +1,5 @@
 import type { Situation } from "../domain/explain/situation.ts";
+import { isMailAddress } from "../domain/mailbox.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { missingRoom } from "../engine/disk-reserve.ts";
 import { machineArchitecture } from "../host/architecture.ts";
@@ -28,6 +29,9 @@ export function situationOf(
     poolPrefix: config.get("ppa.prefix"),
     worker: workerOf(db, ticket.id),
     held: ticket.status === "held" ? holdOf(db, ticket.id) : null,
+    ownerIsUnmailable:
+      !isMailAddress(ticket.owner) &&
+      (config.get("mail.smtp") ?? config.get("mail.sendmail")) !== null,
     hasImage: imageOf(db, ticket.id) !== null,
     architecture: machineArchitecture(),
     missing: remedyOf(db, ticket.id),

@@ -28,6 +28,7 @@ const explained = (
     poolPrefix: "ci_pool",
     worker: null,
     held: null,
+    ownerIsUnmailable: false,
     hasImage: false,
     architecture: "amd64",
     missing: null,

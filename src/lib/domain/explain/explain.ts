@@ -39,9 +39,18 @@ export function explain(situation: Situation): Explanation {
   const asked = ticket.step.code === completeStep ? [] : ticket.overrides;
   const overrides = inForce(asked);
   const over = asked.filter(({ undone, ended }) => undone === null && ended);
+  const unmailable = situation.ownerIsUnmailable;
   const commands = [
     ...(found.unblock === null ? [] : [found.unblock]),
     ...(found.also ?? []),
+    ...(unmailable
+      ? [
+          {
+            command: remedy("update_ticket", [ticket.id], { owner: "EMAIL" }),
+            effect: "gives it an owner who gets mails",
+          },
+        ]
+      : []),
     ...overrides.map((override) => ({
       command: undoing(ticket, override),
       effect: `lets ${override.target} count again`,
@@ -54,6 +63,11 @@ export function explain(situation: Situation): Explanation {
     status: ticket.status,
     because: [
       ...found.because,
+      ...(unmailable
+        ? [
+            `its owner ${JSON.stringify(ticket.owner)} gets no mail of it: that is no mail address`,
+          ]
+        : []),
       ...overrides.map(
         (override) =>
           `${overrideInWords(override)}: ${ignoredBecause(override)}`,

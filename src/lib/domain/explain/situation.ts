@@ -33,6 +33,8 @@ export interface Situation {
     readonly gone: boolean;
   } | null;
   readonly held: { readonly by: string; readonly at: string } | null;
+  /** Mails are sent, and none can go to the ticket's owner. */
+  readonly ownerIsUnmailable: boolean;
   readonly hasImage: boolean;
   readonly architecture: string;
   /** The command that provides what the last attempt found missing. */
