@@ -3,7 +3,7 @@ import { queueStep } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
-import { firstColumn } from "./database.ts";
+import { firstColumn, firstValue } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
 import { openRuns } from "./leases.ts";
 import { openCondition } from "./queue.ts";
@@ -106,4 +106,20 @@ export function isPublished(
     )
     .get(one.series, one.name, one.revision);
   return row?.version === one.version;
+}
+
+/** Whether the state knows what landed, or was taken out, in a revision of that series. */
+export function isLanding(
+  db: Connection,
+  series: string,
+  revision: number,
+): boolean {
+  return (
+    firstValue<number>(
+      db,
+      "SELECT 1 FROM landing WHERE series = ? AND revision = ?",
+      series,
+      revision,
+    ) !== null
+  );
 }
