@@ -24,17 +24,22 @@ export function activity(db: Connection): {
 } {
   return {
     dead: openRuns(db).filter((run) => isGone(run) === true),
-    stuck: firstColumn<number>(
-      db,
-      `SELECT id FROM ticket WHERE ${openCondition} AND status = 'running'
-           AND NOT EXISTS (SELECT 1 FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL)`,
-    ),
+    stuck: runningWithoutRun(db),
     inFlight: db
       .prepare<[], { id: number; step: WorkStepCode }>(
         `SELECT id, step FROM ticket WHERE ${openCondition} AND step > ${queueStep}`,
       )
       .all(),
   };
+}
+
+/** Tickets that are marked as running, and that nothing works on. */
+export function runningWithoutRun(db: Connection): number[] {
+  return firstColumn<number>(
+    db,
+    `SELECT id FROM ticket WHERE ${openCondition} AND status = 'running'
+       AND NOT EXISTS (SELECT 1 FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL)`,
+  );
 }
 
 /** Returns a ticket that is marked running but has no open run to waiting. */
