@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
@@ -47,8 +49,8 @@ function interruptedAt(
 }
 
 /** One line that was told at once. */
-const told = (stays: string) => ({
-  code: 75,
+const told = (stays: string, code = 143) => ({
+  code,
   stdout: "",
   stderr: `ubuntu-ci: interrupted, stopping: ${stays}\n`,
 });
@@ -63,7 +65,10 @@ test.each(["SIGTERM", "SIGINT"])(
   "shepherd-report ends between two pages at %s, and the next one does the rest",
   (signal) => {
     expect(interruptedAt("file.written", 3, signal, "shepherd-report")).toEqual(
-      told("pages that were written stay; the next report does the rest"),
+      told(
+        "pages that were written stay; the next report does the rest",
+        signal === "SIGINT" ? 130 : 143,
+      ),
     );
     const index = join(ci.state, "report/index.html");
     expect(existsSync(index)).toBe(false);
@@ -87,7 +92,7 @@ test("restore leaves the state as it was while it looks at the backup", () => {
   const backup = ci.ok("backup");
   ci.ok("maintenance", "on", "--reason", "disk");
   const ended = interruptedAt("restore.begun", 1, "SIGTERM", "restore", backup);
-  expect(ended.code).toBe(75);
+  expect(ended.code).toBe(143);
   expect(ended.stderr).toContain(
     "ubuntu-ci: interrupted, stopping: all is as it was, unless the restored state is in its place already",
   );
@@ -134,6 +139,34 @@ test("expire ends between two files that it removes, and the next one removes th
   expect(ci.ok("fsck")).toBe("all is well");
 });
 
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)(
+  "land ends at %s with %i and one line that says what stays: no step has failed",
+  async (signal, code) => {
+    writeFileSync(
+      join(ci.root, "config.json"),
+      JSON.stringify({ ...config, fake: { builder: "slow@600000" } }),
+    );
+    const changes = ci.upload("other", "1.0", program("other"));
+    ci.ok("create_ticket", "-t", "other", "-s", changes);
+    const land = ci.start("land");
+    const stderr = text(land.stderr);
+    const ended = once(land, "exit");
+    await expect
+      .poll(() => ci.ticket("2").progress, { timeout: 30_000 })
+      .not.toBeNull();
+    land.kill(signal);
+    expect(await ended).toEqual([code, null]);
+    expect(await stderr).toBe(
+      `ubuntu-ci: interrupted, stopping: finished steps stay, what this one logged is kept, and no retry is counted; \`${ci.line("land")}\` goes on\n`,
+    );
+    expect(ci.ticket("2").runs.at(-1)).toMatchObject({ attempt: 1 });
+    expect(ci.ticket("2").waiting_for).toBe("the run was interrupted");
+  },
+);
+
 test("create_ticket leaves no ticket and no files when it is interrupted before", () => {
   const changes = ci.upload("other", "1.0", program("other"));
   const ended = interruptedAt(
@@ -150,7 +183,7 @@ test("create_ticket leaves no ticket and no files when it is interrupted before"
     "there is a ticket only if its number was printed",
   );
   const created = ended.stdout.trim() === "2";
-  expect(ended.code).toBe(created ? 0 : 75);
+  expect(ended.code).toBe(created ? 0 : 130);
   expect(ci.run("status", "2").code).toBe(created ? 0 : 2);
   expect(ci.ok("fsck")).toBe("all is well");
   rmSync(changes);

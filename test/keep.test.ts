@@ -783,3 +783,43 @@ test("the push-button script makes a backup", () => {
   expect(members.split("\n")[0]).toBe("manifest.json");
   expect(readlinkSync(join(ci.state, "archive/dists"))).toContain("/1/dists");
 });
+
+describe("what was taken out of the archive by a command that was killed", () => {
+  test.each([
+    ["undo", "2", "without revision 2", [null, 4, null, null]],
+    ["revert", "1", "back to revision 1", [null, 4, 4, null]],
+  ] as const)(
+    "%s %s is found in any revision, and recorded",
+    (verb, revision, words, undone) => {
+      for (const name of ["two", "three"]) {
+        create(name);
+        ci.ok("land");
+      }
+      killedAt(
+        "archive.taken-out",
+        ...["archive", verb, revision, "--reason", "it breaks logins"],
+      );
+      const what = `revision 4 was made to be ${words}, the state does not say so`;
+      expect(findings().all).toMatchObject([{ what, mendable: true }]);
+      // A landing that follows does not hide it.
+      create("four");
+      ci.ok("land");
+      expect(findings()).toMatchObject({ code: 1, all: [{ what }] });
+      expect(findings("--mend").all).toMatchObject([{ what, mended: true }]);
+      expect(findings()).toEqual(clean);
+      expect(["1", "2", "3", "4"].map((id) => ci.ticket(id).undone_by)).toEqual(
+        undone,
+      );
+      expect(ci.ok("archive", "list")).toMatch(
+        new RegExp(`^4 .*${words}: the command was killed`, "m"),
+      );
+      // The newest revision that the state knows is not the one that was recorded last: it is still missed.
+      const dists = join(ci.state, "archive/dists");
+      rmSync(dists);
+      symlinkSync(".revisions/4/dists", dists);
+      expect(ci.run("publish", "--dry-run").stderr).toContain(
+        "the state knows revision 5",
+      );
+    },
+  );
+});

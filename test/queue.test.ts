@@ -139,8 +139,8 @@ describe("tickets side by side", () => {
     ).toEqual([
       [4, "reserve ci_pool-001"],
       [1, "reserve ci_pool-002"],
-      [2, "reserve a PPA, as soon as one is free"],
-      [3, "reserve a PPA, as soon as one is free"],
+      [2, "reserve a PPA, when its turn has come and one is free"],
+      [3, "reserve a PPA, when its turn has come and one is free"],
     ]);
     expect(ci.ticket("4").step.code).toBe(100);
   });

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 import { Command } from "commander";
 
@@ -73,6 +74,11 @@ function speaksToTickets(verb: string): boolean {
 const exitCodeOf = (thrown: unknown): ExitCode | undefined =>
   thrown instanceof UbuntuCiError ? thrown.exitCode : undefined;
 
+const codeOfSignal = {
+  SIGINT: ExitCode.interrupted,
+  SIGTERM: ExitCode.terminated,
+} as const;
+
 /** One call of the program: a command line, and what becomes known of it as it is carried out. */
 export class ProgramCall {
   readonly #signal: AbortSignal;
@@ -90,6 +96,8 @@ export class ProgramCall {
   #context: CommandContext | undefined;
   #verb: Verb | undefined;
   #toldInterruption = false;
+  /** The exit code of the signal that interrupted it. */
+  #interruptedBy: ExitCode | undefined;
   #toldNotWritten = false;
   /** Root has started this process anew as the state folder's owner, and waits for it. */
   isElsewhere = false;
@@ -112,6 +120,8 @@ export class ProgramCall {
     try {
       await this.#parse(argv);
     } catch (thrown) {
+      // Waiting for the state file holds signals up: one that came meanwhile is told first.
+      await setImmediate();
       await this.report(this.#signal.aborted ? this.#endOf(thrown) : thrown);
     } finally {
       this.#finish();
@@ -119,6 +129,12 @@ export class ProgramCall {
     // The log is written in a microtask after the last commit, and may warn too.
     await Promise.resolve();
     this.printWarnings();
+    // What did not get to its end because of a signal is told from what has to wait.
+    if (
+      process.exitCode === ExitCode.notNow &&
+      this.#interruptedBy !== undefined
+    )
+      process.exitCode = this.#interruptedBy;
   }
 
   /** Closes what the call opened, in a process that does not end with it. */
@@ -132,7 +148,8 @@ export class ProgramCall {
   }
 
   /** Says at once that a signal was noticed, and what it leaves behind. */
-  tellInterruption(): void {
+  tellInterruption(signal: keyof typeof codeOfSignal): void {
+    this.#interruptedBy = codeOfSignal[signal];
     const stays = this.#verb === undefined ? null : interruptionOf(this.#verb);
     if (stays === null || underCron) return;
     this.#toldInterruption = true;
@@ -172,6 +189,7 @@ export class ProgramCall {
       json: this.#json,
       callOptions: this.#callOptions,
       named: this.#handed?.named ?? ((text) => text),
+      notNow: this.#interruptedBy ?? ExitCode.notNow,
     });
   }
 
@@ -283,7 +301,10 @@ export class ProgramCall {
       .enablePositionalOptions()
       .configureOutput({
         writeOut: (text) => printText("stdout", text),
-        writeErr: (text) => printText("stderr", text),
+        // With --json what is wrong with the line is told by the document alone.
+        writeErr: (text) => {
+          if (!this.#json) printText("stderr", text);
+        },
         outputError: (text, write) => write(asOneError(text)),
       })
       .exitOverride();
@@ -346,6 +367,8 @@ export class ProgramCall {
         (arg) => arg !== "--version" && arg !== "-h" && arg !== "--help",
       )
     ) {
+      if (this.#json)
+        throw refused("no command was named", "--help shows what there is");
       program.outputHelp({ error: true });
       process.exitCode = ExitCode.refused;
       return;

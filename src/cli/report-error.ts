@@ -20,8 +20,10 @@ import type { GlobalOptions } from "./context.ts";
 /** How to report an error, according to as much of the command line as was parsed. */
 export interface ErrorStyle {
   readonly verbosity: GlobalOptions["verbosity"];
-  /** Also print a JSON document on stdout. */
+  /** Print it as a JSON document on stdout, and nothing else. */
   readonly json: boolean;
+  /** The exit code of what could not be done now: a signal has its own. */
+  readonly notNow: ExitCode;
   readonly callOptions: CallOptions;
   /** Replaces paths of internal copies by the files that the user named. */
   readonly named: (text: string) => string;
@@ -49,13 +51,14 @@ export async function reportError(
     if (style.json) printDocument(usageError(thrown), style);
     return;
   }
-  const told = toldOf(thrown);
+  const told = toldOf(thrown, style);
   process.exitCode = told.exit;
   if (thrown instanceof UbuntuCiError && thrown.routine && underCron) return;
-  await printError(told, style);
   // Writing to stdout may be the very thing that failed.
-  if (style.json && told.exit !== ExitCode.notWritten)
-    printDocument(told, style);
+  const isDocument = style.json && told.exit !== ExitCode.notWritten;
+  if (isDocument) printDocument(told, style);
+  // A document has no place for the stack.
+  if (!isDocument || style.verbosity === 3) await printError(told, style);
 }
 
 /** What commander says of a mistyped command line; its second line is a suggestion: "(Did you mean …?)". */
@@ -72,7 +75,7 @@ function usageError({ message: text }: CommanderError): Told {
   };
 }
 
-function toldOf(thrown: unknown): Told {
+function toldOf(thrown: unknown, { notNow }: ErrorStyle): Told {
   if (thrown instanceof UbuntuCiError) {
     const { message, hint, problems, cause, exitCode } = thrown;
     return {
@@ -80,7 +83,7 @@ function toldOf(thrown: unknown): Told {
       ...(hint !== undefined && { hint }),
       problems,
       stack: cause instanceof Error ? cause.stack : undefined,
-      exit: exitCode,
+      exit: exitCode === ExitCode.notNow ? notNow : exitCode,
     };
   }
   return {

@@ -187,6 +187,42 @@ describe("remind", () => {
     );
   });
 
+  test("an owner whose address is none is told of in the output, in explain, and once in the log", async () => {
+    await land("one");
+    await land("broken");
+    // As of the time when any text was taken for an address.
+    ci.sql("UPDATE person SET email = 'the release team'");
+    const lines = [
+      'no mail can go to "the release team", which is no mail address: ticket 1 is published',
+      'no mail can go to "the release team", which is no mail address: ticket 2 failed',
+    ];
+    const planned = await ci.ok("remind", "--dry-run");
+    for (const line of lines) expect(planned).toContain(line);
+    const { document } = await ci.json("remind");
+    expect(document).toMatchObject({
+      sent: [{ to: "list@example.com" }],
+      unmailable: [{ to: "the release team" }, {}],
+    });
+    day(1);
+    expect(await ci.ok("remind")).toMatch(
+      /no mail can go to "the release team".*landing 1 .* needs testing/,
+    );
+    expect((await ci.ok("log")).match(/no mail can go to/g)).toHaveLength(1);
+    expect((await ci.json("explain", "2")).document).toMatchObject({
+      because: expect.arrayContaining([
+        'its owner "the release team" gets no mail of it: that is no mail address',
+      ]) as unknown,
+      commands: expect.arrayContaining([
+        {
+          command: saying("update_ticket 2 --owner EMAIL"),
+          effect: "gives it an owner who gets mails",
+        },
+      ]) as unknown,
+    });
+    ci.configure(settings({ remind: { except: ["the *"] } }));
+    expect(await ci.ok("remind")).toBe("nobody needs to be reminded");
+  });
+
   test("a list that is no address is a wrong configuration", async () => {
     ci.configure(settings({ remind: { list: "a,b@example.com" } }));
     expect(await ci.run("remind")).toMatchObject({

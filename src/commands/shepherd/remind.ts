@@ -1,6 +1,7 @@
 import type { Command, Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { ExitCode } from "../../lib/domain/error.ts";
+import { unmailableInWords } from "../../lib/domain/reminder.ts";
 import { advice, remedy } from "../../lib/domain/remedy.ts";
 import type {
   RemindPlan,
@@ -39,7 +40,7 @@ async function remindingOf(context: CommandContext): Promise<Reminding> {
 }
 
 function resultOf(value: Reminded): Result {
-  const { configured, sent, refused, later } = value;
+  const { configured, sent, refused, unmailable, later } = value;
   if (!configured)
     return {
       text: advice`no mail is configured: set mail.smtp or mail.sendmail (${remedy("config", [], { sample: true })} shows how)`,
@@ -48,6 +49,7 @@ function resultOf(value: Reminded): Result {
   const lines = [
     ...sent.map(({ to, subject }) => `sent to ${to}: ${subject}`),
     ...refused.map(({ to, reason }) => `refused for ${to}: ${reason}`),
+    ...unmailable.map(unmailableInWords),
     ...later.map(({ to, reason }) => `not now to ${to}: ${reason}`),
   ];
   return {
@@ -58,13 +60,14 @@ function resultOf(value: Reminded): Result {
 }
 
 /** The mails as text, one below the other. */
-function mailsText({ again, mails }: RemindPlan): string {
+function mailsText({ again, mails, unmailable }: RemindPlan): string {
   return (
     [
       ...again.map(({ to, subject }) => `send again to ${to}: ${subject}\n`),
       ...mails.map(
         ({ to, subject, text }) => `To: ${to}\nSubject: ${subject}\n\n${text}`,
       ),
+      ...unmailable.map((one) => `${unmailableInWords(one)}\n`),
     ].join("\n") || "nobody needs to be reminded"
   );
 }

@@ -1,20 +1,15 @@
 import type { Step } from "../../lib/domain/step.ts";
-import { commandOf, publishStep, stepOf } from "../../lib/domain/step.ts";
-import type {
-  Engine,
-  RunListener,
-  StepReport,
-} from "../../lib/engine/engine.ts";
+import { publishStep, stepOf } from "../../lib/domain/step.ts";
+import type { RunListener } from "../../lib/engine/engine.ts";
 import { land, planLand } from "../../lib/engine/land.ts";
 import { landingSummary } from "./landing-summary.ts";
 import { landLive } from "./live-landing.ts";
 import { isTerminal } from "../../lib/host/output.ts";
-import { findTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
 import type { Result } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { stopInMaintenance } from "../../lib/upkeep/maintenance-guard.ts";
-import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
+import { isGood, plainListener, tellEnd } from "./run-text.ts";
 
 export interface LandingOptions {
   readonly ticket?: number;
@@ -46,11 +41,11 @@ export async function landTickets(
     ? await landLive(run, several ? concurrency : 1, lastStep)
     : await run({
         ...plainListener(context),
-        ended: (step) => tell(context, engine, step),
+        ended: (step) => tellEnd(context, engine, step),
       });
   if (live)
     for (const step of report.steps) {
-      if (!isGood(step)) tell(context, engine, step);
+      if (!isGood(step)) tellEnd(context, engine, step);
     }
   for (const line of landingSummary(engine, report.steps)) context.say(line);
   if (report.steps.length === 0 && !report.heldBack)
@@ -76,12 +71,6 @@ const landOptions = ({ ticket, until }: LandingOptions) => ({
   ...(ticket !== undefined && { ticket }),
   ...(until !== undefined && { until: until.code }),
 });
-
-function tell(context: CommandContext, { db }: Engine, step: StepReport): void {
-  const line = reportLine(step, commandOf(step.step));
-  if (isGood(step)) context.say(line);
-  else tellFailure(step, findTicket(db, step.ticket), line);
-}
 
 /** The plan of the next step of each open ticket. */
 export async function planLandTickets(

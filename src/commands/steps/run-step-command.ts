@@ -12,9 +12,9 @@ import type { Ticket } from "../../lib/domain/ticket.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { endedUnlanded, whyNot } from "../../lib/engine/land.ts";
 import { nextToWorkOn, planStep, runStep } from "../../lib/engine/run-step.ts";
-import { findTicket, getTicket } from "../../lib/state/tickets.ts";
+import { getTicket } from "../../lib/state/tickets.ts";
 import type { StepPlan } from "../../lib/steps/step-definition.ts";
-import { isGood, plainListener, reportLine, tellFailure } from "./run-text.ts";
+import { plainListener, tellEnd } from "./run-text.ts";
 
 /**
  * Plans a step of the named ticket, or of the next one; null when there is nothing to do.
@@ -63,9 +63,7 @@ export async function runStepCommand(
     context.say(`${name}: nothing to do`);
     return nothing;
   }
-  const line = reportLine(report, name);
-  if (isGood(report)) context.say(line);
-  else tellFailure(report, findTicket(engine.db, report.ticket), line);
+  tellEnd(context, engine, report);
   return {
     value: { plan, runs: [{ ...report, step: stepOf(report.step) }] },
     exitCode: report.exitCode,

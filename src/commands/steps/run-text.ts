@@ -1,10 +1,16 @@
 import { ExitCode, messageOf } from "../../lib/domain/error.ts";
 import { oneLine, outputLine } from "../../lib/domain/shown-text.ts";
+import { commandOf } from "../../lib/domain/step.ts";
 import type { Progress, Ticket } from "../../lib/domain/ticket.ts";
-import type { RunListener, StepReport } from "../../lib/engine/engine.ts";
+import type {
+  Engine,
+  RunListener,
+  StepReport,
+} from "../../lib/engine/engine.ts";
 import { warnPerson, underCron } from "../../lib/host/cron-mail.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { countFirst } from "../../lib/domain/progress.ts";
+import { findTicket } from "../../lib/state/tickets.ts";
 
 /** Narrates a run in plain lines, for pipes, cron and verbosity 2. */
 export function plainListener(context: CommandContext): RunListener {
@@ -51,12 +57,24 @@ export function followLog(
   };
 }
 
+/** Tells how a run ended: what passed, and what a signal stopped, as narration; the rest to somebody. */
+export function tellEnd(
+  context: CommandContext,
+  { db }: Engine,
+  report: StepReport,
+): void {
+  const line = reportLine(report, commandOf(report.step));
+  if (isGood(report) || (context.signal.aborted && report.waiting))
+    context.say(line);
+  else tellFailure(report, findTicket(db, report.ticket), line);
+}
+
 /**
  * Reports a run that did not pass. Under cron only when a person has to act: a tool is missing, or
  * infrastructure failures used up the retries, or a ticket was set aside. Package failures are in the report for their owners, and
  * temporary ones are retried.
  */
-export function tellFailure(
+function tellFailure(
   report: StepReport,
   ticket: Ticket | undefined,
   line: string,
@@ -78,7 +96,7 @@ export function isGood({ outcome }: StepReport): boolean {
 }
 
 /** One line on how a run ended. */
-export function reportLine(
+function reportLine(
   { ticket, outcome, reason, waiting, cancelled }: StepReport,
   name: string,
 ): string {

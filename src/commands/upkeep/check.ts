@@ -14,6 +14,7 @@ import {
   unknownLine,
 } from "../../lib/domain/health.ts";
 import type { TicketCounts } from "../../lib/upkeep/check.ts";
+import { adviceText } from "../../lib/host/command-line.ts";
 import { printText } from "../../lib/host/output.ts";
 import type { CommandContext } from "../../cli/context.ts";
 import { pathArgument } from "../../cli/arguments.ts";
@@ -51,7 +52,12 @@ export const command: Command<{ prometheus?: string | true }, MetricsPlan> = {
 of a Nagios plugin. \`ubuntu-ci config\` lists the thresholds, check.* and two more.`,
   // To monitoring plugins, 3 means UNKNOWN.
   withoutContext(thrown) {
-    const line = unknownLine(messageOf(thrown));
+    const [first] = thrown instanceof UbuntuCiError ? thrown.problems : [];
+    const where =
+      first === undefined
+        ? ""
+        : `: ${first.field ?? first.where}: ${adviceText(first.message)}`;
+    const line = unknownLine(`${messageOf(thrown)}${where}`);
     return {
       text: line,
       value: { health: "unknown", line, checks: [] },

@@ -420,6 +420,26 @@ describe("check", () => {
     expect((await check()).stdout).not.toContain("CRITICAL");
     ci.sql("DELETE FROM ppa");
     expect(await check()).toEqual(critical(/the queue is wedged: .*ticket 3/));
+    ci.sql("UPDATE ticket SET status = 'running' WHERE id = 3");
+    expect(await check()).toEqual(
+      critical(
+        /ticket 3 is marked as running, and nothing works on it \(`.*fsck --mend/,
+      ),
+    );
+  });
+
+  test("tells that the data store or the archive's pool is gone", async () => {
+    renameSync(at("archive/pool"), at("archive/elsewhere"));
+    expect(await check()).toEqual(critical(/archive\/pool is missing/));
+    rmSync(at("store"), { recursive: true });
+    expect(await check()).toEqual(critical(/the data store \S+ is missing/));
+  });
+
+  test("tells which setting is wrong", async () => {
+    ci.configure({ concurency: 3 });
+    expect((await check()).stdout).toMatch(
+      /^UBUNTU-CI UNKNOWN - the configuration \S+ is wrong: concurency: .*concurrency/,
+    );
   });
 });
 

@@ -84,6 +84,19 @@ describe("backup and restore", () => {
     expect((await at(state, "fsck", "--digests")).stdout).toBe("all is well\n");
   });
 
+  test("is not written into a folder that is not there", async () => {
+    const folder = join(ci.root, "missing");
+    for (const more of [[], ["--dry-run"]])
+      expect(
+        await ci.run("backup", join(folder, "copy.tar.zst"), ...more),
+      ).toMatchObject({
+        code: 2,
+        stderr: saying(
+          `cannot be written: there is no folder ${folder}\n  make it, or name another place`,
+        ),
+      });
+  });
+
   test("over a state only in maintenance, and the old one is set aside", async () => {
     const file = await ci.ok("backup", join(ci.root, "copy.tar.zst"));
     await ci.create("two");

@@ -259,6 +259,19 @@ describe("check", () => {
       code: 2,
       stdout: saying("no step starts but publish (limits.diskReserveMiB)"),
     });
+    expect((await ci.json("explain", "1")).document).toMatchObject({
+      blocked: true,
+      because: [
+        saying(/^no step starts: .* are free .*\(limits\.diskReserveMiB\)$/),
+        saying("it is its turn"),
+      ],
+      next: { action: saying("when there is room again: the next pass") },
+      unblock: ci.line("expire"),
+    });
+    // Publishing needs little, and lets the ticket end.
+    ci.sql("UPDATE ticket SET step = 500");
+    expect(await ci.ok("explain", "1")).not.toContain("no step starts");
+    ci.sql("UPDATE ticket SET step = 100");
     ci.configure(calm);
     await ci.ok("land");
     expect((await ci.ticket(1)).status).toBe("done");

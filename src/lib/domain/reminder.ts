@@ -17,6 +17,15 @@ export interface OwnersMatter {
   readonly matter: Matter;
 }
 
+/** Something that an owner is not told, because no mail can go to that address. */
+export interface Unmailable {
+  readonly to: string;
+  readonly words: string;
+}
+
+export const unmailableInWords = ({ to, words }: Unmailable): string =>
+  `no mail can go to ${JSON.stringify(to)}, which is no mail address: ${words}`;
+
 export const partKinds = ["failed", "published", "testing", "list"] as const;
 type PartKind = (typeof partKinds)[number];
 

@@ -77,7 +77,7 @@ export async function land(
     heldBack,
     exitCode: worst([
       ...reports.map(({ exitCode }) => exitCode),
-      ...(heldBack ? [ExitCode.notNow] : []),
+      ...(heldBack || options.signal.aborted ? [ExitCode.notNow] : []),
     ]),
   };
 }
@@ -174,7 +174,7 @@ async function landOne(
     }
     reports.push(report);
     options.listener?.ended?.(report);
-    if (report.outcome !== "passed") return;
+    if (report.outcome !== "passed" || options.signal.aborted) return;
   }
 }
 

@@ -139,6 +139,8 @@ function contextOf(
     workingOn: (subticket, isAtWork) =>
       markSubticket(engine.db, lease.run, subticket, isAtWork),
     progress(update) {
+      // What was told to stop has not failed.
+      if (signal.aborted && update.state === "FAILED") return;
       const progress = { ...update, at: now() };
       renewLease(engine.db, lease.run, progress);
       listener.progress?.(ticket, progress);

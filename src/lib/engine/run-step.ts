@@ -68,7 +68,7 @@ export async function runStep(
   const policy = retryPolicy(config);
   await giveUpDeadRuns(engine);
   await cancelUnwantedJobs(engine);
-  await requireDiskReserve(engine, step);
+  requireDiskReserve(engine, step);
   const lease = takeLease(db, step, thisProcess(), {
     concurrency: config.get("concurrency"),
     ...(options.ticket !== undefined && { ticket: options.ticket }),

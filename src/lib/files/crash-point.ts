@@ -66,6 +66,7 @@ type UpkeepPoint =
   | "expire.removed"
   | "expire.revision-gone"
   | "expire.layer-gone"
+  | "archive.taken-out"
   | "fsck.mended"
   | "reminder.recorded"
   | "reminder.intended"

@@ -4,8 +4,18 @@ import { matchesGlob } from "../domain/glob.ts";
 import { isMailAddress } from "../domain/mailbox.ts";
 import type { Plan } from "../domain/plan.ts";
 import { redact, secretsOf } from "../domain/redact.ts";
-import type { Letter, Matter, OwnersMatter, Told } from "../domain/reminder.ts";
-import { addressKey, dueReminders } from "../domain/reminder.ts";
+import type {
+  Letter,
+  Matter,
+  OwnersMatter,
+  Told,
+  Unmailable,
+} from "../domain/reminder.ts";
+import {
+  addressKey,
+  dueReminders,
+  unmailableInWords,
+} from "../domain/reminder.ts";
 import { shownText } from "../domain/shown-text.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { failureTail } from "../report/failure-tail.ts";
@@ -41,12 +51,16 @@ export interface RemindPlan extends Plan {
   /** Mails that an earlier pass could not send. */
   readonly again: readonly { readonly to: string; readonly subject: string }[];
   readonly mails: readonly WrittenLetter[];
+  /** What owners are not told, because no mail can go to their address. */
+  readonly unmailable: readonly Unmailable[];
 }
 
 /** A plan, and what recording it needs. */
 export interface PlannedReminders {
   readonly plan: RemindPlan;
   readonly told: readonly Told[];
+  /** Those of the unmailable of whom the history does not tell yet. */
+  readonly newlyUnmailable: readonly Unmailable[];
   /** What it was planned from, and the newest event that it knows. */
   readonly from: RemindersSoFar;
   readonly event: number;
@@ -54,6 +68,9 @@ export interface PlannedReminders {
 
 /** How many hours the first pass looks back for what happened to tickets. */
 const firstPassHours = 24;
+
+/** Topic under which it is remembered that the history tells of an unmailable address. */
+const unmailableTopic = "unmailable";
 
 /** How many days the list is told of a ticket that failed. */
 const failedDays = 90;
@@ -77,6 +94,10 @@ export async function planReminders(
     );
   const source = await landingSource(reminding);
   const nowMs = Date.now();
+  const isExcepted = (address: string) =>
+    config
+      .get("remind.except")
+      .some((glob) => matchesGlob(addressKey(glob), addressKey(address)));
   // All of it is read from one state of the database.
   const found = db.transaction(() => {
     const from = remindersSoFar(db);
@@ -102,10 +123,7 @@ export async function planReminders(
         owner: ticket.owner,
         matter: matter(ticket),
       }));
-    const failedSince = new Date(nowMs - failedDays * 24 * hourMs);
-    const reminders = dueReminders({
-      nowMs,
-      hour: config.get("remind.hour"),
+    const news = {
       failed: config.get("remind.failed") ? of(failed, failedMatter) : [],
       published: config.get("remind.published")
         ? of(published, (ticket) =>
@@ -120,6 +138,13 @@ export async function planReminders(
           )
         : [],
       testing: mattersOfOwners(waiting),
+    };
+    const told = listTold(db);
+    const failedSince = new Date(nowMs - failedDays * 24 * hourMs);
+    const reminders = dueReminders({
+      nowMs,
+      hour: config.get("remind.hour"),
+      ...news,
       list,
       needsSomebody: mattersOfList(
         {
@@ -130,15 +155,19 @@ export async function planReminders(
         config.get("qa.graceDays"),
         nowMs,
       ),
-      told: listTold(db),
-      mayGet: (address) =>
-        isMailAddress(address) &&
-        !config
-          .get("remind.except")
-          .some((glob) => matchesGlob(addressKey(glob), addressKey(address))),
+      told,
+      mayGet: (address) => isMailAddress(address) && !isExcepted(address),
       isWaiting: (address) => waitingFor.has(addressKey(address)),
     });
-    return { from, event, unsent, failed, reminders };
+    const unmailable = Object.values(news)
+      .flat()
+      // What is told as published needs no second mention.
+      .filter(
+        ({ matter: { topic } }, index, all) =>
+          all.findIndex(({ matter }) => matter.topic === topic) === index,
+      )
+      .filter(({ owner }) => !isMailAddress(owner) && !isExcepted(owner));
+    return { from, event, unsent, failed, reminders, unmailable, told };
   })();
   const { from, event, unsent, reminders } = found;
   const letters = await withLogs(reminding, reminders.letters, found.failed);
@@ -148,16 +177,40 @@ export async function planReminders(
       : letterWriter(config.get("report.title"), new Date(nowMs).toISOString());
   const mails = letters.flatMap((letter) => write?.(letter) ?? []);
   const again = unsent.map(({ recipient: to, subject }) => ({ to, subject }));
+  const unmailable = found.unmailable.map(({ owner, matter }) => ({
+    to: owner,
+    words: matter.words,
+  }));
   const plan: RemindPlan = {
     command: "remind",
     actions: [
       ...again.map(({ to, subject }) => `send again to ${to}: ${subject}`),
       ...mails.map(({ to, subject }) => `send to ${to}: ${subject}`),
+      ...unmailable.map(unmailableInWords),
     ],
     again,
     mails,
+    unmailable,
   };
-  return { plan, told: reminders.told, from, event };
+  const known = new Set(
+    found.told
+      .filter(({ topic }) => topic === unmailableTopic)
+      .map(({ recipient }) => recipient),
+  );
+  const newlyUnmailable = unmailable.filter(({ to }, index) => {
+    const isFirst = unmailable.findIndex((one) => one.to === to) === index;
+    return isFirst && !known.has(to);
+  });
+  const told = [
+    ...reminders.told,
+    ...newlyUnmailable.map(({ to }) => ({
+      recipient: to,
+      topic: unmailableTopic,
+      times: 1,
+      told_at: new Date(nowMs).toISOString(),
+    })),
+  ];
+  return { plan, told, newlyUnmailable, from, event };
 }
 
 /** How much of a log a mail shows. */

@@ -3,6 +3,8 @@ import { randomUUID } from "node:crypto";
 import type { Delivery, Mailer } from "../clients/mail/mailer.ts";
 import { openMailer } from "../clients/mail/mailer.ts";
 import { messageOf, UbuntuCiError } from "../domain/error.ts";
+import type { Unmailable } from "../domain/reminder.ts";
+import { unmailableInWords } from "../domain/reminder.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import type { UnsentNotification } from "../state/notifications.ts";
 import {
@@ -33,6 +35,8 @@ export interface Reminded {
   readonly sent: readonly TriedMail[];
   /** Mails that will never be taken: they are given up. */
   readonly refused: readonly UnsentMail[];
+  /** What owners are not told, because no mail can go to their address. */
+  readonly unmailable: readonly Unmailable[];
   /** Mails that were not taken just now: the next pass tries again. */
   readonly later: readonly UnsentMail[];
 }
@@ -53,6 +57,7 @@ export async function remind(
     sent: [] as TriedMail[],
     refused: [] as UnsentMail[],
     later: [] as UnsentMail[],
+    unmailable: [] as readonly Unmailable[],
   };
   if (mailer === null) return { configured: false, ...pass };
   const tried = new Set<number>();
@@ -69,7 +74,9 @@ export async function remind(
     }
   };
   await sendAll();
-  const { plan, told, from, event } = await planReminders(reminding);
+  const { plan, told, newlyUnmailable, from, event } =
+    await planReminders(reminding);
+  pass.unmailable = plan.unmailable;
   const host = mailer.from.address.replace(/^.*@/, "");
   const mails = plan.mails.map(({ to, ...mail }) => ({
     ...mail,
@@ -78,7 +85,14 @@ export async function remind(
   }));
   const isNews = mails.length > 0 || told.length > 0 || from.event !== event;
   // Another pass, which has recorded what is due meanwhile, sends it, too.
-  if (isNews && !recordIntents(db, from, event, mails, told))
+  const noted = newlyUnmailable.map((one) => ({
+    actor: reminding.actor,
+    subject: "reminder" as const,
+    subject_id: one.to,
+    what: "not sent",
+    why: unmailableInWords(one),
+  }));
+  if (isNews && !recordIntents(db, from, event, mails, told, noted))
     return { configured: true, ...pass };
   crashPoint("reminder.intended");
   await sendAll();

@@ -61,6 +61,10 @@ export function lastBackup(db: Connection): string | null {
   );
 }
 
+export function hasTickets(db: Connection): boolean {
+  return firstValue<number>(db, "SELECT 1 FROM ticket LIMIT 1") !== null;
+}
+
 /** When this state began: its first event. */
 export function stateBegan(db: Connection): string | null {
   return firstValue<string>(db, "SELECT at FROM event ORDER BY id LIMIT 1");

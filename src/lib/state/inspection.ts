@@ -3,7 +3,7 @@ import { queueStep } from "../domain/step.ts";
 import { now } from "../host/clock.ts";
 import { isGone } from "../files/process-identity.ts";
 import type { Connection } from "./database.ts";
-import { firstColumn } from "./database.ts";
+import { firstColumn, firstValue } from "./database.ts";
 import { recordTicketEvent } from "./events.ts";
 import { openRuns } from "./leases.ts";
 import { openCondition } from "./queue.ts";
@@ -24,17 +24,22 @@ export function activity(db: Connection): {
 } {
   return {
     dead: openRuns(db).filter((run) => isGone(run) === true),
-    stuck: firstColumn<number>(
-      db,
-      `SELECT id FROM ticket WHERE ${openCondition} AND status = 'running'
-           AND NOT EXISTS (SELECT 1 FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL)`,
-    ),
+    stuck: runningWithoutRun(db),
     inFlight: db
       .prepare<[], { id: number; step: WorkStepCode }>(
         `SELECT id, step FROM ticket WHERE ${openCondition} AND step > ${queueStep}`,
       )
       .all(),
   };
+}
+
+/** Tickets that are marked as running, and that nothing works on. */
+export function runningWithoutRun(db: Connection): number[] {
+  return firstColumn<number>(
+    db,
+    `SELECT id FROM ticket WHERE ${openCondition} AND status = 'running'
+       AND NOT EXISTS (SELECT 1 FROM run WHERE run.ticket = ticket.id AND finished_at IS NULL)`,
+  );
 }
 
 /** Returns a ticket that is marked running but has no open run to waiting. */
@@ -106,4 +111,20 @@ export function isPublished(
     )
     .get(one.series, one.name, one.revision);
   return row?.version === one.version;
+}
+
+/** Whether the state knows what landed, or was taken out, in a revision of that series. */
+export function isLanding(
+  db: Connection,
+  series: string,
+  revision: number,
+): boolean {
+  return (
+    firstValue<number>(
+      db,
+      "SELECT 1 FROM landing WHERE series = ? AND revision = ?",
+      series,
+      revision,
+    ) !== null
+  );
 }

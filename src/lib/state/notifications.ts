@@ -3,6 +3,7 @@ import { crashPoint } from "../files/crash-point.ts";
 import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { firstColumn, firstValue } from "./database.ts";
+import type { NewEvent } from "./events.ts";
 import { recordEvent } from "./events.ts";
 
 /** A mail that is to be sent. */
@@ -78,6 +79,7 @@ const keptDays = 60;
  * Records mails that are to be sent, of what they remind, and up to which event they tell what happened.
  *
  * @param planned where reminders were when they were planned
+ * @param noted what the history is to tell besides
  * @returns false when another pass has recorded its own since: then nothing is recorded
  */
 export function recordIntents(
@@ -86,6 +88,7 @@ export function recordIntents(
   event: number,
   mails: readonly NewNotification[],
   told: readonly Told[],
+  noted: readonly NewEvent[],
 ): boolean {
   return db
     .transaction(() => {
@@ -106,6 +109,7 @@ export function recordIntents(
          ON CONFLICT DO UPDATE SET times = excluded.times, told_at = excluded.told_at`,
       );
       for (const one of told) remember.run(one);
+      for (const one of noted) recordEvent(db, one);
       if (found.event !== event)
         db.prepare(
           `INSERT INTO news_told (only_one, event) VALUES (1, ?)

@@ -67,7 +67,10 @@ export function otherFileInFlight(
   );
 }
 
-/** Records what a revision publishes; recording it twice changes nothing. */
+/**
+ * Records what a revision publishes; recording it twice changes nothing. It may be recorded late, after
+ * newer ones.
+ */
 export function recordPublication(
   db: Connection,
   row: {
@@ -79,10 +82,16 @@ export function recordPublication(
     created_at: string;
   },
 ): void {
+  const newest = newestRow(db);
   db.prepare(
     `INSERT INTO publication (revision, series, source, version, ticket, created_at)
      VALUES (@revision, @series, @source, @version, @ticket, @created_at) ON CONFLICT DO NOTHING`,
   ).run(row);
+  // Its row stays the last, where newestRevision() finds it.
+  if (newest !== undefined && newest.revision > row.revision)
+    db.prepare(
+      "UPDATE publication SET rowid = (SELECT max(rowid) + 1 FROM publication) WHERE rowid = ?",
+    ).run(newest.rowid);
 }
 
 /** The newest version of every source package in every series, as recorded. */
@@ -97,13 +106,18 @@ export function publishedNow(
     .all();
 }
 
-/** The newest revision of the archive that a ticket is recorded in; 0 for none. */
+/** The newest revision of the archive that is recorded; 0 for none. */
 export function newestRevision(db: Connection): number {
-  return (
-    firstValue<number>(
-      db,
+  return newestRow(db)?.revision ?? 0;
+}
+
+function newestRow(
+  db: Connection,
+): { readonly rowid: number; readonly revision: number } | undefined {
+  return db
+    .prepare<[], { rowid: number; revision: number }>(
       // The rows grow with the revisions; a maximum would read them all.
-      "SELECT revision FROM publication ORDER BY rowid DESC LIMIT 1",
-    ) ?? 0
-  );
+      "SELECT rowid, revision FROM publication ORDER BY rowid DESC LIMIT 1",
+    )
+    .get();
 }

@@ -25,7 +25,7 @@ export const assignPpa: StepDefinition<AssignPlan> = {
       command: "assign-ppa",
       actions: [
         ticket.ppa === null
-          ? "reserve a PPA, as soon as one is free"
+          ? "reserve a PPA, when its turn has come and one is free"
           : `reserve ${ticket.ppa}`,
         `make it an empty signed repository for ${ticket.series}`,
         ...(fill.length > 0

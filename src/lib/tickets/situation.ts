@@ -1,5 +1,7 @@
 import type { Situation } from "../domain/explain/situation.ts";
+import { isMailAddress } from "../domain/mailbox.ts";
 import type { Ticket } from "../domain/ticket.ts";
+import { missingRoom } from "../engine/disk-reserve.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
 import { holdOf } from "../state/events.ts";
@@ -19,6 +21,7 @@ export function situationOf(
     nowMs: Date.now(),
     ticket,
     maintenance: readMaintenance(paths.maintenance),
+    missingRoom: missingRoom({ paths, config }),
     concurrency: config.get("concurrency"),
     inFlight: ticketsInFlight(db).filter(({ id }) => id !== ticket.id),
     ahead: queueBefore(db, ticket.id),
@@ -26,6 +29,9 @@ export function situationOf(
     poolPrefix: config.get("ppa.prefix"),
     worker: workerOf(db, ticket.id),
     held: ticket.status === "held" ? holdOf(db, ticket.id) : null,
+    ownerIsUnmailable:
+      !isMailAddress(ticket.owner) &&
+      (config.get("mail.smtp") ?? config.get("mail.sendmail")) !== null,
     hasImage: imageOf(db, ticket.id) !== null,
     architecture: machineArchitecture(),
     missing: remedyOf(db, ticket.id),

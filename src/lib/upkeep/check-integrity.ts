@@ -3,18 +3,29 @@ import type { Config } from "../config/config.ts";
 import { Damage, UbuntuCiError } from "../domain/error.ts";
 import type { Measure } from "../domain/health.ts";
 import { advice, remedy } from "../domain/remedy.ts";
-import { hasCode } from "../files/optional-file.ts";
+import { hasCode, isThere } from "../files/optional-file.ts";
+import type { StatePaths } from "../host/paths.ts";
 import { stepOf } from "../domain/step.ts";
 import type { Connection } from "../state/database.ts";
-import { waitingForPerson, wedgedTickets } from "../state/health.ts";
+import {
+  hasTickets,
+  waitingForPerson,
+  wedgedTickets,
+} from "../state/health.ts";
+import { runningWithoutRun } from "../state/inspection.ts";
 import { newestRevision } from "../state/publications.ts";
 import { quickProblem } from "../state/snapshot.ts";
 
-/** @throws Damage when a short look at the state file finds it damaged */
-export function requireSoundState(db: Connection, file: string): void {
+/** @throws Damage when a short look at the state file finds it damaged, or the files that it names are gone */
+export function requireSoundState(
+  db: Connection,
+  { database, store }: StatePaths,
+): void {
   const problem = quickProblem(db);
   if (problem !== null)
-    throw new Damage(`the state file ${file} is damaged: ${problem}`);
+    throw new Damage(`the state file ${database} is damaged: ${problem}`);
+  if (!isThere(store) && hasTickets(db))
+    throw new Damage(`the data store ${store} is missing`);
 }
 
 /** A count of what must not be: critical from the first one on. */
@@ -39,6 +50,7 @@ export async function integrityMeasures(
     ...(await signingMeasures(archive, config)),
     waiting(db),
     wedged(db),
+    unworked(db),
   ];
 }
 
@@ -149,6 +161,16 @@ function wedged(db: Connection): Measure {
     "Tickets in the queue that no pass can start, as no PPA can become free.",
     found.length,
     advice`the queue is wedged: no PPA can become free for ticket ${found[0] ?? 0}${more(found)}; ${remedy("ppa list")} shows the pool`,
+  );
+}
+
+function unworked(db: Connection): Measure {
+  const found = runningWithoutRun(db);
+  return never(
+    "running_without_run",
+    "Tickets that are marked as running, and that nothing works on.",
+    found.length,
+    advice`ticket ${found[0] ?? 0}${more(found)} is marked as running, and nothing works on it (${remedy("fsck", [], { mend: true })})`,
   );
 }
 

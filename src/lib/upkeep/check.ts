@@ -55,7 +55,7 @@ export async function checkHealth(
   watched: Watched,
 ): Promise<{ report: HealthReport; tickets: TicketCounts }> {
   const { db, paths, archive } = watched;
-  requireSoundState(db, paths.database);
+  requireSoundState(db, paths);
   const tickets = unfinishedTickets(db);
   const disk = await statfs(paths.root);
   const measures: Measure[] = [

@@ -1,4 +1,5 @@
 import type { Revision } from "../backends/archive/archive.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lastEvent, recordEvent } from "../state/events.ts";
 import { recordTakingOut } from "../state/landings.ts";
@@ -24,6 +25,7 @@ export async function recordTakenOut(
   made: Revision,
   { what, undoes, revertsTo, words, reason }: TakenOut,
 ): Promise<void> {
+  crashPoint("archive.taken-out");
   const { revision, created_at, changes } = made;
   const series = [...new Set(changes.map((change) => change.series))];
   db.transaction(() => {

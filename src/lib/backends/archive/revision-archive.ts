@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 
@@ -300,6 +300,9 @@ export function revisionArchive(
           const fault = await indexes?.fault(series);
           if (fault !== undefined) faults.push(fault);
         }
+        const pool = join(tree.root, "pool");
+        if (listPaths(lists).length > 0 && !existsSync(pool))
+          faults.push(`${pool} is missing`);
         const place = join(tree.root, "dists");
         if (lstatSync(`${place}/`, { throwIfNoEntry: false }) === undefined)
           faults.push(

@@ -1,3 +1,4 @@
+import { noRoomInWords } from "../disk-room.ts";
 import {
   endInWords,
   ignoredBecause,
@@ -7,7 +8,7 @@ import {
 } from "../override.ts";
 import { isInFlight } from "../queue.ts";
 import { isDue } from "../retry.ts";
-import { completeStep, failedStep } from "../step.ts";
+import { completeStep, failedStep, workStep } from "../step.ts";
 import {
   pending,
   ready,
@@ -31,13 +32,25 @@ import { remedy } from "../remedy.ts";
 /** Why a ticket is where it is, what happens next on its own, and what a person may do about it. */
 export function explain(situation: Situation): Explanation {
   const { ticket } = situation;
-  const found = withMaintenance(situation, findingOf(situation));
+  const found = withMaintenance(
+    situation,
+    withMissingRoom(situation, findingOf(situation)),
+  );
   const asked = ticket.step.code === completeStep ? [] : ticket.overrides;
   const overrides = inForce(asked);
   const over = asked.filter(({ undone, ended }) => undone === null && ended);
+  const unmailable = situation.ownerIsUnmailable;
   const commands = [
     ...(found.unblock === null ? [] : [found.unblock]),
     ...(found.also ?? []),
+    ...(unmailable
+      ? [
+          {
+            command: remedy("update_ticket", [ticket.id], { owner: "EMAIL" }),
+            effect: "gives it an owner who gets mails",
+          },
+        ]
+      : []),
     ...overrides.map((override) => ({
       command: undoing(ticket, override),
       effect: `lets ${override.target} count again`,
@@ -50,6 +63,11 @@ export function explain(situation: Situation): Explanation {
     status: ticket.status,
     because: [
       ...found.because,
+      ...(unmailable
+        ? [
+            `its owner ${JSON.stringify(ticket.owner)} gets no mail of it: that is no mail address`,
+          ]
+        : []),
       ...overrides.map(
         (override) =>
           `${overrideInWords(override)}: ${ignoredBecause(override)}`,
@@ -90,6 +108,43 @@ function findingOf(situation: Situation): Cause {
   if (!isInFlight(ticket))
     return behindOthers(situation) ?? withoutPpa(situation) ?? ready(situation);
   return ready(situation);
+}
+
+/** Adds to an explanation that the disk has too little room for the step that would come next. */
+function withMissingRoom(
+  { ticket, missingRoom }: Situation,
+  found: Cause,
+): Cause {
+  const step = workStep(ticket.step.code);
+  if (
+    missingRoom === null ||
+    ticket.status !== "waiting" ||
+    step === undefined ||
+    step.publishes === true
+  )
+    return found;
+  return {
+    blocked: true,
+    because: [
+      `no step starts: ${noRoomInWords(missingRoom)}`,
+      ...found.because,
+    ],
+    next:
+      found.next === null
+        ? null
+        : {
+            action: `when there is room again: ${found.next.action}`,
+            at: found.next.at,
+          },
+    unblock: {
+      command: remedy("expire"),
+      effect: "makes room: removes what the settings give up",
+    },
+    also: [
+      ...(found.unblock === null ? [] : [found.unblock]),
+      ...(found.also ?? []),
+    ],
+  };
 }
 
 /** Adds to an explanation that maintenance holds back whatever would happen next. */

@@ -1,4 +1,5 @@
 import type { OpenTicket, QueuedTicket } from "../queue.ts";
+import type { DiskRoom } from "../disk-room.ts";
 import type { Remedy } from "../remedy.ts";
 import type { Ticket } from "../ticket.ts";
 
@@ -12,6 +13,8 @@ export interface Situation {
     readonly by: string | null;
     readonly reason: string | null;
   } | null;
+  /** The room on the disk, where that is too little for a step to start. */
+  readonly missingRoom: DiskRoom | null;
   readonly concurrency: number;
   /** The other tickets in flight. */
   readonly inFlight: readonly OpenTicket[];
@@ -30,6 +33,8 @@ export interface Situation {
     readonly gone: boolean;
   } | null;
   readonly held: { readonly by: string; readonly at: string } | null;
+  /** Mails are sent, and none can go to the ticket's owner. */
+  readonly ownerIsUnmailable: boolean;
   readonly hasImage: boolean;
   readonly architecture: string;
   /** The command that provides what the last attempt found missing. */

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync } from "node:fs";
+import { existsSync, lstatSync, statSync } from "node:fs";
 import {
   copyFile,
   mkdir,
@@ -55,7 +55,7 @@ export interface Backup {
 /**
  * Plans a backup into a file, by default in STATE/backups and named after the time.
  *
- * @throws UbuntuCiError (2) when the file exists
+ * @throws UbuntuCiError (2) when the file exists, or its folder does not
  */
 export function planBackup(
   { paths }: Pick<Engine, "paths">,
@@ -65,6 +65,13 @@ export function planBackup(
   if (lstatSync(file, { throwIfNoEntry: false }) !== undefined)
     throw refused(`there is a file ${file}`, "name another place");
   const actions = [`write ${file}`, ...contentsOf[kind]];
+  const folder = dirname(file);
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory();
+  if (folder !== paths.backups && isFolder !== true)
+    throw refused(
+      `${file} cannot be written: there is no folder ${folder}`,
+      "make it, or name another place",
+    );
   return { command: "backup", actions, file, kind };
 }
 

@@ -18,13 +18,15 @@ import { stepOfTicket } from "../../state/snapshot.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Found, LookOptions } from "./inconsistency.ts";
 import { fromBackup, mending } from "./inconsistency.ts";
+import { takenOut } from "./taken-out.ts";
 import { advice, remedy } from "../../domain/remedy.ts";
 
 /** Compares the archive with its own records and with the state. */
 export async function archive(
-  { db, paths, backends, actor }: Engine,
+  engine: Engine,
   { digests, aside }: LookOptions,
 ): Promise<Found[]> {
+  const { db, paths, backends, actor } = engine;
   const keeper = await backends.archive();
   const found: Found[] = [];
   // The state is read first, because a revision is published before it is recorded.
@@ -107,6 +109,10 @@ export async function archive(
       await hidden({ check: "archive", what, where }, keeper, db, newest),
     ];
   }
+  const unrecorded = await takenOut(engine);
+  found.push(...unrecorded);
+  if (unrecorded.some(({ where: at }) => at === `revision ${current.revision}`))
+    return found;
   // A ticket that is still at its last step will record its publication itself.
   const maker =
     current.ticket === null ? completeStep : stepOfTicket(db, current.ticket);
