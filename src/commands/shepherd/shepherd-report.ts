@@ -74,7 +74,7 @@ export const command: Command<
     const { writeStateReport, sendReport } =
       await import("../../lib/shepherd/state-report.ts");
     const { signal } = context;
-    const written = await writeStateReport(
+    const { written, unchanged } = await writeStateReport(
       context,
       output,
       all === true,
@@ -86,7 +86,8 @@ export const command: Command<
     const { noteLandings } =
       await import("../../lib/tickets/local-landings.ts");
     await noteLandings({ ...context, db: await context.db() });
-    return { text: written.index, value: written };
+    const index = join(output, "index.html");
+    return { text: index, value: { index, written, unchanged } };
   },
 };
 

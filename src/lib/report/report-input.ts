@@ -82,6 +82,4 @@ export interface ReportPages {
     /** Newest first. */
     readonly history: readonly PackageVersion[];
   }>;
-  /** Whether these are all pages, so that any others are removed. */
-  readonly all: boolean;
 }

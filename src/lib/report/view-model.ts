@@ -44,6 +44,14 @@ export function moment(iso: string): Moment {
   return { iso, text: `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` };
 }
 
+/** The latest of some points in time, ISO 8601 UTC; the beginning of time where there is none. */
+export function newest(times: readonly string[]): string {
+  return times.reduce(
+    (latest, time) => (time > latest ? time : latest),
+    "1970-01-01T00:00:00.000Z",
+  );
+}
+
 /** When maintenance held the first command back, or null. */
 export function heldBackSince(
   held: readonly { readonly first: string }[],

@@ -22,6 +22,9 @@ import type {
   TicketSources,
 } from "./report-input.ts";
 import { packageFolder } from "../domain/published-name.ts";
+import { Site } from "./site.ts";
+import { parseSums } from "./sums.ts";
+import { verifyReport } from "./verify.ts";
 import { writeReport } from "./write-report.ts";
 
 const rightToLeft = "\u202e";
@@ -57,12 +60,7 @@ beforeAll(async () => {
     `${"line\n".repeat(2000)}${escape}[31mred${escape}[0m \0\u0007 </pre><script>alert("log")</script> ${rightToLeft}gol\n${"x".repeat(3000)}\nerror: the end`,
   );
   const { ended, open } = input(log);
-  await writeReport(
-    input(log),
-    pagesOf([...ended, ...open]),
-    sources,
-    join(folder, "site"),
-  );
+  await made(input(log), pagesOf([...ended, ...open]));
   pages = new Map(
     readdirSync(join(folder, "site"), { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".html"))
@@ -74,6 +72,17 @@ afterAll(() => {
   if (process.env["UBUNTU_CI_TEST_REPORT"] === undefined)
     rmSync(folder, { recursive: true, force: true });
 });
+
+async function made(
+  data: ReportInput,
+  given: ReportPages,
+  all = true,
+): Promise<Site> {
+  const site = new Site(join(folder, "site"), all);
+  await writeReport(site, data, given, sources);
+  await site.finish(() => Promise.resolve("signed"));
+  return site;
+}
 
 function input(log: string): ReportInput {
   // In this test, a file's container is the path of the log that stands in for the file.
@@ -227,8 +236,7 @@ function input(log: string): ReportInput {
   };
 }
 
-const pagesOf = (tickets: readonly Ticket[], all = true): ReportPages => ({
-  all,
+const pagesOf = (tickets: readonly Ticket[]): ReportPages => ({
   tickets,
   ranges: [
     {
@@ -489,11 +497,10 @@ describe("the report of another day", () => {
     for (const name of ["evil.html", "hostile.log"])
       writeFileSync(join(files, name), "<script>alert(1)</script>");
     const { ended } = input(join(folder, "hostile.log"));
-    await writeReport(
+    await made(
       input(join(folder, "hostile.log")),
-      { ...pagesOf(ended, false), ranges: [], packages: [] },
-      sources,
-      site,
+      { ...pagesOf(ended), ranges: [], packages: [] },
+      false,
     );
     expect(readdirSync(files)).toEqual(ours);
   });
@@ -503,11 +510,10 @@ describe("the report of another day", () => {
     const { open } = input(join(folder, "hostile.log"));
     const renamed = open.map((ticket) => ({ ...ticket, title: "renamed" }));
     rmSync(join(site, "tickets/1/index.json"));
-    const { written } = await writeReport(
+    const { written } = await made(
       { ...input(""), open: renamed },
-      { ...pagesOf(renamed, false), ranges: [], packages: [] },
-      sources,
-      site,
+      { ...pagesOf(renamed), ranges: [], packages: [] },
+      false,
     );
     const changed = ["index", "tickets/2/index"].flatMap((file) => [
       `${file}.html`,
@@ -523,13 +529,8 @@ describe("the report of another day", () => {
   test("removes what is gone when it is given all there is", async () => {
     const site = join(folder, "site");
     const { ended } = input(join(folder, "hostile.log"));
-    await writeReport(
-      { ...input(""), open: [] },
-      { ...pagesOf(ended), packages: [] },
-      sources,
-      site,
-    );
-    expect(readdirSync(join(site, "tickets"))).toEqual(["1"]);
+    await made({ ...input(""), open: [] }, { ...pagesOf(ended), packages: [] });
+    expect(readdirSync(join(site, "tickets"))).toEqual(["1", "SHA256SUMS"]);
     expect(existsSync(join(site, "packages", packageFolder(source)))).toBe(
       false,
     );

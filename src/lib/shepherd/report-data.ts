@@ -68,7 +68,6 @@ export function reportData(
       signatures_optional: config.get("admission.signatures") === "optional",
     },
     pages: {
-      all: changed === null,
       tickets: lazily(tickets, ticketOf),
       ranges: lazily(ranges, (range) =>
         tickets.some((id) => id >= range.from && id <= range.to)

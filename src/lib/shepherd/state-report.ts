@@ -1,4 +1,7 @@
+import { join } from "node:path";
+
 import type { LocalStore } from "../backends/store/store.ts";
+import { writePublicFile } from "../files/public-files.ts";
 import { crashPoint } from "../files/crash-point.ts";
 import { adviceText } from "../host/command-line.ts";
 import { execOk } from "../host/exec.ts";
@@ -10,8 +13,12 @@ import {
   maintenanceRefusal,
   readMaintenance,
 } from "../locks/maintenance.ts";
-import { readMadeFrom, writeMadeFrom } from "../report/made-from.ts";
-import type { WrittenReport } from "../report/write-report.ts";
+import {
+  madeFromFile,
+  madeFromText,
+  readMadeFrom,
+} from "../report/made-from.ts";
+import { DamagedList, Site } from "../report/site.ts";
 import { writeReport } from "../report/write-report.ts";
 import type { Connection } from "../state/database.ts";
 import { openCurrentDatabase, openDatabase } from "../state/database.ts";
@@ -44,7 +51,7 @@ export async function writeStateReport(
   output: string,
   all: boolean,
   signal: AbortSignal,
-): Promise<WrittenReport> {
+): Promise<Site> {
   const { paths, config, actor } = reporting;
   const maintenance = readMaintenance(paths.maintenance);
   // Reading is allowed in maintenance; creating or migrating the state is not.
@@ -70,24 +77,40 @@ export async function writeStateReport(
   }
   const revisions = await archive.revisions({ newest: revisionsShown });
   const before = readMadeFrom(output);
-  const { input, pages } = reportData(
-    db,
-    reporting,
-    { locks, maintenance, warnings, revisions },
-    before?.basis === basis && !all ? changedTickets(db, before.event) : null,
-  );
-  const written = await writeReport(
-    input,
-    pages,
-    { pathOf: (at) => store.pathOf(at), documentOf: ticketDocument },
-    output,
-    signal,
-  );
-  const calm =
-    input.open.length === 0 && maintenance === null && locks.length === 0;
-  crashPoint("report.pages-written");
-  await writeMadeFrom(output, { basis, event, calm });
-  return written;
+  const changed =
+    before?.basis === basis && !all ? changedTickets(db, before.event) : null;
+  const write = async (tickets: readonly number[] | null): Promise<Site> => {
+    const site = new Site(output, tickets === null);
+    const { input, pages } = reportData(
+      db,
+      reporting,
+      { locks, maintenance, warnings, revisions },
+      tickets,
+    );
+    await writeReport(
+      site,
+      input,
+      pages,
+      { pathOf: (at) => store.pathOf(at), documentOf: ticketDocument },
+      signal,
+    );
+    crashPoint("report.pages-written");
+    const calm =
+      input.open.length === 0 && maintenance === null && locks.length === 0;
+    const made = madeFromText({ basis, event, calm });
+    site.announce(madeFromFile, made);
+    await site.finish((text) => archive.sign(text));
+    // The next report relies on what this file says to be there.
+    await execOk(["sync", "--file-system", output]);
+    await writePublicFile(join(output, madeFromFile), made);
+    return site;
+  };
+  try {
+    return await write(changed);
+  } catch (thrown) {
+    if (!(thrown instanceof DamagedList)) throw thrown;
+    return write(null);
+  }
 }
 
 function openForReport(
