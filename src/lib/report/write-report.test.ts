@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { stepOf } from "../domain/step.ts";
+import type { Landing } from "../domain/landing.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { TicketDocument } from "../tickets/ticket-document.ts";
 import { ticketDocument } from "../tickets/ticket-document.ts";
@@ -46,6 +47,13 @@ let pages: Map<string, string>;
 const sources: TicketSources = {
   pathOf: ({ container }) => container,
   documentOf: ticketDocument,
+  explanationOf: () => ({
+    because: [hostile("because")],
+    next: { action: hostile("next"), at },
+    commands: [{ command: hostile("command"), effect: hostile("effect") }],
+  }),
+  aptSourcesOf: () =>
+    Promise.resolve([{ of: hostile("repository"), text: hostile("stanza") }]),
 };
 
 beforeAll(async () => {
@@ -72,6 +80,21 @@ afterAll(() => {
   if (process.env["UBUNTU_CI_TEST_REPORT"] === undefined)
     rmSync(folder, { recursive: true, force: true });
 });
+
+const landing: Landing = {
+  revision: 1,
+  series: hostile("series"),
+  ticket: 1,
+  sources: [{ source, version: "1" }],
+  owner: hostile("owner"),
+  landed_at: at,
+  qa: "bad",
+  qa_until: at,
+  rollback_of: null,
+  rolls_back: [],
+  undone_by: null,
+  note: hostile("note"),
+};
 
 async function made(
   data: ReportInput,
@@ -229,6 +252,32 @@ function input(log: string): ReportInput {
         command: hostile("command"),
       },
     ],
+    needs: [
+      {
+        kind: "package",
+        what: hostile("what"),
+        page: "tickets/1",
+        since: at,
+        owner: hostile("owner"),
+        reasons: [hostile("reason")],
+        commands: [{ command: hostile("command"), effect: hostile("effect") }],
+      },
+    ],
+    more_needs: 3,
+    series: [
+      {
+        series: hostile("series"),
+        deployable_revision: null,
+        deployed_revision: null,
+        newest: landing,
+        blocker: landing,
+        because: [hostile("because")],
+        commands: [],
+      },
+    ],
+    hot_spots: [{ day: "2026-01-03", expected: 9, usual: 2 }],
+    counts: { failed: 1, waiting: 1 },
+    landings: [{ series: hostile("series"), landings: [landing] }],
     maintenance: { since: at, by: hostile("by"), reason: hostile("why") },
     held_back: [{ name: hostile("held"), first: at, last: at, times: 2 }],
     warnings: [hostile("warning")],
@@ -246,6 +295,7 @@ const pagesOf = (tickets: readonly Ticket[]): ReportPages => ({
       tickets: tickets.filter(({ step }) => step.code >= 999),
     },
   ],
+  lists: [{ kind: "status", name: "failed", total: 200, tickets }],
   packages: [
     {
       source,
@@ -257,8 +307,27 @@ const pagesOf = (tickets: readonly Ticket[]): ReportPages => ({
           series: hostile("series"),
           status: "failed",
           updated_at: at,
+          archive_revision: 1,
+          undone_by: null,
         },
       ],
+      tested: [
+        {
+          ticket: 1,
+          version: "1:1.0~<b>",
+          tests: [
+            {
+              package: source,
+              name: hostile("test"),
+              result: "fail",
+              seconds: 1,
+              detail: hostile("detail"),
+              verdict: null,
+            },
+          ],
+        },
+      ],
+      deployed: new Map([[hostile("series"), 1]]),
     },
   ],
 });
@@ -274,6 +343,7 @@ describe("a report of hostile texts", () => {
         "landings/index.html",
         "packages/index.html",
         `packages/${packageFolder(source)}/index.html`,
+        "status/failed/index.html",
         "tickets/1/index.html",
         "tickets/2/index.html",
         "ended/1-500/index.html",
@@ -480,6 +550,7 @@ test("what is so for a while only is told on the pages that every report writes"
     "index.html",
     "landings/index.html",
     "packages/index.html",
+    "status/failed/index.html",
     "tickets/2/index.html",
   ]);
   for (const [path, html] of pages)
@@ -515,10 +586,9 @@ describe("the report of another day", () => {
       { ...pagesOf(renamed), ranges: [], packages: [] },
       false,
     );
-    const changed = ["index", "tickets/2/index"].flatMap((file) => [
-      `${file}.html`,
-      `${file}.json`,
-    ]);
+    const changed = ["index", "status/failed/index", "tickets/2/index"].flatMap(
+      (file) => [`${file}.html`, `${file}.json`],
+    );
     expect(written).toBe(changed.length);
     for (const file of changed)
       expect(readFileSync(join(site, file), "utf8")).toContain("renamed");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { packageFolder, publishedNames } from "../domain/published-name.ts";
 import type { FileRef, Ticket } from "../domain/ticket.ts";
 import { hasEnded } from "../domain/step.ts";
+import { testHistory } from "../domain/test-history.ts";
 import { programRoot } from "../host/paths.ts";
 import { failureTail } from "./failure-tail.ts";
 import type { WritePage } from "./page-renderer.ts";
@@ -60,16 +61,35 @@ export async function writeReport(
     });
     site.close(folder);
   }
-  for (const { source, history } of pages.packages) {
+  for (const { kind, name, total, tickets } of pages.lists) {
+    const folder = `${kind}/${packageFolder(name)}`;
+    site.whole(folder);
+    write({
+      folder,
+      template: "status",
+      title:
+        kind === "series"
+          ? `Tickets of ${name}`
+          : `Tickets with status ${name}`,
+      data: { tickets, total },
+      json: { [kind]: name, total, tickets: documents(tickets, "../../") },
+      asOf: input.generated_at,
+      everyTime: true,
+    });
+    site.close(folder);
+  }
+  for (const one of pages.packages) {
+    const { source, history, tested } = one;
     const folder = `packages/${packageFolder(source)}`;
-    const json = { source, history };
+    const tests = testHistory(tested);
+    const published = view.published(one);
     site.whole(folder);
     write({
       folder,
       template: "package",
       title: source,
-      data: json,
-      json,
+      data: { source, history, tested, tests, published },
+      json: { source, published, history, tests, tested },
       asOf: view.newest(history.map(({ updated_at }) => updated_at)),
     });
     site.close(folder);
@@ -81,9 +101,17 @@ export async function writeReport(
   write({
     ...always,
     folder: "",
-    template: "tickets",
-    title: "Tickets",
-    json: { tickets: documents(tickets, ""), ended_ranges },
+    template: "front",
+    title: "Now",
+    json: {
+      needs: input.needs,
+      more_needs: input.more_needs,
+      deployable: input.series,
+      hot_spots: input.hot_spots,
+      counts: input.counts,
+      tickets: documents(tickets, ""),
+      ended_ranges,
+    },
   });
   write({
     ...always,
@@ -97,7 +125,7 @@ export async function writeReport(
     folder: "landings",
     template: "landings",
     title: "Landings",
-    json: { revisions },
+    json: { deployable: input.series, landings: input.landings, revisions },
   });
   write({
     ...always,
@@ -113,12 +141,13 @@ async function writeTicket(
   site: Site,
   write: WritePage,
   ticket: Ticket,
-  { pathOf, documentOf }: TicketSources,
+  { pathOf, documentOf, explanationOf, aptSourcesOf }: TicketSources,
   now: string,
 ): Promise<void> {
   const folder = `tickets/${ticket.id}`;
   const isOpen = !hasEnded(ticket.step.code);
   const urls = fileUrls(ticket, "");
+  const explanation = explanationOf(ticket);
   site.whole(folder);
   const shown = view.shownArtifacts(ticket);
   const names = publishedNames(shown.map(({ name }) => name));
@@ -137,8 +166,13 @@ async function writeTicket(
       urls,
       steps: view.timeline(ticket),
       tail: await failureTail(ticket, pathOf),
+      explanation: ticket.status === "done" ? null : explanation,
+      aptSources: await aptSourcesOf(ticket),
     },
-    json: { ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null) },
+    json: {
+      ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null),
+      explanation,
+    },
     asOf: isOpen ? now : ticket.updated_at,
     everyTime: isOpen,
   });

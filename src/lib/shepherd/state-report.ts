@@ -25,7 +25,8 @@ import { openCurrentDatabase, openDatabase } from "../state/database.ts";
 import { recordOldLock } from "../state/old-locks.ts";
 import { changedTickets, whatHappened } from "../state/report-rows.ts";
 import type { StepBackends } from "../steps/step-definition.ts";
-import { ticketDocument } from "../tickets/ticket-document.ts";
+import { landingSource } from "../tickets/landing-source.ts";
+import { ticketSources } from "./ticket-sources.ts";
 import { reportData } from "./report-data.ts";
 import type { Installation } from "./report-up-to-date.ts";
 import { basisOf } from "./report-up-to-date.ts";
@@ -36,7 +37,7 @@ const revisionsShown = 100;
 /** What is needed to make a report. */
 interface Reporting extends Installation {
   readonly actor: string;
-  readonly backends: () => Pick<StepBackends, "archive">;
+  readonly backends: () => Pick<StepBackends, "archive" | "pool">;
   readonly store: () => Promise<LocalStore>;
 }
 
@@ -75,6 +76,8 @@ export async function writeStateReport(
     warnings.push(warning);
     if (maintenance === null) recordOldLock(db, actor, lock, warning);
   }
+  const state = { db, paths, config, actor, store: reporting.store };
+  const source = await landingSource(state);
   const revisions = await archive.revisions({ newest: revisionsShown });
   const before = readMadeFrom(output);
   const changed =
@@ -82,8 +85,8 @@ export async function writeStateReport(
   const write = async (tickets: readonly number[] | null): Promise<Site> => {
     const site = new Site(output, tickets === null);
     const { input, pages } = reportData(
-      db,
-      reporting,
+      state,
+      source,
       { locks, maintenance, warnings, revisions },
       tickets,
     );
@@ -91,7 +94,7 @@ export async function writeStateReport(
       site,
       input,
       pages,
-      { pathOf: (at) => store.pathOf(at), documentOf: ticketDocument },
+      ticketSources(state, reporting.backends(), (at) => store.pathOf(at)),
       signal,
     );
     crashPoint("report.pages-written");

@@ -141,19 +141,72 @@ export interface PackageVersion {
   readonly series: string;
   readonly status: TicketStatus;
   readonly updated_at: string;
+  /** The archive revision that published it, and the one that took it out again; or null. */
+  readonly archive_revision: number | null;
+  readonly undone_by: number | null;
 }
 
-/** The versions of a source package that have had tickets, newest ticket first. */
+/** The newest versions of a source package that have had tickets, newest ticket first. */
 export function packageHistory(
   db: Connection,
   source: string,
+  limit = 100,
 ): PackageVersion[] {
   return db
-    .prepare<[string], PackageVersion>(
-      `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ${statusOfTicket} AS status, ticket.updated_at
+    .prepare<[string, number], PackageVersion>(
+      `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ${statusOfTicket} AS status, ticket.updated_at,
+         ticket.archive_revision, ticket.undone_by
        FROM source_package JOIN source_package_upload upload ON upload.source_package = source_package.id
        JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
-       WHERE source_package.name = ? ORDER BY ticket.id DESC`,
+       WHERE source_package.name = ? ORDER BY ticket.id DESC LIMIT ?`,
     )
-    .all(source);
+    .all(source, limit);
+}
+
+/** How many tickets have each status. */
+export function countsByStatus(
+  db: Connection,
+): Partial<Record<TicketStatus, number>> {
+  const rows = db
+    .prepare<[], { status: TicketStatus; count: number }>(
+      `SELECT ${statusOfTicket} AS status, count(*) AS count FROM ticket GROUP BY 1 ORDER BY 1`,
+    )
+    .all();
+  return Object.fromEntries(rows.map(({ status, count }) => [status, count]));
+}
+
+/** When tickets have landed since a time, ISO 8601 UTC. */
+export function landedSince(db: Connection, since: string): string[] {
+  return firstColumn<string>(
+    db,
+    "SELECT landed_at FROM landing WHERE ticket IS NOT NULL AND landed_at >= ?",
+    since,
+  );
+}
+
+/** How many tickets each series has, by name. */
+export function countsBySeries(
+  db: Connection,
+): { readonly series: string; readonly count: number }[] {
+  return db
+    .prepare<[], { series: string; count: number }>(
+      "SELECT series, count(*) AS count FROM ticket GROUP BY series ORDER BY series",
+    )
+    .all();
+}
+
+/** The ids of the newest tickets of a series or with a status, newest first. */
+export function newestTickets(
+  db: Connection,
+  kind: "series" | "status",
+  name: string,
+  limit: number,
+): number[] {
+  const column = kind === "series" ? "ticket.series" : statusOfTicket;
+  return firstColumn<number>(
+    db,
+    `SELECT id FROM ticket WHERE ${column} = ? ORDER BY id DESC LIMIT ?`,
+    name,
+    limit,
+  );
 }

@@ -316,7 +316,8 @@ function artifactsOf(db: Connection, ticket: number): Artifact[] {
   ).all(ticket);
 }
 
-function testsOf(
+/** The tests of a ticket's last run of them. */
+export function testsOf(
   db: Connection,
   ticket: number,
   overrides: readonly Override[],
