@@ -68,7 +68,6 @@ export class Site {
       this.unchanged += 1;
       return;
     }
-    makePublicFolder(dirname(file));
     replace(file, contents);
     this.written += 1;
   }
@@ -137,7 +136,8 @@ export class Site {
     this.#parts.delete(folder);
     const { sums } = part;
     const whole = part.whole || this.#all;
-    const before = this.#read(folder);
+    const old = this.#text(folder);
+    const before = this.#parsed(folder, whole && folder !== "" ? "" : old);
     const now = whole ? sums : new Map([...before, ...sums]);
     if (whole) {
       // Beside the report may be files of others: of these folder's only what was listed goes.
@@ -147,9 +147,8 @@ export class Site {
           this.#remove(join(folder, name));
     }
     const text = formatSums(now);
-    if (this.#text(folder) !== text) {
+    if (old !== text) {
       const file = this.pathOf(join(folder, sumsFile));
-      makePublicFolder(dirname(file));
       replace(file, text);
     }
     if (folder === "") return;
@@ -195,7 +194,11 @@ export class Site {
 
   /** The list of a folder as it is, empty where there is none. @throws DamagedList */
   #read(folder: string): Sums {
-    const sums = parseSums(this.#text(folder) ?? "");
+    return this.#parsed(folder, this.#text(folder));
+  }
+
+  #parsed(folder: string, text: string | undefined): Sums {
+    const sums = parseSums(text ?? "");
     if (sums !== undefined) return sums;
     if (this.#all) return new Map();
     throw new DamagedList(this.pathOf(join(folder, sumsFile)));
@@ -260,10 +263,15 @@ function makePublic(file: string): void {
   }
 }
 
-/** Replaces a file's contents at once. */
+/** Replaces a file's contents at once; a missing folder is made. */
 function replace(file: string, contents: string): void {
   const temporary = besidePath(file);
-  const opened = openSync(temporary, "wx", publicFile);
+  const open = () => openSync(temporary, "wx", publicFile);
+  let opened = ifExistsSync(open);
+  if (opened === undefined) {
+    makePublicFolder(dirname(file));
+    opened = open();
+  }
   try {
     try {
       writeFileSync(opened, contents);

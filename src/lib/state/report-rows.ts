@@ -1,6 +1,6 @@
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
-import { firstColumn } from "./database.ts";
+import { firstColumn, prepared } from "./database.ts";
 import { statusOfTicket } from "./ticket-status.ts";
 
 /** How far the history of a state has got. */
@@ -152,15 +152,14 @@ export function packageHistory(
   source: string,
   limit = 100,
 ): PackageVersion[] {
-  return db
-    .prepare<[string, number], PackageVersion>(
-      `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ${statusOfTicket} AS status, ticket.updated_at,
+  return prepared<[string, number], PackageVersion>(
+    db,
+    `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ${statusOfTicket} AS status, ticket.updated_at,
          ticket.archive_revision, ticket.undone_by
        FROM source_package JOIN source_package_upload upload ON upload.source_package = source_package.id
        JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
        WHERE source_package.name = ? ORDER BY ticket.id DESC LIMIT ?`,
-    )
-    .all(source, limit);
+  ).all(source, limit);
 }
 
 /** How many tickets have each status. */
