@@ -26,6 +26,7 @@ import { recordOldLock } from "../state/old-locks.ts";
 import { changedTickets, whatHappened } from "../state/report-rows.ts";
 import type { StepBackends } from "../steps/step-definition.ts";
 import { landingSource } from "../tickets/landing-source.ts";
+import { sendingTrouble } from "./send-report.ts";
 import { ticketSources } from "./ticket-sources.ts";
 import { reportData } from "./report-data.ts";
 import type { Installation } from "./report-up-to-date.ts";
@@ -69,7 +70,11 @@ export async function writeStateReport(
     maintenance,
     config.get("maintenance.warnAfterMinutes"),
   );
-  const warnings = forgotten === null ? [] : [adviceText(forgotten)];
+  const unsent = sendingTrouble(paths, config.get("report.rsyncTarget"));
+  const warnings = [
+    ...(forgotten === null ? [] : [adviceText(forgotten)]),
+    ...(unsent === null ? [] : [unsent]),
+  ];
   for (const lock of locks) {
     const warning = oldLock(lock, limit);
     if (warning === null) continue;
@@ -124,18 +129,4 @@ function openForReport(
   const db = openCurrentDatabase(file);
   if (db === undefined) throw maintenanceRefusal(maintenance);
   return db;
-}
-
-/** Uploads the report to a web host. The trailing slash makes rsync copy the contents, not the folder. */
-export async function sendReport(
-  output: string,
-  target: string,
-): Promise<void> {
-  const { RSYNC_PASSWORD, SSH_AUTH_SOCK } = process.env;
-  await execOk(["rsync", "--archive", "--delete", "--", `${output}/`, target], {
-    env: {
-      ...(RSYNC_PASSWORD !== undefined && { RSYNC_PASSWORD }),
-      ...(SSH_AUTH_SOCK !== undefined && { SSH_AUTH_SOCK }),
-    },
-  });
 }

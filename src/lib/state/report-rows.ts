@@ -37,7 +37,7 @@ export function changedTickets(db: Connection, since: number): number[] | null {
   // Few events are newer, so searching by id is faster than any other index.
   const all = db
     .prepare<[number], { found: 1 }>(
-      "SELECT 1 AS found FROM event NOT INDEXED WHERE id > ? AND subject IN ('state', 'program') AND what <> 'backed-up'",
+      "SELECT 1 AS found FROM event NOT INDEXED WHERE id > ? AND subject IN ('state', 'program') AND what NOT IN ('backed-up', 'not sent', 'sent again')",
     )
     .get(since);
   if (all !== undefined) return null;
