@@ -74,7 +74,14 @@ export const command: Command<
     const { output, target } = await plan();
     const { writeStateReport } =
       await import("../../lib/shepherd/state-report.ts");
-    const { signal } = context;
+    const { paths, actor, signal } = context;
+    const inMaintenance = readMaintenance(paths.maintenance) !== null;
+    const db = inMaintenance ? null : await context.db();
+    if (db !== null) {
+      const { noteLandings } =
+        await import("../../lib/tickets/local-landings.ts");
+      await noteLandings({ ...context, db });
+    }
     const { written, unchanged } = await writeStateReport(
       context,
       output,
@@ -84,15 +91,9 @@ export const command: Command<
     signal.throwIfAborted();
     if (target !== null) {
       const { sendReport } = await import("../../lib/shepherd/send-report.ts");
-      const { paths, actor } = context;
-      const inMaintenance = readMaintenance(paths.maintenance) !== null;
-      const db = inMaintenance ? null : await context.db();
       await sendReport(paths, output, target, { db, actor }, signal);
     }
     await markReported(context);
-    const { noteLandings } =
-      await import("../../lib/tickets/local-landings.ts");
-    await noteLandings({ ...context, db: await context.db() });
     const index = join(output, "index.html");
     return { text: index, value: { index, written, unchanged } };
   },

@@ -1,7 +1,13 @@
 import type { HotSpot } from "../domain/hot-spots.ts";
 import type { Landing, QaState } from "../domain/landing.ts";
 import type { TestedVersion } from "../domain/test-history.ts";
-import type { Blame, FileRef, Ticket, TicketStatus } from "../domain/ticket.ts";
+import type {
+  Blame,
+  FileRef,
+  Ticket,
+  TicketStatus,
+  TicketSummary,
+} from "../domain/ticket.ts";
 import type {
   PackageRow,
   PackageVersion,
@@ -50,10 +56,12 @@ export interface ShownExplanation {
 export interface ReportInput {
   readonly title: string;
   readonly generated_at: string;
+  /** Until when what happened is shown, ISO 8601 UTC: that stays true when the pages get old. */
+  readonly as_of: string;
   /** Newest first, with their expected times. */
   readonly open: readonly Ticket[];
   /** The most recent tickets that have ended, newest first. */
-  readonly ended: readonly Ticket[];
+  readonly ended: readonly TicketSummary[];
   /** The ranges of ticket numbers for the pages of all ended tickets, oldest first. */
   readonly ended_ranges: readonly TicketRange[];
   readonly packages: readonly PackageRow[];
@@ -144,14 +152,16 @@ export interface PackageData {
 export interface ReportPages {
   readonly tickets: Iterable<Ticket>;
   readonly ranges: Iterable<
-    TicketRange & { /** Newest first. */ readonly tickets: readonly Ticket[] }
+    TicketRange & {
+      /** Newest first. */ readonly tickets: readonly TicketSummary[];
+    }
   >;
   /** Lists of tickets of a series or a status: those that are open, and the newest that have ended. */
   readonly lists: Iterable<{
     readonly kind: "series" | "status";
     readonly name: string;
     readonly total: number;
-    readonly tickets: readonly Ticket[];
+    readonly tickets: readonly TicketSummary[];
   }>;
   readonly packages: Iterable<PackageData>;
 }

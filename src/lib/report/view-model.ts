@@ -14,7 +14,12 @@ import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
 export { sizeInWords } from "../domain/size.ts";
 export { stepInWords } from "../domain/ticket.ts";
-import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
+import type {
+  Artifact,
+  Outcome,
+  Ticket,
+  TicketSummary,
+} from "../domain/ticket.ts";
 import { publishedInWords } from "../domain/ticket.ts";
 import type { PackageVersion } from "../state/report-rows.ts";
 import type { Need, PackageData } from "./report-input.ts";
@@ -76,7 +81,10 @@ interface Words {
  *
  * @param writtenAt when the page is written, ISO 8601
  */
-export function expectations(ticket: Ticket, writtenAt: string): Words[] {
+export function expectations(
+  ticket: TicketSummary,
+  writtenAt: string,
+): Words[] {
   const { start = null, end = null } = ticket.expected ?? {};
   return [
     ...(start === null ? [] : expectation("starts", start, writtenAt)),
@@ -186,7 +194,7 @@ export function overrideRows(ticket: Ticket): {
 }
 
 /** The current situation of a ticket in one line. */
-export function whereabouts(ticket: Ticket): string {
+export function whereabouts(ticket: TicketSummary): string {
   if (ticket.progress !== null) return progressInWords(ticket.progress);
   if (ticket.failure !== null) return ticket.failure.reason;
   if (ticket.cancelled !== null) return cancelledInWords(ticket.cancelled);

@@ -39,15 +39,8 @@ export async function writeReport(
     // Lets signals be noticed.
     await new Promise(setImmediate);
     signal?.throwIfAborted();
-    await writeTicket(site, write, ticket, sources, input.generated_at);
+    await writeTicket(site, write, ticket, sources, input.as_of);
   }
-  const { documentOf } = sources;
-  // Tickets in the JSON beside a page; files that are in the report have URLs relative to that page.
-  const documents = (tickets: readonly Ticket[], root: string) =>
-    tickets.map((ticket) => {
-      const urls = fileUrls(ticket, `${root}tickets/${ticket.id}/`);
-      return documentOf(ticket, ({ name }) => urls.get(name) ?? null);
-    });
   for (const { from, to, tickets } of pages.ranges) {
     const folder = `ended/${view.rangeFolder({ from, to })}`;
     site.whole(folder);
@@ -56,7 +49,7 @@ export async function writeReport(
       template: "ended",
       title: `Ended tickets ${from} to ${to}`,
       data: { tickets },
-      json: { tickets: documents(tickets, "../../") },
+      json: { tickets },
       asOf: view.newest(tickets.map(({ updated_at }) => updated_at)),
     });
     site.close(folder);
@@ -72,8 +65,8 @@ export async function writeReport(
           ? `Tickets of ${name}`
           : `Tickets with status ${name}`,
       data: { tickets, total },
-      json: { [kind]: name, total, tickets: documents(tickets, "../../") },
-      asOf: input.generated_at,
+      json: { [kind]: name, total, tickets },
+      asOf: input.as_of,
       everyTime: true,
     });
     site.close(folder);
@@ -95,9 +88,8 @@ export async function writeReport(
     site.close(folder);
   }
   const { open, ended, ended_ranges, packages, revisions } = input;
-  const tickets = [...open, ...ended].sort((one, other) => one.id - other.id);
   const { ppas, locks, maintenance, held_back, warnings } = input;
-  const always = { data: {}, asOf: input.generated_at, everyTime: true };
+  const always = { data: {}, asOf: input.as_of, everyTime: true };
   write({
     ...always,
     folder: "",
@@ -109,7 +101,12 @@ export async function writeReport(
       deployable: input.series,
       hot_spots: input.hot_spots,
       counts: input.counts,
-      tickets: documents(tickets, ""),
+      tickets: open.map((ticket) => {
+        // Files that are in the report have URLs relative to the page.
+        const urls = fileUrls(ticket, `tickets/${ticket.id}/`);
+        return sources.documentOf(ticket, ({ name }) => urls.get(name) ?? null);
+      }),
+      ended,
       ended_ranges,
     },
   });

@@ -31,6 +31,7 @@ import {
   listTickets,
   overridesOf,
   testsOf,
+  ticketSummaries,
 } from "../state/tickets.ts";
 import { expectedOf } from "../tickets/expected-of.ts";
 import type { LandingSource } from "../tickets/landing-source.ts";
@@ -50,6 +51,8 @@ const crowdDays = 29;
 /** The current conditions of the machine and the archive that the report shows. */
 type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
   readonly revisions: readonly RevisionRecord[];
+  /** When the newest event happened, ISO 8601 UTC; null before the first. */
+  readonly newestEvent: string | null;
 };
 
 /**
@@ -62,25 +65,19 @@ type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
 export function reportData(
   state: LocalState,
   source: LandingSource,
-  { locks, maintenance, warnings, revisions }: Conditions,
+  { locks, maintenance, warnings, revisions, newestEvent }: Conditions,
   changed: readonly number[] | null,
 ): { input: ReportInput; pages: ReportPages } {
   const { db, paths, config } = state;
   const withExpected = addingExpected(expectedOf(state));
-  // The lists have many tickets in common.
-  const read = new Map<number, Ticket[]>();
   const ticketOf = (id: number): Ticket[] => {
     const ticket = findTicket(db, id);
     return ticket === undefined ? [] : [withExpected(ticket)];
   };
-  const listed = (id: number): Ticket[] => {
-    const found = read.get(id) ?? ticketOf(id);
-    read.set(id, found);
-    return found;
-  };
   const ranges = endedRanges(db, endedRange);
   const counts = countsByStatus(db);
-  const nowMs = Date.now();
+  const generated = now();
+  const nowMs = Date.parse(generated);
   const open = listTickets(db, { open: true }).map(withExpected).reverse();
   const { needs, more } = needsOf(state, source, maintenance, nowMs);
   const held = maintenance === null ? null : readHeldBack(paths.run);
@@ -88,9 +85,14 @@ export function reportData(
   return {
     input: {
       title: config.get("report.title"),
-      generated_at: now(),
+      generated_at: generated,
+      // What runs goes on without an event; else pages stay as they are until something happens.
+      as_of:
+        open.some(({ status }) => status === "running") || newestEvent === null
+          ? generated
+          : newestEvent,
       open,
-      ended: endedTickets(db, { limit: endedShown }).flatMap(listed),
+      ended: ticketSummaries(db, endedTickets(db, { limit: endedShown })),
       ended_ranges: ranges,
       packages: packageRows(db),
       needs,
@@ -123,7 +125,12 @@ export function reportData(
       tickets: lazily(tickets, ticketOf),
       ranges: lazily(ranges, (range) =>
         tickets.some((id) => id >= range.from && id <= range.to)
-          ? [{ ...range, tickets: endedTickets(db, range).flatMap(ticketOf) }]
+          ? [
+              {
+                ...range,
+                tickets: ticketSummaries(db, endedTickets(db, range)),
+              },
+            ]
           : [],
       ),
       lists: lazily(
@@ -144,7 +151,10 @@ export function reportData(
             kind,
             name,
             total,
-            tickets: newestTickets(db, kind, name, endedShown).flatMap(listed),
+            tickets: ticketSummaries(
+              db,
+              newestTickets(db, kind, name, endedShown),
+            ),
           },
         ],
       ),

@@ -60,7 +60,7 @@ export async function writeStateReport(
   const db = openForReport(paths.database, maintenance);
   const basis = basisOf(reporting);
   // Read before anything else, so that later events belong to the next report.
-  const { event } = whatHappened(db);
+  const { event, at } = whatHappened(db);
   const archive = await reporting.backends().archive();
   const store = await reporting.store();
   // This command's own lock is omitted: it would make every report differ from the last.
@@ -92,7 +92,7 @@ export async function writeStateReport(
     const { input, pages } = reportData(
       state,
       source,
-      { locks, maintenance, warnings, revisions },
+      { locks, maintenance, warnings, revisions, newestEvent: at },
       tickets,
     );
     await writeReport(

@@ -5,20 +5,25 @@ import { statusOfTicket } from "./ticket-status.ts";
 
 /** How far the history of a state has got. */
 interface Happened {
-  /** Number of the newest event; 0 before the first. */
+  /** Number of the newest event, 0 before the first; and its time, ISO 8601 UTC. */
   readonly event: number;
+  readonly at: string | null;
   /** Whether any ticket is open: its page also changes with time. */
   readonly open: boolean;
 }
 
 export function whatHappened(db: Connection): Happened {
   return db
-    .prepare<[], { event: number; open: 0 | 1 }>(
+    .prepare<[], { event: number; at: string | null; open: 0 | 1 }>(
       `SELECT coalesce((SELECT max(id) FROM event), 0) AS event,
+         (SELECT at FROM event ORDER BY id DESC LIMIT 1) AS at,
          EXISTS (SELECT 1 FROM ticket WHERE step < 999) AS open`,
     )
     .all()
-    .map(({ event, open }) => ({ event, open: open === 1 }))[0] as Happened;
+    .map(({ open, ...newest }) => ({
+      ...newest,
+      open: open === 1,
+    }))[0] as Happened;
 }
 
 /**
