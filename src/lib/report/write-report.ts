@@ -138,7 +138,13 @@ async function writeTicket(
   site: Site,
   write: WritePage,
   ticket: Ticket,
-  { pathOf, documentOf, explanationOf, aptSourcesOf }: TicketSources,
+  {
+    pathOf,
+    documentOf,
+    explanationOf,
+    testedBefore,
+    aptSourcesOf,
+  }: TicketSources,
   now: string,
 ): Promise<void> {
   const folder = `tickets/${ticket.id}`;
@@ -165,6 +171,7 @@ async function writeTicket(
       tail: await failureTail(ticket, pathOf),
       explanation: ticket.status === "done" ? null : explanation,
       aptSources: await aptSourcesOf(ticket),
+      tests: view.testRows(ticket, testedBefore(ticket)),
     },
     json: {
       ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null),
