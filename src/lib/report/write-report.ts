@@ -35,13 +35,17 @@ export async function writeReport(
   const write = pageWriter(site, input);
   const css = readFileSync(join(programRoot, "templates/style.css"), "utf8");
   site.write("style.css", css);
-  for (const ticket of pages.tickets) {
-    // Lets signals be noticed.
+  // Lets signals be noticed.
+  const pause = async () => {
     await new Promise(setImmediate);
     signal?.throwIfAborted();
+  };
+  for (const ticket of pages.tickets) {
+    await pause();
     await writeTicket(site, write, ticket, sources, input.as_of);
   }
   for (const { from, to, tickets } of pages.ranges) {
+    await pause();
     const folder = `ended/${view.rangeFolder({ from, to })}`;
     site.whole(folder);
     write({
@@ -55,6 +59,7 @@ export async function writeReport(
     site.close(folder);
   }
   for (const { kind, name, total, tickets } of pages.lists) {
+    await pause();
     const folder = `${kind}/${packageFolder(name)}`;
     site.whole(folder);
     write({
@@ -72,6 +77,7 @@ export async function writeReport(
     site.close(folder);
   }
   for (const one of pages.packages) {
+    await pause();
     const { source, history, tested } = one;
     const folder = `packages/${packageFolder(source)}`;
     const tests = testHistory(tested);
@@ -89,6 +95,7 @@ export async function writeReport(
   }
   const { open, ended, ended_ranges, packages, revisions } = input;
   const { ppas, locks, maintenance, held_back, warnings } = input;
+  await pause();
   const always = { data: {}, asOf: input.as_of, everyTime: true };
   write({
     ...always,
