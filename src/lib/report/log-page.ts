@@ -72,49 +72,49 @@ export async function drawLog(
   const give = async () => {
     for (const one of complete.splice(0)) {
       await taking;
+      signal?.throwIfAborted();
       taking = take(one, taken);
       // Who waits for it next hears of it.
       taking.catch(() => undefined);
       taken += 1;
     }
   };
-  const bytes = await readLog(
-    path,
-    (text, continues) => {
-      if (cut(text)) endPage();
-      if (!continues) number += 1;
-      if (pages[ended]?.index !== place) return;
-      while (number > (sections[at]?.to ?? Infinity)) at += 1;
-      const section = sections[at];
-      if (section === undefined) return;
-      let part = page.parts.at(-1);
-      if (part?.section !== section) {
-        part = {
-          section,
-          isOpen: opened.has(section),
-          continues: continues || number > section.from,
-          lines: [],
-        };
-        page.parts.push(part);
-      }
-      const { html, isLastState } = lineHtml(text);
-      page.isCut ||= continues;
-      page.hasLastStates ||= isLastState;
-      const kind = isLastState ? " class=last-state" : "";
-      part.lines.push(
-        continues
-          ? `<span class=more>${html}\n</span>`
-          : `<span id=L${number}${kind}><a href=#L${number} data-n=${number} tabindex=-1 aria-hidden=true></a>${html}\n</span>`,
-      );
-    },
-    give,
-    signal,
-  );
-  endPage();
-  await give();
-  await taking;
-  if (bytes !== index.bytes || taken !== pages.length)
-    throw new Error(`${path} changed while it was read`);
+  const takeLine = (text: string, continues: boolean) => {
+    if (cut(text)) endPage();
+    if (!continues) number += 1;
+    if (pages[ended]?.index !== place) return;
+    while (number > (sections[at]?.to ?? Infinity)) at += 1;
+    const section = sections[at];
+    if (section === undefined) return;
+    let part = page.parts.at(-1);
+    if (part?.section !== section) {
+      part = {
+        section,
+        isOpen: opened.has(section),
+        continues: continues || number > section.from,
+        lines: [],
+      };
+      page.parts.push(part);
+    }
+    const { html, isLastState } = lineHtml(text);
+    page.isCut ||= continues;
+    page.hasLastStates ||= isLastState;
+    const kind = isLastState ? " class=last-state" : "";
+    part.lines.push(
+      continues
+        ? `<span class=more>${html}\n</span>`
+        : `<span id=L${number}${kind}><a href=#L${number} data-n=${number} tabindex=-1 aria-hidden=true></a>${html}\n</span>`,
+    );
+  };
+  try {
+    const bytes = await readLog(path, takeLine, give, signal);
+    endPage();
+    await give();
+    if (bytes !== index.bytes || taken !== pages.length)
+      throw new Error(`${path} changed while it was read`);
+  } finally {
+    await taking;
+  }
 }
 
 /** The body of a page around the lines that were drawn, by what is the same on all pages of the log. */
