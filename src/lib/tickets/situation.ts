@@ -1,4 +1,5 @@
 import type { Situation } from "../domain/explain/situation.ts";
+import { hasEnded } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { machineArchitecture } from "../host/architecture.ts";
 import { readMaintenance } from "../locks/maintenance.ts";
@@ -15,19 +16,23 @@ export function situationOf(
   { db, paths, config }: LocalState,
   ticket: Ticket,
 ): Situation {
+  // What has ended depends on nothing around it.
+  const isOpen = !hasEnded(ticket.step.code);
   return {
     nowMs: Date.now(),
     ticket,
     maintenance: readMaintenance(paths.maintenance),
     concurrency: config.get("concurrency"),
-    inFlight: ticketsInFlight(db).filter(({ id }) => id !== ticket.id),
-    ahead: queueBefore(db, ticket.id),
-    pool: listPpas(db),
+    inFlight: isOpen
+      ? ticketsInFlight(db).filter(({ id }) => id !== ticket.id)
+      : [],
+    ahead: isOpen ? queueBefore(db, ticket.id) : [],
+    pool: isOpen ? listPpas(db) : [],
     poolPrefix: config.get("ppa.prefix"),
-    worker: workerOf(db, ticket.id),
+    worker: isOpen ? workerOf(db, ticket.id) : null,
     held: ticket.status === "held" ? holdOf(db, ticket.id) : null,
-    hasImage: imageOf(db, ticket.id) !== null,
+    hasImage: isOpen && imageOf(db, ticket.id) !== null,
     architecture: machineArchitecture(),
-    missing: remedyOf(db, ticket.id),
+    missing: isOpen ? remedyOf(db, ticket.id) : null,
   };
 }

@@ -1,0 +1,11 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync, rmSync } from "node:fs";
+import { fill } from "./scale-state.js";
+const root = process.argv[2]; const n = Number(process.argv[3]);
+rmSync(root,{recursive:true,force:true}); mkdirSync(root,{mode:0o755});
+const config = root + "/config.json";
+writeFileSync(config, JSON.stringify({ series: ["bookworm"], admission: { signatures: "optional" }, builder: "fake", imager: "fake", tester: "fake" }), {mode:0o600});
+const bin = new URL("../../bin/ubuntu-ci", import.meta.url).pathname;
+const ci = (...args) => execFileSync(bin, [...args, "--state-dir", root + "/state", "--config", config], {stdio:["ignore","pipe","inherit"], encoding: "utf8"});
+ci("init"); ci("shepherd-report");
+await fill(root + "/state", { tickets: n, sources: Math.max(20,n/50), revisions: Math.max(10, n/100) }, ci);
