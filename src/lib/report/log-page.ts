@@ -99,11 +99,11 @@ export async function drawLog(
     const { html, isLastState } = lineHtml(text);
     page.isCut ||= continues;
     page.hasLastStates ||= isLastState;
-    const kind = isLastState ? " class=last-state" : "";
+    const kind = isLastState ? ' class="last-state"' : "";
     part.lines.push(
       continues
-        ? `<span class=more>${html}\n</span>`
-        : `<span id=L${number}${kind}><a href=#L${number} data-n=${number} tabindex=-1 aria-hidden=true></a>${html}\n</span>`,
+        ? `<span class="more">${html}\n</span>`
+        : `<span id="L${number}"${kind}><a href="#L${number}" data-n="${number}" tabindex="-1" aria-hidden="true"></a>${html}\n</span>`,
     );
   };
   try {
@@ -117,11 +117,12 @@ export async function drawLog(
   }
 }
 
+const eta = htmlTemplates();
+
 /** The body of a page around the lines that were drawn, by what is the same on all pages of the log. */
 export function logTemplate(
   common: object,
 ): (drawn: DrawnPage, page: { readonly number: number }) => string {
-  const eta = htmlTemplates();
   return (drawn, page) =>
     eta.render("log", {
       ...common,

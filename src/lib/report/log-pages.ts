@@ -87,7 +87,7 @@ export async function writeLogPages(
     const made = await makePages(show, temporary, made_from, signal);
     await writeFlushed(
       join(temporary, indexName),
-      Buffer.from(`${shownJson(made, 2)}\n`),
+      Buffer.from(indexText(made)),
     );
     await moveInto(show.folder, temporary, [
       ...made.pages.map(({ url }) => url),
@@ -98,6 +98,10 @@ export async function writeLogPages(
     await rm(temporary, { recursive: true, force: true });
   }
 }
+
+/** What `index.json` says. */
+export const indexText = (pages: LogPages): string =>
+  `${shownJson(pages, 2)}\n`;
 
 /** The pages that are in a folder; undefined when there are none, or not all. */
 export async function readPages(folder: string): Promise<LogPages | undefined> {
