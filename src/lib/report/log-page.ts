@@ -1,3 +1,4 @@
+import { isDownload } from "../domain/published-name.ts";
 import { pageCutter, type LogIndex } from "./log-index.ts";
 import { lineHtml } from "./log-line.ts";
 import { pieceLength, readLog } from "./log-reader.ts";
@@ -131,6 +132,7 @@ export function logTemplate(
       pieceLength,
       grouped,
       extent,
+      isDownload,
       sizeInWords,
     });
 }

@@ -47,7 +47,7 @@ export async function writeTicketLogs(
     if (!isLog(artifact)) continue;
     const { name } = artifact;
     const published = names.get(name) ?? "";
-    const below = `logs/${published.replace(/\.gz$/, "")}`;
+    const below = `logs/${published.replace(/\.(?:txt|bin)(?:\.gz)?$/, "")}`;
     const place = `${folder}/${below}`;
     const pages = await pagesOf(
       {

@@ -348,8 +348,8 @@ describe("a report of hostile texts", () => {
         `packages/${packageFolder(source)}/index.html`,
         "status/failed/index.html",
         "tickets/1/index.html",
-        "tickets/1/logs/hostile.log.txt/index.html",
-        "tickets/1/logs/a_b__c___d_.log.txt/index.html",
+        "tickets/1/logs/hostile.log/index.html",
+        "tickets/1/logs/a_b__c___d_.log/index.html",
         "tickets/2/index.html",
         "ended/1-500/index.html",
       ].sort(),
@@ -525,7 +525,7 @@ describe("a report of hostile texts", () => {
     }
     expect(html).toContain('href="files/evil_html.bin" download=""');
     expect(html).toContain(
-      '<a href="logs/hostile.log.txt/index.html">where the log says it</a> · <a href="files/hostile.log.txt">the raw log</a>',
+      '<a href="logs/hostile.log/index.html">where the log says it</a> · <a href="files/hostile.log.txt">the raw log</a>',
     );
   });
 
