@@ -6,14 +6,17 @@ import type { LogSection } from "./log-sections.ts";
 import { htmlTemplates } from "./templates.ts";
 import { duration, sizeInWords } from "./view-model.ts";
 
+const linesOfBlock = 64;
+
 /** What is on a page of one section. */
 interface Part {
   readonly section: LogSection;
   isOpen: boolean;
   /** Whether the section began on a page before. */
   readonly continues: boolean;
-  /** As HTML; not one text, since to join them at the end takes half of the time. */
-  readonly lines: string[];
+  /** Lines as HTML, those before the last few joined: many small texts keep the garbage collector busy. */
+  readonly blocks: string[];
+  readonly recent: string[];
 }
 
 /** The lines of a page. */
@@ -93,7 +96,8 @@ export async function drawLog(
         section,
         isOpen: opened.has(section),
         continues: continues || number > section.from,
-        lines: [],
+        blocks: [],
+        recent: [],
       };
       page.parts.push(part);
     }
@@ -101,11 +105,13 @@ export async function drawLog(
     page.isCut ||= continues;
     page.hasLastStates ||= isLastState;
     const kind = isLastState ? ' class="last-state"' : "";
-    part.lines.push(
+    part.recent.push(
       continues
         ? `<span class="more">${html}\n</span>`
         : `<span id="L${number}"${kind}><a href="#L${number}" data-n="${number}" tabindex="-1" aria-hidden="true"></a>${html}\n</span>`,
     );
+    if (part.recent.length === linesOfBlock)
+      part.blocks.push(part.recent.splice(0).join(""));
   };
   try {
     const bytes = await readLog(path, takeLine, give, signal);

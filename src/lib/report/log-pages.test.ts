@@ -263,7 +263,7 @@ describe("hostile logs", () => {
     const pages = index.pages.filter((_, at) => at !== 1);
     const drawn: string[] = [];
     await drawLog(log, { ...index, pages }, [], ({ parts }, at) => {
-      const [first = ""] = parts[0]?.lines ?? [];
+      const [first = ""] = parts[0]?.blocks ?? [];
       drawn.push(`${at} ${/id="(L\d+)"/.exec(first)?.[1] ?? ""}`);
       return Promise.resolve();
     });
