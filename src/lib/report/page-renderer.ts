@@ -24,11 +24,26 @@ export interface Page {
   readonly everyTime?: boolean;
 }
 
+const eta = htmlTemplates();
+
+const rootOf = (folder: string) =>
+  folder === "" ? "." : folder.replaceAll(/[^/]+/g, "..");
+
+/** Puts a body into a page that is made once, and so shows nothing that may change. */
+export function framePage(
+  { title: name }: Pick<ReportInput, "title">,
+  { folder, title, asOf }: Pick<Page, "folder" | "title" | "asOf">,
+  body: string,
+): string {
+  const input = { title: name, signatures_optional: false };
+  const common = { ...view, input, root: rootOf(folder), title, asOf, body };
+  return eta.render("page", { ...common, everyTime: false });
+}
+
 /** Writes the pages of a report to a site. */
 export function pageWriter(site: Site, input: ReportInput): WritePage {
-  const eta = htmlTemplates();
   return ({ folder, template, title, data, json, asOf, everyTime = false }) => {
-    const root = folder === "" ? "." : folder.replaceAll(/[^/]+/g, "..");
+    const root = rootOf(folder);
     const common = {
       ...view,
       packageFolder,

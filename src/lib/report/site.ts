@@ -108,6 +108,11 @@ export class Site {
     this.#list(path, sha256(contents));
   }
 
+  /** Lists a file that is in its place already. */
+  add(path: string, sum: string): void {
+    this.#list(path, sum);
+  }
+
   /** Keeps what an earlier report wrote to a folder or a file, as it was listed then. */
   async keep(path: string): Promise<void> {
     const unit = unitOf(path);

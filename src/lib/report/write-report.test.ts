@@ -349,6 +349,8 @@ describe("a report of hostile texts", () => {
         `packages/${packageFolder(source)}/index.html`,
         "status/failed/index.html",
         "tickets/1/index.html",
+        "tickets/1/logs/hostile.log/index.html",
+        "tickets/1/logs/a_b__c___d_.log/index.html",
         "tickets/2/index.html",
         "ended/1-500/index.html",
       ].sort(),
@@ -366,7 +368,7 @@ describe("a report of hostile texts", () => {
       ),
     );
     const attributes = new Set(
-      "aria-label aria-labelledby charset class content datetime download href http-equiv id lang name open rel scope tabindex title".split(
+      "aria-hidden aria-label aria-labelledby charset class content data-n datetime download href http-equiv id lang name open rel scope tabindex title".split(
         " ",
       ),
     );
@@ -523,7 +525,9 @@ describe("a report of hostile texts", () => {
       expect(existsSync(join(folder, "site/tickets/1", url))).toBe(true);
     }
     expect(html).toContain('href="files/evil_html.bin" download=""');
-    expect(html).toContain('<a href="files/hostile.log.txt">the whole log</a>');
+    expect(html).toContain(
+      '<a href="logs/hostile.log/index.html">where the log says it</a> · <a href="files/hostile.log.txt">the raw log</a>',
+    );
   });
 
   test("shows the end of a log with what only a terminal understands made visible", () => {

@@ -8,13 +8,14 @@ import { testHistory } from "../domain/test-history.ts";
 import { programRoot } from "../host/paths.ts";
 import { failureTail } from "./failure-tail.ts";
 import type { WritePage } from "./page-renderer.ts";
-import { pageWriter } from "./page-renderer.ts";
+import { framePage, pageWriter } from "./page-renderer.ts";
 import type {
   ReportInput,
   ReportPages,
   TicketSources,
 } from "./report-input.ts";
 import type { Site } from "./site.ts";
+import { writeTicketLogs } from "./ticket-logs.ts";
 import * as view from "./view-model.ts";
 
 /**
@@ -42,7 +43,7 @@ export async function writeReport(
   };
   for (const ticket of pages.tickets) {
     await pause();
-    await writeTicket(site, write, ticket, sources, input.as_of);
+    await writeTicket(site, write, ticket, sources, input, signal);
   }
   for (const { from, to, tickets } of pages.ranges) {
     await pause();
@@ -152,7 +153,8 @@ async function writeTicket(
     testedBefore,
     aptSourcesOf,
   }: TicketSources,
-  now: string,
+  input: ReportInput,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const folder = `tickets/${ticket.id}`;
   const isOpen = !hasEnded(ticket.step.code);
@@ -167,6 +169,19 @@ async function writeTicket(
       pathOf(artifact),
       artifact.sha256,
     );
+  const logs = await writeTicketLogs(
+    site,
+    {
+      ...{ ticket, folder, shown, names, pathOf, basis: input.title },
+      frame: (place, title, body) =>
+        framePage(
+          input,
+          { folder: place, title, asOf: ticket.updated_at },
+          body,
+        ),
+    },
+    signal,
+  );
   write({
     folder,
     template: "ticket",
@@ -174,6 +189,7 @@ async function writeTicket(
     data: {
       ticket,
       urls,
+      logs,
       steps: view.timeline(ticket),
       tail: await failureTail(ticket, pathOf),
       explanation: ticket.status === "done" ? null : explanation,
@@ -183,8 +199,9 @@ async function writeTicket(
     json: {
       ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null),
       explanation,
+      logs: logs.list,
     },
-    asOf: isOpen ? now : ticket.updated_at,
+    asOf: isOpen ? input.as_of : ticket.updated_at,
     everyTime: isOpen,
   });
   site.close(folder);
