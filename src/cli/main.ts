@@ -37,7 +37,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
       endAs({ signal });
       return;
     }
-    call.tellInterruption(signal);
+    call.tellInterruption();
     stop.abort();
   });
 }

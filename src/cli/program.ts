@@ -74,11 +74,6 @@ function speaksToTickets(verb: string): boolean {
 const exitCodeOf = (thrown: unknown): ExitCode | undefined =>
   thrown instanceof UbuntuCiError ? thrown.exitCode : undefined;
 
-const codeOfSignal = {
-  SIGINT: ExitCode.interrupted,
-  SIGTERM: ExitCode.terminated,
-} as const;
-
 /** One call of the program: a command line, and what becomes known of it as it is carried out. */
 export class ProgramCall {
   readonly #signal: AbortSignal;
@@ -96,8 +91,6 @@ export class ProgramCall {
   #context: CommandContext | undefined;
   #verb: Verb | undefined;
   #toldInterruption = false;
-  /** The exit code of the signal that interrupted it. */
-  #interruptedBy: ExitCode | undefined;
   #toldNotWritten = false;
   /** Root has started this process anew as the state folder's owner, and waits for it. */
   isElsewhere = false;
@@ -129,12 +122,6 @@ export class ProgramCall {
     // The log is written in a microtask after the last commit, and may warn too.
     await Promise.resolve();
     this.printWarnings();
-    // What did not get to its end because of a signal is told from what has to wait.
-    if (
-      process.exitCode === ExitCode.notNow &&
-      this.#interruptedBy !== undefined
-    )
-      process.exitCode = this.#interruptedBy;
   }
 
   /** Closes what the call opened, in a process that does not end with it. */
@@ -148,8 +135,7 @@ export class ProgramCall {
   }
 
   /** Says at once that a signal was noticed, and what it leaves behind. */
-  tellInterruption(signal: keyof typeof codeOfSignal): void {
-    this.#interruptedBy = codeOfSignal[signal];
+  tellInterruption(): void {
     const stays = this.#verb === undefined ? null : interruptionOf(this.#verb);
     if (stays === null || underCron) return;
     this.#toldInterruption = true;
@@ -189,7 +175,6 @@ export class ProgramCall {
       json: this.#json,
       callOptions: this.#callOptions,
       named: this.#handed?.named ?? ((text) => text),
-      notNow: this.#interruptedBy ?? ExitCode.notNow,
     });
   }
 
@@ -301,10 +286,7 @@ export class ProgramCall {
       .enablePositionalOptions()
       .configureOutput({
         writeOut: (text) => printText("stdout", text),
-        // With --json what is wrong with the line is told by the document alone.
-        writeErr: (text) => {
-          if (!this.#json) printText("stderr", text);
-        },
+        writeErr: (text) => printText("stderr", text),
         outputError: (text, write) => write(asOneError(text)),
       })
       .exitOverride();
@@ -367,8 +349,6 @@ export class ProgramCall {
         (arg) => arg !== "--version" && arg !== "-h" && arg !== "--help",
       )
     ) {
-      if (this.#json)
-        throw refused("no command was named", "--help shows what there is");
       program.outputHelp({ error: true });
       process.exitCode = ExitCode.refused;
       return;

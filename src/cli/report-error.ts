@@ -20,10 +20,8 @@ import type { GlobalOptions } from "./context.ts";
 /** How to report an error, according to as much of the command line as was parsed. */
 export interface ErrorStyle {
   readonly verbosity: GlobalOptions["verbosity"];
-  /** Print it as a JSON document on stdout, and nothing else. */
+  /** Also print a JSON document on stdout. */
   readonly json: boolean;
-  /** The exit code of what could not be done now: a signal has its own. */
-  readonly notNow: ExitCode;
   readonly callOptions: CallOptions;
   /** Replaces paths of internal copies by the files that the user named. */
   readonly named: (text: string) => string;
@@ -51,14 +49,13 @@ export async function reportError(
     if (style.json) printDocument(usageError(thrown), style);
     return;
   }
-  const told = toldOf(thrown, style);
+  const told = toldOf(thrown);
   process.exitCode = told.exit;
   if (thrown instanceof UbuntuCiError && thrown.routine && underCron) return;
+  await printError(told, style);
   // Writing to stdout may be the very thing that failed.
-  const isDocument = style.json && told.exit !== ExitCode.notWritten;
-  if (isDocument) printDocument(told, style);
-  // A document has no place for the stack.
-  if (!isDocument || style.verbosity === 3) await printError(told, style);
+  if (style.json && told.exit !== ExitCode.notWritten)
+    printDocument(told, style);
 }
 
 /** What commander says of a mistyped command line; its second line is a suggestion: "(Did you mean …?)". */
@@ -75,7 +72,7 @@ function usageError({ message: text }: CommanderError): Told {
   };
 }
 
-function toldOf(thrown: unknown, { notNow }: ErrorStyle): Told {
+function toldOf(thrown: unknown): Told {
   if (thrown instanceof UbuntuCiError) {
     const { message, hint, problems, cause, exitCode } = thrown;
     return {
@@ -83,7 +80,7 @@ function toldOf(thrown: unknown, { notNow }: ErrorStyle): Told {
       ...(hint !== undefined && { hint }),
       problems,
       stack: cause instanceof Error ? cause.stack : undefined,
-      exit: exitCode === ExitCode.notNow ? notNow : exitCode,
+      exit: exitCode,
     };
   }
   return {

@@ -121,6 +121,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       summary: "write the static report",
       load: () => import("./shepherd/shepherd-report.ts"),
     },
+    "verify-report": {
+      summary: "say whether a copy of the report is as it was signed",
+      load: () => import("./shepherd/verify-report.ts"),
+    },
   }),
   ...about("upkeep", {
     backup: {

@@ -33,6 +33,8 @@ const [
   { issuersOf, publicKeysOf, unarmoured },
   { signatureVerdict },
   { isDownload, packageFolder, possibleNames, publishedNames },
+  { lineHtml, lineText },
+  { sectionFinder },
 ] = await Promise.all(
   [
     "debian/changes.js",
@@ -62,6 +64,8 @@ const [
     "domain/openpgp/packets.js",
     "domain/openpgp/verdict.js",
     "domain/published-name.js",
+    "report/log-line.js",
+    "report/log-sections.js",
   ].map(load),
 );
 
@@ -249,6 +253,39 @@ export const readers = [
       assert.ok(
         lastLines(text).split(" | ").join("\n").length <= text.length + 9,
       );
+    },
+  },
+  {
+    name: "pages of a log",
+    of: "log",
+    read: (text) => {
+      const lines = text.split("\n");
+      const finder = sectionFinder();
+      for (const [at, line] of lines.entries()) {
+        finder.line(line, at + 1);
+        const shown = lineText(line);
+        const bare = lineHtml(line)
+          .html.replaceAll(/<span class="ansi-[a-z -]+">|<\/span>/g, "")
+          .replaceAll("&lt;", "\u0001")
+          .replaceAll("&gt;", "\u0002");
+        assert.doesNotMatch(bare, /[<>]/);
+        assert.equal(
+          bare
+            .replaceAll("\u0001", "<")
+            .replaceAll("\u0002", ">")
+            .replaceAll("&quot;", '"')
+            .replaceAll("&#x27;", "'")
+            .replaceAll("&amp;", "&"),
+          shown,
+        );
+      }
+      let next = 1;
+      for (const { from, to } of finder.end(lines.length)) {
+        assert.equal(from, next);
+        assert.ok(to >= from);
+        next = to + 1;
+      }
+      assert.equal(next, lines.length + 1);
     },
   },
   {

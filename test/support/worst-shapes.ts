@@ -75,6 +75,9 @@ import { outputLines, splitLines } from "../../src/lib/domain/output-lines.ts";
 import { redact } from "../../src/lib/domain/redact.ts";
 import { parseStep } from "../../src/lib/domain/step.ts";
 import { lastLines } from "../../src/lib/host/exec.ts";
+import { lineFinder } from "../../src/lib/report/log-finder.ts";
+import { lineHtml } from "../../src/lib/report/log-line.ts";
+import { sectionFinder } from "../../src/lib/report/log-sections.ts";
 import {
   checkDsc,
   checkSourceOnly,
@@ -496,6 +499,39 @@ export const readers: readonly Reader[] = [
       "one make": run("1", "make["),
       "debhelper's": run("a", "dh"),
       full: run("No space left on "),
+    },
+  },
+  {
+    name: "lineHtml",
+    read: lineHtml,
+    shapes: {
+      colours: run("\u001b[31mx"),
+      "colours of nothing": run("\u001b[31m"),
+      "sequences that do not end": run("\u001b["),
+      "numbers that do not end": run("1;", "\u001b["),
+      "states of a line": run("\u001b[1mx\r"),
+      links: run("\u001b]8;;"),
+    },
+  },
+  {
+    name: "sectionFinder and lineFinder",
+    read: (text) => {
+      const sections = sectionFinder();
+      const finder = lineFinder({ reasons: [text.slice(0, 300)], tests: [] });
+      for (const [at, line] of text.split("\n").entries()) {
+        sections.line(line, at + 1);
+        finder.line(line, at + 1);
+      }
+      sections.end(text.split("\n").length);
+    },
+    shapes: {
+      "debhelper's commands": run("\n   dh_x"),
+      "a long command": run("a", "   dh_", "\r"),
+      "a long title": run(" |", "+--------------------+\n| a", "x"),
+      titles: run("\n+--------------------+\n| a |"),
+      "a long stamp": run(" results", "autopkgtest [00:00:00]: test a: "),
+      results: run("\na PASS", "autopkgtest [00:00:00]: x"),
+      "a long name": run("a", "autopkgtest [00:00:00]: x\n", " PAS"),
     },
   },
   {

@@ -4,6 +4,7 @@ import { pathArgument } from "../../cli/arguments.ts";
 import { misconfigured } from "../../lib/domain/error.ts";
 import type { Command } from "../../cli/command.ts";
 import type { CommandContext } from "../../cli/context.ts";
+import { readMaintenance } from "../../lib/locks/maintenance.ts";
 import type { Plan } from "../../lib/domain/plan.ts";
 
 interface ReportPlan extends Plan {
@@ -32,7 +33,7 @@ export const command: Command<
       )
       .option(
         "--rsync",
-        "send it to `report.rsyncTarget` afterwards (default: no)",
+        "send it to `report.rsyncTarget` afterwards (default: where that is set, and --output is not given)",
       )
       .option(
         "--all",
@@ -41,7 +42,12 @@ export const command: Command<
   examples: ["shepherd-report", "shepherd-report --output /srv/www/ci --rsync"],
   async nothingToDo(context, options) {
     const { output = context.paths.report, rsync, all } = options;
-    if (rsync === true || all === true) return undefined;
+    if (all === true) return undefined;
+    const target = targetOf(context, { output: options.output, rsync });
+    if (target !== null) {
+      const { isSent } = await import("../../lib/shepherd/send-report.ts");
+      if (!isSent(context.paths, output, target)) return undefined;
+    }
     // A branch goes on without an event here.
     if (context.config.get("shepherd.source") === "git") return undefined;
     const { isUpToDate } =
@@ -51,14 +57,9 @@ export const command: Command<
     const index = join(output, "index.html");
     return { text: index, value: { index, written: 0, unchanged: 0 } };
   },
-  plan(context, { output = context.paths.report, rsync }) {
-    const target =
-      rsync === true ? context.config.get("report.rsyncTarget") : null;
-    if (rsync === true && target === null)
-      throw misconfigured(
-        "no rsync target is configured",
-        "set `report.rsyncTarget`",
-      );
+  plan(context, options) {
+    const { output = context.paths.report } = options;
+    const target = targetOf(context, options);
     return {
       command: "shepherd-report",
       actions: [
@@ -71,22 +72,30 @@ export const command: Command<
   },
   async run(context, { all }, plan) {
     const { output, target } = await plan();
-    const { writeStateReport, sendReport } =
+    const { writeStateReport } =
       await import("../../lib/shepherd/state-report.ts");
-    const { signal } = context;
-    const written = await writeStateReport(
+    const { paths, actor, signal } = context;
+    const inMaintenance = readMaintenance(paths.maintenance) !== null;
+    const db = inMaintenance ? null : await context.db();
+    if (db !== null) {
+      const { noteLandings } =
+        await import("../../lib/tickets/local-landings.ts");
+      await noteLandings({ ...context, db });
+    }
+    const { written, unchanged } = await writeStateReport(
       context,
       output,
       all === true,
       signal,
     );
     signal.throwIfAborted();
-    if (target !== null) await sendReport(output, target);
+    if (target !== null) {
+      const { sendReport } = await import("../../lib/shepherd/send-report.ts");
+      await sendReport(paths, output, target, { db, actor }, signal);
+    }
     await markReported(context);
-    const { noteLandings } =
-      await import("../../lib/tickets/local-landings.ts");
-    await noteLandings({ ...context, db: await context.db() });
-    return { text: written.index, value: written };
+    const index = join(output, "index.html");
+    return { text: index, value: { index, written, unchanged } };
   },
 };
 
@@ -94,4 +103,21 @@ export const command: Command<
 async function markReported({ paths }: CommandContext): Promise<void> {
   const { markDone } = await import("../../lib/host/last-done.ts");
   await markDone(paths.run, "shepherd-report");
+}
+
+/** Where the report is sent to, or null. @throws UbuntuCiError (78) when it should be, and no target is set */
+function targetOf(
+  { config }: CommandContext,
+  {
+    output,
+    rsync,
+  }: { output?: string | undefined; rsync?: boolean | undefined },
+): string | null {
+  const target = config.get("report.rsyncTarget");
+  if (rsync === true && target === null)
+    throw misconfigured(
+      "no rsync target is configured",
+      "set `report.rsyncTarget`",
+    );
+  return rsync === true || output === undefined ? target : null;
 }

@@ -462,6 +462,7 @@ test("a wrong state folder: every command says so, and makes nothing", async () 
     "restore",
     "check",
     "upgrade",
+    "verify-report",
   ];
   for (const name of Object.keys(commands)) {
     if (without.includes(name)) continue;

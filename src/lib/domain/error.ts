@@ -2,7 +2,7 @@ import type { Advice } from "./remedy.ts";
 import type { SetAside } from "./ticket.ts";
 import { advice, remedy } from "./remedy.ts";
 
-/** Exit codes of the commands; sysexits.h where it has a suitable code, and 128 + N after signal N. */
+/** Exit codes of the commands; sysexits.h where it has a suitable code. */
 export const ExitCode = {
   ok: 0,
   ticketFailed: 1,
@@ -11,8 +11,6 @@ export const ExitCode = {
   notWritten: 74,
   notNow: 75,
   misconfigured: 78,
-  interrupted: 130,
-  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
@@ -94,7 +92,7 @@ export function notNow(
   });
 }
 
-/** A signal ended it, which decides the exit code: that is no failure, and what does not follow from it is told in the hint. */
+/** A signal ended it (exit 75): that is no failure, and what does not follow from it is told in the hint. */
 export function interrupted(whatStays: Advice): UbuntuCiError {
   return notNow("interrupted", whatStays);
 }

@@ -196,3 +196,9 @@ export interface Ticket {
   readonly artifacts: readonly Artifact[];
   readonly tests: readonly JudgedTest[];
 }
+
+/** A ticket as lists show it. */
+export type TicketSummary = Omit<
+  Ticket,
+  "overrides" | "runs" | "artifacts" | "tests"
+>;

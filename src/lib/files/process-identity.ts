@@ -10,14 +10,17 @@ export interface ProcessIdentity {
   readonly process_start: string;
 }
 
+let constant: Omit<ProcessIdentity, "host"> | undefined;
+
 /** The identity of this process. */
 export function thisProcess(): ProcessIdentity {
-  return {
-    host: hostname(),
+  // Every temporary file is named by it.
+  constant ??= {
     pid: process.pid,
     boot_id: bootId(),
     process_start: startOf(process.pid) ?? "",
   };
+  return { host: hostname(), ...constant };
 }
 
 /** Whether a process is gone; undefined for one of another machine, which cannot be checked from here. */

@@ -4,7 +4,6 @@ import { join } from "node:path";
 
 import { ifExistsSync } from "../files/optional-file.ts";
 import { programRoot } from "../host/paths.ts";
-import { writePublicFile } from "../files/public-files.ts";
 
 /** What a report was made from, so that the next one only has to rewrite what changed since. */
 interface MadeFrom {
@@ -16,11 +15,14 @@ interface MadeFrom {
   readonly calm: boolean;
 }
 
-const fileIn = (output: string) => join(output, ".made-from.json");
+/** Name of the file in a report's folder. */
+export const madeFromFile = ".made-from.json";
 
 /** Reads this from the file in a report's folder; null when there is no valid one. */
 export function readMadeFrom(output: string): MadeFrom | null {
-  const text = ifExistsSync(() => readFileSync(fileIn(output), "utf8"));
+  const text = ifExistsSync(() =>
+    readFileSync(join(output, madeFromFile), "utf8"),
+  );
   if (text === undefined) return null;
   try {
     return JSON.parse(text) as MadeFrom;
@@ -29,12 +31,9 @@ export function readMadeFrom(output: string): MadeFrom | null {
   }
 }
 
-/** Writes the file. Call after all pages are written, so that the report after a killed one writes the same pages again. */
-export async function writeMadeFrom(
-  output: string,
-  made: MadeFrom,
-): Promise<void> {
-  await writePublicFile(fileIn(output), `${JSON.stringify(made)}\n`);
+/** The contents of the file. It is written after all pages, so that the report after a killed one writes the same pages again. */
+export function madeFromText(made: MadeFrom): string {
+  return `${JSON.stringify(made)}\n`;
 }
 
 /** The basis of a report by this program, of that state file, with these settings. */

@@ -6,6 +6,7 @@ import {
   stepCommands,
   workStep,
 } from "../domain/step.ts";
+import type { TestedVersion, TestState } from "../domain/test-history.ts";
 import { cancelledInWords } from "../domain/cancel.ts";
 import type { Interval } from "../domain/expected.ts";
 import { progressInWords } from "../domain/progress.ts";
@@ -13,8 +14,16 @@ import { overrideInWords } from "../domain/override.ts";
 export { ageInWords } from "../domain/age.ts";
 export { sizeInWords } from "../domain/size.ts";
 export { stepInWords } from "../domain/ticket.ts";
-import type { Artifact, Outcome, Ticket } from "../domain/ticket.ts";
+import type {
+  Artifact,
+  JudgedTest,
+  Outcome,
+  Ticket,
+  TicketSummary,
+} from "../domain/ticket.ts";
 import { publishedInWords } from "../domain/ticket.ts";
+import type { PackageVersion } from "../state/report-rows.ts";
+import type { Need, PackageData } from "./report-input.ts";
 
 /** A point in time: the text that a page shows, and the exact time. */
 interface Moment {
@@ -44,6 +53,14 @@ export function moment(iso: string): Moment {
   return { iso, text: `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` };
 }
 
+/** The latest of some points in time, ISO 8601 UTC; the beginning of time where there is none. */
+export function newest(times: readonly string[]): string {
+  return times.reduce(
+    (latest, time) => (time > latest ? time : latest),
+    "1970-01-01T00:00:00.000Z",
+  );
+}
+
 /** When maintenance held the first command back, or null. */
 export function heldBackSince(
   held: readonly { readonly first: string }[],
@@ -65,7 +82,10 @@ interface Words {
  *
  * @param writtenAt when the page is written, ISO 8601
  */
-export function expectations(ticket: Ticket, writtenAt: string): Words[] {
+export function expectations(
+  ticket: TicketSummary,
+  writtenAt: string,
+): Words[] {
   const { start = null, end = null } = ticket.expected ?? {};
   return [
     ...(start === null ? [] : expectation("starts", start, writtenAt)),
@@ -175,7 +195,7 @@ export function overrideRows(ticket: Ticket): {
 }
 
 /** The current situation of a ticket in one line. */
-export function whereabouts(ticket: Ticket): string {
+export function whereabouts(ticket: TicketSummary): string {
   if (ticket.progress !== null) return progressInWords(ticket.progress);
   if (ticket.failure !== null) return ticket.failure.reason;
   if (ticket.cancelled !== null) return cancelledInWords(ticket.cancelled);
@@ -208,4 +228,138 @@ export function rangeFolder({
   readonly to: number;
 }): string {
   return `${from}-${to}`;
+}
+
+/** What is wrong, for the list of what needs a person. */
+export const needInWords = {
+  package: "failed: the package",
+  infrastructure: "failed: infrastructure",
+  maintenance: "maintenance",
+  "set-aside": "set aside",
+  held: "held",
+  draft: "never queued",
+  bad: "bad",
+  "needs-testing": "waits for QA",
+  failed: "failed",
+  cancelled: "cancelled",
+  waiting: "waits",
+  running: "runs",
+  done: "done",
+  ok: "ok",
+  untestable: "untestable",
+} as const satisfies Readonly<Record<Need["kind"], string>>;
+
+/** The open tickets by what they do: run, wait in the queue in its order, or neither. */
+export function byWhatTheyDo(open: readonly Ticket[]): {
+  readonly running: readonly Ticket[];
+  readonly queue: readonly Ticket[];
+  readonly others: readonly Ticket[];
+} {
+  const queue = open
+    .filter(({ queue_position }) => queue_position !== null)
+    .sort(
+      (one, other) => (one.queue_position ?? 0) - (other.queue_position ?? 0),
+    );
+  const running = open.filter(
+    (ticket) => isUnderWay(ticket) && ticket.queue_position === null,
+  );
+  const shown = new Set([...queue, ...running]);
+  return {
+    running: [...running].sort((one, other) => one.id - other.id),
+    queue,
+    others: open.filter((ticket) => !shown.has(ticket)),
+  };
+}
+
+const isUnderWay = ({ status }: Ticket) =>
+  status === "running" || status === "waiting";
+
+/** When the first attempt at a ticket's steps began, or null before. */
+export function beginning({ runs }: Pick<Ticket, "runs">): Moment | null {
+  const [first] = runs;
+  return first === undefined ? null : moment(first.started_at);
+}
+
+/** A count and its noun: "1 ticket", "2 tickets". */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A text in parts: those that are links to http and https addresses, and those between. */
+export function linked(
+  text: string,
+): { readonly text: string; readonly href: string | null }[] {
+  return text
+    .split(/(https?:\/\/[^\s<>"']{1,2000}[^\s<>"'.,:;!?)\]}])/)
+    .filter((part) => part !== "")
+    .map((part) => ({ text: part, href: bugLink({ bug: part }) }));
+}
+
+/** What each series has of a source package: in the archive, and of what is deployed. */
+export function published({
+  history,
+  deployed,
+}: Pick<PackageData, "history" | "deployed">): {
+  readonly series: string;
+  readonly current: PackageVersion | null;
+  readonly stable: PackageVersion | null;
+}[] {
+  return [...deployed].map(([series, revision]) => {
+    const there = history
+      .filter(
+        (one) =>
+          one.series === series &&
+          one.archive_revision !== null &&
+          one.undone_by === null,
+      )
+      .sort(
+        (one, other) =>
+          (other.archive_revision ?? 0) - (one.archive_revision ?? 0),
+      );
+    return {
+      series,
+      current: there[0] ?? null,
+      stable:
+        there.find(
+          ({ archive_revision: at }) =>
+            revision !== null && at !== null && at <= revision,
+        ) ?? null,
+    };
+  });
+}
+
+/** What is said of a test on the page of its package. */
+export const testStateInWords = {
+  new: "NEW failure",
+  failing: "fails",
+  known: "known failure",
+  flaky: "flaky",
+  pass: "pass",
+  none: "not judged",
+} as const satisfies Readonly<Record<TestState, string>>;
+
+/** The tests of a ticket, each with its result in the version before; those that got worse come first. */
+export function testRows(
+  { tests }: Pick<Ticket, "tests">,
+  tested: ReadonlyMap<string, TestedVersion>,
+): {
+  readonly test: JudgedTest;
+  readonly before: { readonly ticket: number; readonly result: string } | null;
+  readonly isNew: boolean;
+}[] {
+  return tests
+    .map((test) => {
+      const version = tested.get(test.package);
+      const then = version?.tests.find(({ name }) => name === test.name);
+      const before =
+        version === undefined || then === undefined
+          ? null
+          : { ticket: version.ticket, result: then.result };
+      const isNew =
+        test.result === "fail" &&
+        test.verdict !== "known" &&
+        before?.result === "pass";
+      return { test, before, isNew };
+    })
+    .sort((one, other) => Number(other.isNew) - Number(one.isNew));
 }

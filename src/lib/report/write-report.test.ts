@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { stepOf } from "../domain/step.ts";
+import type { Landing } from "../domain/landing.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { TicketDocument } from "../tickets/ticket-document.ts";
 import { ticketDocument } from "../tickets/ticket-document.ts";
@@ -22,6 +23,9 @@ import type {
   TicketSources,
 } from "./report-input.ts";
 import { packageFolder } from "../domain/published-name.ts";
+import { Site } from "./site.ts";
+import { parseSums } from "./sums.ts";
+import { verifyReport } from "./verify.ts";
 import { writeReport } from "./write-report.ts";
 
 const rightToLeft = "\u202e";
@@ -43,6 +47,14 @@ let pages: Map<string, string>;
 const sources: TicketSources = {
   pathOf: ({ container }) => container,
   documentOf: ticketDocument,
+  explanationOf: () => ({
+    because: [hostile("because")],
+    next: { action: hostile("next"), at },
+    commands: [{ command: hostile("command"), effect: hostile("effect") }],
+  }),
+  testedBefore: () => new Map(),
+  aptSourcesOf: () =>
+    Promise.resolve([{ of: hostile("repository"), text: hostile("stanza") }]),
 };
 
 beforeAll(async () => {
@@ -57,12 +69,7 @@ beforeAll(async () => {
     `${"line\n".repeat(2000)}${escape}[31mred${escape}[0m \0\u0007 </pre><script>alert("log")</script> ${rightToLeft}gol\n${"x".repeat(3000)}\nerror: the end`,
   );
   const { ended, open } = input(log);
-  await writeReport(
-    input(log),
-    pagesOf([...ended, ...open]),
-    sources,
-    join(folder, "site"),
-  );
+  await made(input(log), pagesOf([...ended, ...open]));
   pages = new Map(
     readdirSync(join(folder, "site"), { recursive: true, encoding: "utf8" })
       .filter((path) => path.endsWith(".html"))
@@ -75,7 +82,35 @@ afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
 });
 
-function input(log: string): ReportInput {
+const landing: Landing = {
+  revision: 1,
+  series: hostile("series"),
+  ticket: 1,
+  sources: [{ source, version: "1" }],
+  owner: hostile("owner"),
+  landed_at: at,
+  qa: "bad",
+  qa_until: at,
+  rollback_of: null,
+  rolls_back: [],
+  undone_by: null,
+  note: hostile("note"),
+};
+
+async function made(
+  data: ReportInput,
+  given: ReportPages,
+  all = true,
+): Promise<Site> {
+  const site = new Site(join(folder, "site"), all);
+  await writeReport(site, data, given, sources);
+  await site.finish(() => Promise.resolve("signed"));
+  return site;
+}
+
+function input(
+  log: string,
+): ReportInput & { readonly ended: readonly Ticket[] } {
   // In this test, a file's container is the path of the log that stands in for the file.
   const artifact = (
     name: string,
@@ -193,6 +228,7 @@ function input(log: string): ReportInput {
   };
   return {
     title: hostile("site"),
+    as_of: at,
     generated_at: at,
     open: [waiting] as unknown as Ticket[],
     ended: [failed] as unknown as Ticket[],
@@ -220,6 +256,32 @@ function input(log: string): ReportInput {
         command: hostile("command"),
       },
     ],
+    needs: [
+      {
+        kind: "package",
+        what: hostile("what"),
+        page: "tickets/1",
+        since: at,
+        owner: hostile("owner"),
+        reasons: [hostile("reason")],
+        commands: [{ command: hostile("command"), effect: hostile("effect") }],
+      },
+    ],
+    more_needs: 3,
+    series: [
+      {
+        series: hostile("series"),
+        deployable_revision: null,
+        deployed_revision: null,
+        newest: landing,
+        blocker: landing,
+        because: [hostile("because")],
+        commands: [],
+      },
+    ],
+    hot_spots: [{ day: "2026-01-03", expected: 9, usual: 2 }],
+    counts: { failed: 1, waiting: 1 },
+    landings: [{ series: hostile("series"), landings: [landing] }],
     maintenance: { since: at, by: hostile("by"), reason: hostile("why") },
     held_back: [{ name: hostile("held"), first: at, last: at, times: 2 }],
     warnings: [hostile("warning")],
@@ -227,8 +289,7 @@ function input(log: string): ReportInput {
   };
 }
 
-const pagesOf = (tickets: readonly Ticket[], all = true): ReportPages => ({
-  all,
+const pagesOf = (tickets: readonly Ticket[]): ReportPages => ({
   tickets,
   ranges: [
     {
@@ -238,6 +299,7 @@ const pagesOf = (tickets: readonly Ticket[], all = true): ReportPages => ({
       tickets: tickets.filter(({ step }) => step.code >= 999),
     },
   ],
+  lists: [{ kind: "status", name: "failed", total: 200, tickets }],
   packages: [
     {
       source,
@@ -249,8 +311,27 @@ const pagesOf = (tickets: readonly Ticket[], all = true): ReportPages => ({
           series: hostile("series"),
           status: "failed",
           updated_at: at,
+          archive_revision: 1,
+          undone_by: null,
         },
       ],
+      tested: [
+        {
+          ticket: 1,
+          version: "1:1.0~<b>",
+          tests: [
+            {
+              package: source,
+              name: hostile("test"),
+              result: "fail",
+              seconds: 1,
+              detail: hostile("detail"),
+              verdict: null,
+            },
+          ],
+        },
+      ],
+      deployed: new Map([[hostile("series"), 1]]),
     },
   ],
 });
@@ -266,7 +347,10 @@ describe("a report of hostile texts", () => {
         "landings/index.html",
         "packages/index.html",
         `packages/${packageFolder(source)}/index.html`,
+        "status/failed/index.html",
         "tickets/1/index.html",
+        "tickets/1/logs/hostile.log/index.html",
+        "tickets/1/logs/a_b__c___d_.log/index.html",
         "tickets/2/index.html",
         "ended/1-500/index.html",
       ].sort(),
@@ -284,7 +368,7 @@ describe("a report of hostile texts", () => {
       ),
     );
     const attributes = new Set(
-      "aria-label aria-labelledby charset class content datetime download href http-equiv id lang name open rel scope tabindex title".split(
+      "aria-hidden aria-label aria-labelledby charset class content data-n datetime download href http-equiv id lang name open rel scope tabindex title".split(
         " ",
       ),
     );
@@ -363,24 +447,23 @@ describe("a report of hostile texts", () => {
     expect(json("tickets/1").ticket).not.toHaveProperty("expected");
   });
 
-  test.each([
-    ["tickets/1", ""],
-    ["", "tickets/1/"],
-    ["ended/1-500", "../../tickets/1/"],
-  ])("the JSON at %j has the addresses of files from there", (path, to) => {
-    const { ticket, tickets = [] } = JSON.parse(
-      readFileSync(join(folder, "site", path, "index.json"), "utf8"),
-    ) as { ticket?: TicketDocument; tickets?: TicketDocument[] };
-    const one = ticket ?? tickets.find(({ id }) => id === 1);
-    const urls = one?.artifacts.map(({ url }) => url) ?? [];
-    expect(urls[0]).toBe(`${to}files/hostile.log.txt`);
-    for (const url of urls.slice(0, 3))
-      expect(
-        existsSync(join(folder, "site", path, decodeURIComponent(url ?? ""))),
-      ).toBe(true);
-    // One artifact is an image and one has expired; neither is in the report.
-    expect(urls.slice(3)).toEqual([null, null]);
-  });
+  test.each([["tickets/1", ""]])(
+    "the JSON at %j has the addresses of files from there",
+    (path, to) => {
+      const { ticket, tickets = [] } = JSON.parse(
+        readFileSync(join(folder, "site", path, "index.json"), "utf8"),
+      ) as { ticket?: TicketDocument; tickets?: TicketDocument[] };
+      const one = ticket ?? tickets.find(({ id }) => id === 1);
+      const urls = one?.artifacts.map(({ url }) => url) ?? [];
+      expect(urls[0]).toBe(`${to}files/hostile.log.txt`);
+      for (const url of urls.slice(0, 3))
+        expect(
+          existsSync(join(folder, "site", path, decodeURIComponent(url ?? ""))),
+        ).toBe(true);
+      // One artifact is an image and one has expired; neither is in the report.
+      expect(urls.slice(3)).toEqual([null, null]);
+    },
+  );
 
   test("links a bug only where it is an address, and packages by an escaped name", () => {
     expect(page("tickets/1/index.html")).not.toContain('href="javascript:');
@@ -442,7 +525,9 @@ describe("a report of hostile texts", () => {
       expect(existsSync(join(folder, "site/tickets/1", url))).toBe(true);
     }
     expect(html).toContain('href="files/evil_html.bin" download=""');
-    expect(html).toContain('<a href="files/hostile.log.txt">the whole log</a>');
+    expect(html).toContain(
+      '<a href="logs/hostile.log/index.html">where the log says it</a> · <a href="files/hostile.log.txt">the raw log</a>',
+    );
   });
 
   test("shows the end of a log with what only a terminal understands made visible", () => {
@@ -472,6 +557,7 @@ test("what is so for a while only is told on the pages that every report writes"
     "index.html",
     "landings/index.html",
     "packages/index.html",
+    "status/failed/index.html",
     "tickets/2/index.html",
   ]);
   for (const [path, html] of pages)
@@ -489,11 +575,10 @@ describe("the report of another day", () => {
     for (const name of ["evil.html", "hostile.log"])
       writeFileSync(join(files, name), "<script>alert(1)</script>");
     const { ended } = input(join(folder, "hostile.log"));
-    await writeReport(
+    await made(
       input(join(folder, "hostile.log")),
-      { ...pagesOf(ended, false), ranges: [], packages: [] },
-      sources,
-      site,
+      { ...pagesOf(ended), ranges: [], packages: [] },
+      false,
     );
     expect(readdirSync(files)).toEqual(ours);
   });
@@ -503,16 +588,14 @@ describe("the report of another day", () => {
     const { open } = input(join(folder, "hostile.log"));
     const renamed = open.map((ticket) => ({ ...ticket, title: "renamed" }));
     rmSync(join(site, "tickets/1/index.json"));
-    const { written } = await writeReport(
+    const { written } = await made(
       { ...input(""), open: renamed },
-      { ...pagesOf(renamed, false), ranges: [], packages: [] },
-      sources,
-      site,
+      { ...pagesOf(renamed), ranges: [], packages: [] },
+      false,
     );
-    const changed = ["index", "tickets/2/index"].flatMap((file) => [
-      `${file}.html`,
-      `${file}.json`,
-    ]);
+    const changed = ["index", "status/failed/index", "tickets/2/index"].flatMap(
+      (file) => [`${file}.html`, `${file}.json`],
+    );
     expect(written).toBe(changed.length);
     for (const file of changed)
       expect(readFileSync(join(site, file), "utf8")).toContain("renamed");
@@ -523,13 +606,8 @@ describe("the report of another day", () => {
   test("removes what is gone when it is given all there is", async () => {
     const site = join(folder, "site");
     const { ended } = input(join(folder, "hostile.log"));
-    await writeReport(
-      { ...input(""), open: [] },
-      { ...pagesOf(ended), packages: [] },
-      sources,
-      site,
-    );
-    expect(readdirSync(join(site, "tickets"))).toEqual(["1"]);
+    await made({ ...input(""), open: [] }, { ...pagesOf(ended), packages: [] });
+    expect(readdirSync(join(site, "tickets"))).toEqual(["1", "SHA256SUMS"]);
     expect(existsSync(join(site, "packages", packageFolder(source)))).toBe(
       false,
     );

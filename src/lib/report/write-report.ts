@@ -1,169 +1,210 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import {
-  isDownload,
-  packageFolder,
-  publishedNames,
-} from "../domain/published-name.ts";
-import { shownJson } from "../domain/shown-text.ts";
+import { packageFolder, publishedNames } from "../domain/published-name.ts";
 import type { FileRef, Ticket } from "../domain/ticket.ts";
 import { hasEnded } from "../domain/step.ts";
-import { isUnfinished } from "../files/atomic-file.ts";
-import { ifExists } from "../files/optional-file.ts";
-import { childPath, programRoot } from "../host/paths.ts";
-import {
-  linkOrCopyPublicly,
-  makePublicFolder,
-  writePublicFile,
-} from "../files/public-files.ts";
+import { testHistory } from "../domain/test-history.ts";
+import { programRoot } from "../host/paths.ts";
+import { failureTail } from "./failure-tail.ts";
+import type { WritePage } from "./page-renderer.ts";
+import { framePage, pageWriter } from "./page-renderer.ts";
 import type {
   ReportInput,
   ReportPages,
   TicketSources,
 } from "./report-input.ts";
-import { failureTail } from "./failure-tail.ts";
-import { htmlTemplates } from "./templates.ts";
+import type { Site } from "./site.ts";
+import { writeTicketLogs } from "./ticket-logs.ts";
 import * as view from "./view-model.ts";
 
-/** The result of writing a report. */
-export interface WrittenReport {
-  readonly index: string;
-  readonly written: number;
-  readonly unchanged: number;
-}
-
 /**
- * Writes the static site: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/, with
- * JSON beside each page. Unchanged pages are not rewritten, and obsolete ones are removed. Most pages do
- * not contain the time they were made, so that rsync transfers nothing if nothing else changed.
+ * Writes the pages of a report: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/,
+ * with JSON beside each. Pages of what has ended do not contain the time they were made, so that nothing
+ * is transferred when nothing else changed.
  *
  * @param pages the tickets, ranges and source packages that may have changed
- * @throws the signal's reason when it was aborted, between two files
+ * @throws the signal's reason when it was aborted, between two pages
  */
 export async function writeReport(
+  site: Site,
   input: ReportInput,
   pages: ReportPages,
-  { pathOf, documentOf }: TicketSources,
-  output: string,
+  sources: TicketSources,
   signal?: AbortSignal,
-): Promise<WrittenReport> {
-  const eta = htmlTemplates();
-  let written = 0;
-  let unchanged = 0;
-  const write = async (path: string, text: string) => {
+): Promise<void> {
+  const write = pageWriter(site, input);
+  const css = readFileSync(join(programRoot, "templates/style.css"), "utf8");
+  site.write("style.css", css);
+  // Lets signals be noticed.
+  const pause = async () => {
+    await new Promise(setImmediate);
     signal?.throwIfAborted();
-    const file = join(output, path);
-    if ((await ifExists(readFile(file, "utf8"))) === text) {
-      unchanged += 1;
-      return;
-    }
-    await writePublicFile(file, text);
-    written += 1;
-  };
-  const page = async (
-    folder: string,
-    template: string,
-    title: string,
-    data: object,
-    json: unknown,
-  ) => {
-    const root =
-      folder === ""
-        ? "."
-        : folder
-            .split("/")
-            .map(() => "..")
-            .join("/");
-    await removeUnfinished(join(output, folder));
-    const common = {
-      ...view,
-      packageFolder,
-      isDownload,
-      input,
-      root,
-      title,
-      ...data,
-    };
-    const body = await eta.renderAsync(template, common);
-    await write(
-      join(folder, "index.html"),
-      await eta.renderAsync("page", { ...common, body }),
-    );
-    await write(join(folder, "index.json"), `${shownJson(json, 2)}\n`);
-  };
-  await write(
-    "style.css",
-    await readFile(join(programRoot, "templates/style.css"), "utf8"),
-  );
-  // Tickets in the JSON beside a page; files that are in the report have URLs relative to that page.
-  const documents = (tickets: readonly Ticket[], root: string) =>
-    tickets.map((ticket) => {
-      const urls = fileUrls(ticket, `${root}tickets/${ticket.id}/`);
-      return documentOf(ticket, ({ name }) => urls.get(name) ?? null);
-    });
-  const there = {
-    tickets: new Set<string>(),
-    ended: new Set<string>(),
-    packages: new Set(["index.html", "index.json"]),
   };
   for (const ticket of pages.tickets) {
-    const folder = `tickets/${ticket.id}`;
-    const urls = fileUrls(ticket, "");
-    await placeArtifacts(ticket, join(output, folder, "files"), pathOf);
-    const data = {
-      ticket,
-      urls,
-      everyTime: !hasEnded(ticket.step.code),
-      steps: view.timeline(ticket),
-      tail: await failureTail(ticket, pathOf),
-    };
-    await page(folder, "ticket", `Ticket ${ticket.id}: ${ticket.title}`, data, {
-      ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null),
-    });
-    there.tickets.add(String(ticket.id));
+    await pause();
+    await writeTicket(site, write, ticket, sources, input, signal);
   }
   for (const { from, to, tickets } of pages.ranges) {
-    const folder = view.rangeFolder({ from, to });
-    const title = `Ended tickets ${from} to ${to}`;
-    await page(
-      `ended/${folder}`,
-      "ended",
-      title,
-      { tickets },
-      { tickets: documents(tickets, "../../") },
-    );
-    there.ended.add(folder);
+    await pause();
+    const folder = `ended/${view.rangeFolder({ from, to })}`;
+    site.whole(folder);
+    write({
+      folder,
+      template: "ended",
+      title: `Ended tickets ${from} to ${to}`,
+      data: { tickets },
+      json: { tickets },
+      asOf: view.newest(tickets.map(({ updated_at }) => updated_at)),
+    });
+    site.close(folder);
   }
-  for (const { source, history } of pages.packages) {
-    const name = packageFolder(source);
-    const json = { source, history };
-    await page(`packages/${name}`, "package", source, json, json);
-    there.packages.add(name);
+  for (const { kind, name, total, tickets } of pages.lists) {
+    await pause();
+    const folder = `${kind}/${packageFolder(name)}`;
+    site.whole(folder);
+    write({
+      folder,
+      template: "status",
+      title:
+        kind === "series"
+          ? `Tickets of ${name}`
+          : `Tickets with status ${name}`,
+      data: { tickets, total },
+      json: { [kind]: name, total, tickets },
+      asOf: input.as_of,
+      everyTime: true,
+    });
+    site.close(folder);
   }
-  const { open, ended, ended_ranges, packages } = input;
-  const tickets = [...open, ...ended].sort((one, other) => one.id - other.id);
-  // These pages are written every time, and so may show temporary conditions: maintenance, warnings.
-  const now = { everyTime: true };
-  await page("", "tickets", "Tickets", now, {
-    tickets: documents(tickets, ""),
-    ended_ranges,
-  });
-  await page("packages", "packages", "Packages", now, { packages });
-  const { revisions } = input;
-  await page("landings", "landings", "Landings", now, { revisions });
+  for (const one of pages.packages) {
+    await pause();
+    const { source, history, tested } = one;
+    const folder = `packages/${packageFolder(source)}`;
+    const tests = testHistory(tested);
+    const published = view.published(one);
+    site.whole(folder);
+    write({
+      folder,
+      template: "package",
+      title: source,
+      data: { source, history, tested, tests, published },
+      json: { source, published, history, tests, tested },
+      asOf: view.newest(history.map(({ updated_at }) => updated_at)),
+    });
+    site.close(folder);
+  }
+  const { open, ended, ended_ranges, packages, revisions } = input;
   const { ppas, locks, maintenance, held_back, warnings } = input;
-  await page("health", "health", "Health", now, {
-    ppas,
-    locks,
-    maintenance,
-    held_back,
-    warnings,
+  await pause();
+  const always = { data: {}, asOf: input.as_of, everyTime: true };
+  write({
+    ...always,
+    folder: "",
+    template: "front",
+    title: "Now",
+    json: {
+      needs: input.needs,
+      more_needs: input.more_needs,
+      deployable: input.series,
+      hot_spots: input.hot_spots,
+      counts: input.counts,
+      tickets: open.map((ticket) => {
+        // Files that are in the report have URLs relative to the page.
+        const urls = fileUrls(ticket, `tickets/${ticket.id}/`);
+        return sources.documentOf(ticket, ({ name }) => urls.get(name) ?? null);
+      }),
+      ended,
+      ended_ranges,
+    },
   });
-  if (pages.all)
-    for (const [folder, names] of Object.entries(there))
-      await removeOthers(join(output, folder), names);
-  return { index: join(output, "index.html"), written, unchanged };
+  write({
+    ...always,
+    folder: "packages",
+    template: "packages",
+    title: "Packages",
+    json: { packages },
+  });
+  write({
+    ...always,
+    folder: "landings",
+    template: "landings",
+    title: "Landings",
+    json: { deployable: input.series, landings: input.landings, revisions },
+  });
+  write({
+    ...always,
+    folder: "health",
+    template: "health",
+    title: "Health",
+    json: { ppas, locks, maintenance, held_back, warnings },
+  });
+}
+
+/** Writes a ticket's page, and its files beside it. */
+async function writeTicket(
+  site: Site,
+  write: WritePage,
+  ticket: Ticket,
+  {
+    pathOf,
+    documentOf,
+    explanationOf,
+    testedBefore,
+    aptSourcesOf,
+  }: TicketSources,
+  input: ReportInput,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const folder = `tickets/${ticket.id}`;
+  const isOpen = !hasEnded(ticket.step.code);
+  const urls = fileUrls(ticket, "");
+  const explanation = explanationOf(ticket);
+  site.whole(folder);
+  const shown = view.shownArtifacts(ticket);
+  const names = publishedNames(shown.map(({ name }) => name));
+  for (const artifact of shown)
+    await site.place(
+      `${folder}/files/${names.get(artifact.name) ?? ""}`,
+      pathOf(artifact),
+      artifact.sha256,
+    );
+  const logs = await writeTicketLogs(
+    site,
+    {
+      ...{ ticket, folder, shown, names, pathOf, basis: input.title },
+      frame: (place, title, body) =>
+        framePage(
+          input,
+          { folder: place, title, asOf: ticket.updated_at },
+          body,
+        ),
+    },
+    signal,
+  );
+  write({
+    folder,
+    template: "ticket",
+    title: `Ticket ${ticket.id}: ${ticket.title}`,
+    data: {
+      ticket,
+      urls,
+      logs,
+      steps: view.timeline(ticket),
+      tail: await failureTail(ticket, pathOf),
+      explanation: ticket.status === "done" ? null : explanation,
+      aptSources: await aptSourcesOf(ticket),
+      tests: view.testRows(ticket, testedBefore(ticket)),
+    },
+    json: {
+      ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null),
+      explanation,
+      logs: logs.list,
+    },
+    asOf: isOpen ? input.as_of : ticket.updated_at,
+    everyTime: isOpen,
+  });
+  site.close(folder);
 }
 
 /**
@@ -181,58 +222,4 @@ function fileUrls(ticket: Ticket, to: string): ReadonlyMap<string, string> {
       `${to}files/${encodeURIComponent(published)}`,
     ]),
   );
-}
-
-/** Puts a ticket's files beside its page, as hard links where possible, which take no space. */
-async function placeArtifacts(
-  ticket: Ticket,
-  folder: string,
-  pathOf: (at: FileRef) => string,
-): Promise<void> {
-  const shown = view.shownArtifacts(ticket);
-  const names = publishedNames(shown.map(({ name }) => name));
-  // A file that expired in the data store would still take up space through its link here.
-  await removeOthers(folder, new Set(names.values()));
-  if (shown.length === 0) return;
-  makePublicFolder(folder);
-  for (const artifact of shown) {
-    const path = pathOf(artifact);
-    const place = childPath(folder, names.get(artifact.name) ?? "");
-    const [there, original] = await Promise.all([
-      ifExists(stat(place)),
-      ifExists(stat(path)),
-    ]);
-    if (
-      original === undefined ||
-      (there?.ino === original.ino && there.dev === original.dev)
-    )
-      continue;
-    if (
-      there !== undefined &&
-      there.size === original.size &&
-      there.mtimeMs >= original.mtimeMs
-    )
-      continue;
-    await rm(place, { force: true });
-    // On another file system, or for another user's file, a copy is made.
-    await linkOrCopyPublicly(path, place);
-  }
-}
-
-/** Removes temporary files of a report that was killed. No other report writes at the same time. */
-async function removeUnfinished(folder: string): Promise<void> {
-  const names = (await ifExists(readdir(folder))) ?? [];
-  for (const name of names)
-    if (isUnfinished(name)) await rm(join(folder, name), { force: true });
-}
-
-async function removeOthers(
-  folder: string,
-  wanted: ReadonlySet<string>,
-): Promise<void> {
-  const names = (await ifExists(readdir(folder))) ?? [];
-  for (const name of names) {
-    if (!wanted.has(name))
-      await rm(join(folder, name), { recursive: true, force: true });
-  }
 }

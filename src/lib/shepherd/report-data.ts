@@ -1,31 +1,58 @@
 import type { RevisionRecord } from "../backends/archive/archive.ts";
 import type { Expected } from "../domain/expected.ts";
+import { hotSpots } from "../domain/hot-spots.ts";
 import { hasEnded } from "../domain/step.ts";
+import type { TestedVersion } from "../domain/test-history.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
 import { readHeldBack } from "../locks/held-back.ts";
-import type { ReportInput, ReportPages } from "../report/report-input.ts";
 import type { Connection } from "../state/database.ts";
+import type {
+  PackageData,
+  ReportInput,
+  ReportPages,
+} from "../report/report-input.ts";
 import { listPpas } from "../state/ppas.ts";
 import {
   allTickets,
+  countsBySeries,
+  countsByStatus,
   endedRanges,
   endedTickets,
+  landedSince,
+  newestTickets,
   packageHistory,
   packageRows,
   sourcesOfTickets,
 } from "../state/report-rows.ts";
-import { findTicket, listTickets } from "../state/tickets.ts";
+import { deployedRevision } from "../state/promotions.ts";
+import {
+  findTicket,
+  listTickets,
+  overridesOf,
+  testsOf,
+  ticketSummaries,
+} from "../state/tickets.ts";
 import { expectedOf } from "../tickets/expected-of.ts";
-import type { Installation } from "./report-up-to-date.ts";
+import type { LandingSource } from "../tickets/landing-source.ts";
+import type { LocalState } from "../tickets/local-state.ts";
+import { needsOf, seriesStates } from "./report-needs.ts";
 
 /** How many ended tickets the first page shows, and how many ticket numbers a page of ended tickets covers. */
 const endedShown = 100;
 const endedRange = 500;
+/** How many versions with tests the page of a source package compares. */
+const versionsTested = 12;
+/** How many landings of each series are shown, so that a report costs the same after years. */
+const landingsShown = 100;
+/** How many days tell how many tickets usually land in a day. */
+const crowdDays = 29;
 
 /** The current conditions of the machine and the archive that the report shows. */
 type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
   readonly revisions: readonly RevisionRecord[];
+  /** When the newest event happened, ISO 8601 UTC; null before the first. */
+  readonly newestEvent: string | null;
 };
 
 /**
@@ -36,27 +63,54 @@ type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
  *   and ranges; null: all pages
  */
 export function reportData(
-  db: Connection,
-  { paths, config }: Installation,
-  { locks, maintenance, warnings, revisions }: Conditions,
+  state: LocalState,
+  source: LandingSource,
+  { locks, maintenance, warnings, revisions, newestEvent }: Conditions,
   changed: readonly number[] | null,
 ): { input: ReportInput; pages: ReportPages } {
-  const withExpected = addingExpected(expectedOf({ db, paths, config }));
+  const { db, paths, config } = state;
+  const withExpected = addingExpected(expectedOf(state));
   const ticketOf = (id: number): Ticket[] => {
     const ticket = findTicket(db, id);
     return ticket === undefined ? [] : [withExpected(ticket)];
   };
   const ranges = endedRanges(db, endedRange);
+  const counts = countsByStatus(db);
+  const generated = now();
+  const nowMs = Date.parse(generated);
+  const open = listTickets(db, { open: true }).map(withExpected).reverse();
+  const { needs, more } = needsOf(state, source, maintenance, nowMs);
   const held = maintenance === null ? null : readHeldBack(paths.run);
   const tickets = changed ?? allTickets(db);
   return {
     input: {
       title: config.get("report.title"),
-      generated_at: now(),
-      open: listTickets(db, { open: true }).map(withExpected).reverse(),
-      ended: endedTickets(db, { limit: endedShown }).flatMap(ticketOf),
+      generated_at: generated,
+      // What runs goes on without an event; else pages stay as they are until something happens.
+      as_of:
+        open.some(({ status }) => status === "running") || newestEvent === null
+          ? generated
+          : newestEvent,
+      open,
+      ended: ticketSummaries(db, endedTickets(db, { limit: endedShown })),
       ended_ranges: ranges,
       packages: packageRows(db),
+      needs,
+      more_needs: more,
+      series: seriesStates(source),
+      hot_spots: hotSpots(
+        open.flatMap(({ eta, expected }) => eta ?? expected?.end?.latest ?? []),
+        landedSince(db, new Date(nowMs - crowdDays * 86_400_000).toISOString()),
+        nowMs,
+      ),
+      counts,
+      landings: source.series.flatMap((series) => {
+        const landings = source.list(series, {
+          above: 0,
+          limit: landingsShown,
+        });
+        return landings.length === 0 ? [] : [{ series, landings }];
+      }),
       revisions,
       ppas: listPpas(db),
       locks,
@@ -68,15 +122,44 @@ export function reportData(
       signatures_optional: config.get("admission.signatures") === "optional",
     },
     pages: {
-      all: changed === null,
       tickets: lazily(tickets, ticketOf),
       ranges: lazily(ranges, (range) =>
         tickets.some((id) => id >= range.from && id <= range.to)
-          ? [{ ...range, tickets: endedTickets(db, range).flatMap(ticketOf) }]
+          ? [
+              {
+                ...range,
+                tickets: ticketSummaries(db, endedTickets(db, range)),
+              },
+            ]
           : [],
       ),
+      lists: lazily(
+        [
+          ...Object.entries(counts).map(([name, total]) => ({
+            kind: "status" as const,
+            name,
+            total,
+          })),
+          ...countsBySeries(db).map(({ series: name, count: total }) => ({
+            kind: "series" as const,
+            name,
+            total,
+          })),
+        ],
+        ({ kind, name, total }) => [
+          {
+            kind,
+            name,
+            total,
+            tickets: ticketSummaries(
+              db,
+              newestTickets(db, kind, name, endedShown),
+            ),
+          },
+        ],
+      ),
       packages: lazily(sourcesOfTickets(db, tickets), (source) => [
-        { source, history: packageHistory(db, source) },
+        packageData(db, source),
       ]),
     },
   };
@@ -95,4 +178,23 @@ function* lazily<T, U>(
   make: (item: T) => readonly U[],
 ): Generator<U> {
   for (const item of items) yield* make(item);
+}
+
+function packageData(db: Connection, source: string): PackageData {
+  const history = packageHistory(db, source);
+  const tested: TestedVersion[] = [];
+  for (const { ticket, version } of history) {
+    if (tested.length === versionsTested) break;
+    const tests = testsOf(db, ticket, overridesOf(db, ticket)).filter(
+      (test) => test.package === source,
+    );
+    if (tests.length > 0) tested.push({ ticket, version, tests });
+  }
+  const deployed = new Map(
+    [...new Set(history.map(({ series }) => series))].map((series) => [
+      series,
+      deployedRevision(db, series),
+    ]),
+  );
+  return { source, history, tested, deployed };
 }

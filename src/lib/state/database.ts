@@ -102,8 +102,7 @@ export function firstValue<Value>(
   sql: string,
   ...parameters: unknown[]
 ): Value | null {
-  const query = db.prepare<unknown[], Value>(sql).pluck();
-  return query.get(...parameters) ?? null;
+  return plucking<Value>(db, sql).get(...parameters) ?? null;
 }
 
 /** The first column of every row that a query finds. */
@@ -112,8 +111,15 @@ export function firstColumn<Value>(
   sql: string,
   ...parameters: unknown[]
 ): Value[] {
-  const query = db.prepare<unknown[], Value>(sql).pluck();
-  return query.all(...parameters);
+  return plucking<Value>(db, sql).all(...parameters);
+}
+
+/** {@link prepared}, for the first column alone. The comment tells it from one of all columns. */
+function plucking<Value>(
+  db: Connection,
+  sql: string,
+): Database.Statement<unknown[], Value> {
+  return prepared<unknown[], Value>(db, `/* first */ ${sql}`).pluck();
 }
 
 /**

@@ -89,7 +89,11 @@ describe("what changed since a report", () => {
   });
 
   test("whether there is anything that changes on its own", () => {
-    expect(whatHappened(db)).toEqual({ event: 0, open: false });
+    expect(whatHappened(db)).toEqual({
+      event: 0,
+      at: null,
+      open: false,
+    });
     ticket(1, "hello", 1000);
     expect(whatHappened(db).open).toBe(false);
     ticket(2, "hello", 100);

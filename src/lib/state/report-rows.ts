@@ -1,24 +1,29 @@
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
-import { firstColumn } from "./database.ts";
+import { firstColumn, prepared } from "./database.ts";
 import { statusOfTicket } from "./ticket-status.ts";
 
 /** How far the history of a state has got. */
 interface Happened {
-  /** Number of the newest event; 0 before the first. */
+  /** Number of the newest event, 0 before the first; and its time, ISO 8601 UTC. */
   readonly event: number;
+  readonly at: string | null;
   /** Whether any ticket is open: its page also changes with time. */
   readonly open: boolean;
 }
 
 export function whatHappened(db: Connection): Happened {
   return db
-    .prepare<[], { event: number; open: 0 | 1 }>(
+    .prepare<[], { event: number; at: string | null; open: 0 | 1 }>(
       `SELECT coalesce((SELECT max(id) FROM event), 0) AS event,
+         (SELECT at FROM event ORDER BY id DESC LIMIT 1) AS at,
          EXISTS (SELECT 1 FROM ticket WHERE step < 999) AS open`,
     )
     .all()
-    .map(({ event, open }) => ({ event, open: open === 1 }))[0] as Happened;
+    .map(({ open, ...newest }) => ({
+      ...newest,
+      open: open === 1,
+    }))[0] as Happened;
 }
 
 /**
@@ -37,7 +42,7 @@ export function changedTickets(db: Connection, since: number): number[] | null {
   // Few events are newer, so searching by id is faster than any other index.
   const all = db
     .prepare<[number], { found: 1 }>(
-      "SELECT 1 AS found FROM event NOT INDEXED WHERE id > ? AND subject IN ('state', 'program') AND what <> 'backed-up'",
+      "SELECT 1 AS found FROM event NOT INDEXED WHERE id > ? AND subject IN ('state', 'program') AND what NOT IN ('backed-up', 'not sent', 'sent again')",
     )
     .get(since);
   if (all !== undefined) return null;
@@ -141,19 +146,89 @@ export interface PackageVersion {
   readonly series: string;
   readonly status: TicketStatus;
   readonly updated_at: string;
+  /** The archive revision that published it, and the one that took it out again; or null. */
+  readonly archive_revision: number | null;
+  readonly undone_by: number | null;
 }
 
-/** The versions of a source package that have had tickets, newest ticket first. */
+/** The newest versions of a source package that have had tickets, newest ticket first. */
 export function packageHistory(
   db: Connection,
   source: string,
+  limit = 100,
 ): PackageVersion[] {
-  return db
-    .prepare<[string], PackageVersion>(
-      `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ${statusOfTicket} AS status, ticket.updated_at
+  return prepared<[string, number], PackageVersion>(
+    db,
+    `SELECT upload.version, ticket.id AS ticket, ticket.title, ticket.series, ${statusOfTicket} AS status, ticket.updated_at,
+         ticket.archive_revision, ticket.undone_by
        FROM source_package JOIN source_package_upload upload ON upload.source_package = source_package.id
        JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
-       WHERE source_package.name = ? ORDER BY ticket.id DESC`,
+       WHERE source_package.name = ? ORDER BY ticket.id DESC LIMIT ?`,
+  ).all(source, limit);
+}
+
+/** How many tickets have each status. */
+export function countsByStatus(
+  db: Connection,
+): Partial<Record<TicketStatus, number>> {
+  const rows = db
+    .prepare<[], { status: TicketStatus; count: number }>(
+      `SELECT ${statusOfTicket} AS status, count(*) AS count FROM ticket GROUP BY 1 ORDER BY 1`,
     )
-    .all(source);
+    .all();
+  return Object.fromEntries(rows.map(({ status, count }) => [status, count]));
+}
+
+/** When tickets have landed since a time, ISO 8601 UTC. */
+export function landedSince(db: Connection, since: string): string[] {
+  return firstColumn<string>(
+    db,
+    "SELECT landed_at FROM landing WHERE ticket IS NOT NULL AND landed_at >= ?",
+    since,
+  );
+}
+
+/** How many tickets each series has, by name. */
+export function countsBySeries(
+  db: Connection,
+): { readonly series: string; readonly count: number }[] {
+  return db
+    .prepare<[], { series: string; count: number }>(
+      "SELECT series, count(*) AS count FROM ticket GROUP BY series ORDER BY series",
+    )
+    .all();
+}
+
+/** The ids of the newest tickets of a series or with a status, newest first. */
+export function newestTickets(
+  db: Connection,
+  kind: "series" | "status",
+  name: string,
+  limit: number,
+): number[] {
+  const column = kind === "series" ? "ticket.series" : statusOfTicket;
+  return firstColumn<number>(
+    db,
+    `SELECT id FROM ticket WHERE ${column} = ? ORDER BY id DESC LIMIT ?`,
+    name,
+    limit,
+  );
+}
+
+/** The newest ticket below a number that published a source package, or null. */
+export function publishedBefore(
+  db: Connection,
+  source: string,
+  ticket: number,
+): { readonly ticket: number; readonly version: string } | null {
+  return (
+    prepared<[string, number], { ticket: number; version: string }>(
+      db,
+      `SELECT ticket.id AS ticket, upload.version
+       FROM source_package JOIN source_package_upload upload ON upload.source_package = source_package.id
+       JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
+       WHERE source_package.name = ? AND ticket.id < ? AND ticket.archive_revision IS NOT NULL
+       ORDER BY ticket.id DESC LIMIT 1`,
+    ).get(source, ticket) ?? null
+  );
 }

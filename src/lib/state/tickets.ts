@@ -18,6 +18,7 @@ import type {
   Subticket,
   TestResult,
   Ticket,
+  TicketSummary,
   TicketStatus,
 } from "../domain/ticket.ts";
 import { now } from "../host/clock.ts";
@@ -149,12 +150,40 @@ export function* ticketPages(
   }
 }
 
+/** Tickets by their numbers, as lists show them; newest first. */
+export function ticketSummaries(
+  db: Connection,
+  ids: readonly number[],
+): TicketSummary[] {
+  const positions = queuePositions(db);
+  return prepared<[string], TicketRow>(
+    db,
+    `SELECT ${ticketColumns} WHERE ticket.id IN (SELECT value FROM json_each(?)) ORDER BY ticket.id DESC`,
+  )
+    .all(JSON.stringify(ids))
+    .map((row) => summary(db, row, positions.get(row.id) ?? null));
+}
+
 function whole(
   db: Connection,
   row: TicketRow,
   position: number | null,
 ): Ticket {
   const overrides = overridesOf(db, row.id);
+  return {
+    ...summary(db, row, position),
+    overrides,
+    runs: runsOf(db, row.id),
+    artifacts: artifactsOf(db, row.id),
+    tests: testsOf(db, row.id, overrides),
+  };
+}
+
+function summary(
+  db: Connection,
+  row: TicketRow,
+  position: number | null,
+): TicketSummary {
   const worker = row.status === "running" ? workerOf(db, row.id) : null;
   const pending = row.status === "waiting" ? pendingOf(db, row.id) : null;
   return {
@@ -191,7 +220,6 @@ function whole(
             by: row.cancel_by ?? "",
             reason: row.cancel_reason,
           },
-    overrides,
     resume_step: row.resume_step === null ? null : stepOf(row.resume_step),
     add: JSON.parse(row.add_packages) as string[],
     remove: JSON.parse(row.remove_packages) as string[],
@@ -211,9 +239,6 @@ function whole(
     retry_at:
       row.status === "waiting" && pending === null ? row.retry_at : null,
     subtickets: subticketsOf(db, row),
-    runs: runsOf(db, row.id),
-    artifacts: artifactsOf(db, row.id),
-    tests: testsOf(db, row.id, overrides),
   };
 }
 
@@ -316,7 +341,8 @@ function artifactsOf(db: Connection, ticket: number): Artifact[] {
   ).all(ticket);
 }
 
-function testsOf(
+/** The tests of a ticket's last run of them. */
+export function testsOf(
   db: Connection,
   ticket: number,
   overrides: readonly Override[],

@@ -1,5 +1,6 @@
 import type { Situation } from "../domain/explain/situation.ts";
 import { isMailAddress } from "../domain/mailbox.ts";
+import { hasEnded } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { missingRoom } from "../engine/disk-reserve.ts";
 import { machineArchitecture } from "../host/architecture.ts";
@@ -17,23 +18,27 @@ export function situationOf(
   { db, paths, config }: LocalState,
   ticket: Ticket,
 ): Situation {
+  // What has ended depends on nothing around it.
+  const isOpen = !hasEnded(ticket.step.code);
   return {
     nowMs: Date.now(),
     ticket,
     maintenance: readMaintenance(paths.maintenance),
-    missingRoom: missingRoom({ paths, config }),
+    missingRoom: isOpen ? missingRoom({ paths, config }) : null,
     concurrency: config.get("concurrency"),
-    inFlight: ticketsInFlight(db).filter(({ id }) => id !== ticket.id),
-    ahead: queueBefore(db, ticket.id),
-    pool: listPpas(db),
+    inFlight: isOpen
+      ? ticketsInFlight(db).filter(({ id }) => id !== ticket.id)
+      : [],
+    ahead: isOpen ? queueBefore(db, ticket.id) : [],
+    pool: isOpen ? listPpas(db) : [],
     poolPrefix: config.get("ppa.prefix"),
-    worker: workerOf(db, ticket.id),
+    worker: isOpen ? workerOf(db, ticket.id) : null,
     held: ticket.status === "held" ? holdOf(db, ticket.id) : null,
     ownerIsUnmailable:
       !isMailAddress(ticket.owner) &&
       (config.get("mail.smtp") ?? config.get("mail.sendmail")) !== null,
-    hasImage: imageOf(db, ticket.id) !== null,
+    hasImage: isOpen && imageOf(db, ticket.id) !== null,
     architecture: machineArchitecture(),
-    missing: remedyOf(db, ticket.id),
+    missing: isOpen ? remedyOf(db, ticket.id) : null,
   };
 }

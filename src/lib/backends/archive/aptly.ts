@@ -57,7 +57,7 @@ import {
   retireSigningKey,
   rotationDone,
 } from "./rotate-key.ts";
-import { renewRelease } from "./sign-release.ts";
+import { renewRelease, signText } from "./sign-release.ts";
 import { ensureSigningKey, readSigningKey, signers } from "./signing-key.ts";
 import { remedy } from "../../domain/remedy.ts";
 
@@ -144,6 +144,7 @@ export function aptlyArchive(
         throw thrown;
       }
     },
+    sign: (text) => signText(paths, text, ["--armor", "--detach-sign"]),
     async rotateKey() {
       await addSigningKey(paths, keyName);
       await common.resign();

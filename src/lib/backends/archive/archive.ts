@@ -182,6 +182,8 @@ export interface Archive {
   ): Promise<void>;
   /** Signs what clients see anew, with a later end, in one instant; makes no revision. */
   resign(): Promise<void>;
+  /** An armoured detached signature of a text by the keys that sign; null where nothing is signed. */
+  sign(text: string): Promise<string | null>;
   /** Makes a new key sign beside the present one. @throws UbuntuCiError (2) where two sign already */
   rotateKey(): Promise<void>;
   /** Makes the older of two keys sign no more, and removes it. */

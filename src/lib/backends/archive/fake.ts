@@ -37,6 +37,7 @@ export function fakeArchive(paths: StatePaths, knobs: string): Archive {
   const { tree, inTurn, ...common } = revisionArchive(paths);
   return {
     ...common,
+    sign: () => Promise.resolve(null),
     rotateKey: () => Promise.reject(unsigned()),
     retireKey: () => Promise.reject(unsigned()),
     signing: () => Promise.resolve(null),

@@ -57,7 +57,7 @@ interface SeriesIndexes {
 /** The operations that all archives with a revision tree share. */
 interface RevisionArchive extends Omit<
   Archive,
-  "publish" | "repository" | "rotateKey" | "retireKey" | "signing"
+  "publish" | "repository" | "rotateKey" | "retireKey" | "sign" | "signing"
 > {
   readonly tree: RevisionTree;
   /** Runs a function while holding the archive's lock. */

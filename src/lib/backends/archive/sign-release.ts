@@ -88,26 +88,39 @@ async function sign(
     signedBy,
     ...(suite !== undefined && { suite }),
   });
-  const gpg = async (...how: readonly string[]) => {
-    const result = await execSigning(
-      keys,
-      [
-        ...["gpg", "--batch", "--no-tty", "--digest-algo", "SHA512"],
-        ...signedBy.flatMap((fingerprint) => ["--local-user", fingerprint]),
-        ...["--output", "-", ...how],
-      ],
-      { input: text, ...(signal !== undefined && { signal }) },
-    );
-    if (result.exitCode === 0) return `${result.stdout.trimEnd()}\n`;
-    throw notNow(
-      `gpg ${describeEnd(result)} and did not sign: ${lastLines(result.stderr)}`,
-    );
-  };
   const [inline, detached] = await Promise.all([
-    gpg("--clear-sign"),
-    gpg("--armor", "--detach-sign"),
+    signText(keys, text, ["--clear-sign"], signal),
+    signText(keys, text, ["--armor", "--detach-sign"], signal),
   ]);
   await writePublicFile(join(folder, "Release"), text);
   await writePublicFile(join(folder, "Release.gpg"), detached);
   await writePublicFile(join(folder, "InRelease"), inline);
+}
+
+/**
+ * Signs a text with all keys that sign at present.
+ *
+ * @param how options of gpg: what kind of signature
+ * @throws UbuntuCiError (75) when gpg does not sign
+ */
+export async function signText(
+  keys: KeyPaths,
+  text: string,
+  how: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const signedBy = signers(await readSigningKey(keys.gnupg));
+  const result = await execSigning(
+    keys,
+    [
+      ...["gpg", "--batch", "--no-tty", "--digest-algo", "SHA512"],
+      ...signedBy.flatMap(({ fingerprint }) => ["--local-user", fingerprint]),
+      ...["--output", "-", ...how],
+    ],
+    { input: text, ...(signal !== undefined && { signal }) },
+  );
+  if (result.exitCode === 0) return `${result.stdout.trimEnd()}\n`;
+  throw notNow(
+    `gpg ${describeEnd(result)} and did not sign: ${lastLines(result.stderr)}`,
+  );
 }
