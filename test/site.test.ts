@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -45,11 +45,6 @@ function kindsOfPages(): string[] {
     return true;
   });
 }
-
-const axe = readFileSync(
-  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
-  "utf8",
-);
 
 async function withPage(
   options: { width: number; colorScheme: "light" | "dark"; script?: boolean },
@@ -110,7 +105,7 @@ describe.each([
     await withPage(how, async (page, requests) => {
       for (const path of kindsOfPages()) {
         await page.goto(urlOf(path));
-        await page.evaluate(axe);
+        await page.evaluate(axe.source);
         const { violations } = await page.evaluate<{
           violations: { id: string; nodes: { html: string }[] }[];
         }>(

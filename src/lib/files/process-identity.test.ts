@@ -75,6 +75,10 @@ test("a process that ended and that nobody has waited for is gone", async () => 
   const pid = Number(line);
   const identity = { ...thisProcess(), pid, process_start: startOf(pid) };
   expect(isGone(identity)).toBe(false);
+  // Until then it is a shell, which waits for its children.
+  await expect
+    .poll(() => readFileSync(`/proc/${parent.pid ?? 0}/comm`, "utf8"))
+    .toBe("sleep\n");
   (parent.stdio[3] as NodeJS.WritableStream).end();
   await expect.poll(() => isGone(identity)).toBe(true);
   // The zombie still has an entry in /proc.

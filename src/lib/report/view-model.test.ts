@@ -3,15 +3,20 @@ import { describe, expect, test } from "vitest";
 import { stepOf } from "../domain/step.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import {
+  beginning,
+  byWhatTheyDo,
+  counted,
   heldBackSince,
   bugLink,
   duration,
   expectations,
   linked,
+  needInWords,
   published,
   sizeInWords,
   overrideRows,
   testRows,
+  testStateInWords,
   timeline,
   whereabouts,
 } from "./view-model.ts";
@@ -317,4 +322,31 @@ test("addresses in a text are links, and what only looks like one is not", () =>
     },
     { text: ", or javascript:alert(1)", href: null },
   ]);
+});
+
+test("open tickets are told apart by what they do: run, wait in the queue's order, or neither", () => {
+  const one = (id: number, over: Partial<Ticket>) => ticket({ id, ...over });
+  const { running, queue, others } = byWhatTheyDo([
+    one(1, { status: "waiting", queue_position: 2 }),
+    one(2, { status: "waiting", queue_position: 1 }),
+    one(3, { status: "running" }),
+    one(4, { status: "waiting", step: stepOf(300) }),
+    one(5, { status: "held" }),
+    one(6, { status: "set-aside" }),
+  ]);
+  const ids = (tickets: readonly Ticket[]) => tickets.map(({ id }) => id);
+  expect([ids(running), ids(queue), ids(others)]).toEqual([
+    [3, 4],
+    [2, 1],
+    [5, 6],
+  ]);
+});
+
+test("small words", () => {
+  expect(counted(1, "matter")).toBe("1 matter");
+  expect(counted(0, "matter")).toBe("0 matters");
+  expect(beginning({ runs: [] })).toBeNull();
+  // A failure is told from whom it concerns, and a new one from those that were there before.
+  expect(needInWords.package).not.toBe(needInWords.infrastructure);
+  expect(testStateInWords.new).not.toBe(testStateInWords.failing);
 });

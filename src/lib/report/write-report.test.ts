@@ -24,8 +24,6 @@ import type {
 } from "./report-input.ts";
 import { packageFolder } from "../domain/published-name.ts";
 import { Site } from "./site.ts";
-import { parseSums } from "./sums.ts";
-import { verifyReport } from "./verify.ts";
 import { writeReport } from "./write-report.ts";
 
 const rightToLeft = "\u202e";

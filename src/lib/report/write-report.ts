@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { packageFolder, publishedNames } from "../domain/published-name.ts";
-import type { FileRef, Ticket } from "../domain/ticket.ts";
+import type { Ticket } from "../domain/ticket.ts";
 import { hasEnded } from "../domain/step.ts";
 import { testHistory } from "../domain/test-history.ts";
 import { programRoot } from "../host/paths.ts";

@@ -25,14 +25,9 @@ import {
   packageRows,
   sourcesOfTickets,
 } from "../state/report-rows.ts";
+import { overridesOf, testsOf } from "../state/judged-tests.ts";
 import { deployedRevision } from "../state/promotions.ts";
-import {
-  findTicket,
-  listTickets,
-  overridesOf,
-  testsOf,
-  ticketSummaries,
-} from "../state/tickets.ts";
+import { findTicket, listTickets, ticketSummaries } from "../state/tickets.ts";
 import { expectedOf } from "../tickets/expected-of.ts";
 import type { LandingSource } from "../tickets/landing-source.ts";
 import type { LocalState } from "../tickets/local-state.ts";

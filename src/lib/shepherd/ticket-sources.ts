@@ -5,7 +5,7 @@ import type { TestedVersion } from "../domain/test-history.ts";
 import type { FileRef, Ticket } from "../domain/ticket.ts";
 import type { TicketSources } from "../report/report-input.ts";
 import { publishedBefore } from "../state/report-rows.ts";
-import { overridesOf, testsOf } from "../state/tickets.ts";
+import { overridesOf, testsOf } from "../state/judged-tests.ts";
 import type { StepBackends } from "../steps/step-definition.ts";
 import type { LocalState } from "../tickets/local-state.ts";
 import { situationOf } from "../tickets/situation.ts";

@@ -9,7 +9,7 @@ import { testsStep } from "../domain/step.ts";
 import type { Outcome, TestResult } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 import { prepared } from "./database.ts";
-import { overridesOf } from "./tickets.ts";
+import { overridesOf } from "./judged-tests.ts";
 
 interface TicketRow {
   id: number;

@@ -140,7 +140,7 @@ export function inspectFile(file: string): string[] {
 }
 
 /** A state file up to this size is checked whole, which takes some hundredths of a second. */
-const quicklyChecked = 4 * 1024 * 1024;
+const quicklyChecked = 16 * 1024 * 1024;
 
 /** Of a larger one, the newest rows that the work goes by are read: this looks every few minutes. `fsck` reads all. */
 const readAlways = [

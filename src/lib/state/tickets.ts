@@ -1,32 +1,26 @@
-import { isOver } from "../domain/override.ts";
 import { refused } from "../domain/error.ts";
 import type { PendingJob } from "../domain/pending.ts";
 import { pendingInWords } from "../domain/pending.ts";
-import { verdictOf } from "../domain/override.ts";
 import type { StepCode } from "../domain/step.ts";
 import { stepOf, workStep } from "../domain/step.ts";
 import type {
   Artifact,
   Blame,
-  JudgedTest,
   Outcome,
-  Override,
-  OverrideKind,
   Progress,
   Run,
   SetAside,
   Subticket,
-  TestResult,
   Ticket,
   TicketSummary,
   TicketStatus,
 } from "../domain/ticket.ts";
-import { now } from "../host/clock.ts";
 import type { Connection } from "./database.ts";
 import { firstValue, prepared } from "./database.ts";
 import { workerOf } from "./leases.ts";
 import { jobOf } from "./open-jobs.ts";
 import { openCondition, queuePosition, queuePositions } from "./queue.ts";
+import { overridesOf, testsOf } from "./judged-tests.ts";
 import { statusOfTicket, stepOfTicket } from "./ticket-status.ts";
 import type { Remedy } from "../domain/remedy.ts";
 import { advice, remedy } from "../domain/remedy.ts";
@@ -339,64 +333,4 @@ function artifactsOf(db: Connection, ticket: number): Artifact[] {
     db,
     "SELECT container, name, type, size, sha256, expired_at, subticket FROM artifact WHERE ticket = ? ORDER BY id",
   ).all(ticket);
-}
-
-/** The tests of a ticket's last run of them. */
-export function testsOf(
-  db: Connection,
-  ticket: number,
-  overrides: readonly Override[],
-): JudgedTest[] {
-  return prepared<
-    [number, number],
-    Omit<TestResult, "state"> & {
-      state: NonNullable<TestResult["state"]> | null;
-      outcome: Outcome | null;
-    }
-  >(
-    db,
-    `SELECT package, name, result, seconds, detail, state,
-         (SELECT outcome FROM run WHERE id = test_result.run) AS outcome FROM test_result
-       WHERE ticket = ? AND run = (SELECT max(run) FROM test_result WHERE ticket = ?) ORDER BY id`,
-  )
-    .all(ticket, ticket)
-    .map(({ state, outcome, ...test }) => ({
-      ...test,
-      ...(state !== null && { state }),
-      verdict: verdictOf(test, outcome, overrides),
-    }));
-}
-
-/** All overrides of a ticket, oldest first, including those in force no longer. */
-export function overridesOf(db: Connection, ticket: number): Override[] {
-  const at = now();
-  return prepared<
-    [number],
-    {
-      id: number;
-      kind: OverrideKind;
-      target: string;
-      reason: string;
-      actor: string;
-      created_at: string;
-      until: string | null;
-      undone_at: string | null;
-      undone_by: string | null;
-    }
-  >(db, "SELECT * FROM override WHERE ticket = ? ORDER BY id")
-    .all(ticket)
-    .map(({ id, kind, target, reason, ...row }) => ({
-      id,
-      kind,
-      target,
-      reason,
-      by: row.actor,
-      at: row.created_at,
-      until: row.until,
-      ended: isOver(row, at),
-      undone:
-        row.undone_at === null
-          ? null
-          : { at: row.undone_at, by: row.undone_by ?? "" },
-    }));
 }
