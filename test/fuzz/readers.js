@@ -33,6 +33,8 @@ const [
   { issuersOf, publicKeysOf, unarmoured },
   { signatureVerdict },
   { isDownload, packageFolder, possibleNames, publishedNames },
+  { writtenPolicy },
+  { parsePolicy },
 ] = await Promise.all(
   [
     "debian/changes.js",
@@ -62,6 +64,8 @@ const [
     "domain/openpgp/packets.js",
     "domain/openpgp/verdict.js",
     "domain/published-name.js",
+    "domain/policy-check.js",
+    "shepherd/policy-file.js",
   ].map(load),
 );
 
@@ -412,6 +416,29 @@ export const readers = [
         assert.equal(typeof isDownload(shown), "boolean");
         assert.match(packageFolder(name), /^[a-z0-9_][a-z0-9+.-]*$/);
       }
+    },
+  },
+  {
+    name: "policies",
+    of: "policies",
+    read: (text) => {
+      let policy;
+      try {
+        policy = parsePolicy(text, "x");
+      } catch (thrown) {
+        if (!(thrown instanceof UbuntuCiError)) throw thrown;
+        assert.ok(
+          thrown.problems.length > 0,
+          "nothing is said of what is wrong",
+        );
+        for (const { where } of thrown.problems)
+          assert.match(where, /^x(?::[1-9][0-9]*)?$/);
+        return false;
+      }
+      // As it is shown it says the same.
+      const shown = JSON.stringify(writtenPolicy(policy));
+      assert.deepEqual(parsePolicy(shown, "x"), policy);
+      return true;
     },
   },
   {

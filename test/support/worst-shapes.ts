@@ -75,6 +75,7 @@ import { outputLines, splitLines } from "../../src/lib/domain/output-lines.ts";
 import { redact } from "../../src/lib/domain/redact.ts";
 import { parseStep } from "../../src/lib/domain/step.ts";
 import { lastLines } from "../../src/lib/host/exec.ts";
+import { parsePolicy } from "../../src/lib/shepherd/policy-file.ts";
 import {
   checkDsc,
   checkSourceOnly,
@@ -701,6 +702,20 @@ export const readers: readonly Reader[] = [
     shapes: { "many packages": names },
   },
   { name: "parseStep", read: parseStep, shapes: {} },
+  {
+    name: "parsePolicy",
+    read: (text) => parsePolicy(text, "x"),
+    shapes: {
+      "many rules": run("  - requirement: image\n", "rules:\n"),
+      "many names": run(
+        '"*", ',
+        "rules:\n- { requirement: image, series: [",
+        "x] }",
+      ),
+      "many keys": each((index) => `k${index}: x\n`),
+      "many aliases": run(", *a", "a: &a [x]\nrules: [*a", "]"),
+    },
+  },
 ];
 
 /** The runs of pieces that every reader of texts is given. */
