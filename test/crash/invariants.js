@@ -55,6 +55,9 @@ export function checkInvariants(state, known, options = {}) {
       publications: db.prepare("SELECT * FROM publication").all(),
       tests: db.prepare("SELECT * FROM test_result").all(),
       overrides: db.prepare("SELECT * FROM override").all(),
+      landings: db.prepare("SELECT * FROM landing").all(),
+      promotions: db.prepare("SELECT * FROM promotion ORDER BY id").all(),
+      mails: db.prepare("SELECT * FROM notification").all(),
     };
     found.same(
       "the state file is whole",
@@ -70,6 +73,8 @@ export function checkInvariants(state, known, options = {}) {
     accepted(found, rows, known);
     history(found, rows, options);
     checkPromises(found, rows, known.promises);
+    promoted(found, rows, state, known);
+    mails(found, rows, known);
     checkInFlight(found, rows, options.concurrency);
     checkOrders(found, rows);
     checkTests(found, rows, options);
@@ -607,4 +612,34 @@ function filesBelow(folder) {
 
 function digestOf(path) {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+/** What `archive promote` said that clients of the stable suite see was recorded, and they see a stable suite. */
+function promoted(found, { promotions }, state, { promoted, isPromoted }) {
+  for (const revision of promoted)
+    found.true(
+      `revision ${revision}, which promote showed, is recorded`,
+      promotions.some((one) => one.revision === revision),
+    );
+  if (!isPromoted) return;
+  const last = promotions.at(-1);
+  found.same("the last promotion is recorded", last?.revision, promoted.at(-1));
+  found.true(
+    "the stable suite is there",
+    existsSync(join(state, "archive/dists", `${last?.series}-stable`)),
+  );
+}
+
+/** No mail is forgotten, and what counts as sent was handed over. */
+function mails(found, rows, { mails: folder }) {
+  const ids = new Set(
+    readdirSync(folder).map((name) => {
+      const text = readFileSync(join(folder, name), "utf8");
+      return /^Message-ID: *(\S+)$/im.exec(text)?.[1];
+    }),
+  );
+  for (const { id, message_id, recipient, outcome } of rows.mails) {
+    found.same(`mail ${id} to ${recipient} was sent`, outcome, "sent");
+    found.true(`mail ${id} was handed over`, ids.has(message_id));
+  }
 }

@@ -25,10 +25,14 @@ const commands = {
   "report.": ["report"],
   "backup.": ["backup"],
   "fsck.": ["mend"],
+  "reminder.": ["remind"],
 };
 
 /** Points of upkeep that come by while others work. Restoring is tried when all is quiet. */
-const upkeepPoints = ["backup.packed", "backup.placed", "fsck.mended"];
+const upkeepPoints = [
+  ...["backup.packed", "backup.placed", "fsck.mended"],
+  ...["reminder.recorded", "reminder.intended", "reminder.delivered"],
+];
 export const restorePoints = [
   "restore.begun",
   "restore.checked",

@@ -72,6 +72,7 @@ export function writesOf([verb, subject, ...options]) {
       const at = options.indexOf(option);
       return at < 0 ? [] : [[`${field} of ticket ${subject}`, options[at + 1]]];
     });
+  if (verb === "qa") return [[`verdict of landing ${subject}`, options[0]]];
   if (verb === "maintenance") return [["maintenance", subject === "on"]];
   return [];
 }
@@ -103,13 +104,17 @@ export function eventOf([verb, subject, ...options]) {
 }
 
 /** What was promised is so: in the tickets' rows and in the history. */
-export function checkPromises(found, { tickets, events }, promises) {
+export function checkPromises(found, { tickets, landings, events }, promises) {
   for (const key of promises.keys) {
-    const [, field, id] = /^(\w+) of ticket (\d+)$/.exec(key) ?? [];
-    const ticket = tickets.find((one) => one.id === Number(id));
-    if (ticket === undefined) continue;
+    const [, field, what, id] =
+      /^(\w+) of (ticket|landing) (\d+)$/.exec(key) ?? [];
+    const row =
+      what === "landing"
+        ? landings.find(({ revision }) => revision === Number(id))
+        : tickets.find((one) => one.id === Number(id));
+    if (row === undefined) continue;
     const possible = promises.possible(key);
-    const value = String(ticket[field]);
+    const value = String(row[field === "verdict" ? "qa" : field]);
     found.true(
       `the ${key} is what was said: ${value}, of ${possible.join(", ")}`,
       possible.includes(value),

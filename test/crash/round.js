@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -33,7 +34,9 @@ const lanesOfRound = 3;
 const leftByKilled = new Set(["scratch", "store", "archive"]);
 
 /** Commands whose exit 0 is worth as much as their end by a kill. */
-const promising = new Set(["update", "cancel", "retry", "override"]);
+const promising = new Set([
+  ...["update", "cancel", "retry", "override", "qa", "promote"],
+]);
 
 /** What a command may exit with: done, the ticket failed, refused, not now. */
 const ordinary = new Set([0, 1, 2, 75]);
@@ -83,7 +86,7 @@ class Round {
   plan = [];
   seen = { tickets: 0, landed: 0, failed: 0, takeovers: 0 };
   #promises = new Promises();
-  #known = { printed: new Map(), promises: this.#promises };
+  #known = { printed: new Map(), promises: this.#promises, promoted: [] };
   #alive = new Set();
   #backups = [];
   #durations = new Map();
@@ -105,7 +108,23 @@ class Round {
     this.#next = ticketStream(random.fork());
     this.#state = join(root, "state");
     const file = join(root, "config.json");
-    writeFileSync(file, JSON.stringify(config));
+    // What it is given it keeps: each mail a file.
+    this.#known.mails = join(root, "mails");
+    mkdirSync(this.#known.mails);
+    const sendmail = join(root, "sendmail");
+    writeFileSync(
+      sendmail,
+      `#!/bin/sh\nexec cat >"$(mktemp '${this.#known.mails}/XXXXXXXXXX')"\n`,
+      { mode: 0o755 },
+    );
+    writeFileSync(
+      file,
+      JSON.stringify({
+        ...config,
+        mail: { sendmail, from: "ci@example.com" },
+        remind: { list: "list@example.com" },
+      }),
+    );
     this.#global = ["--state-dir", this.#state, "--config", file];
   }
 
@@ -152,6 +171,9 @@ class Round {
             cancel: 1,
             retry: 1,
             override: 0.8,
+            qa: 1,
+            promote: 0.5,
+            remind: 0.5,
           })
         : random.pick(commandsFor(point.name));
     const kill =
@@ -190,6 +212,12 @@ class Round {
         return this.run(["release-ppa"], kill);
       case "resign":
         return this.run(["archive", "resign"], kill);
+      case "qa":
+        return this.#qa(random, kill);
+      case "promote":
+        return this.#promote(kill);
+      case "remind":
+        return this.run(["remind"], kill);
       case "report":
         return this.run(["shepherd-report"], kill);
       case "maintenance":
@@ -318,6 +346,30 @@ class Round {
       `uploader ${fingerprint}`,
       existsSync(join(this.#state, "uploaders", `${fingerprint}.gpg`)),
     );
+  }
+
+  /** Somebody's verdict on one of the landings. */
+  async #qa(random, kill) {
+    const landings = this.#query(
+      "SELECT revision FROM landing WHERE ticket IS NOT NULL",
+    );
+    if (landings.length === 0) return this.run(["land"], kill);
+    const { revision } = random.pick(landings);
+    const verdict = random.weighted({ ok: 6, untestable: 1, bad: 1 });
+    const key = `verdict of landing ${revision}`;
+    if (!this.#promises.keys.includes(key))
+      this.#promises.initially(key, "needs-testing");
+    return this.run(["qa", String(revision), verdict], kill);
+  }
+
+  /** What a promotion that exits with 0 says is the last thing that is known of the stable suite then. */
+  async #promote(kill) {
+    const ended = await this.run(["archive", "promote"], kill);
+    const [, revision] = /shows revision (\d+)/.exec(ended.stdout) ?? [];
+    if (revision !== undefined) this.#known.promoted.push(Number(revision));
+    else if (ended.code === 0)
+      this.#violation("promote exited with 0 and showed nothing", ended);
+    return ended;
   }
 
   /** A backup that exits with 0 can be restored. */
@@ -478,9 +530,12 @@ class Round {
       ["maintenance", "on"],
       ["maintenance", "off"],
       ["archive", "resign"],
+      ["remind"],
       ["shepherd-report"],
     ])
       await this.run(command);
+    const { code } = await this.#promote({});
+    this.#known.isPromoted = code === 0;
     await this.#sweep();
     const [counts] = this.#query(
       `SELECT count(*) AS tickets, sum(step = 1000) AS landed, sum(step = 999) AS failed,

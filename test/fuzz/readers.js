@@ -35,6 +35,8 @@ const [
   { isDownload, packageFolder, possibleNames, publishedNames },
   { lineHtml, lineText },
   { sectionFinder },
+  { writtenPolicy },
+  { parsePolicy },
 ] = await Promise.all(
   [
     "debian/changes.js",
@@ -66,6 +68,8 @@ const [
     "domain/published-name.js",
     "report/log-line.js",
     "report/log-sections.js",
+    "domain/policy-check.js",
+    "shepherd/policy-file.js",
   ].map(load),
 );
 
@@ -449,6 +453,29 @@ export const readers = [
         assert.equal(typeof isDownload(shown), "boolean");
         assert.match(packageFolder(name), /^[a-z0-9_][a-z0-9+.-]*$/);
       }
+    },
+  },
+  {
+    name: "policies",
+    of: "policies",
+    read: (text) => {
+      let policy;
+      try {
+        policy = parsePolicy(text, "x");
+      } catch (thrown) {
+        if (!(thrown instanceof UbuntuCiError)) throw thrown;
+        assert.ok(
+          thrown.problems.length > 0,
+          "nothing is said of what is wrong",
+        );
+        for (const { where } of thrown.problems)
+          assert.match(where, /^x(?::[1-9][0-9]*)?$/);
+        return false;
+      }
+      // As it is shown it says the same.
+      const shown = JSON.stringify(writtenPolicy(policy));
+      assert.deepEqual(parsePolicy(shown, "x"), policy);
+      return true;
     },
   },
   {

@@ -251,6 +251,38 @@ a.php.dsc
 hello_1.0-1_amd64.build.log
 .htaccess`;
 
+const policies = [
+  `# comment
+rules:
+  - requirement: built
+    series: ["*"]
+    architectures: [amd64]
+    sources: &all ["*", "lib?"]
+    counts: { fail: fail, missing: missing }
+  - requirement: tests
+    required: false
+    series: [bookworm]
+    architectures: ["*"]
+    sources: *all
+    tests: [smoke*]
+`,
+  '{"rules": [{"requirement": "image", "series": ["*"], "architectures": ["*"], "counts": {"fail": "pass", "missing": "missing"}}]}',
+  `rules:
+  - requirement: tests
+    series: ["*"]
+    architectures: ["*"]
+    sources: ["*"]
+    tests: ["*"]
+    counts:
+      pass: pass
+      skip: pass
+      flaky: fail
+      neutral: pass
+      fail: fail
+      missing: passes
+`,
+];
+
 function signed(text) {
   const armour = Buffer.from(signature, "hex").toString("base64");
   return `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n${text}-----BEGIN PGP SIGNATURE-----\n\n${armour}\n=abcd\n-----END PGP SIGNATURE-----\n`;
@@ -280,6 +312,6 @@ export function makeTemplates(random) {
     version: versions,
     signed: uploads.slice(0, 4).map(({ changes }) => signed(changes)),
     signature: [signature, publicKey],
-    ...{ gpg: [gpgListing, gpgvStatus], files: [files] },
+    ...{ gpg: [gpgListing, gpgvStatus], files: [files], policies },
   };
 }

@@ -78,6 +78,7 @@ import { lastLines } from "../../src/lib/host/exec.ts";
 import { lineFinder } from "../../src/lib/report/log-finder.ts";
 import { lineHtml } from "../../src/lib/report/log-line.ts";
 import { sectionFinder } from "../../src/lib/report/log-sections.ts";
+import { parsePolicy } from "../../src/lib/shepherd/policy-file.ts";
 import {
   checkDsc,
   checkSourceOnly,
@@ -737,6 +738,20 @@ export const readers: readonly Reader[] = [
     shapes: { "many packages": names },
   },
   { name: "parseStep", read: parseStep, shapes: {} },
+  {
+    name: "parsePolicy",
+    read: (text) => parsePolicy(text, "x"),
+    shapes: {
+      "many rules": run("  - requirement: image\n", "rules:\n"),
+      "many names": run(
+        '"*", ',
+        "rules:\n- { requirement: image, series: [",
+        "x] }",
+      ),
+      "many keys": each((index) => `k${index}: x\n`),
+      "many aliases": run(", *a", "a: &a [x]\nrules: [*a", "]"),
+    },
+  },
 ];
 
 /** The runs of pieces that every reader of texts is given. */

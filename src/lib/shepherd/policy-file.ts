@@ -10,6 +10,9 @@ import type { Policy } from "../domain/policy.ts";
 
 const largestKiB = 256;
 
+/** How many problems of a policy are told. */
+const mostProblems = 100;
+
 /** A policy as it was written. */
 export interface WrittenPolicy {
   readonly policy: Policy;
@@ -94,14 +97,16 @@ export function parsePolicy(text: string, name: string): Policy {
   }
   const checked = checkPolicy(contents);
   if ("policy" in checked) return checked.policy;
-  throw wrong(
-    name,
-    checked.problems.map(({ path, message }) => ({
+  const more = checked.problems.length - mostProblems;
+  throw wrong(name, [
+    // The line of each is looked for among all that there is.
+    ...checked.problems.slice(0, mostProblems).map(({ path, message }) => ({
       where: `${name}:${lineOf(root, path)}`,
       ...(path.length > 0 && { field: fieldOf(path) }),
       message,
     })),
-  );
+    ...(more > 0 ? [{ where: name, message: `and ${more} more` }] : []),
+  ]);
 }
 
 type Problems = Parameters<typeof refusedWith>[1];
