@@ -62,7 +62,9 @@ const unfinished = () =>
 test.each(["SIGTERM", "SIGINT"])(
   "shepherd-report ends between two pages at %s, and the next one does the rest",
   (signal) => {
-    expect(interruptedAt("file.written", 3, signal, "shepherd-report")).toEqual(
+    expect(
+      interruptedAt("report.page-written", 3, signal, "shepherd-report"),
+    ).toEqual(
       told("pages that were written stay; the next report does the rest"),
     );
     const index = join(ci.state, "report/index.html");

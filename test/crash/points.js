@@ -45,6 +45,7 @@ const points = [...crashPoints, ...upkeepPoints];
 export const stopPoints = [
   { point: "lease.taken", command: ["land"], lease: true, other: true },
   { point: "run.tidied", command: ["land"], lease: true, other: true },
+  { point: "report.page-written", command: ["shepherd-report"], other: true },
   { point: "report.pages-written", command: ["shepherd-report"], other: true },
   { point: "ppa.cleaning", command: ["land"], lock: "cleaning" },
   { point: "publish.begun", command: ["land"], lease: true, lock: "archive" },

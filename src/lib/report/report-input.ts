@@ -126,6 +126,8 @@ export interface TicketSources {
   /** Path of a file in the data store. */
   readonly pathOf: (at: FileRef) => string;
   readonly explanationOf: (ticket: Ticket) => ShownExplanation;
+  /** The tests of each source package in the version that was published before. */
+  readonly testedBefore: (ticket: Ticket) => ReadonlyMap<string, TestedVersion>;
   /** The apt sources by which a ticket's packages can be tried, by what each offers. */
   readonly aptSourcesOf: (
     ticket: Ticket,

@@ -24,6 +24,7 @@ import {
   test,
 } from "vitest";
 
+import { besidePath } from "../files/atomic-file.ts";
 import { GpgHome } from "../../../test/support/gpg-home.ts";
 import { formatSums, parseSums } from "./sums.ts";
 import { DamagedList, Site } from "./site.ts";
@@ -199,6 +200,8 @@ test("a report that was killed before its lists is put right by the next", async
   killed.whole("tickets/2");
   killed.write("tickets/2/index.html", "changed");
   expect(await faults()).toEqual(["tickets/2/index.html was changed"]);
+  for (const folder of ["", "tickets", "tickets/2"])
+    writeFileSync(besidePath(join(root, folder, "index.html")), "half");
   const next = new Site(root, false);
   next.whole("tickets/2");
   next.write("tickets/2/index.html", "changed");

@@ -14,7 +14,8 @@ import {
 import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { besidePath, digestFile } from "../files/atomic-file.ts";
+import { crashPoint } from "../files/crash-point.ts";
+import { besidePath, digestFile, isUnfinished } from "../files/atomic-file.ts";
 import { publicFile } from "../files/modes.ts";
 import { ifExistsSync } from "../files/optional-file.ts";
 import { makePublicFolder } from "../files/public-files.ts";
@@ -144,13 +145,16 @@ export class Site {
     const old = this.#text(folder);
     const before = this.#parsed(folder, whole && folder !== "" ? "" : old);
     const now = whole ? sums : new Map([...before, ...sums]);
-    if (whole) {
-      // Beside the report may be files of others: of these folder's only what was listed goes.
-      const names = folder === "" ? before.keys() : this.#namesIn(folder);
-      for (const name of names)
-        if (!now.has(name) && name !== sumsFile)
-          this.#remove(join(folder, name));
-    }
+    const strays =
+      whole && folder !== ""
+        ? this.#namesIn(folder).filter((name) => name !== sumsFile)
+        : [
+            ...this.#unfinished(folder),
+            // Beside the report may be files of others: only what was listed goes.
+            ...(whole ? before.keys() : []),
+          ];
+    for (const name of strays)
+      if (!now.has(name)) this.#remove(join(folder, name));
     const text = formatSums(now);
     if (old !== text) {
       const file = this.pathOf(join(folder, sumsFile));
@@ -220,6 +224,12 @@ export class Site {
     this.#part(unit).sums.set(relativeTo(unit, path), sum);
   }
 
+  /** Temporary files of a report that was killed. No other report writes at the same time. */
+  #unfinished(folder: string): string[] {
+    const names = ifExistsSync(() => readdirSync(this.pathOf(folder))) ?? [];
+    return names.filter((name) => isUnfinished(name));
+  }
+
   /** Files below a folder, except those of folders with lists of their own; of these the list's name. */
   #namesIn(folder: string): string[] {
     const path = this.pathOf(folder);
@@ -284,6 +294,7 @@ function replace(file: string, contents: string): void {
     } finally {
       closeSync(opened);
     }
+    crashPoint("report.page-written");
     renameSync(temporary, file);
   } catch (thrown) {
     rmSync(temporary, { force: true });

@@ -7,8 +7,11 @@ import {
   bugLink,
   duration,
   expectations,
+  linked,
+  published,
   sizeInWords,
   overrideRows,
+  testRows,
   timeline,
   whereabouts,
 } from "./view-model.ts";
@@ -227,4 +230,91 @@ describe("the time a ticket can expect", () => {
     expect(expectations(ticket({ expected: null }), at)).toEqual([]);
     expect(expectations(ticket({ step: stepOf(1000) }), at)).toEqual([]);
   });
+});
+
+test("tests that got worse come first, each with its result before", () => {
+  const of = (name: string, result: "pass" | "fail", known = false) => ({
+    package: "hello",
+    name,
+    result,
+    seconds: 1,
+    detail: "",
+    verdict: known ? ("known" as const) : null,
+  });
+  const before = new Map([
+    [
+      "hello",
+      {
+        ticket: 1,
+        version: "1",
+        tests: [of("a", "fail"), of("b", "pass"), of("c", "pass")],
+      },
+    ],
+  ]);
+  const rows = testRows(
+    {
+      tests: [
+        of("a", "fail"),
+        of("b", "fail"),
+        of("c", "fail", true),
+        of("d", "fail"),
+      ],
+    },
+    before,
+  );
+  expect(
+    rows.map(({ test: { name }, before: then, isNew }) => [
+      name,
+      then?.result,
+      isNew,
+    ]),
+  ).toEqual([
+    ["b", "pass", true],
+    ["a", "fail", false],
+    ["c", "pass", false],
+    ["d", undefined, false],
+  ]);
+});
+
+test("what a series has is the newest that was not taken out, and stable the newest of what is deployed", () => {
+  const row = (
+    version: string,
+    archive_revision: number | null,
+    undone_by: number | null = null,
+  ) => ({
+    version,
+    ticket: 1,
+    title: "",
+    series: "bookworm",
+    status: "done" as const,
+    updated_at: "",
+    archive_revision,
+    undone_by,
+  });
+  const history = [
+    row("5", null),
+    row("4", 9, 10),
+    row("3", 7),
+    row("2", 5),
+    row("1", 2),
+  ];
+  const shown = (deployed: number | null) =>
+    published({ history, deployed: new Map([["bookworm", deployed]]) }).map(
+      ({ current, stable }) => [current?.version, stable?.version],
+    );
+  expect(shown(6)).toEqual([["3", "2"]]);
+  expect(shown(null)).toEqual([["3", undefined]]);
+});
+
+test("addresses in a text are links, and what only looks like one is not", () => {
+  expect(
+    linked("see https://a.example/b?c=1&d=2, or javascript:alert(1)"),
+  ).toEqual([
+    { text: "see ", href: null },
+    {
+      text: "https://a.example/b?c=1&d=2",
+      href: "https://a.example/b?c=1&d=2",
+    },
+    { text: ", or javascript:alert(1)", href: null },
+  ]);
 });

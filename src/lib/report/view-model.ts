@@ -6,7 +6,7 @@ import {
   stepCommands,
   workStep,
 } from "../domain/step.ts";
-import type { TestState } from "../domain/test-history.ts";
+import type { TestedVersion, TestState } from "../domain/test-history.ts";
 import { cancelledInWords } from "../domain/cancel.ts";
 import type { Interval } from "../domain/expected.ts";
 import { progressInWords } from "../domain/progress.ts";
@@ -16,6 +16,7 @@ export { sizeInWords } from "../domain/size.ts";
 export { stepInWords } from "../domain/ticket.ts";
 import type {
   Artifact,
+  JudgedTest,
   Outcome,
   Ticket,
   TicketSummary,
@@ -336,3 +337,29 @@ export const testStateInWords = {
   pass: "pass",
   none: "not judged",
 } as const satisfies Readonly<Record<TestState, string>>;
+
+/** The tests of a ticket, each with its result in the version before; those that got worse come first. */
+export function testRows(
+  { tests }: Pick<Ticket, "tests">,
+  tested: ReadonlyMap<string, TestedVersion>,
+): {
+  readonly test: JudgedTest;
+  readonly before: { readonly ticket: number; readonly result: string } | null;
+  readonly isNew: boolean;
+}[] {
+  return tests
+    .map((test) => {
+      const version = tested.get(test.package);
+      const then = version?.tests.find(({ name }) => name === test.name);
+      const before =
+        version === undefined || then === undefined
+          ? null
+          : { ticket: version.ticket, result: then.result };
+      const isNew =
+        test.result === "fail" &&
+        test.verdict !== "known" &&
+        before?.result === "pass";
+      return { test, before, isNew };
+    })
+    .sort((one, other) => Number(other.isNew) - Number(one.isNew));
+}

@@ -52,6 +52,7 @@ const sources: TicketSources = {
     next: { action: hostile("next"), at },
     commands: [{ command: hostile("command"), effect: hostile("effect") }],
   }),
+  testedBefore: () => new Map(),
   aptSourcesOf: () =>
     Promise.resolve([{ of: hostile("repository"), text: hostile("stanza") }]),
 };

@@ -36,13 +36,17 @@ export async function writeReport(
   const write = pageWriter(site, input);
   const css = readFileSync(join(programRoot, "templates/style.css"), "utf8");
   site.write("style.css", css);
-  for (const ticket of pages.tickets) {
-    // Lets signals be noticed.
+  // Lets signals be noticed.
+  const pause = async () => {
     await new Promise(setImmediate);
     signal?.throwIfAborted();
+  };
+  for (const ticket of pages.tickets) {
+    await pause();
     await writeTicket(site, write, ticket, sources, input, signal);
   }
   for (const { from, to, tickets } of pages.ranges) {
+    await pause();
     const folder = `ended/${view.rangeFolder({ from, to })}`;
     site.whole(folder);
     write({
@@ -56,6 +60,7 @@ export async function writeReport(
     site.close(folder);
   }
   for (const { kind, name, total, tickets } of pages.lists) {
+    await pause();
     const folder = `${kind}/${packageFolder(name)}`;
     site.whole(folder);
     write({
@@ -73,6 +78,7 @@ export async function writeReport(
     site.close(folder);
   }
   for (const one of pages.packages) {
+    await pause();
     const { source, history, tested } = one;
     const folder = `packages/${packageFolder(source)}`;
     const tests = testHistory(tested);
@@ -90,6 +96,7 @@ export async function writeReport(
   }
   const { open, ended, ended_ranges, packages, revisions } = input;
   const { ppas, locks, maintenance, held_back, warnings } = input;
+  await pause();
   const always = { data: {}, asOf: input.as_of, everyTime: true };
   write({
     ...always,
@@ -139,7 +146,13 @@ async function writeTicket(
   site: Site,
   write: WritePage,
   ticket: Ticket,
-  { pathOf, documentOf, explanationOf, aptSourcesOf }: TicketSources,
+  {
+    pathOf,
+    documentOf,
+    explanationOf,
+    testedBefore,
+    aptSourcesOf,
+  }: TicketSources,
   input: ReportInput,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -181,6 +194,7 @@ async function writeTicket(
       tail: await failureTail(ticket, pathOf),
       explanation: ticket.status === "done" ? null : explanation,
       aptSources: await aptSourcesOf(ticket),
+      tests: view.testRows(ticket, testedBefore(ticket)),
     },
     json: {
       ticket: documentOf(ticket, ({ name }) => urls.get(name) ?? null),

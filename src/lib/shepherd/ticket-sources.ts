@@ -1,8 +1,11 @@
 import { aptSource } from "../backends/archive/apt-source.ts";
 import { explain } from "../domain/explain/explain.ts";
 import { hasEnded, workStep } from "../domain/step.ts";
+import type { TestedVersion } from "../domain/test-history.ts";
 import type { FileRef, Ticket } from "../domain/ticket.ts";
 import type { TicketSources } from "../report/report-input.ts";
+import { publishedBefore } from "../state/report-rows.ts";
+import { overridesOf, testsOf } from "../state/tickets.ts";
 import type { StepBackends } from "../steps/step-definition.ts";
 import type { LocalState } from "../tickets/local-state.ts";
 import { situationOf } from "../tickets/situation.ts";
@@ -41,6 +44,20 @@ export function ticketSources(
             : { action: next.action, at: next.at > now ? next.at : null },
         commands: shownCommands(commands),
       };
+    },
+    testedBefore({ id, tests }) {
+      const tested = new Map<string, TestedVersion>();
+      for (const source of new Set(tests.map((test) => test.package))) {
+        const before = publishedBefore(state.db, source, id);
+        if (before === null) continue;
+        const then = testsOf(
+          state.db,
+          before.ticket,
+          overridesOf(state.db, before.ticket),
+        ).filter((test) => test.package === source);
+        if (then.length > 0) tested.set(source, { ...before, tests: then });
+      }
+      return tested;
     },
     async aptSourcesOf(ticket) {
       const { series, ppa, archive_revision: revision } = ticket;

@@ -214,3 +214,21 @@ export function newestTickets(
     limit,
   );
 }
+
+/** The newest ticket below a number that published a source package, or null. */
+export function publishedBefore(
+  db: Connection,
+  source: string,
+  ticket: number,
+): { readonly ticket: number; readonly version: string } | null {
+  return (
+    prepared<[string, number], { ticket: number; version: string }>(
+      db,
+      `SELECT ticket.id AS ticket, upload.version
+       FROM source_package JOIN source_package_upload upload ON upload.source_package = source_package.id
+       JOIN subticket ON subticket.upload = upload.id JOIN ticket ON ticket.id = subticket.ticket
+       WHERE source_package.name = ? AND ticket.id < ? AND ticket.archive_revision IS NOT NULL
+       ORDER BY ticket.id DESC LIMIT 1`,
+    ).get(source, ticket) ?? null
+  );
+}
