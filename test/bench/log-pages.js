@@ -1,7 +1,7 @@
 // How quickly the pages of a log are made, and in how much memory.
 //   npm run bench:logs -- [--mebibytes N] [--log FILE]
 // The log is one of a build with some colours, of 200 MiB unless told otherwise. Counted is CPU time, of
-// reading it twice, drawing it, and writing and flushing the pages; what else the machine does meanwhile
+// reading it twice, drawing it, and writing the pages; what else the machine does meanwhile
 // does not matter. Exits 1 below 20 MB a second, or above the limit of memory.
 import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

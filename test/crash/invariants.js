@@ -543,6 +543,7 @@ function report(found, { tickets, runs }, state) {
   found.same(
     "the report has a page for each ticket",
     list(folder)
+      .filter((name) => name !== "SHA256SUMS")
       .map(Number)
       .sort((one, other) => one - other),
     tickets.map(({ id }) => id),
@@ -552,9 +553,17 @@ function report(found, { tickets, runs }, state) {
     const status =
       step === 999 && cancel_at !== null ? "cancelled" : ticket.status;
     const file = join(folder, String(id), "index.json");
-    const shown = existsSync(file)
-      ? JSON.parse(readFileSync(file, "utf8")).ticket
-      : undefined;
+    const { ticket: shown, logs = [] } = existsSync(file)
+      ? JSON.parse(readFileSync(file, "utf8"))
+      : {};
+    found.same(
+      `the logs of ticket ${id} have their pages`,
+      logs.filter(
+        ({ url }) =>
+          !existsSync(join(folder, String(id), decodeURIComponent(url))),
+      ),
+      [],
+    );
     found.same(
       `the report shows ticket ${id} as it is`,
       shown && {

@@ -46,6 +46,7 @@ export const crashPoints = [
   "cancel.recorded",
   "retry.recorded",
   "maintenance.written",
+  "report.log-made",
   "report.page-written",
   "report.pages-written",
 ] as const;

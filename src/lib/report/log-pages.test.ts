@@ -91,6 +91,7 @@ describe("the pages of a log", () => {
           to: 3,
           url: "index.html",
           sha256: sha256.digest("hex"),
+          bytes: Buffer.byteLength(page("index.html")),
         },
       ],
       sections: [
@@ -308,6 +309,20 @@ describe("pages that are there", () => {
     );
     expect(readdirSync(join(root, "logs"))).toEqual([]);
     expect(await readPages(one.folder)).toBeUndefined();
+  });
+
+  test("that a power failure left empty are made again", async () => {
+    const one = show("a\n");
+    await writeLogPages(one);
+    writeFileSync(join(one.folder, "index.html"), "");
+    await writeLogPages(one);
+    expect(page("index.html")).toContain("</a>a\n");
+  });
+
+  test("are none for a log that is gone", async () => {
+    const one = { ...show("a\n"), log: join(root, "gone.log") };
+    await expect(writeLogPages(one)).rejects.toThrow("ENOENT");
+    expect(existsSync(join(root, "logs"))).toBe(false);
   });
 
   test("whose index is no JSON are made again", async () => {

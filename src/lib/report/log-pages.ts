@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { shownJson } from "../domain/shown-text.ts";
-import { besidePath, isUnfinished, syncPath } from "../files/atomic-file.ts";
+import { besidePath, isUnfinished } from "../files/atomic-file.ts";
+import { crashPoint } from "../files/crash-point.ts";
 import { makePublicFolder } from "../files/public-files.ts";
 import { publicFile } from "../files/modes.ts";
 import { hasCode, ifExists } from "../files/optional-file.ts";
@@ -49,13 +50,14 @@ export interface LogPages {
   readonly made_from: string;
 }
 
-/** A page of a log: the lines on it, its file's name, and the SHA-256 of that file. */
+/** A page of a log: the lines on it, and its file's name, SHA-256 and size. */
 interface LogPage {
   readonly number: number;
   readonly from: number;
   readonly to: number;
   readonly url: string;
   readonly sha256: string;
+  readonly bytes: number;
 }
 
 const indexName = "index.json";
@@ -75,6 +77,8 @@ export async function writeLogPages(
     .digest("hex");
   const there = await readPages(show.folder);
   if (there?.made_from === made_from) return there;
+  // Nothing is made for a log that is gone.
+  await stat(show.log);
   const above = dirname(show.folder);
   makePublicFolder(above);
   // Those of a report that was killed; no other writes at the same time.
@@ -85,10 +89,8 @@ export async function writeLogPages(
   makePublicFolder(temporary);
   try {
     const made = await makePages(show, temporary, made_from, signal);
-    await writeFlushed(
-      join(temporary, indexName),
-      Buffer.from(indexText(made)),
-    );
+    await writeNew(join(temporary, indexName), Buffer.from(indexText(made)));
+    crashPoint("report.log-made");
     await moveInto(show.folder, temporary, [
       ...made.pages.map(({ url }) => url),
       indexName,
@@ -106,10 +108,15 @@ export const indexText = (pages: LogPages): string =>
 /** The pages that are in a folder; undefined when there are none, or not all. */
 export async function readPages(folder: string): Promise<LogPages | undefined> {
   const text = await ifExists(readFile(join(folder, indexName), "utf8"));
+  if (text === undefined) return undefined;
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as LogPages);
+    const pages = JSON.parse(text) as LogPages;
+    // Nothing is flushed here: after a power failure files may be empty.
+    for (const { url, bytes } of pages.pages)
+      if ((await stat(join(folder, url))).size !== bytes) return undefined;
+    return pages;
   } catch {
-    return undefined; // changed by hand: they are made again
+    return undefined;
   }
 }
 
@@ -146,6 +153,7 @@ async function makePages(
     to,
     url: at === 0 ? "index.html" : `page-${at + 1}.html`,
     sha256: "",
+    bytes: 0,
   }));
   const made: LogPages = {
     log: name,
@@ -185,7 +193,8 @@ async function makePages(
       const title = pages.length === 1 ? name : `${name}, ${lines}`;
       const bytes = Buffer.from(frame(title, body(drawn, page)));
       page.sha256 = createHash("sha256").update(bytes).digest("hex");
-      await writeFlushed(join(folder, page.url), bytes);
+      page.bytes = bytes.length;
+      await writeNew(join(folder, page.url), bytes);
     },
     signal,
   );
@@ -202,12 +211,11 @@ function omittedFrom(pages: readonly LogRange[]): LogPages["omitted"] {
 }
 
 /** Writes a new file that everybody may read. */
-async function writeFlushed(path: string, bytes: Buffer): Promise<void> {
+async function writeNew(path: string, bytes: Buffer): Promise<void> {
   const file = await open(path, "wx", publicFile);
   try {
     await file.writeFile(bytes);
     await file.chmod(publicFile);
-    await file.sync();
   } finally {
     await file.close();
   }
@@ -222,7 +230,6 @@ async function moveInto(
   temporary: string,
   names: readonly string[],
 ): Promise<void> {
-  await syncPath(temporary);
   try {
     await rename(temporary, folder);
   } catch (thrown) {
@@ -232,7 +239,5 @@ async function moveInto(
       await rename(join(temporary, name), join(folder, name));
     for (const name of await readdir(folder))
       if (!names.includes(name)) await rm(join(folder, name), { force: true });
-    await syncPath(folder);
   }
-  await syncPath(dirname(folder));
 }

@@ -97,6 +97,17 @@ describe("the logs of a ticket", () => {
     );
   });
 
+  test("say nothing of why when the step passed", async () => {
+    const passed = { ...run("a note: x y z", "a.log"), outcome: "passed" };
+    const logs = await logsOf(
+      { "a.log": "a note: x y z\n" },
+      { runs: [passed as Run] },
+    );
+    expect(logs.urlOfReason("a.log", "a note: x y z")).toBe(
+      "logs/a.log/index.html",
+    );
+  });
+
   test("lead to the results of tests, of the package that they are of", async () => {
     const log = [
       "autopkgtest [12:00:00]: test smoke: [-----",

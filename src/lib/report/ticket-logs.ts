@@ -108,7 +108,7 @@ function wantedOf(ticket: Ticket, name: string): Wanted {
   // An attempt before has written another log of this name.
   const last = ticket.runs.findLast(({ evidence }) => evidence === name);
   const reasons = [
-    last?.reason ?? "",
+    last?.outcome === "passed" ? "" : (last?.reason ?? ""),
     ticket.failure?.artifact === name ? ticket.failure.reason : "",
   ].filter((reason) => reason !== "");
   return {
