@@ -5,6 +5,7 @@ import { createGunzip, createGzip } from "node:zlib";
 
 import { besidePath } from "./atomic-file.ts";
 import { privateFile } from "./modes.ts";
+import { hasCode } from "./optional-file.ts";
 
 /** Compresses a file into a new one. */
 export async function gzipFile(from: string, to: string): Promise<void> {
@@ -73,4 +74,9 @@ export async function readEnd(path: string, length: number): Promise<FileEnd> {
   } finally {
     await file.close();
   }
+}
+
+/** Whether something thrown says that a file cannot be unpacked. */
+export function isDamagedGzip(thrown: unknown): boolean {
+  return ["Z_DATA_ERROR", "Z_BUF_ERROR"].some((code) => hasCode(thrown, code));
 }

@@ -1,5 +1,6 @@
 import { uncompressedName } from "../domain/compressed-name.ts";
 import type { Artifact, Ticket } from "../domain/ticket.ts";
+import { isDamagedGzip } from "../files/gzip-file.ts";
 import { hasCode } from "../files/optional-file.ts";
 import type { Wanted } from "./log-finder.ts";
 import type { LogPages } from "./log-pages.ts";
@@ -126,10 +127,7 @@ async function pagesOf(
   try {
     return await writeLogPages(...args);
   } catch (thrown) {
-    if (hasCode(thrown, "ENOENT") || isDamaged(thrown)) return undefined;
+    if (hasCode(thrown, "ENOENT") || isDamagedGzip(thrown)) return undefined;
     throw thrown;
   }
 }
-
-const isDamaged = (thrown: unknown) =>
-  ["Z_DATA_ERROR", "Z_BUF_ERROR"].some((code) => hasCode(thrown, code));
