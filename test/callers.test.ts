@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -23,6 +24,10 @@ beforeAll(() => {
   key = join(ci.root, "dev.asc");
   upload = ci.upload("hello", "1.0", program("hello"));
   ci.ok("create_ticket", "-t", "a ticket", "-s", upload);
+  cpSync(ci.state, join(ci.root, "mine"), {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
   chmodSync(ci.root, 0o755);
   for (const name of ["tmp", "stranger", "copy"])
     mkdirSync(join(ci.root, name));
@@ -90,6 +95,34 @@ const everythingIn = (folder: string) =>
     "sh",
     folder,
   ).stdout;
+
+describe("a result that cannot be written is told in one line", () => {
+  test.each(
+    lines
+      // It would ask a mirror.
+      .filter(([command]) => command !== "refresh-bases")
+      .map((line) => [line.slice(0, 2).join(" "), line] as const),
+  )("%s", (_name, line) => {
+    const config = ["--config", join(ci.root, "config.json")];
+    const { status, stderr } = spawnSync(
+      "sh",
+      ["-c", 'exec "$@" >/dev/full', "sh", bin, ...line, "--json", ...config],
+      {
+        encoding: "utf8",
+        env: {
+          ...process.env,
+          HOME: ci.root,
+          UBUNTU_CI_STATE_DIR: join(ci.root, "mine"),
+        },
+      },
+    );
+    expect({ status, stderr }).toEqual({
+      status: 74,
+      stderr:
+        "ubuntu-ci: standard output cannot be written: no space left on device\n",
+    });
+  });
+});
 
 describe("a stranger changes nothing and is told why", () => {
   test.each(lines.map((line) => [line.slice(0, 2).join(" "), line] as const))(

@@ -155,3 +155,14 @@ test("a state that is not there is nobody's", () => {
   expect(() => putModesRight(root)).not.toThrow();
   expect(wrong()).toEqual([]);
 });
+
+test("a public file that is being written may be private until then", () => {
+  state(0o077, "report/.tmp-one", "report/index.html");
+  state(0, "report/.tmp-two");
+  putModesRight(root);
+  chmodSync(join(root, "report"), 0o755);
+  chmodSync(join(root, "report/.tmp-one"), 0o600);
+  chmodSync(join(root, "report/.tmp-two"), 0o666);
+  expect(wrong()).toContain("report/.tmp-two");
+  expect(wrong()).not.toContain("report/.tmp-one");
+});

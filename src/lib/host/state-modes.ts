@@ -8,6 +8,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { isUnfinished } from "../files/atomic-file.ts";
 import { hasCode, ifExistsSync } from "../files/optional-file.ts";
 import {
   privateFile,
@@ -191,6 +192,8 @@ function* wrongBelow(
     const wanted = found === undefined ? undefined : modeOf(found, room);
     if (found === undefined || wanted === undefined) continue;
     if (room === "layers" && depth > 1 && found.isDirectory()) continue;
+    // A file that is being written gets its mode at the end.
+    if (isUnfinished(name) && (permissions(found) & ~wanted) === 0) continue;
     const isPublished =
       room === "shared" &&
       found.isFile() &&
