@@ -25,7 +25,7 @@ import { situationOf } from "../tickets/situation.ts";
 const failedDays = 90;
 
 /** At most so many of a kind are shown. */
-const mostOfAKind = 25;
+const mostOfAKind = 10;
 
 const dayMs = 24 * 3_600_000;
 
