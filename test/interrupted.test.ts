@@ -184,3 +184,17 @@ test("create_ticket leaves no ticket and no files when it is interrupted before"
   expect(ci.ok("fsck")).toBe("all is well");
   rmSync(changes);
 });
+
+test("init goes on where it was killed before the state file had its tables", () => {
+  const begun = new Installation(config);
+  try {
+    begun.env["UBUNTU_CI_CRASH_AT"] = "lock.taken";
+    expect(begun.run("init").code).toBeNull();
+    delete begun.env["UBUNTU_CI_CRASH_AT"];
+    begun.sql((db) => db.exec("CREATE TABLE t (x); DROP TABLE t"));
+    begun.ok("init");
+    expect(begun.ok("fsck")).toBe("all is well");
+  } finally {
+    begun.remove();
+  }
+});

@@ -80,7 +80,10 @@ async function recordTakeOver(
     await import("../lib/state/database.ts");
   const { recordEvent } = await import("../lib/state/events.ts");
   const db =
-    readMaintenance(paths.maintenance) === null && isThere(paths.database)
+    // A killed `init` may have left a state file without tables, which only `init` makes whole.
+    name !== "init" &&
+    readMaintenance(paths.maintenance) === null &&
+    isThere(paths.database)
       ? openDatabase(paths.database)
       : openCurrentDatabase(paths.database);
   if (db === undefined) return;
