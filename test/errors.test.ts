@@ -43,6 +43,10 @@ test("it has all problems with their places", () => {
 });
 
 test("a wrong command line is one, and so is maintenance", () => {
+  expect(errorOf().error).toMatchObject({
+    message: "no command was named",
+    exit: 2,
+  });
   expect(errorOf("status", "--what").error).toMatchObject({
     message: expect.stringContaining("unknown option") as string,
     exit: 2,

@@ -349,6 +349,8 @@ export class ProgramCall {
         (arg) => arg !== "--version" && arg !== "-h" && arg !== "--help",
       )
     ) {
+      if (this.#json)
+        throw refused("no command was named", "--help shows what there is");
       program.outputHelp({ error: true });
       process.exitCode = ExitCode.refused;
       return;
