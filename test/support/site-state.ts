@@ -46,7 +46,7 @@ export async function siteState(each = ofEachKind): Promise<InProcess> {
   await ci.run("land");
   ci.configure({
     report: { title: "Example archive" },
-    retry: { firstDelaySeconds: 0, limit: 1 },
+    retry: { firstDelaySeconds: 0, limit: 0 },
     fake: { builder: "tmpfail" },
   });
   await several((index) => ci.create(`unlucky-${index}`));

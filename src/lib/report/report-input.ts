@@ -1,5 +1,6 @@
 import type { HotSpot } from "../domain/hot-spots.ts";
-import type { Landing, QaState } from "../domain/landing.ts";
+import type { FailedTicket } from "../domain/failure-groups.ts";
+import type { Landing, QaState, WaitingLanding } from "../domain/landing.ts";
 import type { TestedVersion } from "../domain/test-history.ts";
 import type {
   Blame,
@@ -69,6 +70,10 @@ export interface ReportInput {
   /** How many more need somebody than are shown. */
   readonly more_needs: number;
   readonly series: readonly SeriesState[];
+  /** Recent failures, newest first. */
+  readonly failed: readonly FailedTicket[];
+  /** Landings that are bad or need testing, of all series. */
+  readonly doubtful: readonly WaitingLanding[];
   readonly hot_spots: readonly HotSpot[];
   /** How many tickets have each status. */
   readonly counts: Readonly<Partial<Record<TicketStatus, number>>>;

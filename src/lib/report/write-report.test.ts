@@ -277,6 +277,19 @@ function input(
         commands: [],
       },
     ],
+    failed: [
+      {
+        ticket: 1,
+        title: hostile("title"),
+        owner: hostile("owner"),
+        series: hostile("series"),
+        kind: "package",
+        step: "Package Building",
+        reason: hostile("reason"),
+        at,
+      },
+    ],
+    doubtful: [{ landing, since: at }],
     hot_spots: [{ day: "2026-01-03", expected: 9, usual: 2 }],
     counts: { failed: 1, waiting: 1 },
     landings: [{ series: hostile("series"), landings: [landing] }],
@@ -336,13 +349,19 @@ const pagesOf = (tickets: readonly Ticket[]): ReportPages => ({
 
 const page = (path: string) => pages.get(path) ?? "";
 
+/** Who has a page: of the failed and the open ticket. */
+const owners = [hostile("owner"), "dev@example.com"];
+
 describe("a report of hostile texts", () => {
   test("has the pages it should have, and writes nowhere else", () => {
     expect([...pages.keys()].sort()).toEqual(
       [
         "index.html",
+        "failures/index.html",
         "health/index.html",
         "landings/index.html",
+        "owners/index.html",
+        ...owners.map((owner) => `owners/${packageFolder(owner)}/index.html`),
         "packages/index.html",
         `packages/${packageFolder(source)}/index.html`,
         "status/failed/index.html",
@@ -551,9 +570,14 @@ test("what is so for a while only is told on the pages that every report writes"
     .filter(([, html]) => html.includes("<strong>Maintenance</strong>"))
     .map(([path]) => path);
   expect(telling.sort()).toEqual([
+    "failures/index.html",
     "health/index.html",
     "index.html",
     "landings/index.html",
+    ...owners
+      .map((owner) => `owners/${packageFolder(owner)}/index.html`)
+      .sort(),
+    "owners/index.html",
     "packages/index.html",
     "status/failed/index.html",
     "tickets/2/index.html",
@@ -591,9 +615,12 @@ describe("the report of another day", () => {
       { ...pagesOf(renamed), ranges: [], packages: [] },
       false,
     );
-    const changed = ["index", "status/failed/index", "tickets/2/index"].flatMap(
-      (file) => [`${file}.html`, `${file}.json`],
-    );
+    const changed = [
+      "index",
+      "status/failed/index",
+      "tickets/2/index",
+      `owners/${packageFolder("dev@example.com")}/index`,
+    ].flatMap((file) => [`${file}.html`, `${file}.json`]);
     expect(written).toBe(changed.length);
     for (const file of changed)
       expect(readFileSync(join(site, file), "utf8")).toContain("renamed");

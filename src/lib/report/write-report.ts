@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { packageFolder, publishedNames } from "../domain/published-name.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import { hasEnded } from "../domain/step.ts";
+import { failureGroups } from "../domain/failure-groups.ts";
 import { testHistory } from "../domain/test-history.ts";
 import { programRoot } from "../host/paths.ts";
 import { failureTail } from "./failure-tail.ts";
 import type { WritePage } from "./page-renderer.ts";
 import { framePage, pageWriter } from "./page-renderer.ts";
+import { people } from "./people.ts";
 import type {
   ReportInput,
   ReportPages,
@@ -116,6 +118,51 @@ export async function writeReport(
       }),
       ended,
       ended_ranges,
+    },
+  });
+  const groups = failureGroups(input.failed);
+  write({
+    ...always,
+    folder: "failures",
+    template: "failures",
+    title: "Failures",
+    data: { groups },
+    json: { failures: groups },
+  });
+  const all = people(input);
+  site.whole("owners");
+  for (const person of all) {
+    await pause();
+    const folder = `owners/${packageFolder(person.owner)}`;
+    site.whole(folder);
+    write({
+      ...always,
+      folder,
+      template: "owner",
+      title: person.owner,
+      data: { person },
+      json: {
+        ...person,
+        open: person.open.map(({ id, title, status, step, updated_at }) => ({
+          ...{ id, title, status, step, updated_at },
+        })),
+      },
+    });
+    site.close(folder);
+  }
+  write({
+    ...always,
+    folder: "owners",
+    template: "owners",
+    title: "Owners",
+    data: { people: all },
+    json: {
+      owners: all.map(({ owner, ...has }) => ({
+        owner,
+        failed: has.failed.length,
+        landings: has.landings.length,
+        open: has.open.length,
+      })),
     },
   });
   write({

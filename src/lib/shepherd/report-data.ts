@@ -23,6 +23,7 @@ import {
   newestTickets,
   packageHistory,
   packageRows,
+  recentFailures,
   sourcesOfTickets,
 } from "../state/report-rows.ts";
 import { overridesOf, testsOf } from "../state/judged-tests.ts";
@@ -36,6 +37,9 @@ import { needsOf, seriesStates } from "./report-needs.ts";
 /** How many ended tickets the first page shows, and how many ticket numbers a page of ended tickets covers. */
 const endedShown = 100;
 const endedRange = 500;
+/** For how many days a failure is listed by its reason and its owner, and how many at most. */
+const failuresShownDays = 90;
+const failuresShown = 1000;
 /** How many versions with tests the page of a source package compares. */
 const versionsTested = 12;
 /** How many landings of each series are shown, so that a report costs the same after years. */
@@ -93,6 +97,12 @@ export function reportData(
       needs,
       more_needs: more,
       series: seriesStates(source),
+      failed: recentFailures(
+        db,
+        new Date(nowMs - failuresShownDays * 86_400_000).toISOString(),
+        failuresShown,
+      ),
+      doubtful: source.series.flatMap((series) => source.waiting(series)),
       hot_spots: hotSpots(
         open.flatMap(({ eta, expected }) => eta ?? expected?.end?.latest ?? []),
         landedSince(db, new Date(nowMs - crowdDays * 86_400_000).toISOString()),

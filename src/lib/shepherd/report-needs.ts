@@ -1,4 +1,4 @@
-import { isOlderThan } from "../domain/age.ts";
+import { isOlderThan, withoutMilliseconds } from "../domain/age.ts";
 import { explain } from "../domain/explain/explain.ts";
 import type { Suggestion } from "../domain/explain/explanation.ts";
 import { explainLanding } from "../domain/explain/landing.ts";
@@ -28,6 +28,10 @@ const failedDays = 90;
 const mostOfAKind = 10;
 
 const dayMs = 24 * 3_600_000;
+
+/** Reasons for people, whose times have no milliseconds. */
+export const shownReasons = (because: readonly string[]): string[] =>
+  because.map((reason) => withoutMilliseconds(reason));
 
 export const shownCommands = (given: readonly Suggestion[]): ShownCommand[] =>
   given.map(({ command, effect }) => ({
@@ -99,7 +103,7 @@ function ticketNeed(state: LocalState, ticket: Ticket, since: string): Need {
     page: `tickets/${ticket.id}`,
     since,
     owner: ticket.owner,
-    reasons: because,
+    reasons: shownReasons(because),
     commands: shownCommands(commands.slice(0, 2)),
   };
 }
@@ -121,7 +125,7 @@ function landingNeed(
     page: landing.ticket === null ? "landings" : `tickets/${landing.ticket}`,
     since,
     owner: landing.owner,
-    reasons: because,
+    reasons: shownReasons(because),
     commands: shownCommands(commands.slice(0, 2)),
   };
 }
@@ -133,7 +137,9 @@ function maintenanceNeed(maintenance: Maintenance): Need {
     page: "health",
     since: maintenance.since,
     owner: maintenance.by,
-    reasons: [`maintenance is ${maintenanceInWords(maintenance)}`],
+    reasons: shownReasons([
+      `maintenance is ${maintenanceInWords(maintenance)}`,
+    ]),
     commands: shownCommands([
       { command: remedy("maintenance off"), effect: "ends it" },
     ]),
@@ -163,7 +169,7 @@ export function seriesStates(source: LandingSource): SeriesState[] {
         ...status,
         newest,
         blocker: blocker ?? null,
-        because,
+        because: shownReasons(because),
         commands: shownCommands(commands),
       },
     ];

@@ -10,7 +10,7 @@ import type { StepBackends } from "../steps/step-definition.ts";
 import type { LocalState } from "../tickets/local-state.ts";
 import { situationOf } from "../tickets/situation.ts";
 import { ticketDocument } from "../tickets/ticket-document.ts";
-import { shownCommands } from "./report-needs.ts";
+import { shownCommands, shownReasons } from "./report-needs.ts";
 
 /** What the report asks of each ticket that it shows. */
 export function ticketSources(
@@ -37,7 +37,7 @@ export function ticketSources(
       const { because, next, commands } = explain(situation);
       const now = new Date(situation.nowMs).toISOString();
       return {
-        because,
+        because: shownReasons(because),
         next:
           next === null
             ? null

@@ -13,6 +13,8 @@ import {
   endedTickets,
   packageHistory,
   packageRows,
+  publishedBefore,
+  recentFailures,
   sourcesOfTickets,
   whatHappened,
 } from "./report-rows.ts";
@@ -126,4 +128,48 @@ test("a source package is told of by its newest ticket, and by all in its histor
     [3, "1.3"],
     [1, "1.1"],
   ]);
+});
+
+test("recent failures, newest first, without what was cancelled or is not known", () => {
+  for (const [id, at] of [
+    [1, "2026-01-01"],
+    [2, "2026-01-03"],
+    [3, "2026-01-02"],
+    [4, "2025-12-01"],
+    [5, "2026-01-04"],
+    [6, "2026-01-05"],
+  ] as const) {
+    ticket(id, "hello", 999);
+    db.prepare(
+      "UPDATE ticket SET updated_at = ?, failure_kind = 'package', failure_step = 200, failure_reason = 'why' WHERE id = ?",
+    ).run(at, id);
+  }
+  db.exec("UPDATE ticket SET cancel_at = '2026' WHERE id = 5");
+  db.exec("UPDATE ticket SET failure_kind = NULL WHERE id = 6");
+  const found = recentFailures(db, "2026-01-01", 2);
+  expect(found.map((one) => one.ticket)).toEqual([2, 3]);
+  expect(found[0]).toEqual({
+    ticket: 2,
+    title: "ticket 2",
+    owner: "d@example.com",
+    series: "bookworm",
+    kind: "package",
+    step: "Package Building",
+    reason: "why",
+    at: "2026-01-03",
+  });
+});
+
+test("what was published before a ticket", () => {
+  ticket(1, "hello", 1000);
+  ticket(2, "hello", 1000);
+  ticket(3, "hello", 999);
+  ticket(4, "hello", 1000);
+  db.exec("UPDATE ticket SET archive_revision = id WHERE id IN (1, 2, 4)");
+  expect(publishedBefore(db, "hello", 4)).toEqual({
+    ticket: 2,
+    version: "1.2",
+  });
+  expect(publishedBefore(db, "hello", 1)).toBeNull();
+  expect(publishedBefore(db, "figlet", 9)).toBeNull();
 });

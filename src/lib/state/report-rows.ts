@@ -1,3 +1,6 @@
+import type { FailedTicket } from "../domain/failure-groups.ts";
+import type { StepCode } from "../domain/step.ts";
+import { stepOf } from "../domain/step.ts";
 import type { TicketStatus } from "../domain/ticket.ts";
 import type { Connection } from "./database.ts";
 import { firstColumn, prepared } from "./database.ts";
@@ -231,4 +234,26 @@ export function publishedBefore(
        ORDER BY ticket.id DESC LIMIT 1`,
     ).get(source, ticket) ?? null
   );
+}
+
+/** Tickets that failed since a time, newest first, at most so many; without those that were cancelled. */
+export function recentFailures(
+  db: Connection,
+  since: string,
+  limit: number,
+): FailedTicket[] {
+  return db
+    .prepare<
+      [string, number],
+      Omit<FailedTicket, "step"> & { readonly step: StepCode }
+    >(
+      `SELECT ticket.id AS ticket, title, email AS owner, series, failure_kind AS kind, failure_step AS step,
+         coalesce(failure_reason, '') AS reason, updated_at AS at
+       FROM ticket JOIN person ON person.id = ticket.owner
+       WHERE status = 'failed' AND updated_at >= ? AND cancel_at IS NULL
+         AND failure_step IS NOT NULL AND failure_kind IS NOT NULL
+       ORDER BY updated_at DESC, ticket.id DESC LIMIT ?`,
+    )
+    .all(since, limit)
+    .map(({ step, ...row }) => ({ ...row, step: stepOf(step).name }));
 }
