@@ -21,7 +21,7 @@ const [
   { redact },
   { parseStep },
   { aptVerdict, readPrintUris },
-  { indexFilesOf, packagesOf },
+  { indexFilesOf, packagesIn },
   { explainingLine },
   { knownDepsKey, stillHolds },
   { readSbuildSummary },
@@ -325,7 +325,7 @@ export const readers = [
     read: refusing(
       (text) => {
         for (const { path } of indexFilesOf(text)) assert.match(path, /^\S+$/);
-        packagesOf(text, text.includes("Directory") ? "source" : "binary");
+        packagesIn(text, text.includes("Directory") ? "source" : "binary");
       },
       Deb822Error,
       UbuntuCiError,
