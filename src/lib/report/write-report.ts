@@ -6,10 +6,12 @@ import type { Ticket } from "../domain/ticket.ts";
 import { hasEnded } from "../domain/step.ts";
 import { testHistory } from "../domain/test-history.ts";
 import { programRoot } from "../host/paths.ts";
+import { atomFeed } from "./feeds.ts";
 import { failureTail } from "./failure-tail.ts";
 import type { WritePage } from "./page-renderer.ts";
 import { framePage, pageWriter } from "./page-renderer.ts";
 import type {
+  FeedData,
   ReportInput,
   ReportPages,
   TicketSources,
@@ -17,6 +19,12 @@ import type {
 import type { Site } from "./site.ts";
 import { writeTicketLogs } from "./ticket-logs.ts";
 import * as view from "./view-model.ts";
+
+/** The feeds that are about everything. */
+export const commonFeeds = [
+  { path: "feeds/all.atom", title: "Everything that happens" },
+  { path: "feeds/regressions.atom", title: "What got worse" },
+] as const;
 
 /**
  * Writes the pages of a report: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/,
@@ -44,6 +52,17 @@ export async function writeReport(
   for (const ticket of pages.tickets) {
     await pause();
     await writeTicket(site, write, ticket, sources, input, signal);
+  }
+  const writeFeed = ({ events, ...feed }: FeedData, asOf: string) => {
+    const { title: name, url, origin } = input;
+    site.write(
+      feed.path,
+      atomFeed({ ...feed, site: name, url, origin, asOf }, events),
+    );
+  };
+  for (const feed of pages.feeds) {
+    await pause();
+    writeFeed(feed, firstDay);
   }
   for (const { from, to, tickets } of pages.ranges) {
     await pause();
@@ -83,14 +102,22 @@ export async function writeReport(
     const folder = `packages/${packageFolder(source)}`;
     const tests = testHistory(tested);
     const published = view.published(one);
+    const asOf = view.newest(history.map(({ updated_at }) => updated_at));
+    const feed = {
+      path: `${folder}/feed.atom`,
+      page: `${folder}/index.html`,
+      title: `${source} in ${input.title}`,
+    };
     site.whole(folder);
+    writeFeed({ ...feed, events: one.events }, asOf);
     write({
       folder,
       template: "package",
       title: source,
+      feeds: [feed],
       data: { source, history, tested, tests, published },
       json: { source, published, history, tests, tested },
-      asOf: view.newest(history.map(({ updated_at }) => updated_at)),
+      asOf,
     });
     site.close(folder);
   }
@@ -103,6 +130,7 @@ export async function writeReport(
     folder: "",
     template: "front",
     title: "Now",
+    feeds: commonFeeds,
     json: {
       needs: input.needs,
       more_needs: input.more_needs,
@@ -130,6 +158,7 @@ export async function writeReport(
     folder: "landings",
     template: "landings",
     title: "Landings",
+    feeds: commonFeeds,
     json: { deployable: input.series, landings: input.landings, revisions },
   });
   write({
@@ -140,6 +169,9 @@ export async function writeReport(
     json: { ppas, locks, maintenance, held_back, warnings },
   });
 }
+
+/** When a feed without entries was updated last: nothing ever happened. */
+const firstDay = view.newest([]);
 
 /** Writes a ticket's page, and its files beside it. */
 async function writeTicket(
