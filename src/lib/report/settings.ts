@@ -14,12 +14,6 @@ export const reportSettings = [
     help: "address under which readers find the report (for the links in feeds)",
   },
   {
-    key: "report.dataMinutes",
-    kind: { type: "integer", min: 0, max: 10_080 },
-    default: 60,
-    help: "the report's search index, statistics and results.sqlite are made at most this often",
-  },
-  {
     key: "report.rsyncTarget",
     kind: { type: "string" },
     default: null,

@@ -11,7 +11,7 @@ import { atomFeed } from "./feeds.ts";
 import { failureTail } from "./failure-tail.ts";
 import type { WritePage } from "./page-renderer.ts";
 import { framePage, pageWriter } from "./page-renderer.ts";
-import { people } from "./people.ts";
+import { ownerFeed, people } from "./people.ts";
 import type {
   FeedData,
   ReportInput,
@@ -168,6 +168,11 @@ export async function writeReport(
       folder,
       template: "owner",
       title: person.owner,
+      // Before something happened to a ticket of theirs there is none.
+      feeds:
+        person.failed.length === 0
+          ? []
+          : [{ path: ownerFeed(person.owner), title: person.owner }],
       data: { person },
       json: {
         ...person,

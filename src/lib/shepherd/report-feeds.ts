@@ -1,4 +1,4 @@
-import { packageFolder } from "../domain/published-name.ts";
+import { ownerFeed } from "../report/people.ts";
 import type { FeedData } from "../report/report-input.ts";
 import type { Connection } from "../state/database.ts";
 import {
@@ -8,11 +8,6 @@ import {
   regressions,
   ticketsOfOwners,
 } from "../state/report-feeds.ts";
-
-/** Where the feed of an owner lies in the report. */
-export function ownerFeed(owner: string): string {
-  return `feeds/owners/${packageFolder(owner)}.atom`;
-}
 
 /**
  * The feeds in which something is new, read one by one.
@@ -42,7 +37,8 @@ export function* feedsSince(
   for (const [owner, tickets] of ticketsOfOwners(db, news.owners))
     yield {
       path: ownerFeed(owner),
-      page: `owners/${packageFolder(owner)}/index.html`,
+      // Who has nothing to do any more has no page.
+      page: "owners/index.html",
       title: `${owner} in ${title}`,
       events: feedEventsOf(db, tickets),
     };
