@@ -22,9 +22,15 @@ export interface Page {
   readonly asOf: string;
   /** Whether the page is written every time, and so may show temporary conditions: maintenance, warnings. */
   readonly everyTime?: boolean;
+  /** Feeds about what it shows: their paths in the report, and titles. */
+  readonly feeds?: readonly { readonly path: string; readonly title: string }[];
+  /** What it loads from beside itself, besides the style sheet. */
+  readonly loads?: "images" | "script";
 }
 
 const eta = htmlTemplates();
+
+const plain = { feeds: [], loads: "nothing" } as const;
 
 const rootOf = (folder: string) =>
   folder === "" ? "." : folder.replaceAll(/[^/]+/g, "..");
@@ -37,12 +43,13 @@ export function framePage(
 ): string {
   const input = { title: name, signatures_optional: false };
   const common = { ...view, input, root: rootOf(folder), title, asOf, body };
-  return eta.render("page", { ...common, everyTime: false });
+  return eta.render("page", { ...common, ...plain, everyTime: false });
 }
 
 /** Writes the pages of a report to a site. */
 export function pageWriter(site: Site, input: ReportInput): WritePage {
-  return ({ folder, template, title, data, json, asOf, everyTime = false }) => {
+  return (page) => {
+    const { folder, template, title, data, json, asOf } = page;
     const root = rootOf(folder);
     const common = {
       ...view,
@@ -52,7 +59,9 @@ export function pageWriter(site: Site, input: ReportInput): WritePage {
       root,
       title,
       asOf,
-      everyTime,
+      everyTime: page.everyTime ?? false,
+      feeds: page.feeds ?? plain.feeds,
+      loads: page.loads ?? plain.loads,
       ...data,
     };
     const body = eta.render(template, common);

@@ -1,4 +1,5 @@
 import type { FailedTicket } from "../domain/failure-groups.ts";
+import { packageFolder } from "../domain/published-name.ts";
 import type { WaitingLanding } from "../domain/landing.ts";
 import type { Ticket } from "../domain/ticket.ts";
 import type { ReportInput } from "./report-input.ts";
@@ -30,4 +31,9 @@ export function people({
     landings: doubtful.filter(({ landing }) => landing.owner === owner),
     open: open.filter((one) => one.owner === owner),
   }));
+}
+
+/** Where the feed of an owner lies in the report. */
+export function ownerFeed(owner: string): string {
+  return `feeds/owners/${packageFolder(owner)}.atom`;
 }

@@ -1,3 +1,4 @@
+import type { FeedEvent } from "../domain/feed-event.ts";
 import type { HotSpot } from "../domain/hot-spots.ts";
 import type { FailedTicket } from "../domain/failure-groups.ts";
 import type { Landing, QaState, WaitingLanding } from "../domain/landing.ts";
@@ -56,6 +57,10 @@ export interface ShownExplanation {
 /** What the report shows, as data; the report itself never reads the state. */
 export interface ReportInput {
   readonly title: string;
+  /** The address under which readers find the report, or null. */
+  readonly url: string | null;
+  /** What tells this state from every other, so that its feeds differ from theirs. */
+  readonly origin: string;
   readonly generated_at: string;
   /** Until when what happened is shown, ISO 8601 UTC: that stays true when the pages get old. */
   readonly as_of: string;
@@ -153,6 +158,17 @@ export interface PackageData {
   readonly tested: readonly TestedVersion[];
   /** The deployed revision of each series, or null. */
   readonly deployed: ReadonlyMap<string, number | null>;
+  /** What its feed tells, newest first. */
+  readonly events: readonly FeedEvent[];
+}
+
+/** A feed to write; its path in the report, and the page that it belongs to. */
+export interface FeedData {
+  readonly path: string;
+  readonly page: string;
+  readonly title: string;
+  /** Newest first. */
+  readonly events: readonly FeedEvent[];
 }
 
 /** The pages of single tickets, ranges and packages to write. Read one by one, as there may be very many. */
@@ -171,4 +187,6 @@ export interface ReportPages {
     readonly tickets: readonly TicketSummary[];
   }>;
   readonly packages: Iterable<PackageData>;
+  /** The feeds with news, except those of packages. */
+  readonly feeds: Iterable<FeedData>;
 }

@@ -8,6 +8,12 @@ export const reportSettings = [
     help: "title of the report",
   },
   {
+    key: "report.url",
+    kind: { type: "string" },
+    default: null,
+    help: "address under which readers find the report (for the links in feeds)",
+  },
+  {
     key: "report.rsyncTarget",
     kind: { type: "string" },
     default: null,

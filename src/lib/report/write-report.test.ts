@@ -226,6 +226,8 @@ function input(
   };
   return {
     title: hostile("site"),
+    url: null,
+    origin: "1",
     as_of: at,
     generated_at: at,
     open: [waiting] as unknown as Ticket[],
@@ -343,8 +345,10 @@ const pagesOf = (tickets: readonly Ticket[]): ReportPages => ({
         },
       ],
       deployed: new Map([[hostile("series"), 1]]),
+      events: [],
     },
   ],
+  feeds: [],
 });
 
 const page = (path: string) => pages.get(path) ?? "";
@@ -385,7 +389,7 @@ describe("a report of hostile texts", () => {
       ),
     );
     const attributes = new Set(
-      "aria-hidden aria-label aria-labelledby charset class content data-n datetime download href http-equiv id lang name open rel scope tabindex title".split(
+      "aria-hidden aria-label aria-labelledby charset class content data-n datetime download href http-equiv id lang name open rel scope tabindex title type".split(
         " ",
       ),
     );

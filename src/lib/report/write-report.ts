@@ -7,11 +7,13 @@ import { hasEnded } from "../domain/step.ts";
 import { failureGroups } from "../domain/failure-groups.ts";
 import { testHistory } from "../domain/test-history.ts";
 import { programRoot } from "../host/paths.ts";
+import { atomFeed } from "./feeds.ts";
 import { failureTail } from "./failure-tail.ts";
 import type { WritePage } from "./page-renderer.ts";
 import { framePage, pageWriter } from "./page-renderer.ts";
-import { people } from "./people.ts";
+import { ownerFeed, people } from "./people.ts";
 import type {
+  FeedData,
   ReportInput,
   ReportPages,
   TicketSources,
@@ -19,6 +21,12 @@ import type {
 import type { Site } from "./site.ts";
 import { writeTicketLogs } from "./ticket-logs.ts";
 import * as view from "./view-model.ts";
+
+/** The feeds that are about everything. */
+export const commonFeeds = [
+  { path: "feeds/all.atom", title: "Everything that happens" },
+  { path: "feeds/regressions.atom", title: "What got worse" },
+] as const;
 
 /**
  * Writes the pages of a report: index, tickets/N/, ended/FROM-TO/, packages/SOURCE/, landings/, health/,
@@ -46,6 +54,17 @@ export async function writeReport(
   for (const ticket of pages.tickets) {
     await pause();
     await writeTicket(site, write, ticket, sources, input, signal);
+  }
+  const writeFeed = ({ events, ...feed }: FeedData, asOf: string) => {
+    const { title: name, url, origin } = input;
+    site.write(
+      feed.path,
+      atomFeed({ ...feed, site: name, url, origin, asOf }, events),
+    );
+  };
+  for (const feed of pages.feeds) {
+    await pause();
+    writeFeed(feed, firstDay);
   }
   for (const { from, to, tickets } of pages.ranges) {
     await pause();
@@ -85,14 +104,22 @@ export async function writeReport(
     const folder = `packages/${packageFolder(source)}`;
     const tests = testHistory(tested);
     const published = view.published(one);
+    const asOf = view.newest(history.map(({ updated_at }) => updated_at));
+    const feed = {
+      path: `${folder}/feed.atom`,
+      page: `${folder}/index.html`,
+      title: `${source} in ${input.title}`,
+    };
     site.whole(folder);
+    writeFeed({ ...feed, events: one.events }, asOf);
     write({
       folder,
       template: "package",
       title: source,
+      feeds: [feed],
       data: { source, history, tested, tests, published },
       json: { source, published, history, tests, tested },
-      asOf: view.newest(history.map(({ updated_at }) => updated_at)),
+      asOf,
     });
     site.close(folder);
   }
@@ -105,6 +132,7 @@ export async function writeReport(
     folder: "",
     template: "front",
     title: "Now",
+    feeds: commonFeeds,
     json: {
       needs: input.needs,
       more_needs: input.more_needs,
@@ -140,6 +168,11 @@ export async function writeReport(
       folder,
       template: "owner",
       title: person.owner,
+      // Before something happened to a ticket of theirs there is none.
+      feeds:
+        person.failed.length === 0
+          ? []
+          : [{ path: ownerFeed(person.owner), title: person.owner }],
       data: { person },
       json: {
         ...person,
@@ -177,6 +210,7 @@ export async function writeReport(
     folder: "landings",
     template: "landings",
     title: "Landings",
+    feeds: commonFeeds,
     json: { deployable: input.series, landings: input.landings, revisions },
   });
   write({
@@ -187,6 +221,9 @@ export async function writeReport(
     json: { ppas, locks, maintenance, held_back, warnings },
   });
 }
+
+/** When a feed without entries was updated last: nothing ever happened. */
+const firstDay = view.newest([]);
 
 /** Writes a ticket's page, and its files beside it. */
 async function writeTicket(

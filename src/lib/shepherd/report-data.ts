@@ -27,11 +27,13 @@ import {
   sourcesOfTickets,
 } from "../state/report-rows.ts";
 import { overridesOf, testsOf } from "../state/judged-tests.ts";
+import { feedEventsOf, originOf } from "../state/report-feeds.ts";
 import { deployedRevision } from "../state/promotions.ts";
 import { findTicket, listTickets, ticketSummaries } from "../state/tickets.ts";
 import { expectedOf } from "../tickets/expected-of.ts";
 import type { LandingSource } from "../tickets/landing-source.ts";
 import type { LocalState } from "../tickets/local-state.ts";
+import { feedsSince } from "./report-feeds.ts";
 import { needsOf, seriesStates } from "./report-needs.ts";
 
 /** How many ended tickets the first page shows, and how many ticket numbers a page of ended tickets covers. */
@@ -52,6 +54,8 @@ type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
   readonly revisions: readonly RevisionRecord[];
   /** When the newest event happened, ISO 8601 UTC; null before the first. */
   readonly newestEvent: string | null;
+  /** Number of the newest event that the report shows so far; null: everything is made. */
+  readonly since: number | null;
 };
 
 /**
@@ -64,7 +68,7 @@ type Conditions = Pick<ReportInput, "locks" | "maintenance" | "warnings"> & {
 export function reportData(
   state: LocalState,
   source: LandingSource,
-  { locks, maintenance, warnings, revisions, newestEvent }: Conditions,
+  { locks, maintenance, warnings, revisions, newestEvent, since }: Conditions,
   changed: readonly number[] | null,
 ): { input: ReportInput; pages: ReportPages } {
   const { db, paths, config } = state;
@@ -84,6 +88,8 @@ export function reportData(
   return {
     input: {
       title: config.get("report.title"),
+      url: config.get("report.url"),
+      origin: originOf(db) ?? "",
       generated_at: generated,
       // What runs goes on without an event; else pages stay as they are until something happens.
       as_of:
@@ -166,6 +172,7 @@ export function reportData(
       packages: lazily(sourcesOfTickets(db, tickets), (source) => [
         packageData(db, source),
       ]),
+      feeds: feedsSince(db, config.get("report.title"), since),
     },
   };
 }
@@ -201,5 +208,9 @@ function packageData(db: Connection, source: string): PackageData {
       deployedRevision(db, series),
     ]),
   );
-  return { source, history, tested, deployed };
+  const events = feedEventsOf(
+    db,
+    history.map(({ ticket }) => ticket),
+  );
+  return { source, history, tested, deployed, events };
 }

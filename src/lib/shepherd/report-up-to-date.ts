@@ -19,6 +19,7 @@ export interface Installation {
 export function basisOf({ paths, config }: Installation): string {
   return reportBasis(paths.database, [
     config.get("report.title"),
+    config.get("report.url"),
     config.get("admission.signatures"),
   ]);
 }

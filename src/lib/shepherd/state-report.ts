@@ -92,7 +92,10 @@ export async function writeStateReport(
     const { input, pages } = reportData(
       state,
       source,
-      { locks, maintenance, warnings, revisions, newestEvent: at },
+      {
+        ...{ locks, maintenance, warnings, revisions, newestEvent: at },
+        since: tickets === null ? null : (before?.event ?? null),
+      },
       tickets,
     );
     await writeReport(
