@@ -75,11 +75,13 @@ test("a feed has the time and the page of each event, and says the same again", 
   expect(updated).toBe(landed.at);
   expect(entries).toEqual([
     {
-      id: expect.stringMatching(/^tag:[a-z.-]+,2026:event\/7\/[0-9a-f]{32}$/),
+      id: expect.stringMatching(
+        /^tag:[a-z.-]+,2026:event\/7\/[0-9a-f]{32}$/,
+      ) as string,
       title: "Landed: hello 2.10-4 (Fix it)",
       updated: landed.at,
       link: "tickets/3/index.html",
-      content: expect.stringContaining("Ticket 3 of dev@example.com"),
+      content: expect.stringContaining("Ticket 3 of dev@example.com") as string,
     },
   ]);
 });
